@@ -1,0 +1,8 @@
+//! The pure core of xrpayd: money, addresses, the payment machine and the fold over the journal.
+//!
+//! Nothing in this crate reads a clock, draws entropy or does I/O: time and new identifiers are
+//! arguments. That is what lets it be model-checked, fuzzed and simulated.
+
+pub mod address;
+pub mod ids;
+pub mod money;

@@ -1,0 +1,1 @@
+//! xrpayd: a self-hosted payment daemon for the XRP Ledger.
