@@ -5,4 +5,9 @@
 
 pub mod address;
 pub mod ids;
+pub mod journal;
+pub mod ledger;
+pub mod limits;
 pub mod money;
+pub mod payment;
+pub mod sequence;

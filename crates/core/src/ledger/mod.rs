@@ -1,0 +1,3 @@
+//! What the ledger's own vocabulary means for a payment.
+
+pub mod codes;

@@ -1,0 +1,16 @@
+//! The payment machine. [`decide::decide`] is the only transition; everything that moves a payment
+//! goes through it.
+
+pub mod decide;
+pub mod effect;
+pub mod event;
+pub mod invariants;
+pub mod state;
+
+pub use decide::{Illegal, decide};
+pub use effect::{Decision, Effect};
+pub use event::{Absence, AbsenceReason, Answer, Event, Finding, NewAttempt};
+pub use state::{
+    Attempt, AttemptState, Failure, Hold, Memo, Order, Payment, Proof, Slot, State, Status,
+    Substatus,
+};
