@@ -1,0 +1,36 @@
+# The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: run test check fmt clippy doc deny machete bench setup
+
+run: ## The daemon's main job, with nothing else installed
+	cargo run --release -- sandbox
+
+setup: ## What the tests need from Debian, where it is missing
+	tests/setup.sh
+
+test: setup ## Every test, on both stores
+	tests/postgres.sh cargo test --workspace --locked
+
+fmt:
+	cargo fmt --all -- --check
+
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+deny: ## Licences, advisories, duplicates; where the tool is installed
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "left out: cargo-deny is not installed"; fi
+
+machete: ## Dependencies that nothing uses; where the tool is installed
+	@if command -v cargo-machete >/dev/null; then cargo machete; \
+	else echo "left out: cargo-machete is not installed"; fi
+
+check: fmt clippy doc deny machete test ## What CI runs
+
+bench: ## Our rates beside the raw limits of the same machine, in the same run
+	cargo bench --locked
