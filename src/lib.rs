@@ -1,1 +1,3 @@
 //! xrpayd: a self-hosted payment daemon for the XRP Ledger.
+
+pub mod config;

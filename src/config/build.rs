@@ -1,0 +1,406 @@
+//! From single settings to the whole: one function a section. Each reads all it can, so that every
+//! error is found; the whole stands only where none was.
+
+use super::read::Reader;
+use super::schema::{
+    Auth, Config, Http, Limits, Network, Profile, RateLimit, Server, Shutdown, StoreSettings,
+    Telemetry, Wallet, Xrpl,
+};
+use super::stages::{Criteria, Rollout, Stage};
+use super::value::{FromValue, InDrops, ServerUrl, Xrp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use xrpayd_core::money::Drops;
+
+/// Counts that fit what holds them, with room for any sensible set-up.
+const COUNT: RangeInclusive<u64> = 1..=1_000_000_000;
+const SERVERS_MAX: u64 = 64;
+const WALLET_NAME_BYTES_MAX: usize = 32;
+
+/// Reads the whole; `None` where any error was noted.
+pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
+    // Every section is read before the first `?`, so that each tells its own errors.
+    let network = network(r);
+    let xrpl = xrpl(r);
+    let wallets = wallets(r);
+    let limits = limits(r);
+    let rollout = rollout(r);
+    let http = http(r);
+    let auth = r.required("auth.enabled").map(|enabled| Auth { enabled });
+    let rate_limit = rate_limit(r);
+    let store = store(r);
+    let telemetry = telemetry(r);
+    let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
+    Some(Config {
+        profile,
+        network: network?,
+        xrpl: xrpl?,
+        wallets,
+        limits: limits?,
+        rollout: rollout?,
+        http: http?,
+        auth: auth?,
+        rate_limit: rate_limit?,
+        store: store?,
+        telemetry: telemetry?,
+        shutdown: shutdown?,
+    })
+}
+
+/// A duration that must be there and must not be zero.
+fn positive(r: &mut Reader, key: &str) -> Option<Duration> {
+    let read: Duration = r.required(key)?;
+    if read.is_zero() {
+        r.error(key, "must be longer than nothing");
+        return None;
+    }
+    Some(read)
+}
+
+fn xrp(r: &mut Reader, key: &str) -> Option<Drops> {
+    r.required::<Xrp>(key).map(|read| read.0)
+}
+
+fn network(r: &mut Reader) -> Option<Network> {
+    let id = r.number("network.id", 0..=u64::from(u32::MAX));
+    let sandbox = r.required("network.sandbox");
+    Some(Network {
+        id: id?,
+        sandbox: sandbox?,
+    })
+}
+
+fn xrpl(r: &mut Reader) -> Option<Xrpl> {
+    let servers = servers(r);
+    let quorum = r.number("xrpl.quorum", 1..=SERVERS_MAX);
+    let submit_to = r.number("xrpl.submit_to", 1..=SERVERS_MAX);
+    let request_timeout = positive(r, "xrpl.request_timeout");
+    let connect_timeout = positive(r, "xrpl.connect_timeout");
+    let silence_timeout = positive(r, "xrpl.silence_timeout");
+    let in_flight_max = r.number("xrpl.in_flight_max", 1..=100_000);
+    if let (Some(servers), Some(quorum)) = (&servers, quorum) {
+        let trusted = servers.iter().filter(|server| server.trusted).count();
+        if trusted < quorum {
+            r.error(
+                "xrpl.quorum",
+                format!("is {quorum}, and of the servers only {trusted} count towards it"),
+            );
+        }
+    }
+    Some(Xrpl {
+        servers: servers?,
+        quorum: quorum?,
+        submit_to: submit_to?,
+        request_timeout: request_timeout?,
+        connect_timeout: connect_timeout?,
+        silence_timeout: silence_timeout?,
+        in_flight_max: in_flight_max?,
+    })
+}
+
+fn servers(r: &mut Reader) -> Option<Vec<Server>> {
+    const KEY: &str = "xrpl.servers";
+    if r.value(KEY).is_none() {
+        r.missing(KEY);
+    }
+    let length = r.length(KEY)?;
+    if length == 0 {
+        r.error(KEY, "must name at least one server");
+        return None;
+    }
+    if u64::try_from(length).is_ok_and(|length| length > SERVERS_MAX) {
+        r.error(
+            KEY,
+            format!("must not name more than {SERVERS_MAX} servers"),
+        );
+        return None;
+    }
+    let read: Vec<Option<Server>> = (0..length).map(|index| server(r, index)).collect();
+    let servers = read.into_iter().collect::<Option<Vec<Server>>>()?;
+    // A server that is listed twice would be a quorum of one.
+    let mut urls = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let mut distinct = true;
+    for (index, server) in servers.iter().enumerate() {
+        let same_url = !urls.insert(
+            server
+                .url
+                .as_str()
+                .trim_end_matches('/')
+                .to_ascii_lowercase(),
+        );
+        if same_url || !names.insert(&server.name) {
+            let what = if same_url { "URL" } else { "name" };
+            let key = format!("{KEY}[{index}]");
+            r.error(&key, format!("has the same {what} as a server before it"));
+            distinct = false;
+        }
+    }
+    distinct.then_some(servers)
+}
+
+fn server(r: &mut Reader, index: usize) -> Option<Server> {
+    let key = format!("xrpl.servers[{index}]");
+    let value = r.value(&key)?.clone();
+    if value.as_dict().is_none() {
+        return match ServerUrl::from_value(&value) {
+            Ok(url) => Some(Server {
+                name: url.host_port(),
+                operator: operator_of(&url),
+                priority: PRIORITY_DEFAULT,
+                trusted: true,
+                url,
+            }),
+            Err(message) => {
+                r.error(&key, message);
+                None
+            }
+        };
+    }
+    let url: Option<ServerUrl> = r.required(&format!("{key}.url"));
+    let name = r.optional::<String>(&format!("{key}.name"));
+    let operator = r.optional::<String>(&format!("{key}.operator"));
+    let priority = r.optional_number(&format!("{key}.priority"), 0..=1_000_000);
+    let trusted = r.optional(&format!("{key}.trusted"));
+    let url = url?;
+    Some(Server {
+        name: name.unwrap_or_else(|| url.host_port()),
+        operator: operator.unwrap_or_else(|| operator_of(&url)),
+        priority: priority.unwrap_or(PRIORITY_DEFAULT),
+        trusted: trusted.unwrap_or(true),
+        url,
+    })
+}
+
+const PRIORITY_DEFAULT: u32 = 10;
+
+/// Who runs a server, where nobody says: the domain that its host belongs to.
+fn operator_of(url: &ServerUrl) -> String {
+    if url.is_loopback() {
+        return "local".to_owned();
+    }
+    let host = url.host();
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return host.to_owned();
+    }
+    let labels: Vec<&str> = host.split('.').collect();
+    labels[labels.len().saturating_sub(2)..].join(".")
+}
+
+/// What every wallet has that does not say otherwise.
+const EVERY_WALLET: &str = "*";
+
+fn wallets(r: &mut Reader) -> BTreeMap<String, Wallet> {
+    let mut wallets = BTreeMap::new();
+    let mut accounts = BTreeSet::new();
+    let names: Vec<String> = r
+        .names("wallets")
+        .into_iter()
+        .filter(|name| name != EVERY_WALLET)
+        .collect();
+    if names.is_empty() {
+        r.missing("wallets.hot");
+    }
+    for name in names {
+        if !is_a_wallet_name(&name) {
+            let key = format!("wallets.{name}");
+            r.error(
+                &key,
+                "is not a wallet's name: at most 32 lower-case letters, digits, `_` and `-`",
+            );
+            continue;
+        }
+        if let Some(wallet) = wallet(r, &name) {
+            if !accounts.insert(wallet.address) {
+                // Two lanes that number the transactions of one account would fight.
+                let key = format!("wallets.{name}.address");
+                r.error(&key, "is the account of another wallet already");
+            }
+            wallets.insert(name, wallet);
+        }
+    }
+    wallets
+}
+
+fn is_a_wallet_name(name: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
+    !name.is_empty() && name.len() <= WALLET_NAME_BYTES_MAX && name.bytes().all(allowed)
+}
+
+fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
+    let own = |r: &Reader, field: &str| {
+        let key = format!("wallets.{name}.{field}");
+        if r.value(&key).is_some() {
+            key
+        } else {
+            format!("wallets.{EVERY_WALLET}.{field}")
+        }
+    };
+    let address = r.required(&format!("wallets.{name}.address"));
+    let seed = r.required(&format!("wallets.{name}.seed"));
+    let algorithm = r.optional(&own(r, "algorithm"));
+    let max_in_flight = r.number(&own(r, "max_in_flight"), 1..=100_000);
+    let max_fee = r.required::<InDrops>(&own(r, "max_fee_drops"));
+    let ledger_window = r.number(&own(r, "ledger_window"), 4..=1_000);
+    let source_tag = r.optional_number(&own(r, "source_tag"), 0..=u64::from(u32::MAX));
+    let wallet_type: Option<String> = r.required(&own(r, "wallet_type"));
+    let low_balance = xrp(r, &own(r, "low_balance_xrp"));
+    let critical_balance = xrp(r, &own(r, "critical_balance_xrp"));
+    let require_regular_key = r.required(&own(r, "require_regular_key"));
+    if let Some(wallet_type) = &wallet_type
+        && !["hot", "warm", "cold"].contains(&wallet_type.as_str())
+    {
+        r.error(&own(r, "wallet_type"), "must be one of hot, warm, cold");
+    }
+    if let (Some(low), Some(critical)) = (low_balance, critical_balance)
+        && critical > low
+    {
+        r.error(
+            &own(r, "critical_balance_xrp"),
+            "must not be above low_balance_xrp",
+        );
+    }
+    Some(Wallet {
+        address: address?,
+        seed: seed?,
+        algorithm,
+        max_in_flight: max_in_flight?,
+        max_fee: max_fee?.0,
+        ledger_window: ledger_window?,
+        source_tag,
+        wallet_type: wallet_type?,
+        low_balance: low_balance?,
+        critical_balance: critical_balance?,
+        require_regular_key: require_regular_key?,
+    })
+}
+
+fn limits(r: &mut Reader) -> Option<Limits> {
+    let min_payment = xrp(r, "limits.min_payment_xrp");
+    let max_payment = xrp(r, "limits.max_payment_xrp");
+    let daily_limit = xrp(r, "limits.daily_limit_xrp");
+    let max_pending = r.number("limits.max_pending", 1..=1_000_000);
+    let acknowledge_high_cap = r.required("limits.acknowledge_high_cap");
+    if let (Some(min), Some(max)) = (min_payment, max_payment)
+        && min > max
+    {
+        r.error(
+            "limits.min_payment_xrp",
+            "must not be above limits.max_payment_xrp",
+        );
+    }
+    Some(Limits {
+        min_payment: min_payment?,
+        max_payment: max_payment?,
+        daily_limit: daily_limit?,
+        max_pending: max_pending?,
+        acknowledge_high_cap: acknowledge_high_cap?,
+    })
+}
+
+fn rollout(r: &mut Reader) -> Option<Rollout> {
+    const KEY: &str = "rollout.stages";
+    let stage: Option<String> = r.required("rollout.stage");
+    let length = r.length(KEY)?;
+    let read: Vec<Option<Stage>> = (0..length).map(|index| one_stage(r, index)).collect();
+    let stages = read.into_iter().collect::<Option<Vec<Stage>>>()?;
+    let mut names = BTreeSet::new();
+    for (index, stage) in stages.iter().enumerate() {
+        if !names.insert(&stage.name) {
+            let key = format!("{KEY}[{index}].name");
+            r.error(&key, "is the name of a stage before it");
+        }
+    }
+    let rollout = Rollout {
+        stage: stage?,
+        stages,
+    };
+    if rollout.find(&rollout.stage).is_none() {
+        let names: Vec<&str> = rollout.stages.iter().map(|s| s.name.as_str()).collect();
+        let message = format!("must be one of the stages: {}", names.join(", "));
+        r.error("rollout.stage", message);
+        return None;
+    }
+    Some(rollout)
+}
+
+fn one_stage(r: &mut Reader, index: usize) -> Option<Stage> {
+    let key = |field: &str| format!("rollout.stages[{index}].{field}");
+    let name = r.required::<String>(&key("name"));
+    let max_payment = r.optional::<Xrp>(&key("max_payment_xrp"));
+    let daily_limit = r.optional::<Xrp>(&key("daily_limit_xrp"));
+    let allowed_clients: Option<Vec<String>> = r.optional(&key("allowed_clients"));
+    let min_duration = r.optional(&key("min_duration"));
+    let criteria = Criteria {
+        max_error_rate: r.optional(&key("criteria.max_error_rate")),
+        confirmed_within: r.optional(&key("criteria.confirmed_within")),
+        confirmed_ratio: r.optional(&key("criteria.confirmed_ratio")),
+        min_payments: r.optional(&key("criteria.min_payments")),
+        max_security_incidents: r.optional(&key("criteria.max_security_incidents")),
+    };
+    if criteria.confirmed_within.is_some() != criteria.confirmed_ratio.is_some() {
+        r.error(
+            &key("criteria"),
+            "names one of confirmed_within and confirmed_ratio, and needs both",
+        );
+    }
+    Some(Stage {
+        name: name?,
+        max_payment: max_payment.map(|read| read.0),
+        daily_limit: daily_limit.map(|read| read.0),
+        allowed_clients: allowed_clients.unwrap_or_else(|| vec!["*".to_owned()]),
+        min_duration,
+        criteria,
+    })
+}
+
+fn http(r: &mut Reader) -> Option<Http> {
+    let listen = r.required("http.listen");
+    let body_max_bytes = r.number("http.body_max_bytes", 1_024..=1_048_576);
+    let request_timeout = positive(r, "http.request_timeout");
+    Some(Http {
+        listen: listen?,
+        body_max_bytes: body_max_bytes?,
+        request_timeout: request_timeout?,
+    })
+}
+
+fn rate_limit(r: &mut Reader) -> Option<RateLimit> {
+    let per_minute = r.number("rate_limit.per_minute", COUNT);
+    let per_hour = r.number("rate_limit.per_hour", COUNT);
+    let reads_per_minute = r.number("rate_limit.reads_per_minute", COUNT);
+    Some(RateLimit {
+        per_minute: per_minute?,
+        per_hour: per_hour?,
+        reads_per_minute: reads_per_minute?,
+    })
+}
+
+fn store(r: &mut Reader) -> Option<StoreSettings> {
+    let url = r.required("store.url");
+    let max_connections = r.number("store.max_connections", 1..=1_000);
+    let idle_timeout = positive(r, "store.idle_timeout");
+    let acquire_timeout = positive(r, "store.acquire_timeout");
+    let replicas = r.number("store.replicas", 1..=1_000);
+    Some(StoreSettings {
+        url: url?,
+        max_connections: max_connections?,
+        idle_timeout: idle_timeout?,
+        acquire_timeout: acquire_timeout?,
+        replicas: replicas?,
+    })
+}
+
+fn telemetry(r: &mut Reader) -> Option<Telemetry> {
+    let listen = r.required("telemetry.listen");
+    let log_level = r.required("telemetry.log_level");
+    let log_format = r.required("telemetry.log_format");
+    let alert_receiver = r.optional("telemetry.alert_receiver");
+    Some(Telemetry {
+        listen: listen?,
+        log_level: log_level?,
+        log_format: log_format?,
+        alert_receiver,
+    })
+}

@@ -1,0 +1,224 @@
+//! What is refused, and what is warned of, once every single value reads: the rules that keep real
+//! money off play networks and play set-ups off real money.
+
+use super::hosts;
+use super::origin::Problem;
+use super::read::Reader;
+use super::schema::{Config, LogLevel, Profile};
+use super::secrets::{self, SecretRef};
+use super::value::StoreUrl;
+use std::collections::BTreeSet;
+use xrpayd_core::money::Drops;
+
+/// Above this, a cap on one payment must be meant.
+const HIGH_CAP: Drops = match Drops::new(10_000_000_000) {
+    Some(drops) => drops,
+    None => Drops::MAX,
+};
+
+/// What the checks found.
+#[derive(Default)]
+struct Findings {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+/// Checks the whole: `(errors, warnings)`.
+pub(super) fn check(config: &Config, reader: &Reader) -> (Vec<Problem>, Vec<Problem>) {
+    let mut found = Findings::default();
+    anywhere(config, reader, &mut found);
+    if config.profile == Profile::Production {
+        servers_of_production(config, reader, &mut found);
+        switches_of_production(config, reader, &mut found);
+        secrets_of_production(config, reader, &mut found);
+        stages_of_production(config, reader, &mut found);
+    }
+    (found.errors, found.warnings)
+}
+
+fn problem(reader: &Reader, key: &str, message: impl Into<String>) -> Problem {
+    Problem::new(key, reader.origin(key), message)
+}
+
+/// The rules of every profile.
+fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
+    let production = config.profile == Profile::Production;
+    if config.network.sandbox && !cfg!(feature = "sandbox") {
+        let message = "is true, and this binary is built without the sandbox";
+        found
+            .errors
+            .push(problem(reader, "network.sandbox", message));
+    }
+    if config.http.listen.port() != 0 && config.http.listen == config.telemetry.listen {
+        let message = "is the address of http.listen as well";
+        found
+            .errors
+            .push(problem(reader, "telemetry.listen", message));
+    }
+    if config.limits.max_payment > HIGH_CAP && !config.limits.acknowledge_high_cap {
+        let message = format!(
+            "is {} XRP, above 10,000: set limits.acknowledge_high_cap = true if that is meant",
+            config.limits.max_payment.to_xrp()
+        );
+        let high = problem(reader, "limits.max_payment_xrp", message);
+        if production {
+            found.errors.push(high);
+        } else {
+            found.warnings.push(high);
+        }
+    }
+    let chatty = matches!(
+        config.telemetry.log_level,
+        LogLevel::Debug | LogLevel::Trace
+    );
+    if chatty && !production {
+        let message = "logs more than a running service should";
+        found
+            .warnings
+            .push(problem(reader, "telemetry.log_level", message));
+    }
+    if config.store.replicas > 1 && config.store.url.is_sqlite() == Some(true) {
+        let message = "is more than one, and SQLite serves one daemon: use PostgreSQL";
+        found
+            .warnings
+            .push(problem(reader, "store.replicas", message));
+    }
+    if config.store.url.has_inline_password() {
+        let message = "holds a password: keep the whole URL in a file and refer to it as file:PATH";
+        found.warnings.push(problem(reader, "store.url", message));
+    }
+    let real = matches!(config.profile, Profile::Production | Profile::Staging);
+    if real && config.telemetry.alert_receiver.is_none() {
+        let message = "is not set: no alert receiver is named, and nobody will be told";
+        found
+            .warnings
+            .push(problem(reader, "telemetry.alert_receiver", message));
+    }
+    if !config.auth.enabled && !production {
+        let message = "is false: whoever reaches the API may spend";
+        found
+            .warnings
+            .push(problem(reader, "auth.enabled", message));
+    }
+    for (key, reference) in references(config) {
+        if let Some(doubt) = secrets::doubt(reference) {
+            found.warnings.push(problem(reader, &key, doubt));
+        }
+    }
+}
+
+/// Every reference to a secret, with its key.
+fn references(config: &Config) -> Vec<(String, &SecretRef)> {
+    let mut all: Vec<(String, &SecretRef)> = config
+        .wallets
+        .iter()
+        .map(|(name, wallet)| (format!("wallets.{name}.seed"), &wallet.seed))
+        .collect();
+    if let StoreUrl::Reference(reference) = &config.store.url {
+        all.push(("store.url".to_owned(), reference));
+    }
+    all
+}
+
+fn servers_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
+    if hosts::is_test_network(config.network.id) {
+        let message = "is a test network: production pays with real money";
+        found.errors.push(problem(reader, "network.id", message));
+    }
+    for (index, server) in config.xrpl.servers.iter().enumerate() {
+        let key = format!("xrpl.servers[{index}]");
+        if hosts::is_test_host(server.url.host()) {
+            let message = format!("is {}, a server of a test network", server.url);
+            found.errors.push(problem(reader, &key, message));
+        }
+        if !server.url.is_secure() && !server.url.is_loopback() {
+            let message = format!("is {}, not encrypted: use wss://", server.url);
+            found.errors.push(problem(reader, &key, message));
+        }
+    }
+    let servers = &config.xrpl.servers;
+    if servers.len() < 2 {
+        let message = "names fewer than two servers: one alone cannot be checked by another";
+        found.errors.push(problem(reader, "xrpl.servers", message));
+    }
+    let operators: BTreeSet<&str> = servers.iter().map(|s| s.operator.as_str()).collect();
+    if servers.len() >= 2 && operators.len() < 2 {
+        let message = "are all run by one operator, whose word is then taken alone";
+        found
+            .warnings
+            .push(problem(reader, "xrpl.servers", message));
+    }
+    if config.xrpl.quorum < 2 {
+        let message = "is one: a single server's word makes a payment final";
+        found.warnings.push(problem(reader, "xrpl.quorum", message));
+    }
+}
+
+fn switches_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
+    if !config.auth.enabled {
+        let message = "is false: production does not start without authentication";
+        found.errors.push(problem(reader, "auth.enabled", message));
+    }
+    if config.network.sandbox {
+        let message = "is true: production does not start with the sandbox enabled";
+        found
+            .errors
+            .push(problem(reader, "network.sandbox", message));
+    }
+    if matches!(
+        config.telemetry.log_level,
+        LogLevel::Debug | LogLevel::Trace
+    ) {
+        let message = "is a debugging level, which production refuses";
+        found
+            .errors
+            .push(problem(reader, "telemetry.log_level", message));
+    }
+}
+
+fn secrets_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
+    for (key, reference) in references(config) {
+        if matches!(reference, SecretRef::Env(_)) {
+            let message =
+                "keeps a secret in the environment, which production refuses: use file:PATH";
+            found.errors.push(problem(reader, &key, message));
+        }
+    }
+}
+
+/// The stages that count are the one to start at and those the operator wrote. The shipped list goes
+/// on to stages above the shipped caps, which bind them until the operator raises the caps.
+fn stages_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
+    let written = reader
+        .origin("rollout.stages")
+        .is_some_and(|origin| origin.is_operators());
+    for (index, stage) in config.rollout.stages.iter().enumerate() {
+        if !written && stage.name != config.rollout.stage {
+            continue;
+        }
+        let caps = [
+            (
+                "max_payment_xrp",
+                stage.max_payment,
+                config.limits.max_payment,
+            ),
+            (
+                "daily_limit_xrp",
+                stage.daily_limit,
+                config.limits.daily_limit,
+            ),
+        ];
+        for (field, own, hard) in caps {
+            if let Some(own) = own.filter(|own| *own > hard) {
+                let message = format!(
+                    "lets the stage {} move {} XRP, above the hard cap limits.{field} of {}",
+                    stage.name,
+                    own.to_xrp(),
+                    hard.to_xrp()
+                );
+                let key = format!("rollout.stages[{index}].{field}");
+                found.errors.push(problem(reader, &key, message));
+            }
+        }
+    }
+}

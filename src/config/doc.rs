@@ -1,0 +1,1 @@
+//! `docs/CONFIG.md`, written from the table of settings.

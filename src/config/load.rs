@@ -1,0 +1,222 @@
+//! Stacks the layers, reads the whole, and tells everything that is wrong at once.
+
+use super::layer::Layer;
+use super::origin::{Origin, Problem};
+use super::read::Reader;
+use super::schema::{Config, Profile};
+use super::{build, checks};
+use figment::value::Value;
+use std::fmt;
+use std::path::PathBuf;
+
+const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// What to load.
+#[derive(Debug, Clone, Default)]
+pub struct LoadArgs {
+    /// The profile of `--profile`.
+    pub profile: Option<String>,
+    /// The files of `--config`, in their order.
+    pub files: Vec<PathBuf>,
+    /// Whether the environment is read.
+    pub env: bool,
+    /// What the command itself supplies, below the files: a sandbox's servers and wallet.
+    pub base: Vec<Override>,
+    /// What options of the command line say, above all else.
+    pub flags: Vec<Override>,
+}
+
+/// One value that a command supplies.
+#[derive(Debug, Clone)]
+pub struct Override {
+    key: String,
+    value: Value,
+    origin: String,
+}
+
+impl Override {
+    /// `key` is as `http.listen`, `value` a text, number, switch or list, `origin` is told to the
+    /// operator, as `--http`.
+    #[must_use]
+    pub fn new(key: &str, value: impl Into<Value>, origin: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: value.into(),
+            origin: origin.to_owned(),
+        }
+    }
+}
+
+/// A configuration that may be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Every value that was set: its key, its text without any secret, and where it was written.
+    pub origins: Vec<Shown>,
+    /// What is doubtful.
+    pub warnings: Vec<Problem>,
+}
+
+/// One value as it may be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// As `limits.max_payment_xrp`.
+    pub key: String,
+    /// Without any secret.
+    pub value: serde_json::Value,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug)]
+pub struct ConfigErrors {
+    /// At least one.
+    pub errors: Vec<Problem>,
+    /// What is doubtful besides.
+    pub warnings: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errors.len() {
+            1 => f.write_str("the configuration has an error")?,
+            count => write!(f, "the configuration has {count} errors")?,
+        }
+        for error in &self.errors {
+            write!(f, "\n  {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Loads and checks the configuration.
+///
+/// # Errors
+/// Every error there is, each with its origin.
+pub fn load(args: LoadArgs) -> Result<Loaded, ConfigErrors> {
+    let variables: Vec<(String, String)> = if args.env {
+        // A variable that is not text cannot be a setting's; its name alone may still be one.
+        std::env::vars_os()
+            .filter_map(|(name, value)| {
+                let name = name.into_string().ok()?;
+                Some((name, value.to_string_lossy().into_owned()))
+            })
+            .collect()
+    } else {
+        Vec::new()
+    };
+    load_with(args, variables)
+}
+
+/// As [`load`], with the environment as an argument.
+pub(super) fn load_with(
+    args: LoadArgs,
+    variables: Vec<(String, String)>,
+) -> Result<Loaded, ConfigErrors> {
+    let mut problems = Vec::new();
+    let mut add = |(layer, mut found): (Layer, Vec<Problem>)| {
+        problems.append(&mut found);
+        layer
+    };
+    let defaults = add(Layer::toml(
+        "defaults".to_owned(),
+        DEFAULTS,
+        Origin::Default,
+    ));
+    let base = add((supplied("base", args.base), Vec::new()));
+    let mut above: Vec<Layer> = vec![base];
+    for (index, path) in args.files.iter().enumerate() {
+        above.push(add(Layer::file(index, path)));
+    }
+    above.push(add(Layer::env(variables.into_iter())));
+    above.push(supplied("flags", args.flags));
+
+    let profile = match profile_of(args.profile.as_deref(), &above) {
+        Ok(profile) => Some(profile),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    let mut layers = vec![defaults];
+    let text = Profile::ALL.iter().find(|(_, p, _)| Some(*p) == profile);
+    if let Some((name, _, text)) = text {
+        let origin = Origin::Profile((*name).to_owned());
+        let (layer, mut found) = Layer::toml("profile".to_owned(), text, origin);
+        problems.append(&mut found);
+        layers.push(layer);
+    }
+    layers.append(&mut above);
+
+    let mut reader = Reader::new(layers, problems);
+    reader.refuse_unknown_keys();
+    let config = build::config(&mut reader, profile.unwrap_or(Profile::Development));
+    let mut errors = std::mem::take(&mut reader.problems);
+    let mut warnings = Vec::new();
+    if let Some(config) = &config {
+        let (mut found, doubts) = checks::check(config, &reader);
+        errors.append(&mut found);
+        warnings = doubts;
+    }
+    match config {
+        Some(config) if errors.is_empty() => Ok(Loaded {
+            origins: super::show::shown(&reader, profile.unwrap_or(Profile::Development)),
+            config,
+            warnings,
+        }),
+        Some(_) | None => {
+            assert!(
+                !errors.is_empty(),
+                "a configuration was refused without a reason"
+            );
+            Err(ConfigErrors { errors, warnings })
+        }
+    }
+}
+
+fn supplied(id: &str, overrides: Vec<Override>) -> Layer {
+    let mut layer = Layer::empty(id.to_owned(), Origin::Command(id.to_owned()));
+    for Override { key, value, origin } in overrides {
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        layer.insert(&path, value, Origin::Command(origin));
+    }
+    layer
+}
+
+/// The profile that the command line and the layers agree on. A quarrel or an unknown name is an
+/// error, so that nothing meant for one place ever runs as another.
+fn profile_of(named: Option<&str>, layers: &[Layer]) -> Result<Profile, Problem> {
+    const KEY: &str = "profile";
+    let flag = named.map(|name| (name.to_owned(), Origin::Command("--profile".to_owned())));
+    let mut stated = flag.into_iter().collect::<Vec<(String, Origin)>>();
+    for layer in layers {
+        if let Some(value) = layer.top(KEY) {
+            let origin = layer.origin_of(KEY);
+            match value.as_str() {
+                Some(name) => stated.push((name.to_owned(), origin)),
+                None => return Err(Problem::new(KEY, Some(origin), "must be a text")),
+            }
+        }
+    }
+    let Some((first, first_origin)) = stated.first().cloned() else {
+        return Ok(Profile::Development);
+    };
+    for (name, origin) in &stated {
+        if *name != first {
+            let message = format!("is not the profile that {first_origin} names: they must agree");
+            return Err(Problem::new(KEY, Some(origin.clone()), message));
+        }
+    }
+    Profile::ALL
+        .iter()
+        .find_map(|(name, profile, _)| (*name == first).then_some(*profile))
+        .ok_or_else(|| {
+            let names = Profile::ALL.map(|(name, _, _)| name).join(", ");
+            let message = format!("is unknown: it must be one of {names}");
+            Problem::new(KEY, Some(first_origin), message)
+        })
+}

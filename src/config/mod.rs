@@ -1,0 +1,34 @@
+//! The configuration: layers, secret references, and the checks before anything starts.
+//!
+//! Owns what the daemon may be told and where it was told so: defaults embedded in the binary, then
+//! the profile, then each `--config` file, then the environment; later wins. A value is read once,
+//! into a strict type, and carries its origin (a file with its line, a variable, a flag). Every
+//! error and every warning is collected before any is reported. Nothing here opens a socket or a
+//! database. On failure nothing starts, and no message ever holds the text of a value that could be
+//! a secret.
+
+mod build;
+mod checks;
+pub mod doc;
+mod hosts;
+mod layer;
+mod load;
+mod origin;
+mod read;
+mod schema;
+pub mod secrets;
+mod settings;
+mod show;
+mod stages;
+mod value;
+
+pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
+pub use origin::{Origin, Problem};
+pub use schema::{
+    Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Profile, RateLimit,
+    Server, Shutdown, StoreSettings, Telemetry, Wallet, Xrpl,
+};
+pub use secrets::SecretRef;
+pub use show::{show_json, show_toml};
+pub use stages::{Criteria, Rollout, Stage};
+pub use value::{Ratio, ServerUrl, StoreUrl};

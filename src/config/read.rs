@@ -1,0 +1,268 @@
+//! Reads settings out of the merged layers one by one, and keeps every error instead of the first.
+
+use super::layer::Layer;
+use super::origin::{Origin, Problem};
+use super::settings;
+use super::value::FromValue;
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+/// The merged layers, and what was found wrong so far.
+pub(super) struct Reader {
+    layers: Vec<Layer>,
+    merged: Figment,
+    root: Dict,
+    /// Everything wrong so far.
+    pub problems: Vec<Problem>,
+    asked: BTreeSet<String>,
+}
+
+impl Reader {
+    pub(super) fn new(layers: Vec<Layer>, problems: Vec<Problem>) -> Self {
+        let merged = layers
+            .iter()
+            .fold(Figment::new(), |merged, layer| merged.merge(layer));
+        let mut reader = Self {
+            layers,
+            root: Dict::new(),
+            merged,
+            problems,
+            asked: BTreeSet::new(),
+        };
+        match figment::Provider::data(&reader.merged) {
+            Ok(mut data) => reader.root = data.remove(&Profile::Default).unwrap_or_default(),
+            Err(error) => reader.problems.push(Problem::new(
+                "",
+                None,
+                format!("the layers do not merge: {}", error.kind),
+            )),
+        }
+        reader
+    }
+
+    /// The value of a key such as `xrpl.servers[1].url`.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        let mut found: Option<&Value> = None;
+        for part in key.split('.') {
+            let (name, indexes) = match part.find('[') {
+                Some(at) => part.split_at(at),
+                None => (part, ""),
+            };
+            let table = match found {
+                None => &self.root,
+                Some(value) => value.as_dict()?,
+            };
+            let mut value = table.get(name)?;
+            for index in indexes.split(['[', ']']).filter(|s| !s.is_empty()) {
+                value = value.as_array()?.get(index.parse::<usize>().ok()?)?;
+            }
+            found = Some(value);
+        }
+        found
+    }
+
+    /// Where the value of a key was written.
+    pub(super) fn origin(&self, key: &str) -> Option<Origin> {
+        let value = self.value(key)?;
+        let id = &self.merged.get_metadata(value.tag())?.name;
+        let layer = self.layers.iter().find(|layer| layer.id == **id)?;
+        Some(layer.origin_of(key))
+    }
+
+    /// Notes an error of a key.
+    pub(super) fn error(&mut self, key: &str, message: impl Into<String>) {
+        let origin = self.origin(key);
+        self.problems.push(Problem::new(key, origin, message));
+    }
+
+    /// A setting that need not be there.
+    pub(super) fn optional<T: FromValue>(&mut self, key: &str) -> Option<T> {
+        self.asked.insert(pattern_of(key));
+        let value = self.value(key)?;
+        match T::from_value(value) {
+            Ok(read) => Some(read),
+            Err(message) => {
+                self.error(key, message);
+                None
+            }
+        }
+    }
+
+    /// A setting that must be there.
+    pub(super) fn required<T: FromValue>(&mut self, key: &str) -> Option<T> {
+        if self.value(key).is_none() {
+            self.asked.insert(pattern_of(key));
+            self.missing(key);
+            return None;
+        }
+        self.optional(key)
+    }
+
+    /// Notes that a setting is missing.
+    pub(super) fn missing(&mut self, key: &str) {
+        self.problems
+            .push(Problem::new(key, None, "is missing: it has no default"));
+    }
+
+    /// A whole number within bounds, that must be there.
+    pub(super) fn number<N: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<N> {
+        let read: u64 = self.required(key)?;
+        self.within(key, read, bounds)
+    }
+
+    /// A whole number within bounds, that need not be there.
+    pub(super) fn optional_number<N: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<N> {
+        let read: u64 = self.optional(key)?;
+        self.within(key, read, bounds)
+    }
+
+    fn within<N: TryFrom<u64>>(
+        &mut self,
+        key: &str,
+        read: u64,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<N> {
+        match N::try_from(read) {
+            Ok(number) if bounds.contains(&read) => Some(number),
+            Ok(_) | Err(_) => {
+                let (low, high) = bounds.into_inner();
+                self.error(key, format!("must be between {low} and {high}"));
+                None
+            }
+        }
+    }
+
+    /// How many elements a list has; an error where it is no list.
+    pub(super) fn length(&mut self, key: &str) -> Option<usize> {
+        self.asked.insert(pattern_of(key));
+        let value = self.value(key)?;
+        let length = value.as_array().map(<[Value]>::len);
+        if length.is_none() {
+            self.error(key, "must be a list");
+        }
+        length
+    }
+
+    /// The names in a table; nothing where it is not one.
+    pub(super) fn names(&self, key: &str) -> Vec<String> {
+        self.value(key)
+            .and_then(Value::as_dict)
+            .map(|table| table.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// The patterns of all settings that were asked for.
+    #[cfg(test)]
+    pub(super) const fn asked(&self) -> &BTreeSet<String> {
+        &self.asked
+    }
+
+    /// Notes every key that no setting has, and every section that is no table. All layers are
+    /// walked, so that what a later layer hides is found as well.
+    pub(super) fn refuse_unknown_keys(&mut self) {
+        let mut found = Vec::new();
+        for layer in &self.layers {
+            for (name, value) in layer.tops() {
+                unknown(layer, name, name, value, &mut found);
+            }
+        }
+        self.problems.extend(found);
+    }
+
+    /// Every value there is, in order, with its origin: `(key, value, origin)`.
+    pub(super) fn leaves(&self) -> Vec<(String, Value, Origin)> {
+        let mut keys = Vec::new();
+        for (name, value) in &self.root {
+            leaf_keys(name, value, &mut keys);
+        }
+        keys.into_iter()
+            .filter_map(|key| {
+                let value = self.value(&key)?.clone();
+                let origin = self.origin(&key)?;
+                Some((key, value, origin))
+            })
+            .collect()
+    }
+}
+
+fn leaf_keys(key: &str, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Dict(_, table) => {
+            for (name, value) in table {
+                leaf_keys(&format!("{key}.{name}"), value, keys);
+            }
+        }
+        Value::Array(_, items) if items.iter().any(|item| item.as_dict().is_some()) => {
+            for (index, value) in items.iter().enumerate() {
+                leaf_keys(&format!("{key}[{index}]"), value, keys);
+            }
+        }
+        _ => keys.push(key.to_owned()),
+    }
+}
+
+fn unknown(layer: &Layer, key: &str, pattern: &str, value: &Value, found: &mut Vec<Problem>) {
+    let is_setting = settings::find(pattern).is_some();
+    let has_children = settings::has_children(pattern);
+    let mut note = |message: String| {
+        found.push(Problem::new(key, Some(layer.origin_of(key)), message));
+    };
+    if !is_setting && !has_children {
+        let (parent, name) = pattern.rsplit_once('.').unwrap_or(("", pattern));
+        let hint = settings::nearest(parent, name);
+        return note(match hint {
+            Some(known) => format!("is not a setting; did you mean {known}?"),
+            None => "is not a setting".to_owned(),
+        });
+    }
+    match value {
+        Value::Dict(_, table) if has_children => {
+            for (name, value) in table {
+                let child = settings::child(pattern, name);
+                unknown(layer, &format!("{key}.{name}"), &child, value, found);
+            }
+        }
+        Value::Array(_, items) if has_children => {
+            for (index, value) in items.iter().enumerate() {
+                // Plain elements are the setting's own business.
+                if let Value::Dict(_, table) = value {
+                    for (name, value) in table {
+                        let child = format!("{pattern}[].{name}");
+                        unknown(
+                            layer,
+                            &format!("{key}[{index}].{name}"),
+                            &child,
+                            value,
+                            found,
+                        );
+                    }
+                }
+            }
+        }
+        _ if !is_setting => note("must be a table".to_owned()),
+        _ => {}
+    }
+}
+
+/// The pattern of a key: `wallets.hot.seed` is `wallets.<name>.seed`, indexes are `[]`.
+pub(super) fn pattern_of(key: &str) -> String {
+    let mut pattern = String::new();
+    for part in key.split('.') {
+        let (name, index) = match part.find('[') {
+            Some(at) => (&part[..at], "[]"),
+            None => (part, ""),
+        };
+        pattern = settings::child(&pattern, name) + index;
+    }
+    pattern
+}

@@ -1,0 +1,333 @@
+//! The configuration as the rest of the daemon sees it: strict types, nothing optional that always
+//! is there.
+
+use super::secrets::SecretRef;
+use super::stages::{Rollout, Stage};
+use super::value::{ServerUrl, StoreUrl};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::limits::Caps;
+use xrpayd_core::money::Drops;
+
+/// Everything the daemon was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What kind of place this is.
+    pub profile: Profile,
+    /// Which network.
+    pub network: Network,
+    /// The servers and how they are spoken to.
+    pub xrpl: Xrpl,
+    /// The hot wallets by name.
+    pub wallets: BTreeMap<String, Wallet>,
+    /// The hard caps.
+    pub limits: Limits,
+    /// The stages of the rollout.
+    pub rollout: Rollout,
+    /// The public API.
+    pub http: Http,
+    /// Who may use the API.
+    pub auth: Auth,
+    /// How often a key may use it.
+    pub rate_limit: RateLimit,
+    /// The database.
+    pub store: StoreSettings,
+    /// Logs and metrics.
+    pub telemetry: Telemetry,
+    /// How the daemon ends.
+    pub shutdown: Shutdown,
+}
+
+impl Config {
+    /// The caps in force at a stage: of each pair, the hard cap and the stage's own, the lower one.
+    #[must_use]
+    pub fn caps_for_stage(&self, stage: &Stage) -> Caps {
+        let lower = |hard: Drops, own: Option<Drops>| own.map_or(hard, |own| own.min(hard));
+        Caps {
+            min_payment: self.limits.min_payment,
+            max_payment: lower(self.limits.max_payment, stage.max_payment),
+            daily: lower(self.limits.daily_limit, stage.daily_limit),
+            max_pending: self.limits.max_pending,
+        }
+    }
+
+    /// The wallet that pays where a request names none: `hot`, or the only one.
+    #[must_use]
+    pub fn default_wallet(&self) -> Option<&str> {
+        let only = (self.wallets.len() == 1).then(|| self.wallets.keys().next());
+        self.wallets
+            .get_key_value("hot")
+            .map(|(name, _)| name)
+            .or_else(|| only.flatten())
+            .map(String::as_str)
+    }
+}
+
+/// What kind of place the daemon runs in. An unknown one stops the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Nothing was named.
+    Development,
+    /// Play money on the model ledger.
+    Sandbox,
+    /// The public test network.
+    Testnet,
+    /// The rehearsal of production.
+    Staging,
+    /// Real money: what is doubtful elsewhere is refused here.
+    Production,
+}
+
+impl Profile {
+    pub(super) const ALL: [(&'static str, Self, &'static str); 5] = [
+        ("development", Self::Development, ""),
+        (
+            "sandbox",
+            Self::Sandbox,
+            include_str!("../../config/sandbox.toml"),
+        ),
+        (
+            "testnet",
+            Self::Testnet,
+            include_str!("../../config/testnet.toml"),
+        ),
+        (
+            "staging",
+            Self::Staging,
+            include_str!("../../config/staging.toml"),
+        ),
+        (
+            "production",
+            Self::Production,
+            include_str!("../../config/production.toml"),
+        ),
+    ];
+
+    /// The name that `--profile` takes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Sandbox => "sandbox",
+            Self::Testnet => "testnet",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Section `network`.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The identifier that every server must report.
+    pub id: u32,
+    /// Whether it is the model ledger of this program.
+    pub sandbox: bool,
+}
+
+/// Section `xrpl`.
+#[derive(Debug, Clone)]
+pub struct Xrpl {
+    /// The servers.
+    pub servers: Vec<Server>,
+    /// How many servers must agree before anything is final.
+    pub quorum: usize,
+    /// How many servers a transaction is given to at once.
+    pub submit_to: usize,
+    /// How long an answer may take.
+    pub request_timeout: Duration,
+    /// How long a connection may take to stand.
+    pub connect_timeout: Duration,
+    /// How long a server may close no ledger before it is passed over.
+    pub silence_timeout: Duration,
+    /// How many requests may wait for an answer on one connection.
+    pub in_flight_max: usize,
+}
+
+/// One server of the pool.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where it is.
+    pub url: ServerUrl,
+    /// Its name in metrics and logs.
+    pub name: String,
+    /// Who runs it.
+    pub operator: String,
+    /// The lower, the sooner it is asked.
+    pub priority: u32,
+    /// Whether its word counts towards the quorum.
+    pub trusted: bool,
+}
+
+/// The way a key is derived from a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    /// ECDSA, the older default.
+    Secp256k1,
+    /// `EdDSA`.
+    Ed25519,
+}
+
+impl KeyAlgorithm {
+    pub(super) const ALL: [(&'static str, Self); 2] =
+        [("secp256k1", Self::Secp256k1), ("ed25519", Self::Ed25519)];
+}
+
+/// Section `wallets.<name>`.
+#[derive(Debug, Clone)]
+pub struct Wallet {
+    /// The account that pays.
+    pub address: AccountId,
+    /// Where its seed is kept.
+    pub seed: SecretRef,
+    /// How the key follows from the seed; where it is not told, the seed's own form tells.
+    pub algorithm: Option<KeyAlgorithm>,
+    /// How many transactions may be signed and not final at once.
+    pub max_in_flight: u32,
+    /// The most that the fee of one transaction may be.
+    pub max_fee: Drops,
+    /// How many ledgers a transaction is given before it can no longer enter one.
+    pub ledger_window: u32,
+    /// Stamped on every payment that brings none of its own.
+    pub source_tag: Option<u32>,
+    /// The label of its metrics: `hot`, `warm` or `cold`.
+    pub wallet_type: String,
+    /// Below this balance the wallet asks for a refill.
+    pub low_balance: Drops,
+    /// Below this balance the on-call is paged.
+    pub critical_balance: Drops,
+    /// Whether a key that is the account's master key is refused.
+    pub require_regular_key: bool,
+}
+
+/// Section `limits`: the hard caps, whatever the stage.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The least that one payment may move.
+    pub min_payment: Drops,
+    /// The most that one payment may move.
+    pub max_payment: Drops,
+    /// The most that any 24 hours may move.
+    pub daily_limit: Drops,
+    /// How many payments may be on their way.
+    pub max_pending: u32,
+    /// Whether the operator knows that a cap is above 10,000 XRP.
+    pub acknowledge_high_cap: bool,
+}
+
+/// Section `http`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The longest body that is read.
+    pub body_max_bytes: usize,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+}
+
+/// Section `auth`.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// Whether requests need a key.
+    pub enabled: bool,
+}
+
+/// Section `rate_limit`: for each key.
+#[derive(Debug, Clone)]
+pub struct RateLimit {
+    /// Writes in a minute.
+    pub per_minute: u32,
+    /// Writes in an hour.
+    pub per_hour: u32,
+    /// Reads in a minute.
+    pub reads_per_minute: u32,
+}
+
+/// Section `store`.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// Where the database is.
+    pub url: StoreUrl,
+    /// The most connections that are held.
+    pub max_connections: u32,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How many daemons share the database.
+    pub replicas: u32,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What may need one.
+    Warn,
+    /// What happened.
+    Info,
+    /// How it came to happen.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl LogLevel {
+    pub(super) const ALL: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// The form of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(super) const ALL: [(&'static str, Self); 3] = [
+        ("auto", Self::Auto),
+        ("human", Self::Human),
+        ("json", Self::Json),
+    ];
+}
+
+/// Section `telemetry`.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Where the metrics are served.
+    pub listen: SocketAddr,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// In what form.
+    pub log_format: LogFormat,
+    /// Who is told when an alert fires, in the operator's words.
+    pub alert_receiver: Option<String>,
+}
+
+/// Section `shutdown`.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    /// How long work in hand may take to end.
+    pub grace: Duration,
+}

@@ -1,0 +1,431 @@
+//! The one table of every setting: what may be written, what it means. Unknown keys, the reading of
+//! environment variables and `docs/CONFIG.md` all follow from it.
+
+/// What kind of value a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A text.
+    Text,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// An amount in XRP, as a decimal text.
+    Xrp,
+    /// An amount in drops, as a text.
+    Drops,
+    /// A duration text.
+    Duration,
+    /// A share between 0 and 1, as a decimal text.
+    Share,
+    /// A classic address.
+    Address,
+    /// A reference to a secret.
+    Secret,
+    /// An address and port to listen on.
+    Listen,
+    /// A URL.
+    Url,
+    /// A list of texts.
+    List,
+    /// A list of URLs, or of tables with further settings.
+    Servers,
+}
+
+impl Kind {
+    /// The kind in the words of the manual.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Choice(all) => all.join(" / "),
+            Self::Number => "whole number".to_owned(),
+            Self::Switch => "true / false".to_owned(),
+            Self::Xrp => "XRP, decimal text".to_owned(),
+            Self::Drops => "drops, text".to_owned(),
+            Self::Duration => "duration".to_owned(),
+            Self::Share => "share, decimal text".to_owned(),
+            Self::Address => "address".to_owned(),
+            Self::Secret => "secret reference".to_owned(),
+            Self::Listen => "address:port".to_owned(),
+            Self::Url => "URL".to_owned(),
+            Self::List => "list of texts".to_owned(),
+            Self::Servers => "list of URLs or tables".to_owned(),
+        }
+    }
+}
+
+/// One row of the table.
+pub(super) struct Setting {
+    /// The key; `<name>` stands for any name, `[]` for each element of a list.
+    pub key: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What it does, in one or two sentences.
+    pub meaning: &'static str,
+}
+
+const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
+    Setting { key, kind, meaning }
+}
+
+/// Every section, in the order of the manual, with a word on it.
+pub(super) const SECTIONS: [(&str, &str); 13] = [
+    ("network", "Which XRP Ledger network the daemon pays on."),
+    ("xrpl", "The servers, and how they are spoken to."),
+    (
+        "wallets",
+        "The hot wallets: one table a wallet, `[wallets.hot]`. A name has lower-case letters, digits, \
+         `_` and `-`. `[wallets.\"*\"]` holds what every wallet has that does not say otherwise.",
+    ),
+    (
+        "limits",
+        "The hard caps, whatever the stage of the rollout.",
+    ),
+    (
+        "rollout",
+        "The stages, in order. A list of stages in a later layer replaces the whole list. Of a \
+         stage's cap and the hard cap the lower one holds.",
+    ),
+    ("http", "The public API."),
+    ("auth", "Who may use the API."),
+    ("rate_limit", "How often one API key may use it."),
+    ("store", "The database."),
+    ("webhooks", "Reserved; it has no settings in this version."),
+    ("telemetry", "Logs and metrics."),
+    ("shutdown", "How the daemon ends."),
+    ("secrets", "Reserved; it has no settings in this version."),
+];
+
+/// Every setting.
+pub(super) const SETTINGS: &[Setting] = &[
+    row(
+        "profile",
+        Kind::Choice(&["development", "sandbox", "testnet", "staging", "production"]),
+        "What kind of place this is; the same as `--profile`. Where both are given, or several \
+         layers name one, they must agree.",
+    ),
+    row(
+        "network.id",
+        Kind::Number,
+        "The network's identifier: 0 is the main network, 1 the test network, 2 the development \
+         network. A server that reports another is not used.",
+    ),
+    row(
+        "network.sandbox",
+        Kind::Switch,
+        "Whether the network is this program's own model ledger. Never in production.",
+    ),
+    row(
+        "xrpl.servers",
+        Kind::Servers,
+        "The websocket servers, at least as many as `xrpl.quorum`. Either URLs or tables.",
+    ),
+    row(
+        "xrpl.servers[].url",
+        Kind::Url,
+        "The server's `wss://` or `ws://` URL. Its path and query, where tokens live, are never shown.",
+    ),
+    row(
+        "xrpl.servers[].name",
+        Kind::Text,
+        "Its name in metrics, logs and `/v1/servers`. Without one: host and port.",
+    ),
+    row(
+        "xrpl.servers[].operator",
+        Kind::Text,
+        "Who runs it. Without one: the last two labels of its host.",
+    ),
+    row(
+        "xrpl.servers[].priority",
+        Kind::Number,
+        "The lower, the sooner it is asked. Without one: 10.",
+    ),
+    row(
+        "xrpl.servers[].trusted",
+        Kind::Switch,
+        "Whether its word counts towards the quorum. Without it: true.",
+    ),
+    row(
+        "xrpl.quorum",
+        Kind::Number,
+        "How many servers must agree on a ledger and on what it holds before anything is final.",
+    ),
+    row(
+        "xrpl.submit_to",
+        Kind::Number,
+        "How many servers each transaction is given to at once.",
+    ),
+    row(
+        "xrpl.request_timeout",
+        Kind::Duration,
+        "How long a server may take to answer one request.",
+    ),
+    row(
+        "xrpl.connect_timeout",
+        Kind::Duration,
+        "How long a connection may take to stand.",
+    ),
+    row(
+        "xrpl.silence_timeout",
+        Kind::Duration,
+        "How long a server may report no new ledger before it is passed over.",
+    ),
+    row(
+        "xrpl.in_flight_max",
+        Kind::Number,
+        "How many requests may wait for their answers on one connection.",
+    ),
+    row(
+        "wallets.<name>.address",
+        Kind::Address,
+        "The account that pays.",
+    ),
+    row(
+        "wallets.<name>.seed",
+        Kind::Secret,
+        "Where the seed is kept: `file:PATH` or `env:NAME`; never the seed itself.",
+    ),
+    row(
+        "wallets.<name>.algorithm",
+        Kind::Choice(&["secp256k1", "ed25519"]),
+        "How the key follows from the seed. Without it the form of the seed tells: `sEd…` is ed25519, others secp256k1.",
+    ),
+    row(
+        "wallets.<name>.max_in_flight",
+        Kind::Number,
+        "How many transactions may be signed and not yet final at once.",
+    ),
+    row(
+        "wallets.<name>.max_fee_drops",
+        Kind::Drops,
+        "The most that one transaction may pay as its fee.",
+    ),
+    row(
+        "wallets.<name>.ledger_window",
+        Kind::Number,
+        "How many ledgers a transaction has to be included, after which it is proven dead.",
+    ),
+    row(
+        "wallets.<name>.source_tag",
+        Kind::Number,
+        "The SourceTag of every payment that brings none of its own.",
+    ),
+    row(
+        "wallets.<name>.wallet_type",
+        Kind::Choice(&["hot", "warm", "cold"]),
+        "The label of the wallet's metrics.",
+    ),
+    row(
+        "wallets.<name>.low_balance_xrp",
+        Kind::Xrp,
+        "Below this balance the wallet asks for a refill.",
+    ),
+    row(
+        "wallets.<name>.critical_balance_xrp",
+        Kind::Xrp,
+        "Below this balance the on-call is paged.",
+    ),
+    row(
+        "wallets.<name>.require_regular_key",
+        Kind::Switch,
+        "Whether a key that is the account's master key is refused.",
+    ),
+    row(
+        "limits.min_payment_xrp",
+        Kind::Xrp,
+        "The least that one payment may move.",
+    ),
+    row(
+        "limits.max_payment_xrp",
+        Kind::Xrp,
+        "The most that one payment may move.",
+    ),
+    row(
+        "limits.daily_limit_xrp",
+        Kind::Xrp,
+        "The most that may be moved in any 24 hours, all wallets together.",
+    ),
+    row(
+        "limits.max_pending",
+        Kind::Number,
+        "How many payments may be on their way at once.",
+    ),
+    row(
+        "limits.acknowledge_high_cap",
+        Kind::Switch,
+        "Says that a `limits.max_payment_xrp` above 10,000 XRP is meant. Without it production does not start with such a cap, and other profiles warn.",
+    ),
+    row("rollout.stage", Kind::Text, "The stage to start at."),
+    row("rollout.stages[].name", Kind::Text, "The stage's name."),
+    row(
+        "rollout.stages[].max_payment_xrp",
+        Kind::Xrp,
+        "The most that one payment may move at this stage. Without it the hard cap holds.",
+    ),
+    row(
+        "rollout.stages[].daily_limit_xrp",
+        Kind::Xrp,
+        "The most that any 24 hours may move at this stage. Without it the hard cap holds.",
+    ),
+    row(
+        "rollout.stages[].allowed_clients",
+        Kind::List,
+        "The names of the API keys that may pay at this stage; `[\"*\"]` is all of them, and so is leaving it out.",
+    ),
+    row(
+        "rollout.stages[].min_duration",
+        Kind::Duration,
+        "How long the stage lasts at least.",
+    ),
+    row(
+        "rollout.stages[].criteria.max_error_rate",
+        Kind::Share,
+        "The largest share of payments that may have failed before the next stage.",
+    ),
+    row(
+        "rollout.stages[].criteria.confirmed_within",
+        Kind::Duration,
+        "How soon payments must have been confirmed.",
+    ),
+    row(
+        "rollout.stages[].criteria.confirmed_ratio",
+        Kind::Share,
+        "Which share of them.",
+    ),
+    row(
+        "rollout.stages[].criteria.min_payments",
+        Kind::Number,
+        "How many payments must have been made.",
+    ),
+    row(
+        "rollout.stages[].criteria.max_security_incidents",
+        Kind::Number,
+        "How many security incidents there may have been.",
+    ),
+    row("http.listen", Kind::Listen, "Where the API listens."),
+    row(
+        "http.body_max_bytes",
+        Kind::Number,
+        "The longest request body; a longer one gets 413.",
+    ),
+    row(
+        "http.request_timeout",
+        Kind::Duration,
+        "How long one request may take.",
+    ),
+    row(
+        "auth.enabled",
+        Kind::Switch,
+        "Whether requests need an API key. Production does not start without.",
+    ),
+    row(
+        "rate_limit.per_minute",
+        Kind::Number,
+        "Writes of one key in a minute.",
+    ),
+    row(
+        "rate_limit.per_hour",
+        Kind::Number,
+        "Writes of one key in an hour.",
+    ),
+    row(
+        "rate_limit.reads_per_minute",
+        Kind::Number,
+        "Reads of one key in a minute.",
+    ),
+    row(
+        "store.url",
+        Kind::Url,
+        "`sqlite:///path/to/file.db` or `postgres://…`; or, where it holds a password, a secret reference to the whole URL.",
+    ),
+    row(
+        "store.max_connections",
+        Kind::Number,
+        "The most connections that are held to the database.",
+    ),
+    row(
+        "store.idle_timeout",
+        Kind::Duration,
+        "How long an idle connection is kept.",
+    ),
+    row(
+        "store.acquire_timeout",
+        Kind::Duration,
+        "How long a request waits for a free connection before it is refused.",
+    ),
+    row(
+        "store.replicas",
+        Kind::Number,
+        "How many daemons share this database. SQLite serves one.",
+    ),
+    row(
+        "telemetry.listen",
+        Kind::Listen,
+        "Where `/metrics` is served.",
+    ),
+    row(
+        "telemetry.log_level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        "How much is logged. Production refuses debug and trace.",
+    ),
+    row(
+        "telemetry.log_format",
+        Kind::Choice(&["auto", "human", "json"]),
+        "The form of the logs, on standard error. `auto`: human on a terminal, JSON lines otherwise.",
+    ),
+    row(
+        "telemetry.alert_receiver",
+        Kind::Text,
+        "Who is told when an alert fires, such as the address of Alertmanager's receiver. The daemon does not call it; without one the check warns.",
+    ),
+    row(
+        "shutdown.grace",
+        Kind::Duration,
+        "How long work in hand may take to end after SIGTERM or SIGINT.",
+    ),
+];
+
+/// The row of a key pattern.
+pub(super) fn find(pattern: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == pattern)
+}
+
+/// Whether further settings stand below a key pattern.
+pub(super) fn has_children(pattern: &str) -> bool {
+    SECTIONS.iter().any(|(name, _)| *name == pattern)
+        || SETTINGS.iter().any(|setting| {
+            setting
+                .key
+                .strip_prefix(pattern)
+                .is_some_and(|rest| rest.starts_with(['.', '[']))
+        })
+}
+
+/// The pattern of the key `name` within the table `pattern`.
+pub(super) fn child(pattern: &str, name: &str) -> String {
+    match pattern {
+        "" => name.to_owned(),
+        "wallets" => "wallets.<name>".to_owned(),
+        _ => format!("{pattern}.{name}"),
+    }
+}
+
+/// The known name under `pattern` that is nearest to a mistyped one.
+pub(super) fn nearest(pattern: &str, name: &str) -> Option<&'static str> {
+    let prefix = if pattern.is_empty() {
+        String::new()
+    } else {
+        format!("{pattern}.")
+    };
+    SETTINGS
+        .iter()
+        .filter_map(|setting| setting.key.strip_prefix(prefix.as_str()))
+        .filter_map(|rest| rest.split(['.', '[']).next())
+        .filter(|known| !known.is_empty() && *known != "<name>")
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
+        .min()
+        .map(|(_, known)| known)
+}
