@@ -1,0 +1,341 @@
+//! The thin executor that both dialects run on: typed values in, typed rows out, one transaction
+//! type.
+//!
+//! Owns how a statement that takes many rows is phrased: multi-row `values` on SQLite, `unnest` of
+//! one array a column on PostgreSQL. The statements themselves are written once, in the aggregates.
+//! A transaction that is dropped is rolled back.
+
+use super::error::StoreError;
+use super::{postgres, sqlite};
+use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+use std::borrow::Cow;
+
+/// How often a transaction is tried again when others were in its way.
+pub(super) const CONTENTION_RETRIES_MAX: u32 = 5;
+
+/// The open database.
+#[derive(Debug)]
+pub(super) enum Db {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Db {
+    /// Begins a transaction that writes.
+    pub(super) async fn write(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.write().await.map(Tx::Sqlite),
+            Self::Postgres(db) => db.write().await.map(Tx::Postgres),
+        }
+    }
+
+    /// Begins a transaction that reads one unmoving picture of the database.
+    pub(super) async fn read(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.read().await.map(Tx::Sqlite),
+            Self::Postgres(db) => db.read().await.map(Tx::Postgres),
+        }
+    }
+
+    /// Closes every connection, after what they are doing.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+        }
+    }
+}
+
+/// Waits a little longer after each failure, so that who was in the way gets done.
+pub(super) async fn pause_before_retry(tries: u32) {
+    let pause_ms = 2_u64 << tries.min(CONTENTION_RETRIES_MAX);
+    tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+}
+
+/// A value of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Blob(Option<Vec<u8>>),
+    /// One column of many rows; PostgreSQL alone.
+    Ints(Vec<Option<i64>>),
+    /// The same, of texts.
+    Texts(Vec<Option<String>>),
+    /// The same, of bytes.
+    Blobs(Vec<Option<Vec<u8>>>),
+}
+
+/// The type of a column of rows that are handed to a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    Text,
+    Blob,
+}
+
+/// The columns of rows that are handed to a statement.
+pub(super) type Columns = &'static [(&'static str, Kind)];
+
+macro_rules! value_from {
+    ($($variant:ident: $($plain:ty => $convert:expr),+;)+) => {$($(
+        impl From<$plain> for Value {
+            fn from(value: $plain) -> Self {
+                let convert: fn($plain) -> _ = $convert;
+                Self::$variant(Some(convert(value)))
+            }
+        }
+        impl From<Option<$plain>> for Value {
+            fn from(value: Option<$plain>) -> Self {
+                let convert: fn($plain) -> _ = $convert;
+                Self::$variant(value.map(convert))
+            }
+        }
+    )+)+};
+}
+
+value_from! {
+    Int: i64 => |v| v, u32 => i64::from, bool => i64::from;
+    Text: String => |v| v, &str => str::to_owned;
+    Blob: Vec<u8> => |v| v, [u8; 32] => |v| v.to_vec();
+}
+
+/// A statement's text: written out, or put together from parts that are written out.
+pub(super) type Sql = Cow<'static, str>;
+
+/// One transaction on either dialect.
+#[derive(Debug)]
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// The words that lock the rows a transaction has read until it ends, where a dialect has more
+    /// than one writer.
+    pub(super) const fn for_update(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " for update",
+        }
+    }
+
+    /// Runs a statement that answers with rows.
+    pub(super) async fn fetch(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = AssertSqlSafe(sql.into());
+        match self {
+            Self::Sqlite(tx) => {
+                let query = sqlx::query_with(sql, sqlite::arguments(values)?);
+                let rows = query.fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(tx) => {
+                let query = sqlx::query_with(sql, postgres::arguments(values)?);
+                let rows = query.fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// Runs a statement that answers with at most one row.
+    pub(super) async fn fetch_optional(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.fetch(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement and tells how many rows it wrote.
+    pub(super) async fn execute(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        let sql = AssertSqlSafe(sql.into());
+        match self {
+            Self::Sqlite(tx) => {
+                let query = sqlx::query_with(sql, sqlite::arguments(values)?);
+                Ok(query.execute(&mut **tx).await?.rows_affected())
+            }
+            Self::Postgres(tx) => {
+                let query = sqlx::query_with(sql, postgres::arguments(values)?);
+                Ok(query.execute(&mut **tx).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Inserts `rows` into `table`; `after` is what follows them, such as an `on conflict`.
+    pub(super) async fn insert(
+        &mut self,
+        table: &str,
+        columns: Columns,
+        rows: Vec<Vec<Value>>,
+        after: &str,
+    ) -> Result<u64, StoreError> {
+        let names = names(columns);
+        let head = format!("insert into {table} ({names}) ");
+        let mut written = 0_u64;
+        for batch in self.batches(columns, rows) {
+            let (source, values) = self.source(columns, batch);
+            // Without a `where`, SQLite would take `on conflict` for a join's `on`.
+            let sql = format!("{head}{source} {after}");
+            written = written.saturating_add(self.execute(sql, values).await?);
+        }
+        Ok(written)
+    }
+
+    /// Runs `statement`, which sees `rows` as the table `v`, and tells how many rows it wrote.
+    pub(super) async fn execute_with(
+        &mut self,
+        columns: Columns,
+        rows: Vec<Vec<Value>>,
+        statement: &str,
+    ) -> Result<u64, StoreError> {
+        let mut written = 0_u64;
+        for batch in self.batches(columns, rows) {
+            let (sql, values) = self.with(columns, batch, statement);
+            written = written.saturating_add(self.execute(sql, values).await?);
+        }
+        Ok(written)
+    }
+
+    /// Runs `statement`, which sees `rows` as the table `v`, and answers with its rows. Their order
+    /// holds only within a batch.
+    pub(super) async fn fetch_with(
+        &mut self,
+        columns: Columns,
+        rows: Vec<Vec<Value>>,
+        statement: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::new();
+        for batch in self.batches(columns, rows) {
+            let (sql, values) = self.with(columns, batch, statement);
+            found.append(&mut self.fetch(sql, values).await?);
+        }
+        Ok(found)
+    }
+
+    fn with(
+        &self,
+        columns: Columns,
+        rows: Vec<Vec<Value>>,
+        statement: &str,
+    ) -> (String, Vec<Value>) {
+        let (source, values) = self.source(columns, rows);
+        let names = names(columns);
+        (
+            format!("with v ({names}) as ({source}) {statement}"),
+            values,
+        )
+    }
+
+    fn source(&self, columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+        match self {
+            Self::Sqlite(_) => sqlite::rows_source(columns, rows),
+            Self::Postgres(_) => postgres::rows_source(columns, rows),
+        }
+    }
+
+    fn batches(&self, columns: Columns, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
+        let mut batches = Vec::new();
+        while !rows.is_empty() {
+            let size = match self {
+                Self::Sqlite(_) => sqlite::batch_size(columns.len(), rows.len()),
+                Self::Postgres(_) => postgres::batch_size(rows.len()),
+            };
+            let rest = rows.split_off(size);
+            batches.push(std::mem::replace(&mut rows, rest));
+        }
+        batches
+    }
+
+    /// Makes everything durable. A connection that breaks here leaves the outcome unknown.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let answer = match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        };
+        answer.map_err(|error| StoreError::from(error).of_commit())
+    }
+
+    /// Forgets everything; also the proper end of a transaction that only read.
+    pub(super) async fn end(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}
+
+fn names(columns: Columns) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// One row of either dialect.
+pub(super) enum Row {
+    Sqlite(sqlx::sqlite::SqliteRow),
+    Postgres(sqlx::postgres::PgRow),
+}
+
+macro_rules! getter {
+    ($(#[$doc:meta])* $name:ident -> $type:ty) => {
+        $(#[$doc])*
+        pub(super) fn $name(&self, column: &str) -> Result<$type, StoreError> {
+            match self {
+                Self::Sqlite(row) => Ok(row.try_get(column)?),
+                Self::Postgres(row) => Ok(row.try_get(column)?),
+            }
+        }
+    };
+}
+
+impl Row {
+    getter!(/// A whole number.
+        int -> i64);
+    getter!(/// A whole number or null.
+        int_or_null -> Option<i64>);
+    getter!(/// A text.
+        text -> String);
+    getter!(/// A text or null.
+        text_or_null -> Option<String>);
+    getter!(/// Bytes.
+        blob -> Vec<u8>);
+    getter!(/// Bytes or null.
+        blob_or_null -> Option<Vec<u8>>);
+
+    /// A whole number that fits 32 bits.
+    pub(super) fn uint(&self, column: &str) -> Result<u32, StoreError> {
+        narrow(column, self.int(column)?)
+    }
+
+    /// A whole number that fits 32 bits, or null.
+    pub(super) fn uint_or_null(&self, column: &str) -> Result<Option<u32>, StoreError> {
+        let value = self.int_or_null(column)?;
+        value.map(|value| narrow(column, value)).transpose()
+    }
+
+    /// Exactly 32 bytes.
+    pub(super) fn hash(&self, column: &str) -> Result<[u8; 32], StoreError> {
+        let bytes = self.blob(column)?;
+        let len = bytes.len();
+        bytes
+            .try_into()
+            .map_err(|_| StoreError::corrupt(format!("a column {column}"), format!("{len} bytes")))
+    }
+}
+
+fn narrow(column: &str, value: i64) -> Result<u32, StoreError> {
+    u32::try_from(value).map_err(|_| {
+        StoreError::corrupt(
+            format!("a column {column}"),
+            format!("{value} is out of range"),
+        )
+    })
+}

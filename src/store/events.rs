@@ -1,0 +1,138 @@
+//! The outbox: one event a transition, written in the transaction that it tells of.
+
+use super::Store;
+use super::db::{Columns, Kind, Tx};
+use super::error::StoreError;
+use super::payments::document;
+use serde_json::{Map, Value as Json};
+use xrpayd_core::ids::{PaymentId, UnixMs};
+use xrpayd_core::payment::{AttemptState, Payment, State};
+
+/// Something that was told about a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentEvent {
+    /// Its place in the feed.
+    pub sequence: i64,
+    /// Its type, such as `payment.processing`.
+    pub type_: String,
+    /// When it happened.
+    pub at: UnixMs,
+    /// The version of the payment that it tells of.
+    pub version: u32,
+    /// What is told: `status`, and what else is known by then.
+    pub data: Json,
+}
+
+const NEW: Columns = &[
+    ("payment_id", Kind::Text),
+    ("client", Kind::Text),
+    ("version", Kind::Int),
+    ("type", Kind::Text),
+    ("at", Kind::Int),
+    ("data", Kind::Text),
+];
+
+/// Writes one event for each payment, as it stands after its transition.
+pub(super) async fn insert<'a>(
+    tx: &mut Tx,
+    payments: impl Iterator<Item = &'a Payment>,
+) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for payment in payments {
+        rows.push(vec![
+            payment.id.to_string().into(),
+            payment.client.as_str().into(),
+            payment.version.into(),
+            format!("payment.{}", payment.status().as_str()).into(),
+            payment.updated_at.0.into(),
+            document(payment.id, &data_of(payment)?)?.into(),
+        ]);
+    }
+    tx.insert("events", NEW, rows, "").await?;
+    Ok(())
+}
+
+/// What is told of a payment: how it stands, and the transaction that stands for it.
+fn data_of(payment: &Payment) -> Result<Json, StoreError> {
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Json| data.insert(name.to_owned(), value);
+    put("status", payment.status().as_str().into());
+    if let Some(substatus) = payment.substatus() {
+        put("substatus", substatus.as_str().into());
+    }
+    let newest = payment
+        .validated_attempt()
+        .or_else(|| payment.attempts.last());
+    if let Some(attempt) = newest {
+        put("tx_hash", attempt.hash.to_string().into());
+        match &attempt.state {
+            AttemptState::Validated {
+                result,
+                ledger_index,
+            } => {
+                put("result", result.as_str().into());
+                put("ledger_index", ledger_index.0.into());
+            }
+            AttemptState::Submitted { result } => {
+                put("submit_result", result.as_str().into());
+            }
+            AttemptState::Refused { code } => {
+                put("submit_result", code.as_str().into());
+            }
+            AttemptState::Signed | AttemptState::Unknown | AttemptState::Dead { .. } => {}
+        }
+    }
+    match &payment.state {
+        State::Succeeded { delivered, .. } => {
+            put("delivered_drops", delivered.to_string().into());
+        }
+        State::Failed { failure, .. } => {
+            let failure = serde_json::to_value(failure).map_err(|_| StoreError::BadChange {
+                payment: payment.id,
+                why: "its failure has no JSON form",
+            })?;
+            put("failure", failure);
+        }
+        State::Queued { .. }
+        | State::InFlight
+        | State::Expired { .. }
+        | State::Cancelled { .. } => {}
+    }
+    Ok(Json::Object(data))
+}
+
+impl Store {
+    /// Everything that was told about a payment, oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds an event that cannot be read.
+    pub async fn payment_events(&self, id: PaymentId) -> Result<Vec<PaymentEvent>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let rows = tx
+            .fetch(
+                "select sequence, type, at, version, data from events \
+                 where payment_id = $1 order by sequence",
+                vec![id.to_string().into()],
+            )
+            .await?;
+        tx.end().await?;
+        rows.iter()
+            .map(|row| {
+                let sequence = row.int("sequence")?;
+                let data = serde_json::from_str(&row.text("data")?).map_err(|error| {
+                    StoreError::corrupt(
+                        format!("payment {id}, event {sequence}"),
+                        error.to_string(),
+                    )
+                })?;
+                Ok(PaymentEvent {
+                    sequence,
+                    type_: row.text("type")?,
+                    at: UnixMs(row.int("at")?),
+                    version: row.uint("version")?,
+                    data,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! The journal as rows: every validated transaction of a wallet's account, without a gap.
+//!
+//! A stretch is appended only where it begins right after the cursor, in the transaction that also
+//! writes what it settles.
+
+use super::Store;
+use super::attempts::{slot_columns, slot_from};
+use super::db::{Columns, Kind, Row, Tx, Value};
+use super::error::{CommitError, StoreError};
+use super::payments::{drops_from, drops_value};
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
+use xrpayd_core::journal::{Cursor, Delivered, Entry, RootAfter};
+
+/// A stretch of the journal that is to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalCommit {
+    /// Its first ledger: the one right after the stored cursor.
+    pub from: LedgerIndex,
+    /// The cursor after it.
+    pub cursor: Cursor,
+    /// The transactions in it.
+    pub entries: Vec<Entry>,
+}
+
+const NEW: Columns = &[
+    ("wallet", Kind::Text),
+    ("ledger_index", Kind::Int),
+    ("tx_index", Kind::Int),
+    ("hash", Kind::Blob),
+    ("ledger_hash", Kind::Blob),
+    ("result", Kind::Text),
+    ("transaction_type", Kind::Text),
+    ("sender", Kind::Text),
+    ("slot_kind", Kind::Text),
+    ("slot", Kind::Int),
+    ("fee_drops", Kind::Int),
+    ("destination", Kind::Text),
+    ("destination_tag", Kind::Int),
+    ("source_tag", Kind::Int),
+    ("delivered_kind", Kind::Text),
+    ("delivered_value", Kind::Text),
+    ("invoice_id", Kind::Blob),
+    ("root_balance", Kind::Int),
+    ("root_sequence", Kind::Int),
+    ("root_owner_count", Kind::Int),
+];
+
+/// Moves the cursor on and writes the entries.
+pub(super) async fn append(
+    tx: &mut Tx,
+    wallet: &str,
+    commit: &JournalCommit,
+) -> Result<(), CommitError> {
+    let cursor = &commit.cursor;
+    let written = tx
+        .execute(
+            "update wallets set cursor_at = $2, cursor_at_hash = $3, next_sequence = $4, \
+             balance_drops = $5, owner_count = $6 \
+             where name = $1 and cursor_at = $7 and cursor_start = $8 and cursor_at < $2",
+            vec![
+                wallet.into(),
+                cursor.at.0.into(),
+                cursor.at_hash.0.into(),
+                cursor.next_sequence.into(),
+                drops_value(cursor.balance).into(),
+                cursor.owner_count.into(),
+                (i64::from(commit.from.0) - 1).into(),
+                cursor.start.0.into(),
+            ],
+        )
+        .await?;
+    if written != 1 {
+        return Err(CommitError::CursorMoved);
+    }
+    let rows = commit
+        .entries
+        .iter()
+        .map(|entry| row_of(wallet, entry))
+        .collect();
+    tx.insert("journal_entries", NEW, rows, "").await?;
+    Ok(())
+}
+
+fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
+    let (kind, slot) = slot_columns(entry.slot);
+    let (delivered_kind, delivered_value) = match &entry.delivered {
+        Delivered::Nothing => ("nothing", None),
+        Delivered::Xrp(drops) => ("xrp", Some(drops.to_string())),
+        Delivered::Other(amount) => ("other", Some(amount.clone())),
+        Delivered::Unavailable => ("unavailable", None),
+    };
+    let root = entry.root_after;
+    vec![
+        wallet.into(),
+        entry.ledger_index.0.into(),
+        entry.tx_index.into(),
+        entry.hash.0.into(),
+        entry.ledger_hash.0.into(),
+        entry.result.as_str().into(),
+        entry.transaction_type.as_str().into(),
+        entry.sender.to_string().into(),
+        kind.into(),
+        slot.into(),
+        drops_value(entry.fee).into(),
+        entry.destination.map(|account| account.to_string()).into(),
+        entry.destination_tag.into(),
+        entry.source_tag.into(),
+        delivered_kind.into(),
+        delivered_value.into(),
+        entry.invoice_id.map(|id| id.0).into(),
+        root.map(|root| drops_value(root.balance)).into(),
+        root.map(|root| root.sequence).into(),
+        root.map(|root| root.owner_count).into(),
+    ]
+}
+
+fn decode(row: &Row) -> Result<Entry, StoreError> {
+    let hash = TxHash(row.hash("hash")?);
+    decode_hashed(row, hash).map_err(|error| match error {
+        StoreError::Corrupt { what, why } => {
+            StoreError::corrupt(format!("journal entry {hash}"), format!("{what}: {why}"))
+        }
+        other => other,
+    })
+}
+
+fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
+    let account = |column: &str, text: &str| -> Result<AccountId, StoreError> {
+        text.parse()
+            .map_err(|error| StoreError::corrupt(column, format!("{text}: {error}")))
+    };
+    let value = row.text_or_null("delivered_value")?;
+    let delivered = match (row.text("delivered_kind")?.as_str(), value) {
+        ("nothing", None) => Delivered::Nothing,
+        ("unavailable", None) => Delivered::Unavailable,
+        ("other", Some(amount)) => Delivered::Other(amount),
+        ("xrp", Some(drops)) => Delivered::Xrp(
+            drops
+                .parse()
+                .map_err(|error| StoreError::corrupt("delivered_value", format!("{error}")))?,
+        ),
+        (kind, _) => return Err(StoreError::corrupt("delivered_kind", kind)),
+    };
+    let root = (
+        row.int_or_null("root_balance")?,
+        row.uint_or_null("root_sequence")?,
+        row.uint_or_null("root_owner_count")?,
+    );
+    let root_after = match root {
+        (None, None, None) => None,
+        (Some(balance), Some(sequence), Some(owner_count)) => Some(RootAfter {
+            balance: drops_from("root_balance", balance)?,
+            sequence,
+            owner_count,
+        }),
+        _ => {
+            return Err(StoreError::corrupt(
+                "the account root",
+                "is there in part only",
+            ));
+        }
+    };
+    let invoice_id = match row.blob_or_null("invoice_id")? {
+        None => None,
+        Some(_) => Some(Hash256(row.hash("invoice_id")?)),
+    };
+    Ok(Entry {
+        hash,
+        ledger_index: LedgerIndex(row.uint("ledger_index")?),
+        ledger_hash: LedgerHash(row.hash("ledger_hash")?),
+        tx_index: row.uint("tx_index")?,
+        result: row.text("result")?,
+        transaction_type: row.text("transaction_type")?,
+        sender: account("sender", &row.text("sender")?)?,
+        slot: slot_from(row)?,
+        fee: drops_from("fee_drops", row.int("fee_drops")?)?,
+        destination: row
+            .text_or_null("destination")?
+            .map(|text| account("destination", &text))
+            .transpose()?,
+        destination_tag: row.uint_or_null("destination_tag")?,
+        source_tag: row.uint_or_null("source_tag")?,
+        delivered,
+        invoice_id,
+        root_after,
+    })
+}
+
+impl Store {
+    /// The journal of a wallet between two ledgers, both included, by ledger and place.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds an entry that cannot be read.
+    pub async fn journal_entries(
+        &self,
+        wallet: &str,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let names: Vec<&str> = NEW.iter().map(|(name, _)| *name).collect();
+        let rows = tx
+            .fetch(
+                format!(
+                    "select {} from journal_entries where wallet = $1 \
+                     and ledger_index between $2 and $3 order by ledger_index, tx_index",
+                    names.join(", ")
+                ),
+                vec![wallet.into(), from.0.into(), to.0.into()],
+            )
+            .await?;
+        tx.end().await?;
+        rows.iter().map(decode).collect()
+    }
+}

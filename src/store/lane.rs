@@ -1,0 +1,568 @@
+//! The lane of one wallet: what its engine reads at the start, and the one way in which it writes.
+//!
+//! A commit is one transaction: the journal's cursor, payments, attempts with their blobs, plugs,
+//! limits, counts and events. Either all of it is durable or none. It is refused when a payment or
+//! the cursor has moved since it was read; nothing is written then.
+
+use super::db::{Columns, Kind, Tx};
+use super::error::{CommitError, StoreError};
+use super::journal::{self, JournalCommit};
+use super::limits::{self, Settled};
+use super::payments::{self, drops_from};
+use super::{Store, attempts, events, totals};
+use std::collections::HashMap;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
+use xrpayd_core::journal::Cursor;
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{Attempt, AttemptState, Payment, Slot};
+
+/// What the engine of a wallet starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneRecord {
+    /// The wallet's account; none before the lane was anchored for the first time.
+    pub account: Option<AccountId>,
+    /// How far its journal has been read.
+    pub cursor: Option<Cursor>,
+    /// Why nothing is signed, where a person has to decide.
+    pub halted: Option<String>,
+    /// Nothing is signed before the cursor has reached this ledger.
+    pub sign_from: Option<LedgerIndex>,
+    /// Every payment with an open attempt, oldest first, with the blobs of its open attempts.
+    pub in_flight: Vec<(Payment, Vec<(TxHash, Vec<u8>)>)>,
+    /// The open plugs, by slot.
+    pub plugs: Vec<PlugRecord>,
+}
+
+/// A signed no-op that fills a slot, as it is to be persisted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlug {
+    /// The hash of the signed blob.
+    pub hash: TxHash,
+    /// What it consumes.
+    pub slot: Slot,
+    /// The fee in it.
+    pub fee: Drops,
+    /// The first ledger that could hold it.
+    pub first_ledger: LedgerIndex,
+    /// Its LastLedgerSequence.
+    pub last_ledger: LedgerIndex,
+    /// When it was signed.
+    pub signed_at: UnixMs,
+    /// The signed blob.
+    pub blob: Vec<u8>,
+}
+
+/// A plug that is persisted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlugRecord {
+    /// What was signed.
+    pub plug: NewPlug,
+    /// How it stands.
+    pub state: AttemptState,
+}
+
+/// Everything that one step of an engine makes durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneCommit {
+    /// The wallet.
+    pub wallet: String,
+    /// The time of the step.
+    pub now: UnixMs,
+    /// The payments that move, at most one change each.
+    pub changes: Vec<Change>,
+    /// Plugs that were signed.
+    pub new_plugs: Vec<NewPlug>,
+    /// How known plugs stand now.
+    pub plug_updates: Vec<(TxHash, AttemptState)>,
+    /// How far the journal was carried on.
+    pub journal: Option<JournalCommit>,
+    /// Why the wallet is to sign nothing more.
+    pub halt: Option<String>,
+}
+
+impl LaneCommit {
+    /// A commit of nothing yet.
+    #[must_use]
+    pub fn new(wallet: impl Into<String>, now: UnixMs) -> Self {
+        Self {
+            wallet: wallet.into(),
+            now,
+            changes: Vec::new(),
+            new_plugs: Vec::new(),
+            plug_updates: Vec::new(),
+            journal: None,
+            halt: None,
+        }
+    }
+}
+
+/// One payment's transition, or several in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The version that was read.
+    pub before: u32,
+    /// The payment after it.
+    pub payment: Payment,
+    /// The blobs of the attempts that are new in it.
+    pub new_blobs: Vec<(TxHash, Vec<u8>)>,
+    /// What was delivered, where the payment reached its end.
+    pub settled: Option<Drops>,
+}
+
+impl Store {
+    /// What the engine of `wallet` starts from.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds something that cannot be read.
+    pub async fn load_lane(&self, wallet: &str) -> Result<LaneRecord, StoreError> {
+        let mut tx = self.db().read().await?;
+        let row = tx
+            .fetch_optional(
+                "select account, cursor_start, cursor_at, cursor_at_hash, next_sequence, \
+                 balance_drops, owner_count, sign_from, halted_reason \
+                 from wallets where name = $1",
+                vec![wallet.into()],
+            )
+            .await?;
+        let mut record = LaneRecord {
+            account: None,
+            cursor: None,
+            halted: None,
+            sign_from: None,
+            in_flight: Vec::new(),
+            plugs: Vec::new(),
+        };
+        if let Some(row) = row {
+            let account = row.text("account")?;
+            let account = account.parse().map_err(|error| {
+                StoreError::corrupt(
+                    format!("wallet {wallet}"),
+                    format!("account {account}: {error}"),
+                )
+            })?;
+            record.account = Some(account);
+            record.cursor = Some(Cursor {
+                start: LedgerIndex(row.uint("cursor_start")?),
+                at: LedgerIndex(row.uint("cursor_at")?),
+                at_hash: LedgerHash(row.hash("cursor_at_hash")?),
+                next_sequence: row.uint("next_sequence")?,
+                balance: drops_from("a wallet's balance", row.int("balance_drops")?)?,
+                owner_count: row.uint("owner_count")?,
+            });
+            record.halted = row.text_or_null("halted_reason")?;
+            record.sign_from = row.uint_or_null("sign_from")?.map(LedgerIndex);
+        }
+        let mut blobs = attempts::open_blobs(&mut tx, wallet).await?;
+        record.in_flight = in_flight(&mut tx, &mut blobs).await?;
+        record.plugs = attempts::open_plugs(&mut tx, wallet)
+            .await?
+            .into_iter()
+            .map(|(attempt, blob)| plug_record(attempt, blob))
+            .collect();
+        tx.end().await?;
+        Ok(record)
+    }
+
+    /// Fixes at the first start whose account the wallet is and where its journal begins. A wallet
+    /// that is known already is left as it is.
+    ///
+    /// # Errors
+    /// The wallet is known under another account or network, or the database does not answer.
+    pub async fn anchor_lane(
+        &self,
+        wallet: &str,
+        account: AccountId,
+        network_id: u32,
+        cursor: &Cursor,
+        sign_from: Option<LedgerIndex>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        tx.execute(
+            "insert into wallets (name, account, network_id, cursor_start, cursor_at, \
+             cursor_at_hash, next_sequence, balance_drops, owner_count, sign_from) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing",
+            vec![
+                wallet.into(),
+                account.to_string().into(),
+                network_id.into(),
+                cursor.start.0.into(),
+                cursor.at.0.into(),
+                cursor.at_hash.0.into(),
+                cursor.next_sequence.into(),
+                payments::drops_value(cursor.balance).into(),
+                cursor.owner_count.into(),
+                sign_from.map(|ledger| ledger.0).into(),
+            ],
+        )
+        .await?;
+        let known = tx
+            .fetch_optional(
+                "select account, network_id from wallets where name = $1",
+                vec![wallet.into()],
+            )
+            .await?
+            .ok_or_else(|| StoreError::UnknownWallet(wallet.to_owned()))?;
+        let known = format!(
+            "{} on network {}",
+            known.text("account")?,
+            known.uint("network_id")?
+        );
+        let asked = format!("{account} on network {network_id}");
+        if known != asked {
+            tx.end().await?;
+            return Err(StoreError::WalletDiffers {
+                wallet: wallet.to_owned(),
+                known,
+                asked,
+            });
+        }
+        tx.commit().await
+    }
+
+    /// The queued payments of a wallet, oldest first, after one of them.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a payment that cannot be read.
+    pub async fn queued(
+        &self,
+        wallet: &str,
+        after: Option<PaymentId>,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        let rows = tx
+            .fetch(
+                format!("{} where p.wallet = $1 and p.phase = 'queued' and p.id > $2 order by p.id limit $3", select()),
+                vec![wallet.into(), after.into(), limit.into()],
+            )
+            .await?;
+        let found = payments::assemble(&mut tx, &rows).await?;
+        tx.end().await?;
+        Ok(found)
+    }
+
+    /// The queued payments of a wallet whose expiry has come, those first that expired first.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a payment that cannot be read.
+    pub async fn past_expiry(
+        &self,
+        wallet: &str,
+        now: UnixMs,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let rows = tx
+            .fetch(
+                format!(
+                    "{} where p.wallet = $1 and p.phase = 'queued' and p.expires_at is not null \
+                     and p.expires_at <= $2 order by p.expires_at limit $3",
+                    select()
+                ),
+                vec![wallet.into(), now.0.into(), limit.into()],
+            )
+            .await?;
+        let found = payments::assemble(&mut tx, &rows).await?;
+        tx.end().await?;
+        Ok(found)
+    }
+
+    /// Makes one step of an engine durable, all of it or nothing.
+    ///
+    /// # Errors
+    /// A payment or the cursor has moved since it was read, or the database could not write.
+    pub async fn commit(&self, commit: &LaneCommit) -> Result<(), CommitError> {
+        let mut tx = self.db().write().await?;
+        let wallet = &commit.wallet;
+        if let Some(journal) = &commit.journal {
+            journal::append(&mut tx, wallet, journal).await?;
+        }
+        if let Some(reason) = &commit.halt {
+            halt(&mut tx, wallet, Some(reason), commit.now).await?;
+        }
+        apply_changes(&mut tx, commit.changes.clone()).await?;
+        write_plugs(&mut tx, commit).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Stops a wallet's signing for a reason, or lets it sign again.
+    ///
+    /// # Errors
+    /// The wallet is not known, or the database could not write.
+    pub async fn set_halt(
+        &self,
+        wallet: &str,
+        reason: Option<&str>,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        halt(&mut tx, wallet, reason, now).await?;
+        tx.commit().await
+    }
+}
+
+fn select() -> String {
+    format!("select {} from payments p", payments::COLUMNS)
+}
+
+async fn in_flight(
+    tx: &mut Tx,
+    blobs: &mut HashMap<String, Vec<(TxHash, Vec<u8>)>>,
+) -> Result<Vec<(Payment, Vec<(TxHash, Vec<u8>)>)>, StoreError> {
+    let ids = blobs.keys().map(|id| vec![id.as_str().into()]).collect();
+    let sql = format!(
+        "select {} from v join payments p on p.id = v.id",
+        payments::COLUMNS
+    );
+    let rows = tx.fetch_with(payments::IDS, ids, &sql).await?;
+    let mut found: Vec<_> = payments::assemble(tx, &rows)
+        .await?
+        .into_iter()
+        .map(|payment| {
+            let blobs = blobs.remove(&payment.id.to_string()).unwrap_or_default();
+            (payment, blobs)
+        })
+        .collect();
+    if let Some(id) = blobs.keys().next() {
+        let why = "it has an open attempt and does not exist";
+        return Err(StoreError::corrupt(format!("payment {id}"), why));
+    }
+    found.sort_by_key(|(payment, _)| payment.id);
+    Ok(found)
+}
+
+fn plug_record(attempt: Attempt, blob: Vec<u8>) -> PlugRecord {
+    PlugRecord {
+        plug: NewPlug {
+            hash: attempt.hash,
+            slot: attempt.slot,
+            fee: attempt.fee,
+            first_ledger: attempt.first_ledger,
+            last_ledger: attempt.last_ledger,
+            signed_at: attempt.signed_at,
+            blob,
+        },
+        state: attempt.state,
+    }
+}
+
+async fn halt(
+    tx: &mut Tx,
+    wallet: &str,
+    reason: Option<&str>,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let written = tx
+        .execute(
+            "update wallets set halted_reason = $2, halted_at = $3 where name = $1",
+            vec![wallet.into(), reason.into(), reason.map(|_| now.0).into()],
+        )
+        .await?;
+    if written == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::UnknownWallet(wallet.to_owned()))
+    }
+}
+
+/// A payment as it stands in the database before a commit changes it.
+struct Standing {
+    version: u32,
+    is_final: bool,
+    created_at: UnixMs,
+    counted: Drops,
+}
+
+const BEFORE: Columns = &[("id", Kind::Text), ("before", Kind::Int)];
+
+/// Writes transitions with everything that follows from them. Rows are locked in the order of their
+/// ids, and the limits last, so that no two transactions wait for each other in a circle.
+pub(super) async fn apply_changes(
+    tx: &mut Tx,
+    mut changes: Vec<Change>,
+) -> Result<(), CommitError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort_by_key(|change| change.payment.id);
+    for pair in changes.windows(2) {
+        if let [first, second] = pair
+            && first.payment.id == second.payment.id
+        {
+            let why = "it is changed twice in one commit";
+            return Err(StoreError::BadChange {
+                payment: first.payment.id,
+                why,
+            }
+            .into());
+        }
+    }
+    let standing = lock_standing(tx, &changes).await?;
+    let (mut rows, mut settled) = (Vec::with_capacity(changes.len()), Vec::new());
+    for change in &changes {
+        let ended = check(change, standing.get(&change.payment.id))?;
+        rows.push(payments::changed(
+            &change.payment,
+            change.before,
+            change.settled,
+        )?);
+        settled.extend(ended);
+    }
+    let expected = changes.len();
+    let written = tx
+        .execute_with(payments::CHANGED, rows, payments::UPDATE)
+        .await?;
+    if usize::try_from(written) != Ok(expected) {
+        // The rows are locked at their versions, so only a write that lost its way leads here.
+        let why = format!("{written} of {expected} changes found their row");
+        return Err(StoreError::corrupt("payments", why).into());
+    }
+    events::insert(tx, changes.iter().map(|change| &change.payment)).await?;
+    let ended: Vec<&Payment> = changes
+        .iter()
+        .filter(|change| change.settled.is_some())
+        .map(|change| &change.payment)
+        .collect();
+    write_attempts(tx, &changes).await?;
+    limits::settle(tx, &settled).await?;
+    totals::count_ends(tx, &ended).await?;
+    Ok(())
+}
+
+async fn lock_standing(
+    tx: &mut Tx,
+    changes: &[Change],
+) -> Result<HashMap<PaymentId, Standing>, CommitError> {
+    let rows = changes
+        .iter()
+        .map(|change| vec![change.payment.id.to_string().into(), change.before.into()])
+        .collect();
+    let lock = match tx.for_update() {
+        "" => String::new(),
+        words => format!("{words} of p"),
+    };
+    let sql = format!(
+        "select p.id, p.version, p.status, p.created_at, p.counted_drops \
+         from v join payments p on p.id = v.id order by p.id{lock}"
+    );
+    let found = tx.fetch_with(BEFORE, rows, &sql).await?;
+    let mut standing = HashMap::with_capacity(found.len());
+    for row in &found {
+        let id = row.text("id")?;
+        let what = format!("payment {id}");
+        let id: PaymentId = id
+            .parse()
+            .map_err(|error| StoreError::corrupt(what.as_str(), format!("{error}")))?;
+        standing.insert(
+            id,
+            Standing {
+                version: row.uint("version")?,
+                is_final: row.text("status")? != "processing",
+                created_at: UnixMs(row.int("created_at")?),
+                counted: drops_from(&what, row.int("counted_drops")?)?,
+            },
+        );
+    }
+    let stale: Vec<PaymentId> = changes
+        .iter()
+        .filter(|change| {
+            let found = standing.get(&change.payment.id);
+            found.is_none_or(|found| found.version != change.before)
+        })
+        .map(|change| change.payment.id)
+        .collect();
+    if stale.is_empty() {
+        Ok(standing)
+    } else {
+        Err(CommitError::Stale(stale))
+    }
+}
+
+/// Refuses a change that contradicts itself or the row; answers with what the limits settle.
+fn check(change: &Change, standing: Option<&Standing>) -> Result<Option<Settled>, StoreError> {
+    let payment = change.payment.id;
+    let refuse = |why: &'static str| Err(StoreError::BadChange { payment, why });
+    let Some(standing) = standing else {
+        return refuse("it is not there");
+    };
+    if change.payment.version <= change.before {
+        return refuse("its version does not grow");
+    }
+    match (
+        standing.is_final,
+        change.payment.status().is_final(),
+        change.settled,
+    ) {
+        (false, true, Some(delivered)) => Ok(Some(Settled {
+            created_at: standing.created_at,
+            reserved: standing.counted,
+            delivered,
+        })),
+        (false, false, None) | (true, true, None) => Ok(None),
+        (true, false, _) => refuse("it is final already"),
+        (false, true, None) => refuse("it ends and nothing is settled"),
+        (false, false, Some(_)) => refuse("it is settled and does not end"),
+        (true, true, Some(_)) => refuse("it is settled a second time"),
+    }
+}
+
+async fn write_attempts(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
+    let (mut new, mut known) = (Vec::new(), Vec::new());
+    for change in changes {
+        let (mut new_of, mut known_of) =
+            attempts::split(&change.payment, change.new_blobs.clone())?;
+        new.append(&mut new_of);
+        known.append(&mut known_of);
+    }
+    attempts::update(tx, known).await?;
+    attempts::insert(tx, new).await
+}
+
+async fn write_plugs(tx: &mut Tx, commit: &LaneCommit) -> Result<(), StoreError> {
+    let plugs: Vec<Attempt> = commit.new_plugs.iter().map(signed_plug).collect();
+    let rows = plugs
+        .iter()
+        .zip(&commit.new_plugs)
+        .map(|(attempt, plug)| attempts::NewRow {
+            wallet: &commit.wallet,
+            owner: None,
+            attempt,
+            blob: plug.blob.clone(),
+        })
+        .collect();
+    attempts::insert(tx, rows).await?;
+    if commit.plug_updates.is_empty() {
+        return Ok(());
+    }
+    let known = attempts::plugs_by_hash(tx, &commit.wallet).await?;
+    let mut rows = Vec::with_capacity(commit.plug_updates.len());
+    for (hash, state) in &commit.plug_updates {
+        let plug = known.get(hash).ok_or_else(|| {
+            StoreError::corrupt(
+                format!("plug {hash}"),
+                "it is to be changed and is not open",
+            )
+        })?;
+        let plug = Attempt {
+            state: state.clone(),
+            ..plug.clone()
+        };
+        rows.push(attempts::state_row(&commit.wallet, &plug)?);
+    }
+    attempts::update(tx, rows).await
+}
+
+fn signed_plug(plug: &NewPlug) -> Attempt {
+    Attempt {
+        hash: plug.hash,
+        slot: plug.slot,
+        fee: plug.fee,
+        first_ledger: plug.first_ledger,
+        last_ledger: plug.last_ledger,
+        state: AttemptState::Signed,
+        signed_at: plug.signed_at,
+    }
+}

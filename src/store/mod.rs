@@ -1,0 +1,136 @@
+//! The store: everything that has to outlive the process, on SQLite or PostgreSQL.
+//!
+//! Owns the database, its schema and every statement; nothing outside speaks SQL. Each public
+//! method is one transaction, opened and committed in the method itself. What is accepted is
+//! answered only after its commit; concurrent accepts share one. A payment is written only where it
+//! is still at the version that was read, so two writers never undo each other.
+//!
+//! On failure a method says whether a retry makes sense ([`StoreError::retryable`]) and whether
+//! something may have been written ([`StoreError::effect_unknown`]); a row that cannot be read is an
+//! error and never a default.
+
+mod accept;
+mod attempts;
+mod cancel;
+mod db;
+mod error;
+mod events;
+mod journal;
+mod keys;
+mod lane;
+mod limits;
+mod list;
+mod migrations;
+mod payments;
+mod postgres;
+mod sqlite;
+mod totals;
+
+pub use accept::{AcceptOutcome, NewPayment};
+pub use cancel::CancelOutcome;
+pub use error::{CommitError, Conflict, StoreError};
+pub use events::PaymentEvent;
+pub use journal::JournalCommit;
+pub use keys::{ApiKey, NewKey};
+pub use lane::{Change, LaneCommit, LaneRecord, NewPlug, PlugRecord};
+pub use limits::LimitUsage;
+pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use totals::{Totals, WalletTotals};
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Where the database is and how it is used.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// `sqlite:///absolute/path.db`, `sqlite://relative/path.db` or `postgres://…`.
+    pub url: String,
+    /// The most connections to hold.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// After how long an unused connection is closed.
+    pub idle_timeout: Duration,
+}
+
+impl StoreConfig {
+    /// The default settings for `url`: 20 connections, 2 s to get one, closed after 30 s unused.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 20,
+            acquire_timeout: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Who opens the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The daemon: alone on a SQLite file for as long as it lives.
+    Daemon,
+    /// A command that looks or makes a small change, beside a running daemon if need be.
+    Tool,
+}
+
+/// The open store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    db: db::Db,
+    /// The queue of the accept writer, once that runs.
+    writer: OnceLock<accept::Queue>,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// The URL makes no sense, the database does not answer, another daemon has it, or a newer
+    /// program wrote it.
+    pub async fn open(config: &StoreConfig, access: Access) -> Result<Self, StoreError> {
+        let scheme = config.url.split_once(':').map(|(scheme, _)| scheme);
+        let db = match scheme {
+            Some("sqlite") => db::Db::Sqlite(sqlite::open(config, access).await?),
+            Some("postgres" | "postgresql") => db::Db::Postgres(postgres::open(config).await?),
+            Some(_) | None => {
+                let why = "must begin with sqlite:// or postgres://";
+                return Err(StoreError::Config(why.to_owned()));
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db,
+                writer: OnceLock::new(),
+            }),
+        })
+    }
+
+    fn db(&self) -> &db::Db {
+        &self.inner.db
+    }
+
+    /// Writes and commits one row: whether payments could be accepted now. It costs an fsync, so
+    /// the caller bounds how often it asks.
+    ///
+    /// # Errors
+    /// The database does not answer or takes no writes.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        let beat = "update heartbeat set beats = beats + 1 where scope = 'all'";
+        tx.execute(beat, Vec::new()).await?;
+        tx.commit().await
+    }
+
+    /// Closes every connection after what it is doing, and gives the lock back. What is asked of
+    /// the store afterwards, through any clone, fails with [`StoreError::Closed`].
+    pub async fn close(self) {
+        self.db().close().await;
+    }
+}

@@ -1,0 +1,230 @@
+//! What is SQLite's own: how the file is opened, locked and written, and how many rows are phrased.
+//!
+//! One connection writes; others read beside it (WAL). Every commit is on the disk before it is
+//! answered (`synchronous = FULL`). A daemon holds `<file>.lock` for as long as it lives.
+
+use super::db::{Columns, Value};
+use super::error::{Class, Conflict, StoreError};
+use super::{Access, StoreConfig, migrations};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Arguments as _, ConnectOptions as _, Transaction};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a statement waits for another process (a command of the same program) to finish.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The writer's statements come in a few shapes times the eight sizes of a batch; with room for all
+/// of them none is parsed twice.
+const STATEMENTS_CACHED_MAX: usize = 400;
+/// More rows in one statement gain nothing and make its text long.
+const BATCH_ROWS_MAX: usize = 128;
+/// More readers than this only wait for each other's pages.
+const READERS_MAX: u32 = 8;
+
+/// An open SQLite database.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    lock: Mutex<Option<File>>,
+}
+
+/// Opens the file, takes the lock that `access` asks for, and brings the schema up to date.
+pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite, StoreError> {
+    let options = SqliteConnectOptions::from_str(&config.url)?;
+    let path = options.get_filename().to_owned();
+    if path.as_os_str().is_empty() || path.to_string_lossy().contains(":memory:") {
+        return Err(StoreError::Config(
+            "must name a file, as in sqlite:///var/lib/xrpayd/xrpayd.db".to_owned(),
+        ));
+    }
+    create_private(&path)?;
+    let path = std::fs::canonicalize(&path).map_err(|source| file_error(&path, source))?;
+    let lock_path = lock_path(&path);
+    let lock = take_lock(&lock_path)?;
+    if lock.is_none() && access == Access::Daemon {
+        return Err(StoreError::InUse(lock_path));
+    }
+
+    let options = options
+        .filename(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_CACHED_MAX)
+        .disable_statement_logging();
+    let pool = |size: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(config.acquire_timeout)
+            .test_before_acquire(false)
+            .max_lifetime(None)
+    };
+    let writer = pool(1)
+        .idle_timeout(None)
+        .connect_with(options.clone())
+        .await?;
+    match (&lock, access) {
+        (Some(_), Access::Daemon | Access::Tool) => migrations::run_sqlite(&writer).await?,
+        (None, Access::Daemon | Access::Tool) => migrations::check_sqlite(&writer).await?,
+    }
+    let readers = pool(config.max_connections.clamp(1, READERS_MAX))
+        .idle_timeout(config.idle_timeout)
+        .connect_lazy_with(options.read_only(true));
+    Ok(Sqlite {
+        writer,
+        readers,
+        lock: Mutex::new(match access {
+            Access::Daemon => lock,
+            Access::Tool => None,
+        }),
+    })
+}
+
+impl Sqlite {
+    /// Takes the write lock at once: a transaction that reads first and writes later could find
+    /// that it has read what is gone.
+    pub(super) async fn write(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("begin immediate").await?)
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
+        Ok(self.readers.begin_with("begin deferred").await?)
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock = None;
+    }
+}
+
+/// The file is created readable to its owner alone; SQLite gives its companions the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(file_error(path, source)),
+    }
+}
+
+fn file_error(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::File {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// The lock, or `None` where another process holds it. The operating system lets go of it when its
+/// holder dies, so a file that is left behind locks nobody out.
+fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options
+        .open(path)
+        .map_err(|source| file_error(path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(file_error(path, source)),
+    }
+}
+
+/// The largest power of two that fits: so few distinct statements exist that each stays prepared.
+pub(super) fn batch_size(columns: usize, rows: usize) -> usize {
+    // SQLite's own bound on the parameters of a statement.
+    const PARAMETERS_MAX: usize = 32_766;
+    let fits = BATCH_ROWS_MAX
+        .min(PARAMETERS_MAX / columns.max(1))
+        .min(rows)
+        .max(1);
+    1 << fits.ilog2()
+}
+
+/// `rows` as a multi-row `values`.
+pub(super) fn rows_source(columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+    let mut sql = String::with_capacity(8 + rows.len() * columns.len() * 7);
+    sql.push_str("values ");
+    let mut values = Vec::with_capacity(rows.len() * columns.len());
+    for (n, row) in rows.into_iter().enumerate() {
+        assert!(
+            row.len() == columns.len(),
+            "a row has as many values as its table has columns"
+        );
+        sql.push_str(if n == 0 { "(" } else { ", (" });
+        for (m, value) in row.into_iter().enumerate() {
+            values.push(value);
+            let comma = if m == 0 { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "{comma}${}", values.len());
+        }
+        sql.push(')');
+    }
+    (sql, values)
+}
+
+/// The values as SQLite's driver takes them.
+pub(super) fn arguments(values: Vec<Value>) -> Result<SqliteArguments, StoreError> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Blob(value) => arguments.add(value),
+            Value::Ints(_) | Value::Texts(_) | Value::Blobs(_) => {
+                Err("SQLite has no arrays".into())
+            }
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// What an error of SQLite means; `None` where it is none of the cases that callers tell apart.
+pub(super) fn classify(error: &dyn sqlx::error::DatabaseError) -> Option<Class> {
+    let error = error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    let code: i32 = sqlx::error::DatabaseError::code(error)?.parse().ok()?;
+    match code & 0xFF {
+        5 | 6 => Some(Class::Contention),
+        8 | 10 | 13 | 14 => Some(Class::Unavailable),
+        11 | 26 => Some(Class::Damaged),
+        19 => conflict(sqlx::error::DatabaseError::message(error)).map(Class::Conflict),
+        _ => None,
+    }
+}
+
+/// SQLite names the columns of a broken uniqueness, not the constraint.
+fn conflict(message: &str) -> Option<Conflict> {
+    let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
+    match columns {
+        "payments.id" => Some(Conflict::Payment),
+        "payments.client, payments.idempotency_key" => Some(Conflict::IdempotencyKey),
+        "attempts.wallet, attempts.slot_kind, attempts.slot, attempts.hash"
+        | "attempts.payment_id, attempts.n" => Some(Conflict::Attempt),
+        "journal_entries.wallet, journal_entries.ledger_index, journal_entries.tx_index" => {
+            Some(Conflict::JournalEntry)
+        }
+        "api_keys.id" => Some(Conflict::ApiKey),
+        _ => None,
+    }
+}

@@ -1,0 +1,142 @@
+//! How many payments stand where: ends are counted as they happen, those on their way are counted
+//! in an index that holds nothing else.
+
+use super::Store;
+use super::db::{Columns, Kind, Tx};
+use super::error::StoreError;
+use std::collections::BTreeMap;
+use xrpayd_core::ids::UnixMs;
+use xrpayd_core::payment::{Payment, Status, Substatus};
+
+/// How many payments stand where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// All payments by status; every status has an entry.
+    pub by_status: BTreeMap<Status, u64>,
+    /// Those on their way by substatus; every substatus has an entry.
+    pub by_substatus: BTreeMap<Substatus, u64>,
+    /// When the oldest of those on their way was accepted.
+    pub oldest_processing: Option<UnixMs>,
+    /// The same for each wallet that has payments.
+    pub wallets: BTreeMap<String, WalletTotals>,
+}
+
+/// How many payments of one wallet stand where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WalletTotals {
+    /// All payments by status; a status without payments has no entry.
+    pub by_status: BTreeMap<Status, u64>,
+    /// Those on their way by substatus; a substatus without payments has no entry.
+    pub by_substatus: BTreeMap<Substatus, u64>,
+    /// When the oldest of those on their way was accepted.
+    pub oldest_processing: Option<UnixMs>,
+}
+
+impl Totals {
+    /// How many payments are on their way.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.by_status
+            .get(&Status::Processing)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+const REACHED: Columns = &[
+    ("wallet", Kind::Text),
+    ("status", Kind::Text),
+    ("reached", Kind::Int),
+];
+
+/// Counts payments that have just reached their end.
+pub(super) async fn count_ends(tx: &mut Tx, ended: &[&Payment]) -> Result<(), StoreError> {
+    let mut reached: BTreeMap<(&str, Status), i64> = BTreeMap::new();
+    for payment in ended {
+        *reached
+            .entry((&payment.wallet, payment.status()))
+            .or_default() += 1;
+    }
+    // Always in the same order, so that two lanes never wait for each other in a circle.
+    let rows = reached
+        .into_iter()
+        .map(|((wallet, status), n)| vec![wallet.into(), status.as_str().into(), n.into()])
+        .collect();
+    let add = "on conflict (wallet, status) do update \
+        set reached = payment_ends.reached + excluded.reached";
+    tx.insert("payment_ends", REACHED, rows, add).await?;
+    Ok(())
+}
+
+impl Store {
+    /// How many payments stand where.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a count that cannot be read.
+    pub async fn totals(&self) -> Result<Totals, StoreError> {
+        let mut tx = self.db().read().await?;
+        let processing = tx
+            .fetch(
+                "select wallet, substatus, count(*) as n, min(created_at) as oldest \
+                 from payments where status = 'processing' group by wallet, substatus",
+                Vec::new(),
+            )
+            .await?;
+        let ends = tx
+            .fetch(
+                "select wallet, status, reached as n from payment_ends",
+                Vec::new(),
+            )
+            .await?;
+        tx.end().await?;
+
+        let mut totals = Totals {
+            by_status: Status::ALL.into_iter().map(|status| (status, 0)).collect(),
+            by_substatus: Substatus::ALL
+                .into_iter()
+                .map(|substatus| (substatus, 0))
+                .collect(),
+            ..Totals::default()
+        };
+        for row in &processing {
+            let substatus = word(&Substatus::ALL, Substatus::as_str, &row.text("substatus")?)?;
+            let (n, oldest) = (count(row.int("n")?)?, UnixMs(row.int("oldest")?));
+            totals.add(row.text("wallet")?, Status::Processing, Some(substatus), n);
+            let wallet = totals.wallets.entry(row.text("wallet")?).or_default();
+            for slot in [&mut wallet.oldest_processing, &mut totals.oldest_processing] {
+                *slot = Some(slot.map_or(oldest, |known| known.min(oldest)));
+            }
+        }
+        for row in &ends {
+            let status = word(&Status::ALL, Status::as_str, &row.text("status")?)?;
+            totals.add(row.text("wallet")?, status, None, count(row.int("n")?)?);
+        }
+        Ok(totals)
+    }
+}
+
+impl Totals {
+    fn add(&mut self, wallet: String, status: Status, substatus: Option<Substatus>, n: u64) {
+        let wallet = self.wallets.entry(wallet).or_default();
+        for counts in [&mut wallet.by_status, &mut self.by_status] {
+            let count = counts.entry(status).or_default();
+            *count = count.saturating_add(n);
+        }
+        let Some(substatus) = substatus else { return };
+        for counts in [&mut wallet.by_substatus, &mut self.by_substatus] {
+            let count = counts.entry(substatus).or_default();
+            *count = count.saturating_add(n);
+        }
+    }
+}
+
+fn word<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, StoreError> {
+    all.iter()
+        .copied()
+        .find(|&value| name(value) == text)
+        .ok_or_else(|| StoreError::corrupt("a count of payments", format!("{text} is unknown")))
+}
+
+fn count(n: i64) -> Result<u64, StoreError> {
+    u64::try_from(n).map_err(|_| StoreError::corrupt("a count of payments", format!("{n}")))
+}
