@@ -7,7 +7,8 @@ use super::schema::{
     Telemetry, Wallet, Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
-use super::value::{FromValue, InDrops, ServerUrl, Xrp};
+use super::url::ServerUrl;
+use super::value::{FromValue, InDrops, Xrp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::origin::Problem;
 use super::read::Reader;
 use super::schema::{Config, LogLevel, Profile};
 use super::secrets::{self, SecretRef};
-use super::value::StoreUrl;
+use super::url::StoreUrl;
 use std::collections::BTreeSet;
 use xrpayd_core::money::Drops;
 
@@ -43,12 +43,6 @@ fn problem(reader: &Reader, key: &str, message: impl Into<String>) -> Problem {
 /// The rules of every profile.
 fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
     let production = config.profile == Profile::Production;
-    if config.network.sandbox && !cfg!(feature = "sandbox") {
-        let message = "is true, and this binary is built without the sandbox";
-        found
-            .errors
-            .push(problem(reader, "network.sandbox", message));
-    }
     if config.http.listen.port() != 0 && config.http.listen == config.telemetry.listen {
         let message = "is the address of http.listen as well";
         found

@@ -212,7 +212,7 @@ fn env_value(kind: Kind, text: &str) -> Value {
         Kind::Switch => trimmed
             .parse::<bool>()
             .map_or_else(|_| as_text(), Value::from),
-        Kind::List | Kind::Servers if trimmed.starts_with('[') => {
+        Kind::List | Kind::Servers | Kind::Tables if trimmed.starts_with('[') => {
             let Ok(list) = DeValue::parse(trimmed) else {
                 return as_text();
             };
@@ -224,7 +224,7 @@ fn env_value(kind: Kind, text: &str) -> Value {
             };
             walk.value("", &list, 1, 0).unwrap_or_else(as_text)
         }
-        Kind::List | Kind::Servers => {
+        Kind::List | Kind::Servers | Kind::Tables => {
             let items = trimmed.split(',').map(str::trim).filter(|s| !s.is_empty());
             Value::from(items.map(str::to_owned).collect::<Vec<String>>())
         }

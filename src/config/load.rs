@@ -9,7 +9,7 @@ use figment::value::Value;
 use std::fmt;
 use std::path::PathBuf;
 
-const DEFAULTS: &str = include_str!("../../config/default.toml");
+pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
@@ -143,10 +143,8 @@ pub(super) fn load_with(
         }
     };
     let mut layers = vec![defaults];
-    let text = Profile::ALL.iter().find(|(_, p, _)| Some(*p) == profile);
-    if let Some((name, _, text)) = text {
-        let origin = Origin::Profile((*name).to_owned());
-        let (layer, mut found) = Layer::toml("profile".to_owned(), text, origin);
+    if let Some(profile) = profile {
+        let (layer, mut found) = profile_layer(profile);
         problems.append(&mut found);
         layers.push(layer);
     }
@@ -176,6 +174,27 @@ pub(super) fn load_with(
             Err(ConfigErrors { errors, warnings })
         }
     }
+}
+
+/// The defaults alone, or with a profile on top.
+pub(super) fn embedded(profile: Option<Profile>) -> Reader {
+    let (defaults, mut problems) = Layer::toml("defaults".to_owned(), DEFAULTS, Origin::Default);
+    let mut layers = vec![defaults];
+    if let Some(profile) = profile {
+        let (layer, mut found) = profile_layer(profile);
+        layers.push(layer);
+        problems.append(&mut found);
+    }
+    Reader::new(layers, problems)
+}
+
+fn profile_layer(profile: Profile) -> (Layer, Vec<Problem>) {
+    let text = Profile::ALL
+        .iter()
+        .find_map(|(_, this, text)| (*this == profile).then_some(*text))
+        .unwrap_or_default();
+    let origin = Origin::Profile(profile.name().to_owned());
+    Layer::toml("profile".to_owned(), text, origin)
 }
 
 fn supplied(id: &str, overrides: Vec<Override>) -> Layer {

@@ -20,6 +20,7 @@ pub mod secrets;
 mod settings;
 mod show;
 mod stages;
+mod url;
 mod value;
 
 pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
@@ -31,4 +32,8 @@ pub use schema::{
 pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};
 pub use stages::{Criteria, Rollout, Stage};
-pub use value::{Ratio, ServerUrl, StoreUrl};
+pub use url::{ServerUrl, StoreUrl};
+pub use value::{Ratio, duration, duration_text};
+
+#[cfg(test)]
+mod tests;

@@ -179,6 +179,16 @@ impl Reader {
         self.problems.extend(found);
     }
 
+    /// The text of a plain value, for the manual; nothing where the value is a list of tables.
+    pub(super) fn text_of(&self, key: &str) -> Option<String> {
+        match self.value(key)? {
+            Value::String(_, text) => Some(text.clone()),
+            Value::Bool(_, switch) => Some(switch.to_string()),
+            value @ Value::Num(..) => value.to_i128().map(|number| number.to_string()),
+            Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
+        }
+    }
+
     /// Every value there is, in order, with its origin: `(key, value, origin)`.
     pub(super) fn leaves(&self) -> Vec<(String, Value, Origin)> {
         let mut keys = Vec::new();
@@ -195,19 +205,30 @@ impl Reader {
     }
 }
 
+/// Plain values before tables, as TOML wants them.
 fn leaf_keys(key: &str, value: &Value, keys: &mut Vec<String>) {
     match value {
         Value::Dict(_, table) => {
-            for (name, value) in table {
+            let (tables, plain): (Vec<_>, Vec<_>) =
+                table.iter().partition(|(_, value)| holds_tables(value));
+            for (name, value) in plain.into_iter().chain(tables) {
                 leaf_keys(&format!("{key}.{name}"), value, keys);
             }
         }
-        Value::Array(_, items) if items.iter().any(|item| item.as_dict().is_some()) => {
+        Value::Array(_, items) if holds_tables(value) => {
             for (index, value) in items.iter().enumerate() {
                 leaf_keys(&format!("{key}[{index}]"), value, keys);
             }
         }
         _ => keys.push(key.to_owned()),
+    }
+}
+
+fn holds_tables(value: &Value) -> bool {
+    match value {
+        Value::Dict(..) => true,
+        Value::Array(_, items) => items.iter().any(holds_tables),
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::secrets::SecretRef;
 use super::stages::{Rollout, Stage};
-use super::value::{ServerUrl, StoreUrl};
+use super::url::{ServerUrl, StoreUrl};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;

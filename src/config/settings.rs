@@ -32,6 +32,8 @@ pub(super) enum Kind {
     List,
     /// A list of URLs, or of tables with further settings.
     Servers,
+    /// A list of tables with further settings.
+    Tables,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::Url => "URL".to_owned(),
             Self::List => "list of texts".to_owned(),
             Self::Servers => "list of URLs or tables".to_owned(),
+            Self::Tables => "list of tables".to_owned(),
         }
     }
 }
@@ -258,6 +261,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Says that a `limits.max_payment_xrp` above 10,000 XRP is meant. Without it production does not start with such a cap, and other profiles warn.",
     ),
     row("rollout.stage", Kind::Text, "The stage to start at."),
+    row(
+        "rollout.stages",
+        Kind::Tables,
+        "The stages, in order, each a table.",
+    ),
     row("rollout.stages[].name", Kind::Text, "The stage's name."),
     row(
         "rollout.stages[].max_payment_xrp",

@@ -5,7 +5,7 @@ use super::origin::Origin;
 use super::read::{Reader, pattern_of};
 use super::schema::Profile;
 use super::settings::{self, Kind};
-use super::value::{ServerUrl, StoreUrl};
+use super::url::{ServerUrl, StoreUrl};
 use figment::value::Value;
 use std::fmt::Write as _;
 

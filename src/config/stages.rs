@@ -14,6 +14,21 @@ pub struct Rollout {
 }
 
 impl Rollout {
+    /// The stage in force.
+    ///
+    /// # Panics
+    /// Never for a configuration that was loaded: loading refuses an unknown stage.
+    #[must_use]
+    pub fn current(&self) -> &Stage {
+        let current = self.stages.iter().find(|stage| stage.name == self.stage);
+        assert!(
+            current.is_some(),
+            "the stage {} is not one of the stages",
+            self.stage
+        );
+        current.unwrap_or(&self.stages[0])
+    }
+
     /// The stage of that name with its place in the order.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(usize, &Stage)> {
