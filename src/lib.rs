@@ -1,3 +1,8 @@
 //! xrpayd: a self-hosted payment daemon for the XRP Ledger.
-
 pub mod config;
+pub mod clock;
+pub mod supervise;
+pub mod telemetry;
+pub mod store;
+pub mod http;
+pub mod payments;

@@ -1,0 +1,187 @@
+//! Reading a body: bounded in size and time, JSON, and of the right shape, or refused by name.
+
+use super::problem::{Code, Problem};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+use std::time::Duration;
+
+/// How long a body may take to arrive: it is a few kilobytes.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the whole body, at most `bytes_max` of it.
+///
+/// # Errors
+/// 413 where it is larger, 408 where it does not arrive, 400 where it breaks off.
+pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, bytes_max).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, limited).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("The body may have at most {bytes_max} bytes.");
+            Err(Problem::new(Code::BodyTooLarge, detail))
+        }
+        Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "The body broke off.")),
+        Err(_) => {
+            let detail = format!("The body did not arrive within {BODY_TIMEOUT:?}.");
+            Err(Problem::new(Code::BodyTimeout, detail))
+        }
+    }
+}
+
+/// Reads a body as JSON of the shape `T`.
+///
+/// # Errors
+/// 415 where the header says that it is something else, 400 where it is not JSON of that shape.
+pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    require_json(headers)?;
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| shape_problem(error.path(), error.inner()))?;
+    deserializer
+        .end()
+        .map_err(|error| shape_problem(&serde_path_to_error::Track::new().path(), &error))?;
+    Ok(value)
+}
+
+/// A body that says nothing about its type is taken for JSON; one that says otherwise is not.
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = value.to_str().unwrap_or_default();
+    let essence = essence.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let detail = "The Content-Type header must be application/json.";
+    Err(Problem::new(Code::UnsupportedMediaType, detail)
+        .at("/header/content-type", "must be application/json"))
+}
+
+fn shape_problem(path: &Path, error: &serde_json::Error) -> Problem {
+    // serde_json ends its messages with a place in the text, which the pointer says better.
+    let whole = error.to_string();
+    let said = whole
+        .rsplit_once(" at line ")
+        .map_or(whole.as_str(), |(said, _)| said);
+    if !error.is_data() {
+        let detail = format!("The body is not JSON: {whole}.");
+        return Problem::new(Code::MalformedJson, detail);
+    }
+    let code = if said.starts_with("unknown field") {
+        Code::UnknownField
+    } else {
+        Code::InvalidType
+    };
+    let pointer = pointer(path);
+    let detail = if pointer.is_empty() {
+        format!("The body cannot be used: {said}.")
+    } else {
+        format!("The field {pointer} cannot be used: {said}.")
+    };
+    Problem::new(code, detail).at(pointer, said)
+}
+
+/// The path as a JSON pointer.
+fn pointer(path: &Path) -> String {
+    let mut out = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => out.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                out.push('/');
+                out.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payments::accept::PaymentRequest;
+    use axum::http::HeaderValue;
+
+    fn refused(text: &str) -> (Code, String) {
+        let problem = json::<PaymentRequest>(&HeaderMap::new(), text.as_bytes()).unwrap_err();
+        let pointer = problem.errors.first().map(|fault| fault.pointer.clone());
+        (problem.code, pointer.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_body_of_the_wrong_shape_is_told_which_field() {
+        let at = |pointer: &str| pointer.to_owned();
+        for (body, code, pointer) in [
+            (r#"{"colour":"red"}"#, Code::UnknownField, "/colour"),
+            (
+                r#"{"amount":{"colour":1}}"#,
+                Code::UnknownField,
+                "/amount/colour",
+            ),
+            (
+                r#"{"amount":{"value":1.5}}"#,
+                Code::InvalidType,
+                "/amount/value",
+            ),
+            (
+                r#"{"destination_tag":4294967297}"#,
+                Code::InvalidType,
+                "/destination_tag",
+            ),
+            (
+                r#"{"destination_tag":-1}"#,
+                Code::InvalidType,
+                "/destination_tag",
+            ),
+            (
+                r#"{"destination_tag":"7"}"#,
+                Code::InvalidType,
+                "/destination_tag",
+            ),
+            (
+                r#"{"memos":[{},{"data":5}]}"#,
+                Code::InvalidType,
+                "/memos/1/data",
+            ),
+            (
+                r#"{"metadata":{"a/b":5}}"#,
+                Code::InvalidType,
+                "/metadata/a~1b",
+            ),
+            (r#"[]"#, Code::InvalidType, ""),
+            (r#"{"#, Code::MalformedJson, ""),
+            ("", Code::MalformedJson, ""),
+            (r#"{} {}"#, Code::MalformedJson, ""),
+        ] {
+            assert_eq!(refused(body), (code, at(pointer)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_refused() {
+        assert_eq!(
+            refused(r#"{"wallet":"a","wallet":"b"}"#).0,
+            Code::InvalidType
+        );
+        assert_eq!(
+            refused(r#"{"metadata":{"a":"1","a":"2"}}"#).0,
+            Code::InvalidType
+        );
+    }
+
+    #[test]
+    fn only_json_is_read() {
+        let mut headers = HeaderMap::new();
+        let mut with = |kind: &'static str| {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            json::<PaymentRequest>(&headers, b"{}").map_err(|problem| problem.code)
+        };
+        assert!(with("application/json; charset=utf-8").is_ok());
+        assert_eq!(with("text/plain").unwrap_err(), Code::UnsupportedMediaType);
+    }
+}

@@ -1,0 +1,351 @@
+//! The shapes of answers.
+
+use super::time::Rfc3339;
+use crate::payments::accept::Placed;
+use crate::store::PaymentEvent;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{
+    Absence, AbsenceReason, Attempt, AttemptState, Payment, Proof, Slot, State,
+};
+
+/// An amount of XRP.
+#[derive(Debug, Serialize)]
+pub struct Amount {
+    currency: &'static str,
+    value: String,
+}
+
+impl From<Drops> for Amount {
+    fn from(drops: Drops) -> Self {
+        Self {
+            currency: "XRP",
+            value: drops.to_xrp(),
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct List<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// What to ask with for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A payment.
+#[derive(Debug, Serialize)]
+pub struct PaymentDto<'a> {
+    id: PaymentId,
+    object: &'static str,
+    status: &'static str,
+    substatus: Option<&'static str>,
+    version: u32,
+    wallet: &'a str,
+    source: Option<String>,
+    destination: String,
+    destination_tag: Option<u32>,
+    amount: Amount,
+    delivered_amount: Option<Amount>,
+    fee_drops: Option<Drops>,
+    tx_hash: Option<TxHash>,
+    ledger_index: Option<LedgerIndex>,
+    result_code: Option<&'a str>,
+    failure: Option<FailureDto<'a>>,
+    attempts: Vec<AttemptDto>,
+    proof: Option<ProofDto<'a>>,
+    source_tag: Option<u32>,
+    invoice_id: Option<String>,
+    memos: Vec<MemoDto>,
+    max_fee_drops: Option<Drops>,
+    reference: Option<&'a str>,
+    metadata: &'a BTreeMap<String, String>,
+    stage: &'a str,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    expires_at: Option<Rfc3339>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureDto<'a> {
+    code: &'a str,
+    message: &'a str,
+    ledger_code: &'a str,
+    fee_charged: bool,
+}
+
+/// A memo as it was given; what is not UTF-8 cannot have been given.
+#[derive(Debug, Serialize)]
+struct MemoDto {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    memo_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptDto {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<u32>,
+    tx_hash: TxHash,
+    fee_drops: Drops,
+    last_ledger_sequence: LedgerIndex,
+    state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum ProofDto<'a> {
+    /// A validated ledger holds the transaction.
+    Validated {
+        ledger_index: LedgerIndex,
+        ledger_hash: LedgerHash,
+        servers: &'a [String],
+    },
+    /// A contiguous validated range does not hold it, and it can enter none.
+    Absent {
+        from_ledger: LedgerIndex,
+        to_ledger: LedgerIndex,
+        ledger_hash: LedgerHash,
+        servers: &'a [String],
+        #[serde(flatten)]
+        reason: ReasonDto,
+    },
+    /// Nothing was ever signed for it.
+    NothingSigned,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+enum ReasonDto {
+    SlotFree {
+        account_sequence: u32,
+        read_at_ledger: LedgerIndex,
+    },
+    ConsumedBy {
+        consumer_tx_hash: TxHash,
+        consumer_ledger: LedgerIndex,
+    },
+}
+
+impl<'a> PaymentDto<'a> {
+    /// Shows a payment. `source` is the account of its wallet, where that is still configured.
+    #[must_use]
+    pub fn of(payment: &'a Payment, source: Option<String>) -> Self {
+        let order = &payment.order;
+        let validated = payment.validated_attempt();
+        // While nothing is validated, the newest attempt's hash is the one to look for.
+        let shown = validated.or_else(|| payment.attempts.last());
+        let (result_code, ledger_index) = match validated.map(|attempt| &attempt.state) {
+            Some(AttemptState::Validated {
+                result,
+                ledger_index,
+            }) => (Some(result.as_str()), Some(*ledger_index)),
+            Some(_) | None => (None, None),
+        };
+        Self {
+            id: payment.id,
+            object: "payment",
+            status: payment.status().as_str(),
+            substatus: payment.substatus().map(|substatus| substatus.as_str()),
+            version: payment.version,
+            wallet: &payment.wallet,
+            source,
+            destination: order.destination.to_string(),
+            destination_tag: order.destination_tag,
+            amount: order.amount.into(),
+            delivered_amount: match &payment.state {
+                State::Succeeded { delivered, .. } => Some((*delivered).into()),
+                State::Queued { .. }
+                | State::InFlight
+                | State::Failed { .. }
+                | State::Expired { .. }
+                | State::Cancelled { .. } => None,
+            },
+            fee_drops: burned(payment),
+            tx_hash: shown.map(|attempt| attempt.hash),
+            ledger_index,
+            result_code,
+            failure: match &payment.state {
+                State::Failed { failure, .. } => Some(FailureDto {
+                    code: &failure.code,
+                    message: &failure.message,
+                    ledger_code: &failure.ledger_code,
+                    fee_charged: failure.fee_charged,
+                }),
+                State::Queued { .. }
+                | State::InFlight
+                | State::Succeeded { .. }
+                | State::Expired { .. }
+                | State::Cancelled { .. } => None,
+            },
+            attempts: payment.attempts.iter().map(AttemptDto::of).collect(),
+            proof: match payment.proof() {
+                Some(proof) => Some(proof_dto(proof)),
+                None if payment.status().is_final() => Some(ProofDto::NothingSigned),
+                None => None,
+            },
+            source_tag: order.source_tag,
+            invoice_id: order.invoice_id.map(|id| id.to_string()),
+            memos: order.memos.iter().map(MemoDto::of).collect(),
+            max_fee_drops: order.max_fee,
+            reference: order.reference.as_deref(),
+            metadata: &order.metadata,
+            stage: &payment.stage,
+            created_at: Rfc3339(payment.created_at),
+            updated_at: Rfc3339(payment.updated_at),
+            expires_at: order.expires_at.map(Rfc3339),
+        }
+    }
+}
+
+/// Something that was told about a payment.
+#[derive(Debug, Serialize)]
+pub struct EventDto {
+    sequence: i64,
+    #[serde(rename = "type")]
+    kind: String,
+    timestamp: Rfc3339,
+    payment_id: PaymentId,
+    version: u32,
+    data: serde_json::Value,
+}
+
+impl EventDto {
+    /// Shows an event of a payment.
+    #[must_use]
+    pub fn of(event: PaymentEvent, payment_id: PaymentId) -> Self {
+        Self {
+            sequence: event.sequence,
+            kind: event.type_,
+            timestamp: Rfc3339(event.at),
+            payment_id,
+            version: event.version,
+            data: event.data,
+        }
+    }
+
+    /// The cursor of the page after this event.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.sequence.to_string()
+    }
+}
+
+/// A request that would be accepted.
+#[derive(Debug, Serialize)]
+pub struct ValidationDto<'a> {
+    object: &'static str,
+    valid: bool,
+    wallet: &'a str,
+    source: String,
+    destination: String,
+    destination_tag: Option<u32>,
+    amount: Amount,
+    stage: &'a str,
+    expires_at: Option<Rfc3339>,
+}
+
+impl<'a> ValidationDto<'a> {
+    /// Shows what would be accepted.
+    #[must_use]
+    pub fn of(placed: &'a Placed, stage: &'a str) -> Self {
+        Self {
+            object: "payment_validation",
+            valid: true,
+            wallet: &placed.wallet,
+            source: placed.source.to_string(),
+            destination: placed.order.destination.to_string(),
+            destination_tag: placed.order.destination_tag,
+            amount: placed.order.amount.into(),
+            stage,
+            expires_at: placed.order.expires_at.map(Rfc3339),
+        }
+    }
+}
+
+/// What validated attempts burned: each of them, because a shortage may have cost one before.
+fn burned(payment: &Payment) -> Option<Drops> {
+    let mut fees = payment
+        .attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.state, AttemptState::Validated { .. }))
+        .map(|attempt| attempt.fee);
+    let first = fees.next()?;
+    fees.try_fold(first, Drops::checked_add)
+}
+
+impl AttemptDto {
+    fn of(attempt: &Attempt) -> Self {
+        let (sequence, ticket) = match attempt.slot {
+            Slot::Sequence(sequence) => (Some(sequence), None),
+            Slot::Ticket(ticket) => (None, Some(ticket)),
+        };
+        Self {
+            sequence,
+            ticket,
+            tx_hash: attempt.hash,
+            fee_drops: attempt.fee,
+            last_ledger_sequence: attempt.last_ledger,
+            state: attempt.state.as_str(),
+        }
+    }
+}
+
+impl MemoDto {
+    fn of(memo: &xrpayd_core::payment::Memo) -> Self {
+        let text = |part: &Option<String>| {
+            let bytes = hex::decode(part.as_ref()?).ok()?;
+            String::from_utf8(bytes).ok()
+        };
+        Self {
+            memo_type: text(&memo.memo_type),
+            format: text(&memo.memo_format),
+            data: text(&memo.memo_data),
+        }
+    }
+}
+
+fn proof_dto(proof: &Proof) -> ProofDto<'_> {
+    match proof {
+        Proof::Validated {
+            ledger_index,
+            ledger_hash,
+            servers,
+        } => ProofDto::Validated {
+            ledger_index: *ledger_index,
+            ledger_hash: *ledger_hash,
+            servers,
+        },
+        Proof::Absent(absence) => absence_dto(absence),
+    }
+}
+
+fn absence_dto(absence: &Absence) -> ProofDto<'_> {
+    ProofDto::Absent {
+        from_ledger: absence.from,
+        to_ledger: absence.to,
+        ledger_hash: absence.to_hash,
+        servers: &absence.servers,
+        reason: match absence.reason {
+            AbsenceReason::SlotFree {
+                at,
+                account_sequence,
+            } => ReasonDto::SlotFree {
+                account_sequence,
+                read_at_ledger: at,
+            },
+            AbsenceReason::ConsumedBy { hash, ledger_index } => ReasonDto::ConsumedBy {
+                consumer_tx_hash: hash,
+                consumer_ledger: ledger_index,
+            },
+        },
+    }
+}

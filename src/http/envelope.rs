@@ -1,0 +1,173 @@
+//! What every answer has, whatever made it: a request id, a problem document where it is a refusal,
+//! security headers, a deadline, a count and a duration in the metrics. A panic of a handler ends
+//! here as a 500.
+
+use super::problem::{Code, KEPT_HEADERS, Problem};
+use super::router::App;
+use crate::clock;
+use crate::telemetry::metrics::seconds;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tracing::Instrument;
+
+/// The longest request id that is taken over from the caller.
+const REQUEST_ID_LEN_MAX: usize = 128;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The metric label of what no route matched: never the raw path, which strangers choose.
+const UNMATCHED: &str = "unmatched";
+
+/// Wraps every request.
+pub async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let began = app.state.clock.monotonic();
+    let id = request_id(&app, request.headers());
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
+    let route = route.as_deref().unwrap_or(UNMATCHED);
+
+    let span = tracing::info_span!("http", request.id = %id, http.route = route);
+    let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
+    let response = match tokio::time::timeout(app.state.settings.request_timeout, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!(request.id = %id, http.route = route, "a handler panicked");
+            let detail = "The daemon failed while it handled the request.";
+            refused(&method, Problem::new(Code::Internal, detail))
+        }
+        Err(_) => {
+            tracing::warn!(request.id = %id, http.route = route, "a request was given up");
+            let detail = "The request was not answered in time. Ask again, with the same key.";
+            refused(&method, Problem::new(Code::TimedOut, detail).retry_after(1))
+        }
+    };
+    let mut response = finish(response, &id);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    secure(response.headers_mut());
+
+    let status = response.status();
+    let labels = [method_label(&method), route, status.as_str()];
+    let took = app.state.clock.monotonic().saturating_sub(began);
+    let metrics = &app.state.metrics;
+    metrics.http_requests_total.with_label_values(&labels).inc();
+    metrics
+        .http_request_duration_seconds
+        .with_label_values(&labels)
+        .observe(seconds(took));
+    tracing::debug!(
+        request.id = %id,
+        http.method = labels[0],
+        http.route = route,
+        http.status = status.as_u16(),
+        "answered"
+    );
+    response
+}
+
+/// After a write was begun, nobody knows whether it was done.
+fn refused(method: &Method, problem: Problem) -> Response {
+    use axum::response::IntoResponse;
+    if method.is_safe() {
+        problem.into_response()
+    } else {
+        problem.effect_unknown().into_response()
+    }
+}
+
+/// Takes the caller's id where it is sane, or makes one.
+fn request_id(app: &App, headers: &HeaderMap) -> Arc<str> {
+    let sane = |text: &&str| {
+        (1..=REQUEST_ID_LEN_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-_.:".contains(&c))
+    };
+    let given = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    match given.filter(sane) {
+        Some(given) => given.into(),
+        None => {
+            let now = app.state.clock.now();
+            let made = clock::uuid_v7(now, app.state.entropy.as_ref());
+            format!("req_{made:032x}").into()
+        }
+    }
+}
+
+/// Renders a refusal, also one that a layer below made without saying more than its status.
+fn finish(mut response: Response, id: &str) -> Response {
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None => match bare(response.status()) {
+            Some(problem) if !has_type(&response) => problem,
+            Some(_) | None => return response,
+        },
+    };
+    let mut rendered = problem.render(id);
+    for name in KEPT_HEADERS {
+        if let Some(value) = response.headers().get(&name) {
+            rendered.headers_mut().insert(name, value.clone());
+        }
+    }
+    rendered
+}
+
+fn has_type(response: &Response<Body>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| !value.as_bytes().starts_with(b"text/plain"))
+}
+
+/// The problem behind a status that the framework gave by itself.
+fn bare(status: StatusCode) -> Option<Problem> {
+    let (code, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::BodyTooLarge, "The body is too large."),
+        other if other.is_server_error() => (Code::Internal, "The daemon failed to answer."),
+        other if other.is_client_error() => (Code::InvalidQuery, "The request cannot be used."),
+        _ => return None,
+    };
+    Some(Problem::new(code, detail))
+}
+
+/// Nothing here is for a browser to guess at, frame or keep.
+fn secure(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// Methods from a closed set: a stranger can make up others.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}

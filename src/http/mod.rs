@@ -1,0 +1,33 @@
+//! The HTTP API: who may ask, what is asked, and what is answered.
+//!
+//! Owns the routes, the shapes and the problem documents; axum is known nowhere else. Thin: a handler
+//! reads a request, asks the store or the view of what is running, and shows the answer. It sees the
+//! store and `payments::accept`, never a ledger's server or a key.
+//!
+//! On failure every answer is a problem document that says whether asking again makes sense and
+//! whether something may have been done.
+
+pub mod auth;
+mod body;
+mod dto;
+mod envelope;
+mod gate;
+mod health;
+mod limits;
+mod metrics;
+mod payments;
+pub mod problem;
+mod query;
+pub mod rate_limit;
+mod refusal;
+mod router;
+mod serve;
+mod servers;
+pub mod signature;
+pub mod state;
+mod time;
+mod wallets;
+
+pub use router::{metrics_router, router};
+pub use serve::serve;
+pub use state::{AppState, Live, Rules, Settings};

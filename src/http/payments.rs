@@ -1,0 +1,373 @@
+//! `/v1/payments`: make, look, follow, call off.
+
+use super::auth::{Caller, Scope};
+use super::body;
+use super::dto::{EventDto, List, PaymentDto};
+use super::problem::{Code, Problem};
+use super::query::{ListQuery, PageQuery};
+use super::refusal;
+use super::router::App;
+use crate::clock;
+use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
+use crate::store::{AcceptOutcome, CancelOutcome, NewPayment, StoreError};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::sync::Arc;
+use xrpayd_core::ids::{PaymentId, UnixMs};
+use xrpayd_core::limits::{self, Caps};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{Illegal, Order, Payment};
+
+/// The longest idempotency key.
+const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// `POST /v1/payments`
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsWrite)?;
+    let key = idempotency_key(&headers)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let request: PaymentRequest = body::json(&headers, &bytes)?;
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let reading = accept::read(&request, rules.policy.network_id)
+        .map_err(|faults| refusal::fields(&faults))?;
+    if app.state.live.is_draining() {
+        return Err(refusal::shutting_down(&app.state));
+    }
+    let now = app.state.clock.now();
+    let fingerprint = reading.fingerprint;
+    let placed = match place(&app, &caller, &reading, key, now) {
+        Ok(placed) => placed,
+        Err(problem) => return replay_or(&app, &caller, &reading, key, problem).await,
+    };
+    let new = NewPayment {
+        id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
+        client: caller.client.clone(),
+        wallet: placed.wallet,
+        order: placed.order,
+        fingerprint,
+        stage: rules.policy.stage.clone(),
+        caps: rules.policy.caps,
+        now,
+    };
+    let amount = new.order.amount;
+    match app
+        .state
+        .store
+        .accept(new)
+        .await
+        .map_err(|error| refusal::store_write(&error))?
+    {
+        AcceptOutcome::Created(payment) => {
+            app.state.live.wake(&payment.wallet);
+            Ok(created(&app, &payment))
+        }
+        AcceptOutcome::Replayed(payment) => Ok(replayed(&app, &payment)),
+        AcceptOutcome::KeyReused => Err(refusal::key_reused()),
+        AcceptOutcome::Refused { breach, resets_at } => {
+            Err(refusal::breach(breach, amount, resets_at))
+        }
+    }
+}
+
+/// `POST /v1/payments/validate`: every check, nothing created.
+pub async fn validate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsWrite)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let request: PaymentRequest = body::json(&headers, &bytes)?;
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let reading = accept::read(&request, rules.policy.network_id)
+        .map_err(|faults| refusal::fields(&faults))?;
+    if app.state.live.is_draining() {
+        return Err(refusal::shutting_down(&app.state));
+    }
+    let now = app.state.clock.now();
+    let placed = place(&app, &caller, &reading, "validate", now)?;
+    let (store, caps, amount) = (&app.state.store, &rules.policy.caps, placed.order.amount);
+    let used = store
+        .limit_usage(now)
+        .await
+        .map_err(|error| refusal::store_read(&error))?;
+    if let Err(breach) = limits::reserve(caps, used.usage, amount) {
+        let resets_at = match breach {
+            limits::Breach::Daily { .. } => store
+                .resets_at(caps, amount, now)
+                .await
+                .map_err(|error| refusal::store_read(&error))?,
+            limits::Breach::BelowMinimum { .. }
+            | limits::Breach::AboveMaximum { .. }
+            | limits::Breach::TooManyPending { .. } => None,
+        };
+        return Err(refusal::breach(breach, amount, resets_at));
+    }
+    Ok(Json(super::dto::ValidationDto::of(&placed, &rules.policy.stage)).into_response())
+}
+
+/// `GET /v1/payments`
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    let mut query = ListQuery::read(query.as_deref())?;
+    if !caller.is_admin() {
+        query.filter.client = Some(caller.client.clone());
+    }
+    let page = app
+        .state
+        .store
+        .payments(&query.filter, &query.page)
+        .await
+        .map_err(|error| refusal::store_read(&error))?;
+    let data = page
+        .items
+        .iter()
+        .map(|payment| show(&app, payment))
+        .collect();
+    let next_cursor = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(List { data, next_cursor }).into_response())
+}
+
+/// `GET /v1/payments/{id}`
+pub async fn one(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    let payment = find(&app, &caller, &id).await?;
+    Ok(Json(show(&app, &payment)).into_response())
+}
+
+/// `GET /v1/payments/{id}/events`
+pub async fn events(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    let page = PageQuery::read(query.as_deref())?;
+    let payment = find(&app, &caller, &id).await?;
+    let events = app
+        .state
+        .store
+        .payment_events(payment.id)
+        .await
+        .map_err(|error| refusal::store_read(&error))?;
+    let mut rest = events
+        .into_iter()
+        .filter(|event| page.after.is_none_or(|after| event.sequence > after));
+    let data: Vec<EventDto> = rest
+        .by_ref()
+        .take(page.limit)
+        .map(|event| EventDto::of(event, payment.id))
+        .collect();
+    let more = rest.next().is_some();
+    let next_cursor = data.last().filter(|_| more).map(EventDto::cursor);
+    Ok(Json(List { data, next_cursor }).into_response())
+}
+
+/// The body of a cancellation: nothing is asked, and nothing else is taken.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelRequest {}
+
+/// `POST /v1/payments/{id}/cancel`
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsWrite)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    if !bytes.is_empty() {
+        let CancelRequest {} = body::json(&headers, &bytes)?;
+    }
+    let id = id
+        .parse::<PaymentId>()
+        .map_err(|_| refusal::no_payment(&id))?;
+    let client = (!caller.is_admin()).then_some(caller.client.as_str());
+    let now = app.state.clock.now();
+    let outcome = app
+        .state
+        .store
+        .cancel(id, client, now)
+        .await
+        .map_err(|error| refusal::store_write(&error))?;
+    match outcome {
+        CancelOutcome::Cancelled(payment) => {
+            app.state.live.wake(&payment.wallet);
+            Ok(Json(show(&app, &payment)).into_response())
+        }
+        CancelOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
+        CancelOutcome::Illegal { payment, why } => {
+            let code = match why {
+                Illegal::AlreadyFinal(_) => Code::AlreadyFinal,
+                Illegal::AlreadySigned
+                | Illegal::EarlierAttemptOpen
+                | Illegal::FeeNotRaised
+                | Illegal::PastExpiry
+                | Illegal::NotExpired
+                | Illegal::NoSuchAttempt
+                | Illegal::Contradiction(_) => Code::NotCancellable,
+            };
+            let detail = format!("Payment {} cannot be cancelled: {why}.", payment.id);
+            Err(Problem::new(code, detail))
+        }
+    }
+}
+
+/// Fits a reading to the rules in force, and to what the wallet can pay.
+fn place(
+    app: &App,
+    caller: &Caller,
+    reading: &Reading,
+    key: &str,
+    now: UnixMs,
+) -> Result<Placed, Problem> {
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let placed =
+        accept::place(reading, &rules.policy, &caller.client, key, now).map_err(|refusal| {
+            match refusal {
+                Refusal::Fields(faults) => refusal::fields(&faults),
+                Refusal::ClientNotInStage { stage } => refusal::not_in_stage(&stage),
+                Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
+            }
+        })?;
+    // What is in flight may still fail, so a shortage is only certain against what could be paid if
+    // nothing else were asked; what waits behind others is held, not refused.
+    let amount = placed.order.amount;
+    match app.state.live.payable_at_most(&placed.wallet) {
+        Some(most) if amount > most => Err(refusal::insufficient(&placed.wallet)),
+        Some(_) | None => Ok(placed),
+    }
+}
+
+/// Caps that let nothing through: with them the store tells a replay and can create nothing.
+const NOTHING: Caps = Caps {
+    min_payment: Drops::MAX,
+    max_payment: Drops::ZERO,
+    daily: Drops::ZERO,
+    max_pending: 0,
+};
+
+/// Answers a replay of what was accepted before the rules changed; otherwise refuses.
+///
+/// A payment that was answered 201 is answered under its key for ever, also when its wallet, its
+/// client or its amount would be refused today.
+async fn replay_or(
+    app: &App,
+    caller: &Caller,
+    reading: &Reading,
+    key: &str,
+    problem: Problem,
+) -> Result<Response, Problem> {
+    let now = app.state.clock.now();
+    let probe = NewPayment {
+        id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
+        client: caller.client.clone(),
+        wallet: String::new(),
+        order: Order {
+            // More than `NOTHING` lets through, whatever was asked.
+            amount: Drops::ZERO,
+            ..reading.order(key, now)
+        },
+        fingerprint: reading.fingerprint,
+        stage: String::new(),
+        caps: NOTHING,
+        now,
+    };
+    match app.state.store.accept(probe).await {
+        Ok(AcceptOutcome::Replayed(payment)) => Ok(replayed(app, &payment)),
+        Ok(AcceptOutcome::KeyReused) => Err(refusal::key_reused()),
+        Ok(AcceptOutcome::Refused { .. }) => Err(problem),
+        Ok(AcceptOutcome::Created(payment)) => {
+            // Caps that let nothing through let something through: never silently.
+            tracing::error!(payment.id = %payment.id, "a probe for a replay created a payment");
+            Err(Problem::new(Code::Internal, "The daemon failed.").effect_unknown())
+        }
+        Err(error) => Err(refusal::store_read(&error)),
+    }
+}
+
+async fn find(app: &App, caller: &Caller, id: &str) -> Result<Payment, Problem> {
+    let parsed = id
+        .parse::<PaymentId>()
+        .map_err(|_| refusal::no_payment(id))?;
+    let found = app.state.store.payment(parsed).await;
+    // Somebody else's payment is not told from one that does not exist.
+    found
+        .map_err(|error: StoreError| refusal::store_read(&error))?
+        .filter(|payment| caller.may_see(&payment.client))
+        .ok_or_else(|| refusal::no_payment(id))
+}
+
+fn show<'a>(app: &App, payment: &'a Payment) -> PaymentDto<'a> {
+    let rules = app.state.rules.borrow();
+    let source = rules.policy.wallets.get(&payment.wallet);
+    PaymentDto::of(payment, source.map(ToString::to_string))
+}
+
+fn created(app: &App, payment: &Payment) -> Response {
+    let mut response = (StatusCode::CREATED, Json(show(app, payment))).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/v1/payments/{}", payment.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn replayed(app: &App, payment: &Payment) -> Response {
+    let mut response = Json(show(app, payment)).into_response();
+    let yes = HeaderValue::from_static("true");
+    response.headers_mut().insert(REPLAYED, yes);
+    response
+}
+
+/// Reads the Idempotency-Key header.
+fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        let detail = "Send an Idempotency-Key header, new for each payment and the same for each \
+                      retry of it; a UUIDv7 serves well.";
+        return Err(Problem::new(Code::IdempotencyKeyMissing, detail)
+            .at("/header/idempotency-key", "is required"));
+    };
+    let invalid = |detail: &str| {
+        Problem::new(
+            Code::IdempotencyKeyInvalid,
+            format!("The Idempotency-Key header {detail}."),
+        )
+        .at("/header/idempotency-key", detail)
+    };
+    if values.next().is_some() {
+        return Err(invalid("is given more than once"));
+    }
+    let bytes = value.as_bytes();
+    let well_formed = (1..=IDEMPOTENCY_KEY_LEN_MAX).contains(&bytes.len())
+        && bytes.iter().all(u8::is_ascii_graphic);
+    if !well_formed {
+        return Err(invalid("must be 1 to 255 visible ASCII characters"));
+    }
+    value
+        .to_str()
+        .map_err(|_| invalid("must be 1 to 255 visible ASCII characters"))
+}

@@ -1,0 +1,286 @@
+//! Errors as RFC 9457 problem documents.
+//!
+//! Owns the closed list of codes: each has one status, one title and one answer to "may I send this
+//! again?". A handler returns a [`Problem`]; the envelope renders it, because only the envelope
+//! knows the request's id. Every refusal of every layer ends here, so no answer of the daemon is
+//! ever a bare status.
+
+use super::time::Rfc3339;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use xrpayd_core::ids::UnixMs;
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $status:ident, $retryable:literal, $title:literal;)+) => {
+        /// What went wrong, for a program.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl Code {
+            /// Every code, for the documentation and its test.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable text.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// The HTTP status that always goes with it.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// Whether the same request may succeed later, unchanged.
+            #[must_use]
+            pub const fn retryable(self) -> bool {
+                match self { $(Self::$name => $retryable,)+ }
+            }
+
+            /// One line for a person, the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson = "malformed_json", BAD_REQUEST, false, "The body is not JSON.";
+    UnknownField = "unknown_field", BAD_REQUEST, false, "The body has a field that is not known.";
+    InvalidType = "invalid_type", BAD_REQUEST, false, "A field has the wrong JSON type.";
+    MissingField = "missing_field", BAD_REQUEST, false, "A field that is required is not there.";
+    InvalidQuery = "invalid_query", BAD_REQUEST, false, "A query parameter cannot be used.";
+    InvalidHeader = "invalid_header", BAD_REQUEST, false, "A header cannot be used.";
+    IdempotencyKeyMissing = "idempotency_key_missing", BAD_REQUEST, false, "The Idempotency-Key header is required.";
+    IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, false, "The Idempotency-Key header cannot be used.";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, false, "A valid API key is required.";
+    KeyExpired = "key_expired", UNAUTHORIZED, false, "The API key has expired.";
+    KeyRevoked = "key_revoked", UNAUTHORIZED, false, "The API key has been revoked.";
+    SignatureMissing = "signature_missing", UNAUTHORIZED, false, "The API key requires signed requests.";
+    SignatureInvalid = "signature_invalid", UNAUTHORIZED, false, "The request's signature does not verify.";
+    SignatureStale = "signature_stale", UNAUTHORIZED, false, "The request's signature is too old or from the future.";
+    SignatureReplayed = "signature_replayed", UNAUTHORIZED, false, "The request's signature has been used before.";
+    AddressNotAllowed = "address_not_allowed", FORBIDDEN, false, "The API key may not be used from this address.";
+    ScopeMissing = "scope_missing", FORBIDDEN, false, "The API key lacks a scope.";
+    ClientNotInStage = "client_not_in_stage", FORBIDDEN, false, "The rollout stage is not open to this client.";
+    NotFound = "not_found", NOT_FOUND, false, "There is nothing at this path.";
+    PaymentNotFound = "payment_not_found", NOT_FOUND, false, "There is no such payment.";
+    WalletNotFound = "wallet_not_found", NOT_FOUND, false, "There is no such wallet.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, false, "The path does not take this method.";
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, true, "The body did not arrive in time.";
+    NotCancellable = "not_cancellable", CONFLICT, false, "The payment is signed and can no longer be cancelled.";
+    AlreadyFinal = "already_final", CONFLICT, false, "The payment has its end.";
+    Conflict = "conflict", CONFLICT, true, "The payment changed at the same moment.";
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be application/json.";
+    ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
+    DestinationInvalid = "destination_invalid", UNPROCESSABLE_ENTITY, false, "The destination is not an address of this network.";
+    DestinationIsSelf = "destination_is_self", UNPROCESSABLE_ENTITY, false, "The destination is the wallet that would pay.";
+    CurrencyNotEnabled = "currency_not_enabled", UNPROCESSABLE_ENTITY, false, "Payments in this currency are not enabled.";
+    AmountBelowMinimum = "amount_below_minimum", UNPROCESSABLE_ENTITY, false, "The amount is below the minimum.";
+    AmountAboveStageLimit = "amount_above_stage_limit", UNPROCESSABLE_ENTITY, false, "The amount is above the limit of a payment.";
+    DailyLimitExceeded = "daily_limit_exceeded", UNPROCESSABLE_ENTITY, true, "The amount is above what is left of the daily limit.";
+    InsufficientBalance = "insufficient_balance", UNPROCESSABLE_ENTITY, true, "The wallet cannot pay this amount now.";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, false, "The Idempotency-Key was used for another request.";
+    TooManyPending = "too_many_pending", TOO_MANY_REQUESTS, true, "Too many payments are on their way.";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, true, "Too many requests.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, true, "The daemon failed to answer.";
+    ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, true, "The daemon is shutting down.";
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, true, "The store does not answer.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, true, "The daemon has more to do than it can take.";
+    TimedOut = "timed_out", GATEWAY_TIMEOUT, true, "The request was not answered in time.";
+}
+
+/// What a refused request did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing: nothing was created or changed.
+    None,
+    /// It may or may not have been done; asking again with the same Idempotency-Key tells.
+    Unknown,
+}
+
+/// A fault of one field, header or query parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// A JSON pointer into the body, or `/header/<name>`, `/query/<name>`.
+    pub pointer: String,
+    /// A sentence that the field's name goes before.
+    pub detail: String,
+}
+
+/// A refusal, on its way to becoming a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What went wrong.
+    pub code: Code,
+    /// The occurrence, in one or two sentences.
+    pub detail: String,
+    /// What the request did.
+    pub effect: Effect,
+    /// The fields at fault.
+    pub errors: Vec<Fault>,
+    /// Seconds after which another try makes sense.
+    pub retry_after_s: Option<u64>,
+    /// When the daily limit will have room.
+    pub resets_at: Option<UnixMs>,
+}
+
+impl Problem {
+    /// A refusal that changed nothing.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            effect: Effect::None,
+            errors: Vec::new(),
+            retry_after_s: None,
+            resets_at: None,
+        }
+    }
+
+    /// The same, after which nobody knows whether the request was done.
+    #[must_use]
+    pub fn effect_unknown(self) -> Self {
+        let effect = Effect::Unknown;
+        Self { effect, ..self }
+    }
+
+    /// The same, naming what is at fault.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.errors.push(Fault {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        });
+        self
+    }
+
+    /// The same, with the seconds to wait.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        let retry_after_s = Some(seconds);
+        Self {
+            retry_after_s,
+            ..self
+        }
+    }
+
+    /// A query parameter that cannot be used.
+    pub fn query(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::new(
+            Code::InvalidQuery,
+            format!("The query parameter `{name}` {detail}."),
+        )
+        .at(format!("/query/{name}"), detail)
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn render(&self, request_id: &str) -> Response {
+        let document = Document {
+            kind: format!("urn:xrpayd:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id,
+            retryable: self.code.retryable(),
+            effect: self.effect,
+            errors: &self.errors,
+            resets_at: self.resets_at.map(Rfc3339),
+        };
+        let body = serde_json::to_vec(&document);
+        assert!(body.is_ok(), "a problem document does not serialise");
+        let mut response = Response::new(Body::from(body.unwrap_or_default()));
+        *response.status_mut() = self.code.status();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code.status() == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"xrpayd\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// The members of a problem document, in the order in which a person reads them.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    retryable: bool,
+    effect: Effect,
+    errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<Rfc3339>,
+}
+
+/// Hands the problem to the envelope, which alone knows the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The answer's headers that survive the rendering of its problem.
+pub const KEPT_HEADERS: [HeaderName; 4] = [
+    header::ALLOW,
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_is_unique_stable_snake_case_and_an_error() {
+        let texts: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let text = code.as_str();
+            assert!(
+                text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'),
+                "{text}"
+            );
+            let status = code.status();
+            assert!(
+                status.is_client_error() || status.is_server_error(),
+                "{text}"
+            );
+            assert!(!status.is_server_error() || code.retryable(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_in_the_documentation() {
+        let page = include_str!("../../docs/API.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
+            assert!(page.contains(&row), "docs/API.md lacks {row}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Query strings: every name is known, no name comes twice, every value is of its kind.
+
+use super::problem::Problem;
+use super::time;
+use crate::store::{Page, PaymentFilter};
+use std::collections::BTreeMap;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::payment::Status;
+
+/// Rows of a page where nothing is said.
+const LIMIT_DEFAULT: u32 = 50;
+/// The most rows of a page.
+const LIMIT_MAX: u32 = 200;
+
+/// The query of `GET /v1/payments`.
+#[derive(Debug)]
+pub struct ListQuery {
+    /// Which payments.
+    pub filter: PaymentFilter,
+    /// Which page of them.
+    pub page: Page,
+}
+
+/// The query of a list without filters.
+#[derive(Debug)]
+pub struct PageQuery {
+    /// The most rows.
+    pub limit: usize,
+    /// The place after which the page begins.
+    pub after: Option<i64>,
+}
+
+impl ListQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let mut take = |name: &str| values.remove(name);
+        let page = Page {
+            limit: limit(take("limit"))?,
+            cursor: parsed(
+                "cursor",
+                take("cursor"),
+                "is not a cursor that a list gave out",
+                |text| text.parse().ok(),
+            )?,
+        };
+        let time = "must be a time such as 2026-01-31T12:00:00Z";
+        let filter = PaymentFilter {
+            client: None,
+            status: parsed(
+                "status",
+                take("status"),
+                "is not a status of a payment",
+                |text| {
+                    Status::ALL
+                        .into_iter()
+                        .find(|status| status.as_str() == text)
+                },
+            )?,
+            reference: parsed(
+                "reference",
+                take("reference"),
+                "must not hold control characters",
+                |text| (!text.chars().any(char::is_control)).then(|| text.to_owned()),
+            )?,
+            destination: parsed(
+                "destination",
+                take("destination"),
+                "is not a classic address",
+                |text| text.parse::<AccountId>().ok(),
+            )?,
+            created_after: parsed("created_after", take("created_after"), time, time::parse)?,
+            created_before: parsed("created_before", take("created_before"), time, time::parse)?,
+        };
+        nothing_else(&values)?;
+        Ok(Self { filter, page })
+    }
+}
+
+impl PageQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let rows = limit(values.remove("limit"))?;
+        let cursor = values.remove("cursor");
+        let after = parsed(
+            "cursor",
+            cursor,
+            "is not a cursor that a list gave out",
+            |text| text.parse().ok(),
+        )?;
+        nothing_else(&values)?;
+        Ok(Self {
+            limit: usize::try_from(rows).unwrap_or(usize::MAX),
+            after,
+        })
+    }
+}
+
+/// Refuses any query where none is taken.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub fn none(query: Option<&str>) -> Result<(), Problem> {
+    nothing_else(&pairs(query)?)
+}
+
+/// Takes the query of a list that is always one page: a limit may be given and changes nothing.
+///
+/// # Errors
+/// 400, naming the parameter.
+pub fn whole_list(query: Option<&str>) -> Result<(), Problem> {
+    let mut values = pairs(query)?;
+    limit(values.remove("limit"))?;
+    nothing_else(&values)
+}
+
+fn pairs(query: Option<&str>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut values = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if values
+            .insert(name.to_string(), value.into_owned())
+            .is_some()
+        {
+            return Err(Problem::query(&shown(&name), "is given more than once"));
+        }
+    }
+    Ok(values)
+}
+
+fn nothing_else(values: &BTreeMap<String, String>) -> Result<(), Problem> {
+    match values.keys().next() {
+        Some(name) => Err(Problem::query(&shown(name), "is not known")),
+        None => Ok(()),
+    }
+}
+
+/// A name that a stranger chose, short enough to be shown back.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+fn limit(value: Option<String>) -> Result<u32, Problem> {
+    let detail = format!("must be a number from 1 to {LIMIT_MAX}");
+    let limit = parsed("limit", value, &detail, |text| {
+        text.parse()
+            .ok()
+            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    })?;
+    Ok(limit.unwrap_or(LIMIT_DEFAULT))
+}
+
+fn parsed<T>(
+    name: &str,
+    value: Option<String>,
+    wanted: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    match value {
+        None => Ok(None),
+        Some(text) => read(&text)
+            .map(Some)
+            .ok_or_else(|| Problem::query(name, wanted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_cannot_be_used_names_its_parameter() {
+        for (query, pointer) in [
+            ("limit=0", "/query/limit"),
+            ("limit=201", "/query/limit"),
+            ("limit=ten", "/query/limit"),
+            ("cursor=5", "/query/cursor"),
+            ("status=done", "/query/status"),
+            ("destination=me", "/query/destination"),
+            ("created_after=yesterday", "/query/created_after"),
+            ("created_before=1", "/query/created_before"),
+            ("colour=red", "/query/colour"),
+            ("limit=1&limit=2", "/query/limit"),
+        ] {
+            let problem = ListQuery::read(Some(query)).unwrap_err();
+            assert_eq!(problem.errors[0].pointer, pointer, "{query}");
+        }
+        assert_eq!(ListQuery::read(None).unwrap().page.limit, LIMIT_DEFAULT);
+        let query = ListQuery::read(Some("status=failed&limit=200&reference=a%20b")).unwrap();
+        assert_eq!(query.filter.reference.as_deref(), Some("a b"));
+        assert_eq!(query.filter.status, Some(Status::Failed));
+    }
+}

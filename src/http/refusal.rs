@@ -1,0 +1,159 @@
+//! From what other rooms refuse to the problem that a caller reads. Every match is exhaustive: a new
+//! way to refuse does not compile until somebody has said what a caller should do about it.
+
+use super::problem::{Code, Problem};
+use super::state::AppState;
+use crate::payments::accept::{Fault, FieldError};
+use crate::store::StoreError;
+use xrpayd_core::ids::UnixMs;
+use xrpayd_core::limits::Breach;
+use xrpayd_core::money::Drops;
+
+/// Faults of fields, all at once. One kind of fault gives its own code, several a general one.
+pub fn fields(faults: &[FieldError]) -> Problem {
+    let code_of = |fault: &FieldError| match fault.fault {
+        Fault::Missing => Code::MissingField,
+        Fault::Invalid => Code::ValidationFailed,
+        Fault::DestinationInvalid => Code::DestinationInvalid,
+        Fault::DestinationIsSelf => Code::DestinationIsSelf,
+        Fault::CurrencyNotEnabled => Code::CurrencyNotEnabled,
+    };
+    let missing = faults.iter().any(|fault| fault.fault == Fault::Missing);
+    let code = match faults.first().map(code_of) {
+        _ if missing => Code::MissingField,
+        Some(first) if faults.iter().all(|fault| code_of(fault) == first) => first,
+        Some(_) | None => Code::ValidationFailed,
+    };
+    let said: Vec<String> = faults
+        .iter()
+        .map(|fault| format!("{} {}", name(&fault.pointer), fault.detail))
+        .collect();
+    faults.iter().fold(
+        Problem::new(code, format!("{}.", said.join("; "))),
+        |problem, fault| problem.at(fault.pointer.as_str(), fault.detail.as_str()),
+    )
+}
+
+/// A pointer as a person writes a field's name.
+fn name(pointer: &str) -> String {
+    format!("`{}`", pointer.trim_start_matches('/').replace('/', "."))
+}
+
+/// A cap in the way.
+pub fn breach(breach: Breach, amount: Drops, resets_at: Option<UnixMs>) -> Problem {
+    let detail = format!("{} XRP cannot be paid: {breach}.", amount.to_xrp());
+    match breach {
+        Breach::BelowMinimum { .. } => {
+            Problem::new(Code::AmountBelowMinimum, detail).at("/amount/value", breach.to_string())
+        }
+        Breach::AboveMaximum { .. } => Problem::new(Code::AmountAboveStageLimit, detail)
+            .at("/amount/value", breach.to_string()),
+        Breach::Daily { .. } => Problem {
+            resets_at,
+            ..Problem::new(Code::DailyLimitExceeded, detail).at("/amount/value", breach.to_string())
+        },
+        Breach::TooManyPending { .. } => {
+            // Ledgers close every few seconds, and payments end with them.
+            Problem::new(Code::TooManyPending, detail).retry_after(5)
+        }
+    }
+}
+
+/// The stage is not open to this client.
+pub fn not_in_stage(stage: &str) -> Problem {
+    let detail = format!("The rollout stage `{stage}` is not open to this client.");
+    Problem::new(Code::ClientNotInStage, detail)
+}
+
+/// The key was used for something else.
+pub fn key_reused() -> Problem {
+    let detail = "The Idempotency-Key was used for a request with another content; a new payment \
+                  needs a new key.";
+    Problem::new(Code::IdempotencyKeyReused, detail)
+        .at("/header/idempotency-key", "was used for another request")
+}
+
+/// The wallet cannot pay so much.
+pub fn insufficient(wallet: &str) -> Problem {
+    let detail = format!("Wallet `{wallet}` does not hold as much above its reserve.");
+    Problem::new(Code::InsufficientBalance, detail)
+        .at("/amount/value", "is more than the wallet can pay")
+}
+
+/// There is no such payment, or it is not this caller's.
+pub fn no_payment(id: &str) -> Problem {
+    let shown: String = id.chars().take(64).collect();
+    Problem::new(
+        Code::PaymentNotFound,
+        format!("There is no payment `{shown}`."),
+    )
+}
+
+/// The daemon is on its way out.
+pub fn shutting_down(state: &AppState) -> Problem {
+    let detail = "The daemon is shutting down and takes no new payments.";
+    Problem::new(Code::ShuttingDown, detail).retry_after(state.settings.shutdown_grace.as_secs())
+}
+
+/// The store failed a read: nothing was changed.
+pub fn store_read(error: &StoreError) -> Problem {
+    tracing::warn!(error = %error, cause = cause(error), "the store failed a request");
+    match error {
+        StoreError::Unavailable(_)
+        | StoreError::Contention(_)
+        | StoreError::OutcomeUnknown(_)
+        | StoreError::Closed => Problem::new(
+            Code::StoreUnavailable,
+            "The store does not answer; try again.",
+        )
+        .retry_after(1),
+        StoreError::Overloaded => {
+            let detail = "More is waiting to be written than the daemon can take; try again.";
+            Problem::new(Code::Overloaded, detail).retry_after(1)
+        }
+        StoreError::Conflict(_) => Problem::new(
+            Code::Conflict,
+            "Another request changed the same thing at the same moment.",
+        ),
+        StoreError::NulInText { field } => Problem::new(
+            Code::ValidationFailed,
+            format!("The {field} holds a NUL character."),
+        ),
+        StoreError::Corrupt { .. }
+        | StoreError::Damaged(_)
+        | StoreError::ClockWentBack
+        | StoreError::BadChange { .. }
+        | StoreError::WalletDiffers { .. }
+        | StoreError::UnknownWallet(_)
+        | StoreError::InUse(_)
+        | StoreError::Newer { .. }
+        | StoreError::MigrationBlocked { .. }
+        | StoreError::Migration(_)
+        | StoreError::Config(_)
+        | StoreError::File { .. }
+        | StoreError::Refused(_) => Problem::new(
+            Code::Internal,
+            "The store cannot do this; an operator has to look.",
+        ),
+    }
+}
+
+/// The store failed a write: it may have been done where the store says so, or where the writer ended
+/// without an answer.
+pub fn store_write(error: &StoreError) -> Problem {
+    let problem = store_read(error);
+    if error.effect_unknown() || matches!(error, StoreError::Closed) {
+        problem.effect_unknown()
+    } else {
+        problem
+    }
+}
+
+/// The innermost reason, for the log.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

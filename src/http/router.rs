@@ -1,0 +1,78 @@
+//! The routes, each with its handler, and the layers around them.
+
+use super::auth::Authenticator;
+use super::problem::{Code, Problem};
+use super::rate_limit::RateLimiter;
+use super::signature::Verifier;
+use super::state::AppState;
+use super::{envelope, gate, health, limits, metrics, payments, servers, wallets};
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// What the handlers share.
+pub struct App {
+    /// What was handed in.
+    pub state: AppState,
+    /// Knows keys.
+    pub authenticator: Authenticator,
+    /// Counts requests.
+    pub limiter: RateLimiter,
+    /// Verifies signatures.
+    pub verifier: Verifier,
+    /// What health was last measured.
+    pub probe: health::Probe,
+}
+
+/// The API of `http.listen`.
+#[must_use]
+pub fn router(state: AppState) -> Router {
+    let app = Arc::new(App {
+        verifier: Verifier::new(state.clock.now()),
+        state,
+        authenticator: Authenticator::default(),
+        limiter: RateLimiter::default(),
+        probe: health::Probe::default(),
+    });
+    let guarded = Router::new()
+        .route("/v1/payments", get(payments::list).post(payments::create))
+        .route("/v1/payments/validate", post(payments::validate))
+        .route("/v1/payments/{id}", get(payments::one))
+        .route("/v1/payments/{id}/events", get(payments::events))
+        .route("/v1/payments/{id}/cancel", post(payments::cancel))
+        .route("/v1/wallets", get(wallets::list))
+        .route("/v1/wallets/{name}", get(wallets::one))
+        .route("/v1/servers", get(servers::list))
+        .route("/v1/limits", get(limits::limits))
+        .route("/v1/rollout", get(limits::rollout))
+        .route_layer(from_fn_with_state(Arc::clone(&app), gate::enter));
+    let open = Router::new()
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    guarded
+        .merge(open)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&app), envelope::wrap))
+        .with_state(app)
+}
+
+/// The metrics of `telemetry.listen`.
+#[must_use]
+pub fn metrics_router(metrics: Arc<crate::telemetry::metrics::Metrics>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::scrape))
+        .layer(from_fn(metrics::plain))
+        .with_state(metrics)
+}
+
+async fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "There is nothing at this path.")
+}
+
+async fn method_not_allowed() -> Problem {
+    let detail = "The path does not take this method; the Allow header says which it takes.";
+    Problem::new(Code::MethodNotAllowed, detail)
+}

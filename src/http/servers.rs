@@ -1,0 +1,69 @@
+//! `/v1/servers`: the pool.
+
+use super::auth::{Caller, Scope};
+use super::dto::List;
+use super::problem::Problem;
+use super::query;
+use super::router::App;
+use super::state::{Readiness, ServerRow};
+use axum::Json;
+use axum::extract::{Extension, RawQuery, State};
+use serde::Serialize;
+use std::sync::Arc;
+use xrpayd_core::ids::LedgerIndex;
+
+/// A server of the pool.
+#[derive(Debug, Serialize)]
+pub struct ServerDto {
+    object: &'static str,
+    name: String,
+    operator: String,
+    state: String,
+    ready: bool,
+    reason: Option<String>,
+    validated_ledger: Option<LedgerIndex>,
+    lag_ledgers: Option<u32>,
+    latency_ms: Option<u64>,
+    load_factor: Option<u64>,
+    score: Option<u32>,
+}
+
+impl From<ServerRow> for ServerDto {
+    fn from(row: ServerRow) -> Self {
+        let ms = |latency: std::time::Duration| u64::try_from(latency.as_millis()).ok();
+        Self {
+            object: "server",
+            name: row.name,
+            operator: row.operator,
+            state: row.state,
+            ready: row.readiness == Readiness::Ready,
+            reason: row.reason,
+            validated_ledger: row.validated_ledger,
+            lag_ledgers: row.lag_ledgers,
+            latency_ms: row.latency.and_then(ms),
+            load_factor: row.load_factor,
+            score: row.score,
+        }
+    }
+}
+
+/// `GET /v1/servers`. There are a handful; they are one page.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<List<ServerDto>>, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    query::whole_list(query.as_deref())?;
+    let data = app
+        .state
+        .live
+        .servers()
+        .into_iter()
+        .map(ServerDto::from)
+        .collect();
+    Ok(Json(List {
+        data,
+        next_cursor: None,
+    }))
+}

@@ -1,0 +1,200 @@
+//! What the handlers are handed: the store, the rules in force, and a view of what is running.
+//!
+//! The rooms that know the ledger are never seen from here. What they know comes through [`Live`],
+//! as plain data of this room's own types.
+
+use crate::clock::{Clock, Entropy};
+use crate::payments::accept::Policy;
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
+use xrpayd_core::money::Drops;
+
+/// Everything that the HTTP room needs.
+#[derive(Clone)]
+pub struct AppState {
+    /// The store.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Entropy, for identifiers.
+    pub entropy: Arc<dyn Entropy>,
+    /// The metric families.
+    pub metrics: Arc<Metrics>,
+    /// What is running.
+    pub live: Arc<dyn Live>,
+    /// What holds until the process ends.
+    pub settings: Settings,
+    /// What a reload may change.
+    pub rules: watch::Receiver<Arc<Rules>>,
+}
+
+/// What holds until the process ends.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The largest body, in bytes.
+    pub body_bytes_max: usize,
+    /// After this an unanswered request is given up.
+    pub request_timeout: Duration,
+    /// How long a shutdown may take; also the hint of when to try again.
+    pub shutdown_grace: Duration,
+    /// Whether keys are asked for.
+    pub auth: Auth,
+}
+
+/// Whether keys are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Every request under `/v1` needs a key.
+    Required,
+    /// Everybody is the client `anonymous` and may do everything. Never in production.
+    Off,
+}
+
+/// What a reload may change.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Which payments are taken.
+    pub policy: Policy,
+    /// How often a key may ask.
+    pub rate_limits: RateLimits,
+    /// The stages, for `GET /v1/rollout`.
+    pub stages: Vec<StageRow>,
+}
+
+/// How often a key may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Writes in any minute.
+    pub writes_per_minute: u32,
+    /// Writes in any hour.
+    pub writes_per_hour: u32,
+    /// Reads in any minute.
+    pub reads_per_minute: u32,
+}
+
+/// A rollout stage as configured.
+#[derive(Debug, Clone)]
+pub struct StageRow {
+    /// Its name.
+    pub name: String,
+    /// The most of one payment; the general cap holds where absent.
+    pub max_payment: Option<Drops>,
+    /// The most of a day; the general cap holds where absent.
+    pub daily_limit: Option<Drops>,
+    /// Who may use it.
+    pub allowed_clients: Vec<String>,
+    /// How long it lasts at least.
+    pub min_duration: Option<Duration>,
+    /// What must be met before the next one, by name.
+    pub criteria: Vec<(String, String)>,
+}
+
+/// A view of what is running. Every method answers from memory, at once.
+pub trait Live: Send + Sync + 'static {
+    /// The pool's servers.
+    fn servers(&self) -> Vec<ServerRow>;
+    /// The wallets.
+    fn wallets(&self) -> Vec<WalletRow>;
+    /// The newest validated ledger that enough servers agree on.
+    fn tip(&self) -> Option<TipRow>;
+    /// How many servers must agree.
+    fn quorum(&self) -> usize;
+    /// Tells a wallet's engine that something waits for it.
+    fn wake(&self, wallet: &str);
+    /// Whether the daemon is on its way out.
+    fn is_draining(&self) -> bool;
+    /// What has stopped making progress, where something has.
+    fn stalled(&self) -> Option<String> {
+        None
+    }
+    /// Whether this process holds the lease of its wallets, where there are leases.
+    fn lease_held(&self) -> Option<bool> {
+        None
+    }
+    /// The most that `wallet` could pay if nothing else were asked of it, where that is known: its
+    /// balance less its reserve.
+    fn payable_at_most(&self, wallet: &str) -> Option<Drops> {
+        let rows = self.wallets();
+        let row = rows.iter().find(|row| row.name == wallet)?;
+        Some(row.balance?.saturating_sub(row.reserve?))
+    }
+}
+
+/// A server of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerRow {
+    /// Its configured name.
+    pub name: String,
+    /// Who runs it.
+    pub operator: String,
+    /// Its state, in one word of the pool's glossary (`ready`, `connecting`, …).
+    pub state: String,
+    /// Whether it is ready to be asked.
+    pub readiness: Readiness,
+    /// Why it is not, where it is not.
+    pub reason: Option<String>,
+    /// Its newest validated ledger.
+    pub validated_ledger: Option<LedgerIndex>,
+    /// How many ledgers it is behind the pool.
+    pub lag_ledgers: Option<u32>,
+    /// The time of a recent answer.
+    pub latency: Option<Duration>,
+    /// Its load factor, as the server reports it.
+    pub load_factor: Option<u64>,
+    /// Its score, 0 to 1,000.
+    pub score: Option<u32>,
+}
+
+/// Whether a server can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// It cannot.
+    NotReady,
+}
+
+/// A wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletRow {
+    /// Its configured name.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+    /// `hot`, `warm` or `cold`.
+    pub wallet_type: String,
+    /// Its balance at the journal's end.
+    pub balance: Option<Drops>,
+    /// What the ledger keeps back.
+    pub reserve: Option<Drops>,
+    /// What can be paid now: balance less reserve less what is in flight.
+    pub spendable: Option<Drops>,
+    /// What is signed and not settled.
+    pub in_flight: Drops,
+    /// How many payments that is.
+    pub in_flight_count: u32,
+    /// The last ledger of its journal.
+    pub journal_ledger: Option<LedgerIndex>,
+    /// Why it signs nothing, where it was halted.
+    pub halted: Option<String>,
+    /// Below this it is worth a warning.
+    pub low_balance: Drops,
+    /// Below this it is worth a page.
+    pub critical_balance: Drops,
+}
+
+/// A validated ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TipRow {
+    /// Its index.
+    pub ledger_index: LedgerIndex,
+    /// When it closed.
+    pub close_time: UnixMs,
+    /// When it was seen here.
+    pub seen_at: UnixMs,
+}

@@ -1,0 +1,95 @@
+//! `/v1/wallets`: what the wallets hold, by their journals.
+
+use super::auth::{Caller, Scope};
+use super::dto::{Amount, List};
+use super::problem::{Code, Problem};
+use super::query;
+use super::router::App;
+use super::state::WalletRow;
+use axum::Json;
+use axum::extract::{Extension, Path, RawQuery, State};
+use serde::Serialize;
+use std::sync::Arc;
+use xrpayd_core::ids::LedgerIndex;
+
+/// A wallet.
+#[derive(Debug, Serialize)]
+pub struct WalletDto {
+    object: &'static str,
+    name: String,
+    address: String,
+    wallet_type: String,
+    status: &'static str,
+    halted_reason: Option<String>,
+    balance: Option<Amount>,
+    reserve: Option<Amount>,
+    spendable: Option<Amount>,
+    in_flight: Amount,
+    in_flight_count: u32,
+    journal_ledger: Option<LedgerIndex>,
+}
+
+impl From<WalletRow> for WalletDto {
+    fn from(row: WalletRow) -> Self {
+        let status = match (&row.halted, row.balance) {
+            (Some(_), _) => "halted",
+            (None, None) => "unknown",
+            (None, Some(balance)) if balance < row.critical_balance => "critical_balance",
+            (None, Some(balance)) if balance < row.low_balance => "low_balance",
+            (None, Some(_)) => "ok",
+        };
+        Self {
+            object: "wallet",
+            name: row.name,
+            address: row.account.to_string(),
+            wallet_type: row.wallet_type,
+            status,
+            halted_reason: row.halted,
+            balance: row.balance.map(Amount::from),
+            reserve: row.reserve.map(Amount::from),
+            spendable: row.spendable.map(Amount::from),
+            in_flight: row.in_flight.into(),
+            in_flight_count: row.in_flight_count,
+            journal_ledger: row.journal_ledger,
+        }
+    }
+}
+
+/// `GET /v1/wallets`. There are a handful; they are one page.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<List<WalletDto>>, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    query::whole_list(query.as_deref())?;
+    let data = app
+        .state
+        .live
+        .wallets()
+        .into_iter()
+        .map(WalletDto::from)
+        .collect();
+    Ok(Json(List {
+        data,
+        next_cursor: None,
+    }))
+}
+
+/// `GET /v1/wallets/{name}`
+pub async fn one(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Json<WalletDto>, Problem> {
+    caller.require(Scope::PaymentsRead)?;
+    let rows = app.state.live.wallets();
+    let row = rows.into_iter().find(|row| row.name == name);
+    row.map(|row| Json(row.into())).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        Problem::new(
+            Code::WalletNotFound,
+            format!("There is no wallet `{shown}`."),
+        )
+    })
+}

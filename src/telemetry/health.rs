@@ -1,0 +1,323 @@
+//! What the daemon says about its own health: a pure fold of measured facts.
+//!
+//! Three words. *Unhealthy* is what taking this process out of service could cure, or what makes it
+//! useless: it cannot durably accept payments, or it has stopped making progress. *Degraded* is what
+//! a person should look at and a restart does not cure: a low balance, slow confirmations, servers
+//! that do not answer. A payment that is accepted while the ledger is out of reach is paid when it is
+//! back, so the ledger's absence alone is never *unhealthy*.
+
+use serde::Serialize;
+use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::money::Drops;
+
+/// A payment that is on its way for longer is worth a look.
+pub const OLDEST_AGE_S_MAX: i64 = 300;
+/// Ledgers close every few seconds; none for so long is worth a look.
+pub const LEDGER_AGE_S_MAX: i64 = 30;
+
+/// One word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// All is well.
+    Healthy,
+    /// A person should look.
+    Degraded,
+    /// Not fit for service.
+    Unhealthy,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The pool.
+    pub xrpl: XrplFacts,
+    /// The wallets.
+    pub wallets: Vec<WalletFacts>,
+    /// The payments; absent where the store could not tell.
+    pub payments: Option<PaymentFacts>,
+    /// Whether the store takes writes.
+    pub store: StoreFact,
+    /// Whether this process holds the lease, where there are leases.
+    pub lease_held: Option<bool>,
+    /// What has stopped making progress.
+    pub stalled: Option<String>,
+    /// Whether the daemon is on its way out.
+    pub draining: Draining,
+}
+
+/// The pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XrplFacts {
+    /// Servers that can be asked.
+    pub servers_ready: usize,
+    /// Servers that are configured.
+    pub servers_configured: usize,
+    /// Servers that must agree.
+    pub quorum: usize,
+    /// The best recent time of an answer.
+    pub latency_ms: Option<u64>,
+    /// The newest validated ledger that enough servers agree on.
+    pub validated_ledger: Option<LedgerIndex>,
+    /// How long ago it was seen.
+    pub ledger_age_s: Option<i64>,
+}
+
+/// A wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletFacts {
+    /// Its balance.
+    pub balance: Option<Drops>,
+    /// What it can pay.
+    pub spendable: Option<Drops>,
+    /// Below this it is worth a look.
+    pub low_balance: Drops,
+    /// Whether it was halted.
+    pub halted: Halted,
+}
+
+/// Whether a wallet signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halted {
+    /// It does not, until a person has looked.
+    Yes,
+    /// It does.
+    No,
+}
+
+/// The payments that are on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentFacts {
+    /// How many.
+    pub pending: u64,
+    /// How long the oldest has been.
+    pub oldest_age_s: Option<i64>,
+}
+
+/// Whether the store takes writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFact {
+    /// It does.
+    Writable,
+    /// It does not answer, or does not write.
+    Down,
+}
+
+/// Whether the daemon is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draining {
+    /// It takes no new payments.
+    Yes,
+    /// It serves.
+    No,
+}
+
+/// Who reads the document: a balance is not for strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The operator: on the machine itself, or with a key.
+    Operator,
+    /// Anybody.
+    Stranger,
+}
+
+/// The document of `GET /health`.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    /// The worst of the checks.
+    pub status: Status,
+    /// When it was made.
+    pub timestamp: String,
+    /// Each check.
+    pub checks: Checks,
+}
+
+/// The checks.
+#[derive(Debug, Serialize)]
+pub struct Checks {
+    xrpl: XrplCheck,
+    wallet: WalletCheck,
+    payments: PaymentsCheck,
+    store: PlainCheck,
+    process: PlainCheck,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<LeaseCheck>,
+}
+
+#[derive(Debug, Serialize)]
+struct XrplCheck {
+    status: Status,
+    servers_ready: usize,
+    servers_configured: usize,
+    quorum: usize,
+    latency_ms: Option<u64>,
+    validated_ledger: Option<LedgerIndex>,
+    ledger_age_s: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct WalletCheck {
+    status: Status,
+    balance_xrp: Option<String>,
+    spendable_xrp: Option<String>,
+    halted: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct PaymentsCheck {
+    status: Status,
+    pending: Option<u64>,
+    oldest_age_s: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlainCheck {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeaseCheck {
+    status: Status,
+    held: bool,
+}
+
+/// Folds the facts into the document.
+#[must_use]
+pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document {
+    let xrpl = examine_xrpl(&facts.xrpl);
+    let wallet = examine_wallets(&facts.wallets, audience);
+    let payments = examine_payments(facts.payments);
+    let store = match facts.store {
+        StoreFact::Writable => plain(Status::Healthy, None),
+        StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
+    };
+    let process = match (&facts.stalled, facts.draining) {
+        (Some(what), _) => plain(Status::Unhealthy, Some(what)),
+        (None, Draining::Yes) => plain(Status::Degraded, Some("shutting down")),
+        (None, Draining::No) => plain(Status::Healthy, None),
+    };
+    // The process without the lease serves the API like the other; that is no fault.
+    let lease = facts.lease_held.map(|held| LeaseCheck {
+        status: Status::Healthy,
+        held,
+    });
+    let worst = [
+        xrpl.status,
+        wallet.status,
+        payments.status,
+        store.status,
+        process.status,
+    ];
+    Document {
+        status: worst.into_iter().max().unwrap_or(Status::Healthy),
+        timestamp,
+        checks: Checks {
+            xrpl,
+            wallet,
+            payments,
+            store,
+            process,
+            lease,
+        },
+    }
+}
+
+/// Whether the process makes progress.
+///
+/// # Errors
+/// What does not.
+pub fn live(facts_stalled: Option<&str>) -> Result<(), String> {
+    facts_stalled.map_or(Ok(()), |what| Err(what.to_owned()))
+}
+
+/// Whether a payment can be durably accepted now.
+///
+/// # Errors
+/// Why not.
+pub const fn ready(store: StoreFact, draining: Draining) -> Result<(), &'static str> {
+    match (store, draining) {
+        (StoreFact::Down, _) => Err("the store does not take writes"),
+        (StoreFact::Writable, Draining::Yes) => Err("the daemon is shutting down"),
+        (StoreFact::Writable, Draining::No) => Ok(()),
+    }
+}
+
+fn plain(status: Status, detail: Option<&str>) -> PlainCheck {
+    PlainCheck {
+        status,
+        detail: detail.map(str::to_owned),
+    }
+}
+
+fn examine_xrpl(facts: &XrplFacts) -> XrplCheck {
+    let agreed = facts.servers_ready >= facts.quorum;
+    let fresh = facts
+        .ledger_age_s
+        .is_some_and(|age| age <= LEDGER_AGE_S_MAX);
+    XrplCheck {
+        status: if agreed && fresh {
+            Status::Healthy
+        } else {
+            Status::Degraded
+        },
+        servers_ready: facts.servers_ready,
+        servers_configured: facts.servers_configured,
+        quorum: facts.quorum,
+        latency_ms: facts.latency_ms,
+        validated_ledger: facts.validated_ledger,
+        ledger_age_s: facts.ledger_age_s,
+    }
+}
+
+fn examine_wallets(wallets: &[WalletFacts], audience: Audience) -> WalletCheck {
+    let halted = wallets
+        .iter()
+        .filter(|wallet| wallet.halted == Halted::Yes)
+        .count();
+    let fit = |wallet: &WalletFacts| {
+        wallet
+            .balance
+            .is_some_and(|balance| balance >= wallet.low_balance)
+    };
+    let healthy = halted == 0 && !wallets.is_empty() && wallets.iter().all(fit);
+    let sum = |of: fn(&WalletFacts) -> Option<Drops>| -> Option<String> {
+        if audience == Audience::Stranger || wallets.is_empty() {
+            return None;
+        }
+        let mut total = Drops::ZERO;
+        for wallet in wallets {
+            total = total.checked_add(of(wallet)?)?;
+        }
+        Some(total.to_xrp())
+    };
+    WalletCheck {
+        status: if healthy {
+            Status::Healthy
+        } else {
+            Status::Degraded
+        },
+        balance_xrp: sum(|wallet| wallet.balance),
+        spendable_xrp: sum(|wallet| wallet.spendable),
+        halted,
+    }
+}
+
+fn examine_payments(facts: Option<PaymentFacts>) -> PaymentsCheck {
+    let slow = facts
+        .and_then(|facts| facts.oldest_age_s)
+        .is_some_and(|age| age > OLDEST_AGE_S_MAX);
+    PaymentsCheck {
+        status: if slow || facts.is_none() {
+            Status::Degraded
+        } else {
+            Status::Healthy
+        },
+        pending: facts.map(|facts| facts.pending),
+        oldest_age_s: facts.and_then(|facts| facts.oldest_age_s),
+    }
+}
+
+#[cfg(test)]
+mod tests;

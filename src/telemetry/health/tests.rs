@@ -1,0 +1,125 @@
+use super::*;
+
+fn xrp(text: &str) -> Drops {
+    Drops::from_xrp(text).unwrap()
+}
+
+fn well() -> Facts {
+    Facts {
+        xrpl: XrplFacts {
+            servers_ready: 3,
+            servers_configured: 3,
+            quorum: 2,
+            latency_ms: Some(12),
+            validated_ledger: Some(LedgerIndex(90)),
+            ledger_age_s: Some(3),
+        },
+        wallets: vec![WalletFacts {
+            balance: Some(xrp("100")),
+            spendable: Some(xrp("98.5")),
+            low_balance: xrp("50"),
+            halted: Halted::No,
+        }],
+        payments: Some(PaymentFacts {
+            pending: 2,
+            oldest_age_s: Some(4),
+        }),
+        store: StoreFact::Writable,
+        lease_held: None,
+        stalled: None,
+        draining: Draining::No,
+    }
+}
+
+fn status_of(change: impl FnOnce(&mut Facts)) -> Status {
+    let mut facts = well();
+    change(&mut facts);
+    examine(&facts, Audience::Operator, String::new()).status
+}
+
+#[test]
+fn all_is_well_only_while_nothing_is_wrong() {
+    assert_eq!(status_of(|_| {}), Status::Healthy);
+}
+
+#[test]
+fn what_a_restart_does_not_cure_is_degraded() {
+    let degraded: [fn(&mut Facts); 10] = [
+        |facts| facts.wallets[0].balance = Some(xrp("49.999999")),
+        |facts| facts.wallets[0].balance = None,
+        |facts| facts.wallets[0].halted = Halted::Yes,
+        |facts| facts.wallets.clear(),
+        |facts| {
+            facts.payments = Some(PaymentFacts {
+                pending: 1,
+                oldest_age_s: Some(301),
+            })
+        },
+        |facts| facts.payments = None,
+        |facts| facts.xrpl.servers_ready = 1,
+        |facts| facts.xrpl.ledger_age_s = Some(31),
+        |facts| facts.xrpl.ledger_age_s = None,
+        |facts| facts.draining = Draining::Yes,
+    ];
+    for (n, change) in degraded.into_iter().enumerate() {
+        assert_eq!(status_of(change), Status::Degraded, "case {n}");
+    }
+    let at_the_threshold = |facts: &mut Facts| {
+        facts.payments = Some(PaymentFacts {
+            pending: 1,
+            oldest_age_s: Some(300),
+        });
+    };
+    assert_eq!(status_of(at_the_threshold), Status::Healthy);
+}
+
+#[test]
+fn only_a_store_that_is_down_and_a_process_that_stands_still_are_unhealthy() {
+    assert_eq!(
+        status_of(|facts| facts.store = StoreFact::Down),
+        Status::Unhealthy
+    );
+    let stalled = |facts: &mut Facts| facts.stalled = Some("the journal reader".to_owned());
+    assert_eq!(status_of(stalled), Status::Unhealthy);
+    let all_servers_gone = |facts: &mut Facts| facts.xrpl.servers_ready = 0;
+    assert_eq!(status_of(all_servers_gone), Status::Degraded);
+}
+
+#[test]
+fn readiness_is_the_power_to_accept_durably() {
+    assert_eq!(ready(StoreFact::Writable, Draining::No), Ok(()));
+    assert!(ready(StoreFact::Down, Draining::No).is_err());
+    assert!(ready(StoreFact::Writable, Draining::Yes).is_err());
+    assert!(live(Some("the engine")).is_err());
+    assert!(live(None).is_ok());
+}
+
+#[test]
+fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
+    let at = "2026-01-31T12:00:00.000Z".to_owned();
+    let document = examine(&well(), Audience::Operator, at.clone());
+    let json = serde_json::to_value(&document).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "status": "healthy",
+            "timestamp": at,
+            "checks": {
+                "xrpl": {
+                    "status": "healthy", "servers_ready": 3, "servers_configured": 3, "quorum": 2,
+                    "latency_ms": 12, "validated_ledger": 90, "ledger_age_s": 3,
+                },
+                "wallet": {
+                    "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0,
+                },
+                "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4 },
+                "store": { "status": "healthy" },
+                "process": { "status": "healthy" },
+            },
+        })
+    );
+    let document = examine(&well(), Audience::Stranger, String::new());
+    let json = serde_json::to_value(&document).unwrap();
+    let wallet = &json["checks"]["wallet"];
+    assert!(wallet["balance_xrp"].is_null() && wallet["spendable_xrp"].is_null());
+}
