@@ -1,0 +1,4 @@
+//! What the daemon tells its operators: metrics here, logs and health beside them.
+
+pub mod health;
+pub mod metrics;
