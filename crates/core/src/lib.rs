@@ -4,10 +4,14 @@
 //! arguments. That is what lets it be model-checked, fuzzed and simulated.
 
 pub mod address;
+pub mod currency;
 pub mod ids;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
 pub mod money;
+pub mod mpt;
 pub mod payment;
 pub mod sequence;
+pub mod token;
+pub mod xaddress;
