@@ -1,0 +1,298 @@
+//! The chain of validated ledgers and what is found in it: the newest state, recent older states, every
+//! retained transaction by its hash and by the accounts it touched.
+//!
+//! Owns all of history. Transactions are kept as bytes and turned into JSON on demand. `retain` bounds
+//! how many ledgers are kept; states are reconstructed backwards for the last ones only.
+
+use super::codes::Ter;
+use super::entry::{Account, Entry, Key};
+use super::shamap::Leaf;
+use super::state::{Overlay, Read, State};
+use crate::st::put_length;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use xrpayd_codec::sha512_half;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::TxHash;
+
+/// Ledgers whose state can still be read.
+const STATES_MAX: usize = 512;
+/// All the XRP there is when a ledger begins.
+pub(crate) const GENESIS_DROPS: u64 = 100_000_000_000_000_000;
+/// The account that owns everything at first.
+pub(crate) const GENESIS_PASSPHRASE: &str = "masterpassphrase";
+/// The first ledger that anyone sees.
+pub(crate) const FIRST_INDEX: u32 = 2;
+
+/// A closed ledger's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) index: u32,
+    pub(crate) hash: [u8; 32],
+    pub(crate) parent_hash: [u8; 32],
+    pub(crate) transaction_hash: [u8; 32],
+    pub(crate) account_hash: [u8; 32],
+    pub(crate) total_drops: u64,
+    pub(crate) parent_close_time: u32,
+    pub(crate) close_time: u32,
+}
+
+impl Header {
+    /// The header as the ledger serialises it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(118);
+        out.extend(self.index.to_be_bytes());
+        out.extend(self.total_drops.to_be_bytes());
+        out.extend(self.parent_hash);
+        out.extend(self.transaction_hash);
+        out.extend(self.account_hash);
+        out.extend(self.parent_close_time.to_be_bytes());
+        out.extend(self.close_time.to_be_bytes());
+        out.push(u8::try_from(super::close::CLOSE_RESOLUTION_S).unwrap_or_default());
+        out.push(0);
+        out
+    }
+
+    /// The ledger's hash, over the header.
+    pub(crate) fn compute_hash(&self) -> [u8; 32] {
+        sha512_half(&[b"LWR\0", &self.to_bytes()])
+    }
+}
+
+/// A transaction in a closed ledger.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) hash: TxHash,
+    pub(crate) blob: Box<[u8]>,
+    pub(crate) meta: Box<[u8]>,
+    pub(crate) accounts: Box<[AccountId]>,
+    pub(crate) result: Ter,
+    pub(crate) fee: u64,
+}
+
+/// A closed ledger with its transactions in the order in which they applied.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) header: Header,
+    pub(crate) txs: Vec<Applied>,
+}
+
+/// The leaf of a transaction in its ledger's tree.
+pub(crate) fn transaction_leaf(hash: TxHash, blob: &[u8], meta: &[u8]) -> Leaf {
+    let mut bytes = Vec::with_capacity(blob.len() + meta.len() + 40);
+    put_length(&mut bytes, blob.len());
+    bytes.extend_from_slice(blob);
+    put_length(&mut bytes, meta.len());
+    bytes.extend_from_slice(meta);
+    Leaf {
+        key: hash.0,
+        hash: sha512_half(&[b"SND\0", &bytes, &hash.0]),
+    }
+}
+
+/// Where a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) ledger: u32,
+    pub(crate) position: u32,
+}
+
+/// The chain.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// The state after the newest ledger.
+    pub(crate) state: State,
+    ledgers: VecDeque<Arc<Ledger>>,
+    /// What each of the newest ledgers replaced, newest last.
+    undo: VecDeque<HashMap<Key, Option<Entry>>>,
+    by_hash: HashMap<TxHash, Place>,
+    by_account: HashMap<AccountId, VecDeque<Place>>,
+    by_ledger_hash: HashMap<[u8; 32], u32>,
+    retain: Option<u32>,
+}
+
+impl Chain {
+    /// A chain that begins as a standalone server does.
+    pub(crate) fn genesis(
+        genesis: AccountId,
+        now: u32,
+        salt: [u8; 32],
+        retain: Option<u32>,
+    ) -> Self {
+        let mut root = Account::new(genesis, 1);
+        root.balance = GENESIS_DROPS;
+        let mut header = Header {
+            index: FIRST_INDEX,
+            hash: [0; 32],
+            parent_hash: salt,
+            transaction_hash: [0; 32],
+            account_hash: sha512_half(&[b"MLN\0", &genesis.0]),
+            total_drops: GENESIS_DROPS,
+            parent_close_time: 0,
+            close_time: super::close::close_time(now, 0),
+        };
+        header.hash = header.compute_hash();
+        let mut chain = Self::empty(retain);
+        chain
+            .state
+            .put(Key::Account(genesis), Some(Entry::Account(root)));
+        chain.push(Arc::new(Ledger {
+            header,
+            txs: Vec::new(),
+        }));
+        chain
+    }
+
+    /// A chain of no ledgers, to be filled from a log.
+    pub(crate) fn empty(retain: Option<u32>) -> Self {
+        Self {
+            state: State::default(),
+            ledgers: VecDeque::new(),
+            undo: VecDeque::new(),
+            by_hash: HashMap::new(),
+            by_account: HashMap::new(),
+            by_ledger_hash: HashMap::new(),
+            retain: retain.map(|count| count.max(1)),
+        }
+    }
+
+    /// Whether it holds no ledger.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ledgers.is_empty()
+    }
+
+    /// The newest ledger.
+    ///
+    /// A chain has at least one ledger from the moment anyone can ask.
+    pub(crate) fn tip(&self) -> &Arc<Ledger> {
+        assert!(!self.ledgers.is_empty(), "a chain that is asked has begun");
+        &self.ledgers[self.ledgers.len() - 1]
+    }
+
+    /// The oldest retained index.
+    pub(crate) fn first_index(&self) -> u32 {
+        self.ledgers.front().map_or(0, |ledger| ledger.header.index)
+    }
+
+    /// The ledger with this index, if it is retained.
+    pub(crate) fn ledger(&self, index: u32) -> Option<&Arc<Ledger>> {
+        let offset = index.checked_sub(self.first_index())?;
+        self.ledgers.get(usize::try_from(offset).ok()?)
+    }
+
+    /// The index of the retained ledger with this hash.
+    pub(crate) fn index_of(&self, hash: &[u8; 32]) -> Option<u32> {
+        self.by_ledger_hash.get(hash).copied()
+    }
+
+    /// Where a transaction stands.
+    pub(crate) fn place(&self, hash: TxHash) -> Option<Place> {
+        self.by_hash.get(&hash).copied()
+    }
+
+    /// The transaction at a place.
+    pub(crate) fn at(&self, place: Place) -> Option<(&Arc<Ledger>, &Applied)> {
+        let ledger = self.ledger(place.ledger)?;
+        let position = usize::try_from(place.position).ok()?;
+        ledger.txs.get(position).map(|tx| (ledger, tx))
+    }
+
+    /// Where the transactions of an account stand, oldest first.
+    pub(crate) fn history(&self, account: AccountId) -> Option<&VecDeque<Place>> {
+        self.by_account.get(&account)
+    }
+
+    /// Every retained ledger, oldest first.
+    pub(crate) fn ledgers(&self) -> impl Iterator<Item = &Arc<Ledger>> {
+        self.ledgers.iter()
+    }
+
+    /// Appends a ledger and takes its changes into the state.
+    pub(crate) fn commit(&mut self, ledger: Arc<Ledger>, overlay: Overlay) {
+        let mut undo = HashMap::with_capacity(overlay.changed.len());
+        for (key, entry) in overlay.changed {
+            undo.insert(key, self.state.put(key, entry));
+        }
+        self.undo.push_back(undo);
+        if self.undo.len() > STATES_MAX {
+            self.undo.pop_front();
+        }
+        self.push(ledger);
+    }
+
+    /// Appends a ledger whose changes the state already has.
+    pub(crate) fn push(&mut self, ledger: Arc<Ledger>) {
+        let index = ledger.header.index;
+        for (position, tx) in (0..).zip(&ledger.txs) {
+            let place = Place {
+                ledger: index,
+                position,
+            };
+            self.by_hash.insert(tx.hash, place);
+            for account in &tx.accounts {
+                self.by_account
+                    .entry(*account)
+                    .or_default()
+                    .push_back(place);
+            }
+        }
+        self.by_ledger_hash.insert(ledger.header.hash, index);
+        self.ledgers.push_back(ledger);
+        while self
+            .retain
+            .is_some_and(|count| self.ledgers.len() > usize::try_from(count).unwrap_or(usize::MAX))
+        {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(ledger) = self.ledgers.pop_front() else {
+            return;
+        };
+        self.by_ledger_hash.remove(&ledger.header.hash);
+        for tx in &ledger.txs {
+            self.by_hash.remove(&tx.hash);
+            for account in &tx.accounts {
+                let Some(places) = self.by_account.get_mut(account) else {
+                    continue;
+                };
+                while places
+                    .front()
+                    .is_some_and(|place| place.ledger <= ledger.header.index)
+                {
+                    places.pop_front();
+                }
+                if places.is_empty() {
+                    self.by_account.remove(account);
+                }
+            }
+        }
+    }
+
+    /// The state after the ledger `index`, if it can still be read.
+    pub(crate) fn state_at(&self, index: u32) -> Option<StateAt<'_>> {
+        let back = usize::try_from(self.tip().header.index.checked_sub(index)?).ok()?;
+        (back <= self.undo.len()).then_some(StateAt { chain: self, back })
+    }
+}
+
+/// The state after one of the newest ledgers.
+#[derive(Clone, Copy)]
+pub(crate) struct StateAt<'a> {
+    chain: &'a Chain,
+    back: usize,
+}
+
+impl Read for StateAt<'_> {
+    fn entry(&self, key: &Key) -> Option<Entry> {
+        let undo = &self.chain.undo;
+        let newer = undo.range(undo.len() - self.back..);
+        for replaced in newer {
+            if let Some(before) = replaced.get(key) {
+                return before.clone();
+            }
+        }
+        self.chain.state.entry(key)
+    }
+}

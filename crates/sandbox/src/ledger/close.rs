@@ -1,0 +1,179 @@
+//! Building a closed ledger out of a set of transactions: the order, the passes, the metadata.
+//!
+//! Owns nothing; returns the ledger and what changed, for the caller to write down and then show.
+
+use super::chain::{Applied, Chain, Header, Ledger, transaction_leaf};
+use super::codes::Ter;
+use super::meta;
+use super::rules::{self, Fees, Mode, Setting};
+use super::shamap::{self, Leaf};
+use super::state::{Layered, Overlay};
+use super::tx::{SeqProxy, Tx};
+use std::sync::Arc;
+use xrpayd_codec::sha512_half;
+use xrpayd_core::ids::TxHash;
+
+/// Passes over the set; a `tec` is taken only in passes after [`RETRY_PASSES`].
+const PASSES: usize = 3;
+const RETRY_PASSES: usize = 1;
+/// Close times are rounded to this.
+pub(crate) const CLOSE_RESOLUTION_S: u32 = 10;
+
+/// A ledger that was built, and what it changes.
+pub(crate) struct Built {
+    pub(crate) ledger: Ledger,
+    pub(crate) overlay: Overlay,
+}
+
+/// The time a ledger closes with: rounded, and always later than its parent's.
+pub(crate) const fn close_time(now: u32, parent: u32) -> u32 {
+    let rounded = (now + CLOSE_RESOLUTION_S / 2) / CLOSE_RESOLUTION_S * CLOSE_RESOLUTION_S;
+    if rounded > parent {
+        rounded
+    } else {
+        parent + 1
+    }
+}
+
+/// Builds the successor of the chain's newest ledger from `set`.
+pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], now: u32, network_id: u32) -> Built {
+    let parent = chain.tip();
+    let index = parent.header.index + 1;
+    let setting = |mode| Setting {
+        ledger: index,
+        parent_close_time: parent.header.close_time,
+        network_id,
+        mode,
+        fees: Fees::MODEL,
+    };
+    let mut overlay = Overlay::default();
+    let mut applied: Vec<Applied> = Vec::with_capacity(set.len());
+    let mut waiting = canonical_order(set);
+    let mut mode = Mode::CloseRetry;
+    for pass in 0..PASSES {
+        let before = applied.len();
+        waiting.retain(|tx| {
+            let position = u32::try_from(applied.len()).unwrap_or(u32::MAX);
+            let view = Layered {
+                base: &chain.state,
+                overlay: &overlay,
+            };
+            let outcome = match rules::preflight(tx, &setting(mode)) {
+                Ok(()) => rules::apply(tx, &setting(mode), &view),
+                Err(result) => rules::Outcome {
+                    result,
+                    changes: None,
+                },
+            };
+            let Some(mut changes) = outcome.changes else {
+                return outcome.result.is_ter() || outcome.result.is_tec();
+            };
+            let written = meta::write(&mut changes, tx.hash, index, position, outcome.result);
+            for (key, change) in changes {
+                overlay.changed.insert(key, change.now);
+            }
+            applied.push(Applied::new(tx, written, outcome.result));
+            false
+        });
+        let changed = applied.len() > before;
+        if !changed && mode == Mode::CloseFinal {
+            break;
+        }
+        if !changed || pass >= RETRY_PASSES {
+            mode = Mode::CloseFinal;
+        }
+    }
+    let header = header(chain, &applied, &overlay, now);
+    Built {
+        ledger: Ledger {
+            header,
+            txs: applied,
+        },
+        overlay,
+    }
+}
+
+fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, now: u32) -> Header {
+    let parent = &chain.tip().header;
+    let mut leaves: Vec<Leaf> = applied
+        .iter()
+        .map(|tx| transaction_leaf(tx.hash, &tx.blob, &tx.meta))
+        .collect();
+    let burned: u64 = applied.iter().map(|tx| tx.fee).sum();
+    let mut header = Header {
+        index: parent.index + 1,
+        hash: [0; 32],
+        parent_hash: parent.hash,
+        transaction_hash: shamap::root(&mut leaves),
+        account_hash: account_hash(parent.account_hash, overlay),
+        total_drops: parent.total_drops.saturating_sub(burned),
+        parent_close_time: parent.close_time,
+        close_time: close_time(now, parent.close_time),
+    };
+    header.hash = header.compute_hash();
+    header
+}
+
+/// The model does not rebuild the state tree; its hash is chained from the parent's over every change,
+/// so that equal hashes still mean equal histories.
+fn account_hash(parent: [u8; 32], overlay: &Overlay) -> [u8; 32] {
+    let mut keys: Vec<_> = overlay.changed.iter().collect();
+    keys.sort_unstable_by_key(|(key, _)| **key);
+    let mut bytes = parent.to_vec();
+    for (key, entry) in keys {
+        bytes.extend(key.index());
+        bytes.extend(
+            entry
+                .as_ref()
+                .map(super::entry::Entry::to_bytes)
+                .unwrap_or_default(),
+        );
+    }
+    if bytes.len() == 32 {
+        parent
+    } else {
+        sha512_half(&[b"MLN\0", &bytes])
+    }
+}
+
+/// The order in which a ledger applies a set: accounts by their id mixed with the set's hash, then an
+/// account's sequences before its tickets, both ascending.
+fn canonical_order(set: &[Arc<Tx>]) -> Vec<Arc<Tx>> {
+    let mut leaves: Vec<Leaf> = set
+        .iter()
+        .map(|tx| Leaf {
+            key: tx.hash.0,
+            hash: tx.hash.0,
+        })
+        .collect();
+    let salt = shamap::root(&mut leaves);
+    let mut keyed: Vec<([u8; 20], SeqProxy, TxHash, &Arc<Tx>)> = set
+        .iter()
+        .map(|tx| {
+            let mut mixed = tx.account.0;
+            mixed
+                .iter_mut()
+                .zip(salt)
+                .for_each(|(byte, salt)| *byte ^= salt);
+            (mixed, tx.proxy(), tx.hash, tx)
+        })
+        .collect();
+    keyed.sort_unstable_by_key(|(account, proxy, hash, _)| (*account, *proxy, *hash));
+    keyed
+        .into_iter()
+        .map(|(_, _, _, tx)| Arc::clone(tx))
+        .collect()
+}
+
+impl Applied {
+    fn new(tx: &Tx, written: meta::Written, result: Ter) -> Self {
+        Self {
+            hash: tx.hash,
+            blob: tx.blob.clone(),
+            meta: written.meta,
+            accounts: written.accounts.into_boxed_slice(),
+            result,
+            fee: tx.fee_drops(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! From a command's name to its method.
+//!
+//! Owns the table of methods and who may call them.
+
+use super::connection::Role;
+use super::frame::{self, Request, RpcError};
+use super::shared::Shared;
+use super::{account, info, ledger_methods, misc, sandbox, submit, subscribe, transaction};
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Who asks, and whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client {
+    pub(crate) id: u64,
+    pub(crate) server: usize,
+    pub(crate) role: Role,
+    pub(crate) peer: SocketAddr,
+}
+
+/// One call of a method.
+pub(crate) struct Call<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) client: &'a Client,
+    pub(crate) version: u32,
+    pub(crate) params: &'a Map<String, Value>,
+}
+
+/// What a method returns.
+pub(crate) type Answer = Result<Value, RpcError>;
+
+type Method = fn(&Call<'_>) -> Answer;
+
+impl Call<'_> {
+    /// The number of the server that was asked.
+    pub(crate) const fn server(&self) -> usize {
+        self.client.server
+    }
+
+    /// Whether the client is an administrator.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.client.role == Role::Admin
+    }
+
+    /// A parameter that must be a text.
+    pub(crate) fn text(&self, name: &str) -> Result<&str, RpcError> {
+        match self.params.get(name) {
+            None => Err(RpcError::missing(name)),
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(RpcError::invalid_field(name)),
+        }
+    }
+
+    /// A parameter that is true or false. Version 1 takes anything for one or the other.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, RpcError> {
+        match self.params.get(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) if self.version > 1 => Err(RpcError::invalid_field(name)),
+            Some(Value::String(text)) => Ok(!text.is_empty()),
+            Some(Value::Number(number)) => Ok(number.as_i64() != Some(0)),
+            Some(Value::Null) => Ok(false),
+            Some(Value::Array(items)) => Ok(!items.is_empty()),
+            Some(Value::Object(fields)) => Ok(!fields.is_empty()),
+        }
+    }
+}
+
+/// Methods that anyone may call.
+fn open_method(command: &str) -> Option<Method> {
+    Some(match command {
+        "ping" => misc::ping,
+        "random" => misc::random,
+        "version" => misc::version,
+        "manifest" => misc::manifest,
+        "sign" => submit::sign,
+        "server_info" => info::server_info,
+        "server_state" => info::server_state,
+        "fee" => info::fee,
+        "account_info" => account::account_info,
+        "account_tx" => account::account_tx,
+        "account_lines" => account::account_lines,
+        "account_objects" => account::account_objects,
+        "account_currencies" => account::account_currencies,
+        "gateway_balances" => account::gateway_balances,
+        "tx" => transaction::tx,
+        "transaction_entry" => transaction::transaction_entry,
+        "submit" => submit::submit,
+        "ledger" => ledger_methods::ledger,
+        "ledger_current" => ledger_methods::ledger_current,
+        "ledger_closed" => ledger_methods::ledger_closed,
+        "ledger_entry" => ledger_methods::ledger_entry,
+        "subscribe" => subscribe::subscribe,
+        "unsubscribe" => subscribe::unsubscribe,
+        "sandbox_truth" => sandbox::truth,
+        _ => return None,
+    })
+}
+
+/// Methods for administrators.
+fn admin_method(command: &str) -> Option<Method> {
+    Some(match command {
+        "ledger_accept" => sandbox::ledger_accept,
+        "sandbox_fund" => sandbox::fund_method,
+        "sandbox_fault" => sandbox::fault_method,
+        "peers" => misc::peers,
+        "fetch_info" => misc::fetch_info,
+        "validators" => misc::validators,
+        "stop" => misc::stop,
+        _ => return None,
+    })
+}
+
+/// Methods that need a server which follows the network's rules.
+const BLOCKED_BY_AMENDMENT: [&str; 3] = ["submit", "fee", "sign"];
+
+/// The whole answer to a request.
+pub(crate) fn answer(shared: &Arc<Shared>, client: &Client, request: &Request) -> String {
+    let params = &request.params;
+    let call = Call {
+        shared,
+        client,
+        version: request.version,
+        params,
+    };
+    match find(&call, &request.command).and_then(|method| method(&call)) {
+        Ok(result) => frame::success(result, params),
+        Err(error) => frame::failure(&error, params),
+    }
+}
+
+fn find(call: &Call<'_>, command: &str) -> Result<Method, RpcError> {
+    if !command.starts_with("sandbox_") {
+        let mut net = call.shared.net();
+        let faults = &mut net.servers[call.server()].faults;
+        if faults.slow_down > 0 {
+            faults.slow_down -= 1;
+            return Err(RpcError::slow_down());
+        }
+        if faults.amendment_blocked && BLOCKED_BY_AMENDMENT.contains(&command) {
+            return Err(RpcError::amendment_blocked());
+        }
+    }
+    match (open_method(command), admin_method(command)) {
+        (Some(method), _) => Ok(method),
+        (None, Some(method)) if call.is_admin() => Ok(method),
+        (None, Some(_)) => Err(RpcError::forbidden()),
+        (None, None) => Err(RpcError::unknown_command()),
+    }
+}

@@ -1,0 +1,219 @@
+//! Frames: reading a request, and shaping answers and errors as rippled shapes them.
+//!
+//! Owns nothing. Whatever a client sends, there is an answer.
+
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+/// A request longer than this is not read.
+const REQUEST_LEN_MAX: usize = 1_000_000;
+/// The API versions that rippled 2.4 speaks.
+const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
+
+/// An error of a method: rippled's token, code and words, and what else stands in the frame.
+#[derive(Debug, Clone)]
+pub(crate) struct RpcError {
+    token: &'static str,
+    code: Option<i32>,
+    message: Option<Cow<'static, str>>,
+    pub(crate) extra: Map<String, Value>,
+}
+
+impl RpcError {
+    fn new(token: &'static str, code: i32, message: &'static str) -> Self {
+        let message = Some(Cow::Borrowed(message));
+        Self {
+            token,
+            code: Some(code),
+            message,
+            extra: Map::new(),
+        }
+    }
+
+    /// An error that has only a token.
+    pub(crate) fn bare(token: &'static str) -> Self {
+        Self {
+            token,
+            code: None,
+            message: None,
+            extra: Map::new(),
+        }
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::new("forbidden", 3, "Bad credentials.")
+    }
+    pub(crate) fn slow_down() -> Self {
+        Self::new(
+            "slowDown",
+            10,
+            "You are placing too much load on the server.",
+        )
+    }
+    pub(crate) fn amendment_blocked() -> Self {
+        Self::new("amendmentBlocked", 14, "Amendment blocked, need upgrade.")
+    }
+    pub(crate) fn account_not_found() -> Self {
+        Self::new("actNotFound", 19, "Account not found.")
+    }
+    pub(crate) fn ledger_not_found() -> Self {
+        Self::new("lgrNotFound", 21, "ledgerNotFound")
+    }
+    pub(crate) fn ledger_not_validated() -> Self {
+        Self::new("lgrNotValidated", 22, "Ledger not validated.")
+    }
+    pub(crate) fn transaction_not_found() -> Self {
+        Self::new("txnNotFound", 29, "Transaction not found.")
+    }
+    pub(crate) fn invalid_params() -> Self {
+        Self::new("invalidParams", 31, "Invalid parameters.")
+    }
+    pub(crate) fn unknown_command() -> Self {
+        Self::new("unknownCmd", 32, "Unknown method.")
+    }
+    pub(crate) fn account_malformed() -> Self {
+        Self::new("actMalformed", 35, "Account malformed.")
+    }
+    pub(crate) fn ledger_indexes_invalid() -> Self {
+        Self::new("lgrIdxsInvalid", 57, "Ledger indexes invalid.")
+    }
+    pub(crate) fn ledger_index_malformed() -> Self {
+        Self::new("lgrIdxMalformed", 58, "Ledger index malformed.")
+    }
+    pub(crate) fn stream_malformed() -> Self {
+        Self::new("malformedStream", 71, "Stream malformed.")
+    }
+    pub(crate) fn internal() -> Self {
+        Self::new("internal", 73, "Internal error.")
+    }
+    pub(crate) fn not_implemented() -> Self {
+        Self::new("notImpl", 74, "Not implemented.")
+    }
+    pub(crate) fn not_supported() -> Self {
+        Self::new("notSupported", 75, "Operation not supported.")
+    }
+    pub(crate) fn range_too_large() -> Self {
+        Self::new("excessiveLgrRange", 78, "Ledger range exceeds 1000.")
+    }
+    pub(crate) fn range_invalid() -> Self {
+        Self::new("invalidLgrRange", 79, "Ledger range is invalid.")
+    }
+
+    /// `invalidParams` with other words.
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: Some(message.into()),
+            ..Self::invalid_params()
+        }
+    }
+
+    /// A field that is not there.
+    pub(crate) fn missing(field: &str) -> Self {
+        Self::invalid(format!("Missing field '{field}'."))
+    }
+
+    /// A field that has the wrong form.
+    pub(crate) fn invalid_field(field: &str) -> Self {
+        Self::invalid(format!("Invalid field '{field}'."))
+    }
+
+    /// A blob that never reached the engine.
+    pub(crate) fn invalid_transaction(exception: &str) -> Self {
+        Self::bare("invalidTransaction").with("error_exception", json!(exception))
+    }
+
+    /// The error with one more field in its frame.
+    pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
+        self.extra.insert(field.to_owned(), value);
+        self
+    }
+
+    /// The error with more fields in its frame.
+    pub(crate) fn with_all(mut self, fields: Map<String, Value>) -> Self {
+        self.extra.extend(fields);
+        self
+    }
+}
+
+/// A request that may be answered.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) command: String,
+    pub(crate) version: u32,
+    pub(crate) params: Map<String, Value>,
+}
+
+/// Reads a frame; the error is the whole answer.
+pub(crate) fn read(text: &str) -> Result<Request, String> {
+    let not_json = || json!({"type": "error", "error": "jsonInvalid", "value": text}).to_string();
+    if text.len() > REQUEST_LEN_MAX {
+        return Err(not_json());
+    }
+    let params = match serde_json::from_str(text) {
+        Ok(Value::Object(params)) => params,
+        _ => return Err(not_json()),
+    };
+    let version = match params.get("api_version") {
+        None => Some(1),
+        Some(version) => version
+            .as_u64()
+            .filter(|version| VERSIONS.contains(version)),
+    };
+    let Some(version) = version.and_then(|version| u32::try_from(version).ok()) else {
+        return Err(failure(&RpcError::bare("invalid_API_version"), &params));
+    };
+    let name = |field: &str| params.get(field).map(Value::as_str);
+    let command = match (name("command"), name("method")) {
+        (Some(Some(command)), Some(Some(method))) if command == method => Some(command),
+        (Some(name), None) | (None, Some(name)) => name,
+        _ => None,
+    };
+    match command.map(str::to_owned) {
+        Some(command) => Ok(Request {
+            command,
+            version,
+            params,
+        }),
+        None => Err(failure(&RpcError::bare("missingCommand"), &params)),
+    }
+}
+
+fn envelope(params: &Map<String, Value>, status: &str) -> Map<String, Value> {
+    let mut frame = Map::new();
+    for field in ["id", "api_version", "jsonrpc", "ripplerpc"] {
+        if let Some(value) = params.get(field) {
+            frame.insert(field.to_owned(), value.clone());
+        }
+    }
+    frame.insert("status".to_owned(), json!(status));
+    frame.insert("type".to_owned(), json!("response"));
+    frame
+}
+
+/// The frame of an answer.
+pub(crate) fn success(result: Value, params: &Map<String, Value>) -> String {
+    let mut frame = envelope(params, "success");
+    frame.insert("result".to_owned(), result);
+    Value::Object(frame).to_string()
+}
+
+/// The frame of an error.
+pub(crate) fn failure(error: &RpcError, params: &Map<String, Value>) -> String {
+    let mut frame = envelope(params, "error");
+    let mut request = params.clone();
+    for secret in ["secret", "seed", "seed_hex", "passphrase"] {
+        if let Some(value) = request.get_mut(secret) {
+            *value = json!("<masked>");
+        }
+    }
+    frame.insert("request".to_owned(), Value::Object(request));
+    frame.extend(error.extra.clone());
+    frame.insert("error".to_owned(), json!(error.token));
+    if let Some(code) = error.code {
+        frame.insert("error_code".to_owned(), json!(code));
+    }
+    if let Some(message) = &error.message {
+        frame.insert("error_message".to_owned(), json!(message));
+    }
+    Value::Object(frame).to_string()
+}

@@ -1,0 +1,291 @@
+//! Methods about ledgers and their entries.
+
+use super::dispatch::{Answer, Call};
+use super::frame::RpcError;
+use super::render::{self, Delivered, hex};
+use super::select::{self, Selected};
+use crate::clock;
+use crate::faults::Faults;
+use crate::ledger::chain::{Applied, Ledger};
+use crate::ledger::entry::Key;
+use crate::ledger::tx::Tx;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerHash;
+
+pub(super) fn ledger_current(call: &Call<'_>) -> Answer {
+    let net = call.shared.net();
+    Ok(json!({ "ledger_current_index": net.servers[call.server()].open.index }))
+}
+
+pub(super) fn ledger_closed(call: &Call<'_>) -> Answer {
+    let net = call.shared.net();
+    let ledger = select::closed(&net, call.server(), net.servers[call.server()].validated)?;
+    Ok(json!({
+        "ledger_hash": LedgerHash(ledger.header.hash),
+        "ledger_index": ledger.header.index,
+    }))
+}
+
+/// How a ledger's transactions are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Hashes,
+    Expanded,
+    Binary,
+}
+
+pub(super) fn ledger(call: &Call<'_>) -> Answer {
+    let (transactions, expand) = (call.flag("transactions")?, call.flag("expand")?);
+    let binary = call.flag("binary")?;
+    let shown = match (transactions, expand || binary, binary) {
+        (false, _, _) => Shown::Nothing,
+        (true, true, true) => Shown::Binary,
+        (true, true, false) => Shown::Expanded,
+        (true, false, _) => Shown::Hashes,
+    };
+    if (call.flag("full")? || call.flag("accounts")?) && !call.is_admin() {
+        return Err(RpcError::forbidden());
+    }
+    let (selected, open, parent, faults) = {
+        let net = call.shared.net();
+        let view = &net.servers[call.server()];
+        let selected = select::select(call, &net)?;
+        let parent = net
+            .chain
+            .ledger(view.validated)
+            .map(|parent| parent.header.hash);
+        (selected, view.open.txs.clone(), parent, view.faults.clone())
+    };
+    let body = match &selected {
+        Selected::Open { index } => open_body(call.version, *index, parent, &open, shown),
+        Selected::Closed(ledger) => closed_body(call.version, ledger, &faults, shown, binary),
+    };
+    let mut out = selected.fields();
+    out.insert("ledger".to_owned(), body);
+    Ok(Value::Object(out))
+}
+
+/// Version 1 prints a ledger's index as text.
+fn index_value(index: u32, version: u32) -> Value {
+    if version > 1 {
+        json!(index)
+    } else {
+        json!(index.to_string())
+    }
+}
+
+fn open_body(
+    version: u32,
+    index: u32,
+    parent: Option<[u8; 32]>,
+    txs: &[Arc<Tx>],
+    shown: Shown,
+) -> Value {
+    let mut out = json!({
+        "closed": false,
+        "ledger_index": index_value(index, version),
+        "parent_hash": LedgerHash(parent.unwrap_or_default()),
+    });
+    let list: Vec<Value> = txs
+        .iter()
+        .map(|tx| open_transaction(tx, version, shown))
+        .collect();
+    if shown != Shown::Nothing {
+        out["transactions"] = json!(list);
+    }
+    out
+}
+
+fn open_transaction(tx: &Tx, version: u32, shown: Shown) -> Value {
+    match shown {
+        Shown::Nothing | Shown::Hashes => json!(tx.hash),
+        Shown::Binary if version > 1 => json!({"hash": tx.hash, "tx_blob": hex(&tx.blob)}),
+        Shown::Binary => json!({"tx_blob": hex(&tx.blob)}),
+        Shown::Expanded => {
+            let fields = render::tx_json(&tx.blob, tx.hash, version);
+            if version > 1 {
+                json!({"hash": tx.hash, "tx_json": fields, "validated": false})
+            } else {
+                Value::Object(fields)
+            }
+        }
+    }
+}
+
+fn closed_body(
+    version: u32,
+    ledger: &Ledger,
+    faults: &Faults,
+    shown: Shown,
+    binary: bool,
+) -> Value {
+    let header = &ledger.header;
+    let mut out = if binary {
+        json!({ "closed": true, "ledger_data": hex(&header.to_bytes()) })
+    } else {
+        json!({
+            "account_hash": LedgerHash(header.account_hash),
+            "close_flags": 0,
+            "close_time": header.close_time,
+            "close_time_human": clock::human(header.close_time),
+            "close_time_iso": clock::iso(header.close_time),
+            "close_time_resolution": crate::ledger::close::CLOSE_RESOLUTION_S,
+            "closed": true,
+            "ledger_hash": LedgerHash(header.hash),
+            "ledger_index": index_value(header.index, version),
+            "parent_close_time": header.parent_close_time,
+            "parent_hash": LedgerHash(header.parent_hash),
+            "total_coins": header.total_drops.to_string(),
+            "transaction_hash": LedgerHash(header.transaction_hash),
+        })
+    };
+    if shown != Shown::Nothing {
+        let visible = ledger
+            .txs
+            .iter()
+            .filter(|tx| !faults.hides(tx.hash, &tx.accounts));
+        let mut list: Vec<&Applied> = visible.collect();
+        // The ledger's tree lists its transactions by their hashes.
+        list.sort_unstable_by_key(|tx| tx.hash);
+        let list: Vec<Value> = list
+            .into_iter()
+            .map(|tx| closed_transaction(version, ledger, tx, faults, shown))
+            .collect();
+        out["transactions"] = json!(list);
+    }
+    out
+}
+
+fn closed_transaction(
+    version: u32,
+    ledger: &Ledger,
+    tx: &Applied,
+    faults: &Faults,
+    shown: Shown,
+) -> Value {
+    let header = &ledger.header;
+    match shown {
+        Shown::Nothing | Shown::Hashes => json!(tx.hash),
+        Shown::Binary if version > 1 => {
+            json!({"hash": tx.hash, "meta_blob": hex(&tx.meta), "tx_blob": hex(&tx.blob)})
+        }
+        Shown::Binary => json!({"meta": hex(&tx.meta), "tx_blob": hex(&tx.blob)}),
+        Shown::Expanded => {
+            let mut fields = render::tx_json(&tx.blob, tx.hash, version);
+            let meta = render::meta(tx, faults, Delivered::Shown);
+            if version > 1 {
+                return json!({
+                    "close_time_iso": clock::iso(header.close_time),
+                    "hash": tx.hash,
+                    "ledger_hash": LedgerHash(header.hash),
+                    "ledger_index": header.index,
+                    "meta": meta,
+                    "tx_json": fields,
+                    "validated": true,
+                });
+            }
+            fields.insert("metaData".to_owned(), meta);
+            Value::Object(fields)
+        }
+    }
+}
+
+pub(super) fn ledger_entry(call: &Call<'_>) -> Answer {
+    let net = call.shared.net();
+    let selected = select::select(call, &net)?;
+    let fields = selected.fields();
+    let in_ledger = |error: RpcError| error.with_all(fields.clone());
+    let key = wanted_key(call, &net, &selected).map_err(in_ledger)?;
+    let found = match key {
+        Some(key) => selected
+            .entry(&net, call.server(), &key)?
+            .map(|entry| (key, entry)),
+        None => None,
+    };
+    let (key, entry) = found.ok_or_else(|| in_ledger(RpcError::bare("entryNotFound")))?;
+    let mut out = fields.clone();
+    out.insert("index".to_owned(), json!(hex(&key.index())));
+    if call.flag("binary")? {
+        out.insert("node_binary".to_owned(), json!(hex(&entry.to_bytes())));
+    } else {
+        out.insert(
+            "node".to_owned(),
+            Value::Object(render::entry(&key, &entry)),
+        );
+    }
+    Ok(Value::Object(out))
+}
+
+/// The key that the request names; `None` for an index that names nothing here.
+fn wanted_key(
+    call: &Call<'_>,
+    net: &crate::network::Net,
+    selected: &Selected,
+) -> Result<Option<Key>, RpcError> {
+    let account = |text: &Value| -> Result<AccountId, RpcError> {
+        let malformed = || RpcError::bare("malformedAddress");
+        text.as_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(malformed)
+    };
+    if let Some(text) = call.params.get("account_root") {
+        return account(text).map(|id| Some(Key::Account(id)));
+    }
+    if let Some(ticket) = call.params.get("ticket") {
+        return match ticket {
+            Value::Object(fields) => ticket_key(fields, account).map(Some),
+            Value::String(text) => by_index(call, net, selected, text),
+            _ => Err(RpcError::bare("malformedRequest")),
+        };
+    }
+    if let Some(owner) = call.params.get("signer_list") {
+        return account(owner).map(|id| Some(Key::SignerList(id)));
+    }
+    match call.params.get("index") {
+        Some(Value::String(text)) => by_index(call, net, selected, text),
+        Some(_) => Err(RpcError::bare("malformedRequest")),
+        None => Err(RpcError::bare("unknownOption")),
+    }
+}
+
+fn ticket_key(
+    fields: &Map<String, Value>,
+    account: impl Fn(&Value) -> Result<AccountId, RpcError>,
+) -> Result<Key, RpcError> {
+    let malformed = || RpcError::bare("malformedRequest");
+    let owner = account(fields.get("account").ok_or_else(malformed)?)?;
+    let number = fields
+        .get("ticket_seq")
+        .and_then(Value::as_u64)
+        .ok_or_else(malformed)?;
+    Ok(Key::Ticket(
+        owner,
+        u32::try_from(number).map_err(|_| malformed())?,
+    ))
+}
+
+/// An index is a hash, so the model looks for it among the keys that the newest state has.
+fn by_index(
+    call: &Call<'_>,
+    net: &crate::network::Net,
+    selected: &Selected,
+    text: &str,
+) -> Result<Option<Key>, RpcError> {
+    let wanted: LedgerHash = text
+        .parse()
+        .map_err(|_| RpcError::bare("malformedRequest"))?;
+    let open = &net.servers[call.server()].open.overlay.changed;
+    let provisional = open
+        .keys()
+        .filter(|_| matches!(selected, Selected::Open { .. }));
+    let keys = net
+        .chain
+        .state
+        .iter()
+        .map(|(key, _)| key)
+        .chain(provisional);
+    Ok(keys.copied().find(|key| key.index() == wanted.0))
+}

@@ -1,0 +1,95 @@
+//! What the model offers beyond rippled: closing by hand, money, faults, and the truth.
+
+use super::dispatch::{Answer, Call};
+use super::frame::RpcError;
+use super::shared::Shared;
+use crate::auditor::{self, Question};
+use crate::faults::{self, Effect, FaultError, Target};
+use serde_json::{Value, json};
+use xrpayd_core::address::AccountId;
+use xrpayd_core::money::Drops;
+
+pub(super) fn ledger_accept(call: &Call<'_>) -> Answer {
+    Ok(json!({ "ledger_current_index": call.shared.net().close() }))
+}
+
+fn account(call: &Call<'_>) -> Result<AccountId, RpcError> {
+    call.text("account")?
+        .parse()
+        .map_err(|_| RpcError::account_malformed())
+}
+
+pub(super) fn fund_method(call: &Call<'_>) -> Answer {
+    let account = account(call)?;
+    let drops = match call.params.get("drops") {
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(number) => number.as_u64().and_then(Drops::new),
+        None => return Err(RpcError::missing("drops")),
+    };
+    let drops = drops.ok_or_else(|| RpcError::invalid_field("drops"))?;
+    let mut net = call.shared.net();
+    let (result, hash) = net.fund(account, drops);
+    Ok(json!({
+        "account": account,
+        "engine_result": result.name(),
+        "hash": hash,
+        "ledger_current_index": net.servers[call.server()].open.index,
+    }))
+}
+
+pub(super) fn fault_method(call: &Call<'_>) -> Answer {
+    let request = Value::Object(call.params.clone());
+    fault(call.shared, call.server(), &request)
+        .map_err(|error| RpcError::invalid(error.to_string()))?;
+    Ok(json!({}))
+}
+
+/// Inflicts a fault on the servers that the request names.
+pub(super) fn fault(shared: &Shared, asked: usize, request: &Value) -> Result<(), FaultError> {
+    let count = shared.addresses.len();
+    let targets: Vec<usize> = match faults::target(request)? {
+        Target::Asked => vec![asked],
+        Target::All => (0..count).collect(),
+        Target::Index(index) if index < count => vec![index],
+        Target::Index(index) => return Err(FaultError::UnknownServer(index.to_string())),
+        Target::Address(text) => {
+            let found = shared
+                .addresses
+                .iter()
+                .position(|address| address.to_string() == text);
+            vec![found.ok_or(FaultError::UnknownServer(text))?]
+        }
+    };
+    for server in targets {
+        let effect = {
+            let mut net = shared.net();
+            let view = &mut net.servers[server];
+            let effect = faults::inflict(&mut view.faults, request, view.validated)?;
+            net.advance(server);
+            effect
+        };
+        if effect == Effect::CloseConnections {
+            shared.disconnects[server].send_modify(|times| *times += 1);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn truth(call: &Call<'_>) -> Answer {
+    let account = match call.params.get("account") {
+        None => None,
+        Some(_) => Some(account(call)?),
+    };
+    let after_ledger = match call.params.get("after_ledger") {
+        None => 0,
+        Some(index) => index
+            .as_u64()
+            .and_then(|index| u32::try_from(index).ok())
+            .ok_or_else(|| RpcError::invalid_field("after_ledger"))?,
+    };
+    let question = Question {
+        account,
+        after_ledger,
+    };
+    Ok(auditor::truth(&call.shared.net().chain, question))
+}

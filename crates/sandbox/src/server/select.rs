@@ -1,0 +1,119 @@
+//! Which ledger a request is about, and what of it stands in the answer.
+//!
+//! Owns nothing.
+
+use super::dispatch::Call;
+use super::frame::RpcError;
+use crate::ledger::chain::Ledger;
+use crate::ledger::entry::{Entry, Key};
+use crate::ledger::state::Read as _;
+use crate::network::Net;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use xrpayd_core::ids::LedgerHash;
+
+/// The ledger that a request is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Selected {
+    /// The server's open ledger.
+    Open { index: u32 },
+    /// A validated one.
+    Closed(Arc<Ledger>),
+}
+
+impl Selected {
+    /// What every answer about a ledger says of it.
+    pub(crate) fn fields(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        match self {
+            Self::Open { index } => {
+                out.insert("ledger_current_index".to_owned(), json!(index));
+                out.insert("validated".to_owned(), json!(false));
+            }
+            Self::Closed(ledger) => {
+                out.insert(
+                    "ledger_hash".to_owned(),
+                    json!(LedgerHash(ledger.header.hash)),
+                );
+                out.insert("ledger_index".to_owned(), json!(ledger.header.index));
+                out.insert("validated".to_owned(), json!(true));
+            }
+        }
+        out
+    }
+
+    /// An entry of the ledger's state.
+    pub(crate) fn entry(
+        &self,
+        net: &Net,
+        server: usize,
+        key: &Key,
+    ) -> Result<Option<Entry>, RpcError> {
+        match self {
+            Self::Open { .. } => Ok(net.open_view(server).entry(key)),
+            Self::Closed(ledger) => {
+                let state = net.chain.state_at(ledger.header.index);
+                state
+                    .map(|state| state.entry(key))
+                    .ok_or_else(RpcError::ledger_not_found)
+            }
+        }
+    }
+}
+
+/// A validated ledger that the server has.
+pub(crate) fn closed(net: &Net, server: usize, index: u32) -> Result<Arc<Ledger>, RpcError> {
+    let view = &net.servers[server];
+    if index > view.validated || view.faults.lacks_ledger(index) {
+        return Err(RpcError::ledger_not_found());
+    }
+    net.chain
+        .ledger(index)
+        .map(Arc::clone)
+        .ok_or_else(RpcError::ledger_not_found)
+}
+
+/// Finds the ledger that the request names; the open one when it names none.
+pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
+    let server = call.server();
+    let view = &net.servers[server];
+    if let Some(hash) = call.params.get("ledger_hash") {
+        let text = hash
+            .as_str()
+            .ok_or_else(|| RpcError::invalid("ledgerHashNotString"))?;
+        let hash: LedgerHash = text
+            .parse()
+            .map_err(|_| RpcError::invalid("ledgerHashMalformed"))?;
+        let index = net
+            .chain
+            .index_of(&hash.0)
+            .ok_or_else(RpcError::ledger_not_found)?;
+        return closed(net, server, index).map(Selected::Closed);
+    }
+    let wanted = call
+        .params
+        .get("ledger_index")
+        .or_else(|| call.params.get("ledger"));
+    let malformed = || RpcError::invalid("ledgerIndexMalformed");
+    let by_number = |number: u64| {
+        let index = u32::try_from(number).map_err(|_| malformed())?;
+        if index == view.open.index {
+            return Ok(Selected::Open { index });
+        }
+        closed(net, server, index).map(Selected::Closed)
+    };
+    match wanted {
+        None => Ok(Selected::Open {
+            index: view.open.index,
+        }),
+        Some(Value::Number(number)) => by_number(number.as_u64().ok_or_else(malformed)?),
+        Some(Value::String(text)) => match text.as_str() {
+            "current" | "" => Ok(Selected::Open {
+                index: view.open.index,
+            }),
+            "validated" | "closed" => closed(net, server, view.validated).map(Selected::Closed),
+            number => by_number(number.parse().map_err(|_| malformed())?),
+        },
+        Some(_) => Err(malformed()),
+    }
+}

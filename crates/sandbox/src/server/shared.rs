@@ -1,0 +1,90 @@
+//! What every connection shares: the network behind its lock, the subscribers, and what never changes.
+//!
+//! Owns both kinds of locks. Neither is held across an await, and where both are needed the network's
+//! is taken and released first.
+
+use super::streams::Subscribers;
+use crate::config::CloseInterval;
+use crate::ledger::held::Recent;
+use crate::network::Net;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use xrpayd_core::ids::TxHash;
+
+/// Transactions whose good signature is remembered.
+const VERIFIED_MAX: usize = 20_000;
+
+/// What every connection shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    net: Mutex<Net>,
+    subscribers: Vec<Mutex<Subscribers>>,
+    verified: Mutex<Recent<TxHash, ()>>,
+    /// Changes when all connections of a server are to be closed.
+    pub(crate) disconnects: Vec<watch::Sender<u64>>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) network_id: u32,
+    pub(crate) close_interval: CloseInterval,
+    pub(crate) started_us: u64,
+    next_client: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Puts a network under its lock.
+    pub(crate) fn new(
+        net: Net,
+        addresses: Vec<SocketAddr>,
+        close_interval: CloseInterval,
+        started_us: u64,
+    ) -> Self {
+        let count = net.servers.len();
+        Self {
+            network_id: net.network_id,
+            net: Mutex::new(net),
+            subscribers: (0..count).map(|_| Mutex::default()).collect(),
+            verified: Mutex::new(Recent::new(VERIFIED_MAX)),
+            disconnects: (0..count).map(|_| watch::Sender::new(0)).collect(),
+            addresses,
+            close_interval,
+            started_us,
+            next_client: AtomicU64::new(1),
+        }
+    }
+
+    /// The network. The guard must be dropped before any await.
+    pub(crate) fn net(&self) -> MutexGuard<'_, Net> {
+        lock(&self.net)
+    }
+
+    /// A server's subscribers.
+    pub(crate) fn subscribers(&self, server: usize) -> MutexGuard<'_, Subscribers> {
+        lock(&self.subscribers[server])
+    }
+
+    /// Whether the transaction's signatures were found good before.
+    pub(crate) fn is_verified(&self, hash: TxHash) -> bool {
+        lock(&self.verified).get(&hash).is_some()
+    }
+
+    /// Remembers that the transaction's signatures are good.
+    pub(crate) fn remember_verified(&self, hash: TxHash) {
+        lock(&self.verified).insert(hash, ());
+    }
+
+    /// A number for a new client.
+    pub(crate) fn next_client(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notes whether anyone listens for a server's proposed transactions.
+    pub(crate) fn note_proposed_wanted(&self, server: usize) {
+        let wanted = self.subscribers(server).proposed_wanted();
+        self.net().servers[server].proposed_wanted = wanted;
+    }
+}

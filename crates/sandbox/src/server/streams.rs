@@ -1,0 +1,330 @@
+//! Subscriptions: who is told what, and the one publisher of each server.
+//!
+//! Owns each server's subscribers. A publisher takes the server's events in order and renders each
+//! message once for each API version; `ledgerClosed` comes before the ledger's transactions. A client
+//! whose queue is full is cut off, as rippled does with slow readers.
+
+use super::render::{self, Delivered};
+use super::shared::Shared;
+use crate::clock;
+use crate::faults::Faults;
+use crate::ledger::chain::{Applied, Ledger};
+use crate::ledger::codes::Ter;
+use crate::ledger::rules::Fees;
+use crate::ledger::tx::Tx;
+use crate::network::Event;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerHash;
+
+/// What goes to a client's socket.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Text(Utf8Bytes),
+    Close(CloseFrame),
+}
+
+/// Messages that may wait for a slow client.
+pub(crate) const QUEUE_MAX: usize = 65_536;
+
+/// The streams that a client may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stream {
+    Ledger,
+    Transactions,
+    TransactionsProposed,
+    Server,
+    BookChanges,
+    /// A stream that exists and on which the model never has news.
+    Silent(&'static str),
+}
+
+impl Stream {
+    /// The stream of this name, if there is one.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        const SILENT: [&str; 5] = [
+            "validations",
+            "consensus",
+            "manifests",
+            "peer_status",
+            "ledger_data",
+        ];
+        Some(match name {
+            "ledger" => Self::Ledger,
+            "transactions" => Self::Transactions,
+            "transactions_proposed" | "rt_transactions" => Self::TransactionsProposed,
+            "server" => Self::Server,
+            "book_changes" => Self::BookChanges,
+            other => Self::Silent(SILENT.into_iter().find(|silent| *silent == other)?),
+        })
+    }
+}
+
+/// One client's subscriptions.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) out: mpsc::Sender<Outgoing>,
+    /// The API version of the latest subscription.
+    pub(crate) version: u32,
+    /// The validated ledger at the latest subscription to ledgers: older news is not news.
+    pub(crate) since: u32,
+    pub(crate) streams: BTreeSet<Stream>,
+    pub(crate) accounts: BTreeSet<AccountId>,
+    pub(crate) accounts_proposed: BTreeSet<AccountId>,
+}
+
+impl Subscriber {
+    /// A client that has subscribed to nothing yet.
+    pub(crate) const fn new(out: mpsc::Sender<Outgoing>) -> Self {
+        Self {
+            out,
+            version: 1,
+            since: 0,
+            streams: BTreeSet::new(),
+            accounts: BTreeSet::new(),
+            accounts_proposed: BTreeSet::new(),
+        }
+    }
+
+    fn has(&self, stream: Stream) -> bool {
+        self.streams.contains(&stream)
+    }
+
+    fn wants_validated(&self, accounts: &[AccountId]) -> bool {
+        let mine = |id| self.accounts.contains(id) || self.accounts_proposed.contains(id);
+        !(self.accounts.is_empty() && self.accounts_proposed.is_empty())
+            && accounts.iter().any(mine)
+    }
+
+    fn tell(&self, message: &Utf8Bytes) -> bool {
+        self.out.try_send(Outgoing::Text(message.clone())).is_ok()
+    }
+}
+
+/// One server's clients.
+#[derive(Debug, Default)]
+pub(crate) struct Subscribers {
+    pub(crate) clients: BTreeMap<u64, Subscriber>,
+}
+
+impl Subscribers {
+    /// Whether anyone wants to hear of proposed transactions.
+    pub(crate) fn proposed_wanted(&self) -> bool {
+        self.clients.values().any(|client| {
+            client.has(Stream::TransactionsProposed) || !client.accounts_proposed.is_empty()
+        })
+    }
+
+    /// Tells each client `copies` times, and forgets those who cannot keep up.
+    fn tell(
+        &mut self,
+        mut render: impl FnMut(u32) -> Utf8Bytes,
+        copies: impl Fn(&Subscriber) -> usize,
+    ) {
+        let mut rendered: BTreeMap<u32, Utf8Bytes> = BTreeMap::new();
+        let mut slow = Vec::new();
+        for (&id, client) in &self.clients {
+            for _ in 0..copies(client) {
+                let version = client.version;
+                let message = rendered.entry(version).or_insert_with(|| render(version));
+                if !client.tell(message) {
+                    slow.push(id);
+                    break;
+                }
+            }
+        }
+        for id in slow {
+            self.clients.remove(&id);
+        }
+    }
+}
+
+/// The close frame for a client that does not read.
+pub(crate) fn too_slow() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Policy,
+        reason: Utf8Bytes::from_static("Policy error: client is too slow."),
+    }
+}
+
+/// Tells a server's subscribers of its events until the network stops.
+pub(crate) async fn publish(
+    shared: Arc<Shared>,
+    server: usize,
+    mut events: mpsc::UnboundedReceiver<Event>,
+) {
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Closed {
+                ledger,
+                first_index,
+            } => {
+                closed(&shared, server, &ledger, first_index);
+                tokio::task::yield_now().await;
+            }
+            Event::Proposed {
+                tx,
+                result,
+                current,
+            } => proposed(&shared, server, &tx, result, current),
+        }
+    }
+}
+
+fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
+    let faults = shared.net().servers[server].faults.clone();
+    let mut subscribers = shared.subscribers(server);
+    if subscribers.clients.is_empty() {
+        return;
+    }
+    let index = ledger.header.index;
+    let news =
+        |client: &Subscriber, stream| usize::from(client.has(stream) && client.since < index);
+    subscribers.tell(
+        |_| {
+            ledger_closed(ledger, first_index, shared.network_id)
+                .to_string()
+                .into()
+        },
+        |client| news(client, Stream::Ledger),
+    );
+    subscribers.tell(
+        |_| book_changes(ledger).to_string().into(),
+        |client| news(client, Stream::BookChanges),
+    );
+    for tx in ledger
+        .txs
+        .iter()
+        .filter(|tx| !faults.hides(tx.hash, &tx.accounts))
+    {
+        subscribers.tell(
+            |version| validated(ledger, tx, &faults, version).to_string().into(),
+            |client| {
+                let streams = [Stream::Transactions, Stream::TransactionsProposed];
+                let copies = streams
+                    .into_iter()
+                    .filter(|stream| client.has(*stream))
+                    .count();
+                let copies = copies + usize::from(client.wants_validated(&tx.accounts));
+                if client.since < index { copies } else { 0 }
+            },
+        );
+    }
+}
+
+fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) {
+    let mut subscribers = shared.subscribers(server);
+    let mentioned = [Some(tx.account), tx.destination];
+    subscribers.tell(
+        |version| {
+            proposed_message(tx, result, current, version)
+                .to_string()
+                .into()
+        },
+        |client| {
+            let mine = |id: &AccountId| client.accounts_proposed.contains(id);
+            usize::from(client.has(Stream::TransactionsProposed))
+                + usize::from(mentioned.iter().flatten().any(mine))
+        },
+    );
+}
+
+/// A range of ledgers as text.
+pub(crate) fn range(first: u32, last: u32) -> String {
+    if first >= last {
+        last.to_string()
+    } else {
+        format!("{first}-{last}")
+    }
+}
+
+fn ledger_closed(ledger: &Ledger, first_index: u32, network_id: u32) -> Value {
+    let header = &ledger.header;
+    let mut message = json!({
+        "type": "ledgerClosed",
+        "fee_base": Fees::MODEL.base,
+        "ledger_hash": LedgerHash(header.hash),
+        "ledger_index": header.index,
+        "ledger_time": header.close_time,
+        "reserve_base": Fees::MODEL.reserve_base,
+        "reserve_inc": Fees::MODEL.reserve_increment,
+        "txn_count": ledger.txs.len(),
+        "validated_ledgers": range(first_index, header.index),
+    });
+    if network_id != 0 {
+        message["network_id"] = json!(network_id);
+    }
+    message
+}
+
+fn book_changes(ledger: &Ledger) -> Value {
+    json!({
+        "type": "bookChanges",
+        "changes": [],
+        "ledger_hash": LedgerHash(ledger.header.hash),
+        "ledger_index": ledger.header.index,
+        "ledger_time": ledger.header.close_time,
+        "validated": true,
+    })
+}
+
+fn with_result(message: &mut Map<String, Value>, result: Ter) {
+    message.insert("engine_result".to_owned(), json!(result.name()));
+    message.insert("engine_result_code".to_owned(), json!(result.number()));
+    message.insert("engine_result_message".to_owned(), json!(result.message()));
+    message.insert("type".to_owned(), json!("transaction"));
+}
+
+fn with_transaction(
+    message: &mut Map<String, Value>,
+    mut tx: Map<String, Value>,
+    hash: Value,
+    version: u32,
+) {
+    if version > 1 {
+        message.insert("hash".to_owned(), hash);
+        message.insert("tx_json".to_owned(), Value::Object(tx));
+    } else {
+        tx.insert("hash".to_owned(), hash);
+        message.insert("transaction".to_owned(), Value::Object(tx));
+    }
+}
+
+fn validated(ledger: &Ledger, tx: &Applied, faults: &Faults, version: u32) -> Value {
+    let header = &ledger.header;
+    let mut fields = render::tx_json(&tx.blob, tx.hash, version);
+    fields.insert("date".to_owned(), json!(header.close_time));
+    let mut message = Map::new();
+    let claimed = Ter::from_name(render::claimed_result(faults, tx)).unwrap_or(tx.result);
+    with_result(&mut message, claimed);
+    with_transaction(&mut message, fields, json!(tx.hash), version);
+    message.insert(
+        "close_time_iso".to_owned(),
+        json!(clock::iso(header.close_time)),
+    );
+    message.insert("ledger_hash".to_owned(), json!(LedgerHash(header.hash)));
+    message.insert("ledger_index".to_owned(), json!(header.index));
+    message.insert(
+        "meta".to_owned(),
+        render::meta(tx, faults, Delivered::Shown),
+    );
+    message.insert("status".to_owned(), json!("closed"));
+    message.insert("validated".to_owned(), json!(true));
+    Value::Object(message)
+}
+
+fn proposed_message(tx: &Tx, result: Ter, current: u32, version: u32) -> Value {
+    let mut message = Map::new();
+    with_result(&mut message, result);
+    let fields = render::tx_json(&tx.blob, tx.hash, version);
+    with_transaction(&mut message, fields, json!(tx.hash), version);
+    message.insert("ledger_current_index".to_owned(), json!(current));
+    message.insert("status".to_owned(), json!("proposed"));
+    message.insert("validated".to_owned(), json!(false));
+    Value::Object(message)
+}

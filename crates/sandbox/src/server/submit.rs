@@ -1,0 +1,162 @@
+//! `submit`: from a blob to the engine and back. Signatures are checked before the lock is taken.
+
+use super::dispatch::{Answer, Call};
+use super::frame::RpcError;
+use super::render;
+use crate::ledger::tx::{Tx, f, types};
+use crate::network::{Origin, Submitted};
+use crate::st::{Fields, kind};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const SUBMIT_DEPRECATED: &str = "Signing support in the 'submit' command has been deprecated and will be removed in a future version of the server. Please migrate to a standalone signing tool.";
+const SIGN_DEPRECATED: &str = "This command has been deprecated and will be removed in a future version of the server. Please migrate to a standalone signing tool.";
+/// The most bytes that a transaction's memos may take.
+const MEMOS_LEN_MAX: usize = 1_024;
+/// What memo types and formats may consist of.
+const MEMO_CHARACTERS: &[u8] =
+    b"0123456789-._~:/?#[]@!$&'()*+,;=%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The model signs for nobody: a secret that never reaches a server cannot leak from it.
+fn no_signing(call: &Call<'_>, deprecated: &str) -> RpcError {
+    let secret = ["secret", "seed", "seed_hex", "passphrase"];
+    let has_secret = secret.iter().any(|name| call.params.contains_key(*name));
+    let error = if has_secret {
+        RpcError::not_supported()
+    } else {
+        RpcError::missing("secret")
+    };
+    error.with("deprecated", json!(deprecated))
+}
+
+pub(super) fn sign(call: &Call<'_>) -> Answer {
+    Err(no_signing(call, SIGN_DEPRECATED))
+}
+
+pub(super) fn submit(call: &Call<'_>) -> Answer {
+    let Some(blob) = call.params.get("tx_blob") else {
+        return Err(no_signing(call, SUBMIT_DEPRECATED));
+    };
+    let text = blob.as_str().ok_or_else(RpcError::invalid_params)?;
+    let blob = hex::decode(text).ok().filter(|blob| !blob.is_empty());
+    let blob = blob.ok_or_else(RpcError::invalid_params)?;
+    let (tx, json) = parse(blob)?;
+    check(call, &tx)?;
+    let fail_hard = call.flag("fail_hard")?;
+    let origin = if fail_hard {
+        Origin::ClientFailHard
+    } else {
+        Origin::Client
+    };
+    let tx = Arc::new(tx);
+    let (submitted, place) = {
+        let mut net = call.shared.net();
+        let submitted = net.submit(call.server(), &tx, origin);
+        let validated = net.servers[call.server()].validated;
+        let place = net
+            .chain
+            .place(tx.hash)
+            .filter(|place| place.ledger <= validated);
+        (submitted, place)
+    };
+    let mut json = json;
+    json.insert("hash".to_owned(), json!(tx.hash));
+    if let Some(place) = place {
+        json.insert("inLedger".to_owned(), json!(place.ledger));
+        json.insert("ledger_index".to_owned(), json!(place.ledger));
+    }
+    Ok(answer(&submitted, &tx, json))
+}
+
+/// Reads a blob both ways: for the rules, and for the answer. The codec is the stricter of the two.
+fn parse(blob: Vec<u8>) -> Result<(Tx, Map<String, Value>), RpcError> {
+    let tx = Tx::parse(blob).map_err(|error| RpcError::invalid_transaction(&error.to_string()))?;
+    match xrpayd_codec::decode(&tx.blob) {
+        Ok(Value::Object(json)) => Ok((tx, json)),
+        Ok(_) => Err(RpcError::invalid_transaction("not an object")),
+        Err(error) => Err(RpcError::invalid_transaction(&error.to_string())),
+    }
+}
+
+/// What a server checks before the engine sees a transaction.
+fn check(call: &Call<'_>, tx: &Tx) -> Result<(), RpcError> {
+    let refuse = |reason: &str| {
+        Err(RpcError::invalid_transaction(&format!(
+            "fails local checks: {reason}"
+        )))
+    };
+    if !call.shared.is_verified(tx.hash) {
+        if let Err(reason) = tx.check_signatures() {
+            return refuse(&reason);
+        }
+        call.shared.remember_verified(tx.hash);
+    }
+    if let Some(reason) = bad_memos(tx) {
+        return refuse(reason);
+    }
+    if tx.kind >= types::PSEUDO_FIRST {
+        return refuse("Cannot submit pseudo transactions.");
+    }
+    Ok(())
+}
+
+fn bad_memos(tx: &Tx) -> Option<&'static str> {
+    let memos = tx.field(f::MEMOS)?;
+    if memos.value.len() > MEMOS_LEN_MAX {
+        return Some("The memo exceeds the maximum allowed size.");
+    }
+    for memo in Fields::of(memos.value) {
+        let Ok(memo) = memo else {
+            return Some("A memo array may contain only Memo objects.");
+        };
+        if memo.id != crate::st::FieldId(kind::OBJECT, 10) {
+            return Some("A memo array may contain only Memo objects.");
+        }
+        for field in Fields::of(memo.value).filter_map(Result::ok) {
+            match field.id {
+                crate::st::FieldId(kind::BLOB, 12 | 14) => {
+                    if !field
+                        .value
+                        .iter()
+                        .all(|byte| MEMO_CHARACTERS.contains(byte))
+                    {
+                        return Some(
+                            "The MemoType and MemoFormat fields may only contain characters that are allowed in URLs under RFC 3986.",
+                        );
+                    }
+                }
+                crate::st::FieldId(kind::BLOB, 13) => {}
+                _ => {
+                    return Some(
+                        "A memo may contain only MemoType, MemoData or MemoFormat fields.",
+                    );
+                }
+            }
+        }
+    }
+    None
+}
+
+fn answer(submitted: &Submitted, tx: &Tx, json: Map<String, Value>) -> Value {
+    let result = submitted.result;
+    let accepted = submitted.applied || submitted.broadcast || submitted.queued || submitted.kept;
+    let mut out = json!({
+        "accepted": accepted,
+        "applied": submitted.applied,
+        "broadcast": submitted.broadcast,
+        "engine_result": result.name(),
+        "engine_result_code": result.number(),
+        "engine_result_message": result.message(),
+        "kept": submitted.kept,
+        "queued": submitted.queued,
+        "tx_blob": render::hex(&tx.blob),
+        "tx_json": json,
+    });
+    if let Some(state) = submitted.state {
+        out["account_sequence_available"] = json!(state.sequence_available);
+        out["account_sequence_next"] = json!(state.sequence_next);
+        out["open_ledger_cost"] = json!(state.open_ledger_cost.to_string());
+        out["validated_ledger_index"] = json!(state.validated);
+    }
+    out
+}

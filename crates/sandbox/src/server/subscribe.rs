@@ -1,0 +1,137 @@
+//! `subscribe` and `unsubscribe`.
+
+use super::dispatch::{Answer, Call};
+use super::frame::RpcError;
+use super::streams::{Stream, range};
+use crate::ledger::rules::Fees;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerHash;
+
+/// What a request names.
+struct Named {
+    streams: BTreeSet<Stream>,
+    accounts: BTreeSet<AccountId>,
+    accounts_proposed: BTreeSet<AccountId>,
+}
+
+fn named(call: &Call<'_>) -> Result<Named, RpcError> {
+    let mut streams = BTreeSet::new();
+    if let Some(list) = call.params.get("streams") {
+        for name in list.as_array().ok_or_else(RpcError::invalid_params)? {
+            let stream = name.as_str().and_then(Stream::named);
+            streams.insert(stream.ok_or_else(RpcError::stream_malformed)?);
+        }
+    }
+    let old_name = if call.params.contains_key("rt_accounts") {
+        "rt_accounts"
+    } else {
+        "accounts_proposed"
+    };
+    Ok(Named {
+        streams,
+        accounts_proposed: accounts(call, old_name)?,
+        accounts: accounts(call, "accounts")?,
+    })
+}
+
+fn accounts(call: &Call<'_>, name: &str) -> Result<BTreeSet<AccountId>, RpcError> {
+    let Some(list) = call.params.get(name) else {
+        return Ok(BTreeSet::new());
+    };
+    let list = list.as_array().ok_or_else(RpcError::invalid_params)?;
+    let parse = |item: &Value| item.as_str().and_then(|text| text.parse().ok());
+    let parsed: Option<BTreeSet<AccountId>> = list.iter().map(parse).collect();
+    parsed
+        .filter(|accounts| !accounts.is_empty())
+        .ok_or_else(RpcError::account_malformed)
+}
+
+pub(super) fn subscribe(call: &Call<'_>) -> Answer {
+    let named = named(call)?;
+    let server = call.server();
+    let mut out = Map::new();
+    let validated = {
+        let mut net = call.shared.net();
+        let view = &net.servers[server];
+        let (validated, first) = (view.validated, net.first_index(server));
+        if named.streams.contains(&Stream::Ledger) {
+            if let Some(ledger) = net.chain.ledger(validated) {
+                ledger_fields(&mut out, &ledger.header, first);
+            }
+        }
+        if named.streams.contains(&Stream::Server) {
+            let random = super::render::hex(&net.random.bytes32());
+            server_fields(call, &mut out, &random);
+        }
+        validated
+    };
+    {
+        let mut subscribers = call.shared.subscribers(server);
+        if let Some(client) = subscribers.clients.get_mut(&call.client.id) {
+            let is_first = client.streams.is_empty()
+                && client.accounts.is_empty()
+                && client.accounts_proposed.is_empty();
+            if is_first {
+                client.since = validated;
+            }
+            client.version = call.version;
+            client.streams.extend(named.streams);
+            client.accounts.extend(named.accounts);
+            client.accounts_proposed.extend(named.accounts_proposed);
+        }
+    }
+    call.shared.note_proposed_wanted(server);
+    Ok(Value::Object(out))
+}
+
+fn ledger_fields(out: &mut Map<String, Value>, header: &crate::ledger::chain::Header, first: u32) {
+    let fields = json!({
+        "fee_base": Fees::MODEL.base,
+        "ledger_hash": LedgerHash(header.hash),
+        "ledger_index": header.index,
+        "ledger_time": header.close_time,
+        "reserve_base": Fees::MODEL.reserve_base,
+        "reserve_inc": Fees::MODEL.reserve_increment,
+        "validated_ledgers": range(first, header.index),
+    });
+    if let Value::Object(fields) = fields {
+        out.extend(fields);
+    }
+}
+
+fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str) {
+    let fields = json!({
+        "hostid": super::info::host_id(call),
+        "load_base": 256,
+        "load_factor": 256,
+        "pubkey_node": super::info::node_key(call.server()),
+        "random": random,
+        "server_status": "full",
+        "stand_alone": true,
+    });
+    if let Value::Object(fields) = fields {
+        out.extend(fields);
+    }
+}
+
+pub(super) fn unsubscribe(call: &Call<'_>) -> Answer {
+    let named = named(call)?;
+    {
+        let mut subscribers = call.shared.subscribers(call.server());
+        if let Some(client) = subscribers.clients.get_mut(&call.client.id) {
+            client
+                .streams
+                .retain(|stream| !named.streams.contains(stream));
+            client
+                .accounts
+                .retain(|account| !named.accounts.contains(account));
+            client
+                .accounts_proposed
+                .retain(|account| !named.accounts_proposed.contains(account));
+        }
+    }
+    call.shared.note_proposed_wanted(call.server());
+    Ok(json!({}))
+}
