@@ -122,6 +122,14 @@ impl RpcError {
         Self::bare("invalidTransaction").with("error_exception", json!(exception))
     }
 
+    /// A method or a stream that exists elsewhere and not in the model.
+    pub(crate) fn not_supported_because(message: &'static str) -> Self {
+        Self {
+            message: Some(Cow::Borrowed(message)),
+            ..Self::not_supported()
+        }
+    }
+
     /// The error with one more field in its frame.
     pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
         self.extra.insert(field.to_owned(), value);

@@ -22,7 +22,7 @@ fn no_signing(call: &Call<'_>, deprecated: &str) -> RpcError {
     let secret = ["secret", "seed", "seed_hex", "passphrase"];
     let has_secret = secret.iter().any(|name| call.params.contains_key(*name));
     let error = if has_secret {
-        RpcError::not_supported()
+        RpcError::not_supported_because("Signing is not supported by this server.")
     } else {
         RpcError::missing("secret")
     };

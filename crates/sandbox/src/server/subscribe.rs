@@ -50,6 +50,11 @@ fn accounts(call: &Call<'_>, name: &str) -> Result<BTreeSet<AccountId>, RpcError
 
 pub(super) fn subscribe(call: &Call<'_>) -> Answer {
     let named = named(call)?;
+    if call.params.contains_key("account_history_tx_stream") {
+        return Err(RpcError::not_supported_because(
+            "The model streams no account history.",
+        ));
+    }
     let server = call.server();
     let mut out = Map::new();
     let validated = {
