@@ -8,6 +8,7 @@
 //! Nothing here does I/O, reads a clock or draws entropy. Secrets live in [`Keypair`] alone, are
 //! wiped when it is dropped, and are never printed.
 
+mod account;
 mod amount;
 mod check;
 mod decode;
@@ -18,12 +19,12 @@ mod hash;
 pub mod keys;
 mod number;
 mod paths;
-
+mod payment;
 mod public_key;
 mod reader;
 pub mod sign;
 mod table;
-
+pub mod transaction;
 mod xform;
 
 pub use amount::Amount;

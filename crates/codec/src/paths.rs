@@ -25,25 +25,36 @@ pub enum PathStep {
 }
 
 impl PathStep {
-    /// The JSON form, with the type number the ledger's servers print.
+    /// The JSON form.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Account(account) => {
-                json!({"account": account.to_string(), "type": STEP_ACCOUNT})
+            Self::Account(account) => json!({"account": account.to_string()}),
+            Self::IntoXrp => json!({"currency": "XRP"}),
+            Self::IntoToken(currency, None) => json!({"currency": currency.to_string()}),
+            Self::IntoToken(currency, Some(issuer)) => {
+                json!({"currency": currency.to_string(), "issuer": issuer.to_string()})
             }
-            Self::IntoXrp => json!({"currency": "XRP", "type": STEP_CURRENCY}),
-            Self::IntoToken(currency, None) => {
-                json!({"currency": currency.to_string(), "type": STEP_CURRENCY})
-            }
-            Self::IntoToken(currency, Some(issuer)) => json!({
-                "currency": currency.to_string(),
-                "issuer": issuer.to_string(),
-                "type": STEP_CURRENCY | STEP_ISSUER,
-            }),
-            Self::IntoIssuer(issuer) => {
-                json!({"issuer": issuer.to_string(), "type": STEP_ISSUER})
-            }
+            Self::IntoIssuer(issuer) => json!({"issuer": issuer.to_string()}),
+        }
+    }
+
+    /// Reads a step as path finders print it. What they say of its type is derived and not read.
+    ///
+    /// # Errors
+    /// The step is none that a payment may have, or an address or currency in it is malformed.
+    pub fn from_json(step: &Value) -> Result<Self, Problem> {
+        let text = |name| step.get(name).and_then(Value::as_str);
+        let issuer = text("issuer").map(str::parse).transpose()?;
+        match (text("account"), text("currency"), issuer) {
+            (Some(account), None, None) => Ok(Self::Account(account.parse()?)),
+            (None, Some("XRP"), None) => Ok(Self::IntoXrp),
+            (None, Some(currency), issuer) => Ok(Self::IntoToken(
+                Currency::from_ledger_text(currency)?,
+                issuer,
+            )),
+            (None, None, Some(issuer)) => Ok(Self::IntoIssuer(issuer)),
+            _ => Err(Problem::WrongShape("an account, a currency or an issuer")),
         }
     }
 }

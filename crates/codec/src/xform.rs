@@ -29,7 +29,7 @@ pub fn with_classic_addresses(tx: &Value) -> Result<Value, CodecError> {
         };
         if let Some(inside) = address.tag {
             let beside = fields.insert(tag.to_owned(), inside.into());
-            if beside.is_some_and(|beside| beside != Value::from(inside)) {
+            if beside.is_some_and(|beside| beside != inside) {
                 return Err(CodecError::field(tag, Problem::Unwanted));
             }
         }
