@@ -1,5 +1,11 @@
 //! Properties of the codec that hold for whatever it is given.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use proptest::sample::Index;

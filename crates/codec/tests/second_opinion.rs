@@ -1,5 +1,11 @@
 //! An encoder that we did not write agrees, byte for byte, on what the daemon signs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use serde_json::{Value, json};

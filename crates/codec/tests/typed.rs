@@ -1,6 +1,12 @@
 //! Typed transactions render to the very bytes of the reference vectors, and what the ledger would
 //! refuse is refused before anybody signs it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::io::Read;

@@ -1,6 +1,12 @@
 //! The reference vectors: signed transactions, addresses, values, currencies and seeds on which
 //! two independent implementations agree, and inputs that have to be refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
 use std::io::Read;
