@@ -107,10 +107,11 @@ fn row(ledger: &Ledger, applied: &Applied) -> Option<Value> {
     if let Some(last) = tx.last_ledger {
         out["last_ledger_sequence"] = json!(last);
     }
-    if tx.kind == types::PAYMENT && applied.result.is_success() {
-        if let Some(drops) = tx.amount.as_ref().and_then(Amount::drops) {
-            out["delivered"] = json!(drops.to_string());
-        }
+    if tx.kind == types::PAYMENT
+        && applied.result.is_success()
+        && let Some(drops) = tx.amount.as_ref().and_then(Amount::drops)
+    {
+        out["delivered"] = json!(drops.to_string());
     }
     Some(out)
 }

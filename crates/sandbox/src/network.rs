@@ -442,11 +442,11 @@ impl Net {
         }
         let built = close::build(&self.chain, &set, clock::ripple_s(), self.network_id);
         let ledger = Arc::new(built.ledger);
-        if let Some(log) = &mut self.log {
-            if let Err(error) = log.append_ledger(&ledger, &built.overlay) {
-                tracing::error!(%error, ledger.index = ledger.header.index, "the ledger's log cannot be written; this close is not published");
-                return self.chain.tip().header.index + 1;
-            }
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.append_ledger(&ledger, &built.overlay)
+        {
+            tracing::error!(%error, ledger.index = ledger.header.index, "the ledger's log cannot be written; this close is not published");
+            return self.chain.tip().header.index + 1;
         }
         self.chain.commit(ledger, built.overlay);
         let tip = self.chain.tip().header.index;
@@ -483,6 +483,9 @@ impl Net {
         view.memory.sweep_local(header.index, &base, &in_ledger);
         view.queue
             .sweep(header.index, &base, |hash| in_ledger.contains(&hash));
+        for hash in &in_ledger {
+            view.memory.known.remove(hash);
+        }
         let fresh = Open::new(header.index + 1, header.close_time, self.network_id);
         let old = std::mem::replace(&mut view.open, fresh);
         let told = Event::Closed {
@@ -498,13 +501,13 @@ impl Net {
         for tx in left {
             self.retry_open(server, &tx);
         }
+        self.serve_queue(server);
         for tx in self.servers[server].memory.local_in_order() {
             let is_bad = self.servers[server].memory.bad.get(&tx.hash).is_some();
             if !is_bad {
                 self.retry_open(server, &tx);
             }
         }
-        self.serve_queue(server);
     }
 
     /// Takes what waits into the new open ledger, dearest first, while it has room at that price.

@@ -51,6 +51,11 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
         }
     }
 
+    /// Forgets an entry that is not needed any more.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.map.remove(key);
+    }
+
     /// What is remembered under `key`.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.map.get(key)
@@ -62,7 +67,7 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
 pub(crate) struct Memory {
     /// Hashes whose first result was `tem`: sent again they are a bad signature.
     pub(crate) bad: Recent<TxHash, ()>,
-    /// Everything the server was told of.
+    /// What the server was told of and has seen in no validated ledger.
     pub(crate) known: Recent<TxHash, Arc<Tx>>,
     local: Vec<Local>,
     local_ids: HashSet<TxHash>,

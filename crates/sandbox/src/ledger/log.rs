@@ -42,6 +42,11 @@ pub(crate) enum LogError {
 #[derive(Debug)]
 pub(crate) struct Log {
     file: File,
+    /// The length of what is whole. A record that could not be written whole is cut off again, since
+    /// nothing after it would ever be read back.
+    len: u64,
+    /// A torn record could not be cut off: nothing more may be written.
+    broken: bool,
 }
 
 /// What a log held.
@@ -51,6 +56,14 @@ pub(crate) struct Loaded {
 }
 
 impl Log {
+    const fn whole(file: File, len: u64) -> Self {
+        Self {
+            file,
+            len,
+            broken: false,
+        }
+    }
+
     /// Opens or makes the log at `path`, and reads the chain in it; the chain is empty in a new log.
     pub(crate) fn open(
         path: &Path,
@@ -66,20 +79,20 @@ impl Log {
         file.read_to_end(&mut bytes)?;
         let mut chain = Chain::empty(retain);
         if bytes.is_empty() {
-            file.write_all(&framed_beginning(network_id))?;
+            let beginning = framed_beginning(network_id);
+            file.write_all(&beginning)?;
+            let len = length(beginning.len());
             return Ok(Loaded {
-                log: Self { file },
+                log: Self::whole(file, len),
                 chain,
             });
         }
         let kept = replay(&bytes, network_id, &mut chain)?;
-        file.set_len(u64::try_from(kept).unwrap_or(u64::MAX))?;
+        file.set_len(length(kept))?;
         let log = if retain.is_some() && !chain.is_empty() {
-            Self {
-                file: compact(path, network_id, &chain)?,
-            }
+            compact(path, network_id, &chain)?
         } else {
-            Self { file }
+            Self::whole(file, length(kept))
         };
         Ok(Loaded { log, chain })
     }
@@ -99,8 +112,22 @@ impl Log {
     }
 
     fn append(&mut self, payload: &[u8]) -> Result<(), LogError> {
-        Ok(self.file.write_all(&framed(payload))?)
+        if self.broken {
+            return Err(LogError::Bad("an earlier record is torn"));
+        }
+        let record = framed(payload);
+        let written = self.file.write_all(&record);
+        if written.is_err() {
+            self.broken = self.file.set_len(self.len).is_err();
+        } else {
+            self.len += length(record.len());
+        }
+        Ok(written?)
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn framed_beginning(network_id: u32) -> Vec<u8> {
@@ -124,7 +151,7 @@ fn framed(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Rewrites the log so that it holds the retained history and the newest state, and nothing else.
-fn compact(path: &Path, network_id: u32, chain: &Chain) -> Result<File, LogError> {
+fn compact(path: &Path, network_id: u32, chain: &Chain) -> Result<Log, LogError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = PathBuf::from(name);
@@ -137,7 +164,9 @@ fn compact(path: &Path, network_id: u32, chain: &Chain) -> Result<File, LogError
     file.write_all(&framed(&state_record(chain)))?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)?;
-    Ok(OpenOptions::new().append(true).open(path)?)
+    let file = OpenOptions::new().append(true).open(path)?;
+    let len = file.metadata()?.len();
+    Ok(Log::whole(file, len))
 }
 
 fn state_record(chain: &Chain) -> Vec<u8> {

@@ -66,10 +66,11 @@ pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value
     let mut meta = super::object::to_json(&tx.meta);
     let result = claimed_result(faults, tx);
     meta.insert("TransactionResult".to_owned(), json!(result));
-    if delivered == Delivered::Shown && result == "tesSUCCESS" {
-        if let Some(amount) = delivered_amount(&tx.blob) {
-            meta.insert("delivered_amount".to_owned(), amount);
-        }
+    if delivered == Delivered::Shown
+        && result == "tesSUCCESS"
+        && let Some(amount) = delivered_amount(&tx.blob)
+    {
+        meta.insert("delivered_amount".to_owned(), amount);
     }
     Value::Object(meta)
 }

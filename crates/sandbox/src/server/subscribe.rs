@@ -61,10 +61,10 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
         let mut net = call.shared.net();
         let view = &net.servers[server];
         let (validated, first) = (view.validated, net.first_index(server));
-        if named.streams.contains(&Stream::Ledger) {
-            if let Some(ledger) = net.chain.ledger(validated) {
-                ledger_fields(&mut out, &ledger.header, first);
-            }
+        if named.streams.contains(&Stream::Ledger)
+            && let Some(ledger) = net.chain.ledger(validated)
+        {
+            ledger_fields(&mut out, &ledger.header, first);
         }
         if named.streams.contains(&Stream::Server) {
             let random = super::render::hex(&net.random.bytes32());

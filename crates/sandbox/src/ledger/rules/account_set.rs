@@ -84,20 +84,23 @@ pub(super) fn preflight(tx: &Tx) -> Result<(), Ter> {
     if contradiction {
         return Err(Ter::TEM_INVALID_FLAG);
     }
-    if let Some(rate) = number(tx, f::TRANSFER_RATE) {
-        if rate != 0 && !(QUALITY_ONE..=2 * QUALITY_ONE).contains(&rate) {
-            return Err(Ter::TEM_BAD_TRANSFER_RATE);
-        }
+    if let Some(rate) = number(tx, f::TRANSFER_RATE)
+        && rate != 0
+        && !(QUALITY_ONE..=2 * QUALITY_ONE).contains(&rate)
+    {
+        return Err(Ter::TEM_BAD_TRANSFER_RATE);
     }
-    if let Some(size) = tx.field(f::TICK_SIZE).map(|field| field.number()) {
-        if size != 0 && !(3..=15).contains(&size) {
-            return Err(Ter::TEM_BAD_TICK_SIZE);
-        }
+    if let Some(size) = tx.field(f::TICK_SIZE).map(|field| field.number())
+        && size != 0
+        && !(3..=15).contains(&size)
+    {
+        return Err(Ter::TEM_BAD_TICK_SIZE);
     }
-    if let Some(key) = tx.field(f::MESSAGE_KEY) {
-        if !key.value.is_empty() && PublicKey::from_bytes(key.value).is_err() {
-            return Err(Ter::TEL_BAD_PUBLIC_KEY);
-        }
+    if let Some(key) = tx.field(f::MESSAGE_KEY)
+        && !key.value.is_empty()
+        && PublicKey::from_bytes(key.value).is_err()
+    {
+        return Err(Ter::TEL_BAD_PUBLIC_KEY);
     }
     if tx
         .field(f::DOMAIN)

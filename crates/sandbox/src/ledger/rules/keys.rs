@@ -54,8 +54,11 @@ pub(super) fn has_signer_list(changes: &Changes<'_>, owner: AccountId) -> bool {
     signer_list(changes, owner).is_some()
 }
 
+/// Signers with their weights.
+type Entries = Vec<(AccountId, u16)>;
+
 /// The quorum and the entries that a SignerListSet carries.
-fn wanted_list(tx: &Tx) -> Option<(u32, Option<Vec<(AccountId, u16)>>)> {
+fn wanted_list(tx: &Tx) -> Option<(u32, Option<Entries>)> {
     let quorum = tx.field(f::SIGNER_QUORUM)?.u32();
     match tx.field(f::SIGNER_ENTRIES) {
         None => Some((quorum, None)),

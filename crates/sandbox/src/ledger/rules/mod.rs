@@ -121,7 +121,7 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
     }
     if tx
         .fee
-        .is_none_or(|fee| fee < 0 || fee > 100_000_000_000_000_000)
+        .is_none_or(|fee| !(0..=100_000_000_000_000_000).contains(&fee))
     {
         return Err(Ter::TEM_BAD_FEE);
     }
