@@ -1,6 +1,7 @@
 //! Reading a body: bounded in size and time, JSON, and of the right shape, or refused by name.
 
 use super::problem::{Code, Problem};
+use crate::payments::accept::Object;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -38,7 +39,7 @@ pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
 pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     require_json(headers)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer)
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| shape_problem(error.path(), error.inner()))?;
     deserializer
         .end()
@@ -154,6 +155,17 @@ mod tests {
                 "/metadata/a~1b",
             ),
             (r#"[]"#, Code::InvalidType, ""),
+            (
+                r#"["rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe"]"#,
+                Code::InvalidType,
+                "",
+            ),
+            (
+                r#"{"amount":["XRP",null,null,"1"]}"#,
+                Code::InvalidType,
+                "/amount",
+            ),
+            (r#"{"memos":[["a"]]}"#, Code::InvalidType, "/memos/0"),
             (r#"{"#, Code::MalformedJson, ""),
             ("", Code::MalformedJson, ""),
             (r#"{} {}"#, Code::MalformedJson, ""),

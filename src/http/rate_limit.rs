@@ -125,6 +125,14 @@ pub struct Standing {
     pub wait_ms: u64,
 }
 
+/// What a key is told that cannot be counted.
+const UNCOUNTED: Standing = Standing {
+    window: "keys",
+    limit: 0,
+    remaining: 0,
+    wait_ms: MINUTE_MS,
+};
+
 impl Standing {
     /// Whole seconds until there is more room.
     #[must_use]
@@ -182,22 +190,17 @@ impl RateLimiter {
     ) -> Result<Standing, Standing> {
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if !keys.contains_key(key) {
+        if keys.len() >= KEYS_MAX && !keys.contains_key(key) {
+            keys.retain(|_, counts| now_ms.saturating_sub(counts.last_seen_ms) < HOUR_MS);
             if keys.len() >= KEYS_MAX {
-                keys.retain(|_, counts| now_ms.saturating_sub(counts.last_seen_ms) < HOUR_MS);
+                return Err(UNCOUNTED);
             }
-            if keys.len() >= KEYS_MAX {
-                return Err(Standing {
-                    window: "keys",
-                    limit: 0,
-                    remaining: 0,
-                    wait_ms: MINUTE_MS,
-                });
-            }
-            keys.insert(key.to_owned(), Box::new(Counts::new()));
         }
-        let Some(counts) = keys.get_mut(key) else {
-            unreachable!("the key was put there just now")
+        let counts = match keys.get_mut(key) {
+            Some(counts) => counts,
+            None => keys
+                .entry(key.to_owned())
+                .or_insert_with(|| Box::new(Counts::new())),
         };
         counts.last_seen_ms = now_ms;
         let windows: &mut [(&mut Window, &'static str, u32)] = match class {
@@ -229,14 +232,11 @@ impl RateLimiter {
         for (window, _, _) in windows.iter_mut() {
             window.take();
         }
-        let tightest = windows
+        windows
             .iter()
             .map(|(window, name, limit)| window.standing(name, *limit, now_ms))
-            .min_by_key(|standing| standing.remaining);
-        let Some(tightest) = tightest else {
-            unreachable!("every class has a window")
-        };
-        Ok(tightest)
+            .min_by_key(|standing| standing.remaining)
+            .ok_or(UNCOUNTED)
     }
 }
 

@@ -26,7 +26,6 @@ pub struct App {
 }
 
 /// The API of `http.listen`.
-#[must_use]
 pub fn router(state: AppState) -> Router {
     let app = Arc::new(App {
         verifier: Verifier::new(state.clock.now()),
@@ -60,7 +59,6 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// The metrics of `telemetry.listen`.
-#[must_use]
 pub fn metrics_router(metrics: Arc<crate::telemetry::metrics::Metrics>) -> Router {
     Router::new()
         .route("/metrics", get(metrics::scrape))

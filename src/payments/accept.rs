@@ -14,7 +14,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use request::{AmountRequest, MemoRequest, Metadata, PaymentRequest};
+pub use request::{AmountRequest, MemoRequest, Metadata, Object, PaymentRequest};
 
 use fields::Faults;
 use fingerprint::Canonical;

@@ -1,6 +1,6 @@
 //! One check a field of a payment request, each ending in the ledger's form or in one sentence.
 
-use super::request::{AmountRequest, MemoRequest, Metadata};
+use super::request::{AmountRequest, MemoRequest, Metadata, Object};
 use super::{Fault, FieldError};
 use std::collections::BTreeMap;
 use xrpayd_core::ids::Hash256;
@@ -136,7 +136,7 @@ impl Faults {
     }
 
     /// Memos in their ledger form. `invoice` tells whether our marker needs a memo too.
-    pub(super) fn memos(&mut self, memos: &[MemoRequest], invoice: bool) -> Vec<Memo> {
+    pub(super) fn memos(&mut self, memos: &[Object<MemoRequest>], invoice: bool) -> Vec<Memo> {
         let mut bytes = if invoice { MARKER_MEMO_BYTES } else { 0 };
         let mut out = Vec::with_capacity(memos.len());
         for (n, memo) in memos.iter().enumerate() {

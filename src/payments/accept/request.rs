@@ -3,10 +3,13 @@
 //! Everything is optional here so that a body with several faults is told all of them at once; what
 //! must be there is said by [`super::read`].
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// The body of `POST /v1/payments`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -17,7 +20,7 @@ pub struct PaymentRequest {
     /// The tag at the destination; 0 is a tag.
     pub destination_tag: Option<u32>,
     /// How much is to arrive.
-    pub amount: Option<AmountRequest>,
+    pub amount: Option<Object<AmountRequest>>,
     /// The wallet that is to pay; the default one where absent.
     pub wallet: Option<String>,
     /// The caller's own name for the payment.
@@ -25,7 +28,7 @@ pub struct PaymentRequest {
     /// The caller's own data.
     pub metadata: Option<Metadata>,
     /// Memos to attach, as text.
-    pub memos: Option<Vec<MemoRequest>>,
+    pub memos: Option<Vec<Object<MemoRequest>>>,
     /// 64 hex digits that the ledger shall carry as the InvoiceID.
     pub invoice_id: Option<String>,
     /// The tag of the sender.
@@ -90,5 +93,33 @@ impl<'de> Deserialize<'de> for Metadata {
             }
         }
         deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// A JSON object. A structure by itself would also be read from an array, by the order of its fields,
+/// and nobody who pays by the order of fields means it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
     }
 }

@@ -1,0 +1,9 @@
+//! The HTTP API over a real SQLite store, with everything that knows the ledger played by a stand-in.
+
+mod access;
+mod bed;
+mod lists;
+mod payments;
+mod probes;
+mod refusals;
+mod shape;

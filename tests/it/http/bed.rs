@@ -1,0 +1,365 @@
+//! An API on a store of its own, with a clock that is stepped by hand.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
+use xrpayd::http::auth::{Peer, hash_secret};
+use xrpayd::http::state::{Auth, RateLimits, Readiness, ServerRow, StageRow, TipRow, WalletRow};
+use xrpayd::http::{AppState, Live, Rules, Settings, router};
+use xrpayd::payments::accept::Policy;
+use xrpayd::store::{Access, NewKey, Store, StoreConfig};
+use xrpayd::supervise::Supervisor;
+use xrpayd::telemetry::metrics::Metrics;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
+use xrpayd_core::limits::Caps;
+use xrpayd_core::money::Drops;
+
+/// The paying account.
+pub const HOT: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
+/// An account to be paid.
+pub const SHOP: &str = "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe";
+/// The instant at which every bed begins: 2027-01-15T08:00:00Z.
+pub const START: UnixMs = UnixMs(1_800_000_000_000);
+
+pub fn xrp(text: &str) -> Drops {
+    Drops::from_xrp(text).unwrap()
+}
+
+/// What the rooms that know the ledger would say.
+pub struct Stage {
+    pub wallets: Mutex<Vec<WalletRow>>,
+    pub servers: Mutex<Vec<ServerRow>>,
+    pub tip: Mutex<Option<TipRow>>,
+    pub draining: Mutex<bool>,
+    pub stalled: Mutex<Option<String>>,
+    pub woken: Mutex<Vec<String>>,
+}
+
+impl Live for Stage {
+    fn servers(&self) -> Vec<ServerRow> {
+        self.servers.lock().unwrap().clone()
+    }
+    fn wallets(&self) -> Vec<WalletRow> {
+        self.wallets.lock().unwrap().clone()
+    }
+    fn tip(&self) -> Option<TipRow> {
+        *self.tip.lock().unwrap()
+    }
+    fn quorum(&self) -> usize {
+        1
+    }
+    fn wake(&self, wallet: &str) {
+        self.woken.lock().unwrap().push(wallet.to_owned());
+    }
+    fn is_draining(&self) -> bool {
+        *self.draining.lock().unwrap()
+    }
+    fn stalled(&self) -> Option<String> {
+        self.stalled.lock().unwrap().clone()
+    }
+}
+
+/// The API under test.
+pub struct Bed {
+    pub router: Router,
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    pub live: Arc<Stage>,
+    pub metrics: Arc<Metrics>,
+    pub rules: watch::Sender<Arc<Rules>>,
+    supervisor: Supervisor,
+    keys_made: AtomicU64,
+    _folder: tempfile::TempDir,
+}
+
+/// Generous rules, so that a test meets only the fence it sets up.
+pub fn rules() -> Rules {
+    Rules {
+        policy: Policy {
+            network_id: 0,
+            wallets: [("hot".to_owned(), HOT.parse::<AccountId>().unwrap())].into(),
+            default_wallet: Some("hot".to_owned()),
+            stage: "internal".to_owned(),
+            allowed_clients: vec!["*".to_owned()],
+            caps: Caps {
+                min_payment: xrp("0.001"),
+                max_payment: xrp("100"),
+                daily: xrp("1000"),
+                max_pending: 500,
+            },
+        },
+        rate_limits: RateLimits {
+            writes_per_minute: 100_000,
+            writes_per_hour: 100_000,
+            reads_per_minute: 100_000,
+        },
+        stages: vec![StageRow {
+            name: "internal".to_owned(),
+            max_payment: Some(xrp("10")),
+            daily_limit: None,
+            allowed_clients: vec!["*".to_owned()],
+            min_duration: Some(Duration::from_secs(86_400)),
+            criteria: vec![("max_error_rate".to_owned(), "0.01".to_owned())],
+        }],
+    }
+}
+
+impl Bed {
+    pub async fn new() -> Self {
+        Self::with(|_| {}, Auth::Required).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Rules), auth: Auth) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("x.db").display());
+        let store = Store::open(&StoreConfig::new(url), Access::Daemon)
+            .await
+            .unwrap();
+        let supervisor = Supervisor::new();
+        store.start_accept_writer(&supervisor);
+        let clock = Arc::new(ManualClock::new(START));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let live = Arc::new(Stage {
+            wallets: Mutex::new(vec![WalletRow {
+                name: "hot".to_owned(),
+                account: HOT.parse().unwrap(),
+                wallet_type: "hot".to_owned(),
+                balance: Some(xrp("500")),
+                reserve: Some(xrp("1")),
+                spendable: Some(xrp("490")),
+                in_flight: xrp("9"),
+                in_flight_count: 2,
+                journal_ledger: Some(LedgerIndex(77)),
+                halted: None,
+                low_balance: xrp("50"),
+                critical_balance: xrp("20"),
+            }]),
+            servers: Mutex::new(vec![ServerRow {
+                name: "one".to_owned(),
+                operator: "us".to_owned(),
+                state: "ready".to_owned(),
+                readiness: Readiness::Ready,
+                reason: None,
+                validated_ledger: Some(LedgerIndex(78)),
+                lag_ledgers: Some(0),
+                latency: Some(Duration::from_millis(12)),
+                load_factor: Some(1),
+                score: Some(990),
+            }]),
+            tip: Mutex::new(Some(TipRow {
+                ledger_index: LedgerIndex(78),
+                close_time: START,
+                seen_at: START,
+            })),
+            draining: Mutex::new(false),
+            stalled: Mutex::new(None),
+            woken: Mutex::default(),
+        });
+        let mut first = rules();
+        change(&mut first);
+        let rules = watch::Sender::new(Arc::new(first));
+        let state = AppState {
+            store: store.clone(),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::new(SeededEntropy::new(7)),
+            metrics: Arc::clone(&metrics),
+            live: Arc::clone(&live) as Arc<dyn Live>,
+            settings: Settings {
+                body_bytes_max: 10_240,
+                request_timeout: Duration::from_secs(20),
+                shutdown_grace: Duration::from_secs(30),
+                auth,
+            },
+            rules: rules.subscribe(),
+        };
+        Self {
+            router: router(state),
+            store,
+            clock,
+            live,
+            metrics,
+            rules,
+            supervisor,
+            keys_made: AtomicU64::new(0),
+            _folder: folder,
+        }
+    }
+
+    /// Puts other rules in force, as a reload does.
+    pub fn reload(&self, change: impl FnOnce(&mut Rules)) {
+        self.rules.send_modify(|rules| change(Arc::make_mut(rules)));
+    }
+
+    /// A key of `client`; returns the bearer token.
+    pub async fn key(&self, client: &str, scopes: &[&str]) -> String {
+        self.key_with(client, scopes, |_| {}).await
+    }
+
+    pub async fn key_with(
+        &self,
+        client: &str,
+        scopes: &[&str],
+        change: impl FnOnce(&mut NewKey),
+    ) -> String {
+        let id = format!("k{}", self.keys_made.fetch_add(1, Ordering::Relaxed));
+        let mut key = NewKey {
+            id: id.clone(),
+            client: client.to_owned(),
+            secret_hash: hash_secret("s3cret"),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            cidrs: Vec::new(),
+            expires_at: None,
+            created_at: START,
+            require_signature: false,
+        };
+        change(&mut key);
+        self.store.create_key(&key).await.unwrap();
+        format!("xrpayd_{id}_s3cret")
+    }
+
+    /// A key that may read and write payments.
+    pub async fn merchant(&self) -> String {
+        self.key("shop", &["payments:read", "payments:write"]).await
+    }
+
+    pub async fn send(&self, call: Call) -> Answer {
+        let response = self.router.clone().oneshot(call.build()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Posts a payment and expects it to be accepted.
+    pub async fn pay(&self, token: &str, idempotency_key: &str, body: Value) -> Value {
+        let answer = self.send(post_payment(token, idempotency_key, &body)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body
+    }
+
+    pub async fn end(self) {
+        self.supervisor.shutdown(Duration::from_secs(10)).await;
+        self.store.close().await;
+    }
+}
+
+/// An ordinary payment.
+pub fn order(value: &str) -> Value {
+    json!({ "destination": SHOP, "amount": { "currency": "XRP", "value": value } })
+}
+
+pub fn post_payment(token: &str, idempotency_key: &str, body: &Value) -> Call {
+    Call::new(Method::POST, "/v1/payments")
+        .token(token)
+        .header("idempotency-key", idempotency_key)
+        .json(body)
+}
+
+pub fn get(path: &str, token: &str) -> Call {
+    Call::new(Method::GET, path).token(token)
+}
+
+pub fn post(path: &str, token: &str) -> Call {
+    Call::new(Method::POST, path).token(token)
+}
+
+/// A request in the making.
+pub struct Call {
+    request: axum::http::request::Builder,
+    body: Vec<u8>,
+    peer: SocketAddr,
+}
+
+impl Call {
+    pub fn new(method: Method, path: &str) -> Self {
+        Self {
+            request: Request::builder().method(method).uri(path),
+            body: Vec::new(),
+            peer: "127.0.0.1:40000".parse().unwrap(),
+        }
+    }
+
+    pub fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value.as_bytes());
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .bytes(body.to_string().as_bytes())
+    }
+
+    pub fn bytes(mut self, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self
+    }
+
+    pub fn from(mut self, peer: &str) -> Self {
+        self.peer = peer.parse().unwrap();
+        self
+    }
+
+    fn build(self) -> Request<Body> {
+        let mut request = self.request.body(Body::from(self.body)).unwrap();
+        request.extensions_mut().insert(Peer(self.peer));
+        request
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Expects a well-formed problem with this code, and returns the pointers it names.
+    pub fn refused(&self, status: u16, code: &str) -> Vec<String> {
+        assert_eq!(
+            (self.status.as_u16(), self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert_eq!(self.body["status"], status);
+        assert_eq!(self.body["type"], format!("urn:xrpayd:problem:{code}"));
+        assert_eq!(
+            self.body["request_id"].as_str(),
+            self.header("x-request-id")
+        );
+        assert!(self.body["title"].is_string() && self.body["detail"].is_string());
+        assert!(self.body["retryable"].is_boolean() && self.body["effect"] == "none");
+        let errors = self.body["errors"].as_array().unwrap();
+        errors
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}

@@ -1,0 +1,207 @@
+//! Health, metrics and the listener itself.
+
+use super::bed::{Bed, Call, get, order, xrp};
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+fn health(path: &str) -> Call {
+    Call::new(Method::GET, path)
+}
+
+#[tokio::test]
+async fn health_needs_no_key_and_has_the_contracts_shape() {
+    let bed = Bed::new().await;
+    bed.clock.advance(Duration::from_secs(4));
+    let answer = bed.send(health("/health")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(
+        answer.body,
+        json!({
+            "status": "healthy",
+            "timestamp": "2027-01-15T08:00:04.000Z",
+            "checks": {
+                "xrpl": {
+                    "status": "healthy", "servers_ready": 1, "servers_configured": 1, "quorum": 1,
+                    "latency_ms": 12, "validated_ledger": 78, "ledger_age_s": 4,
+                },
+                "wallet": { "status": "healthy", "balance_xrp": "500", "spendable_xrp": "490", "halted": 0 },
+                "payments": { "status": "healthy", "pending": 0, "oldest_age_s": null },
+                "store": { "status": "healthy" },
+                "process": { "status": "healthy" },
+            },
+        })
+    );
+    let balance = |call: Call| async {
+        let answer = bed.send(call).await;
+        answer.body["checks"]["wallet"]["balance_xrp"].clone()
+    };
+    assert!(
+        balance(health("/health").from("203.0.113.9:5"))
+            .await
+            .is_null()
+    );
+    assert!(
+        balance(health("/health").header("x-forwarded-for", "203.0.113.9"))
+            .await
+            .is_null()
+    );
+    let token = bed.merchant().await;
+    assert_eq!(
+        balance(get("/health", &token).from("203.0.113.9:5")).await,
+        "500"
+    );
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_low_balance_or_an_old_payment_is_degraded_and_still_200() {
+    let bed = Bed::new().await;
+    let token = bed.merchant().await;
+    bed.live.wallets.lock().unwrap()[0].balance = Some(xrp("49"));
+    let low = bed.send(health("/health")).await;
+    assert_eq!(
+        (low.status, &low.body["status"]),
+        (StatusCode::OK, &json!("degraded"))
+    );
+    bed.live.wallets.lock().unwrap()[0].balance = Some(xrp("500"));
+    bed.pay(&token, "k", order("1")).await;
+    for (age, status) in [(299, "healthy"), (302, "degraded")] {
+        let now = super::bed::START.plus_ms(age * 1_000);
+        let step = now.since_ms(xrpayd::clock::Clock::now(bed.clock.as_ref()));
+        bed.clock
+            .advance(Duration::from_millis(u64::try_from(step).unwrap()));
+        bed.live.tip.lock().unwrap().as_mut().unwrap().seen_at = now;
+        let answer = bed.send(health("/health")).await;
+        assert_eq!(
+            (answer.status, &answer.body["status"]),
+            (StatusCode::OK, &json!(status)),
+            "{}",
+            answer.body
+        );
+        assert_eq!(answer.body["checks"]["payments"]["oldest_age_s"], age);
+    }
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn without_a_store_the_daemon_is_alive_and_not_ready() {
+    let bed = Bed::new().await;
+    assert_eq!(
+        bed.send(health("/health/ready")).await.status,
+        StatusCode::OK
+    );
+    bed.store.clone().close().await;
+    bed.clock.advance(Duration::from_secs(2));
+    let ready = bed.send(health("/health/ready")).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.body["status"], "not ready");
+    let all = bed.send(health("/health")).await;
+    assert_eq!(
+        (all.status, &all.body["status"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unhealthy"))
+    );
+    assert_eq!(
+        bed.send(health("/health/live")).await.status,
+        StatusCode::OK
+    );
+    *bed.live.stalled.lock().unwrap() = Some("the journal reader".to_owned());
+    assert_eq!(
+        bed.send(health("/health/live")).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_drains_is_not_ready() {
+    let bed = Bed::new().await;
+    *bed.live.draining.lock().unwrap() = true;
+    let ready = bed.send(health("/health/ready")).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    bed.end().await;
+}
+
+async fn exchange(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_stop() {
+    let bed = Bed::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(xrpayd::http::serve(
+        listener,
+        bed.router.clone(),
+        stop.clone(),
+    ));
+
+    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    assert!(
+        exchange(address, request)
+            .await
+            .starts_with("HTTP/1.1 200 OK")
+    );
+
+    // A request whose body is still on its way when the stop comes is answered all the same.
+    let token = bed.merchant().await;
+    let body = order("1").to_string();
+    let (first, rest) = body.split_at(10);
+    let mut open = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/payments HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         idempotency-key: k\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    open.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0_u8; 25];
+    open.read_exact(&mut go_on).await.unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100 Continue"));
+    open.write_all(first.as_bytes()).await.unwrap();
+    stop.cancel();
+    open.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    let ended = tokio::time::timeout(Duration::from_secs(10), tasks.join_next()).await;
+    assert!(ended.is_ok_and(|task| task.is_some_and(|task| task.is_ok())));
+    assert!(TcpStream::connect(address).await.is_err());
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn the_metrics_have_a_listener_of_their_own() {
+    let bed = Bed::new().await;
+    bed.send(health("/health/live")).await;
+    let router = xrpayd::http::metrics_router(Arc::clone(&bed.metrics));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(xrpayd::http::serve(listener, router, stop.clone()));
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let text = exchange(address, &ask("/metrics")).await;
+    assert!(text.contains("content-type: text/plain; version=0.0.4"));
+    assert!(
+        text.contains(r#"http_requests_total{method="GET",route="/health/live",status="200"} 1"#)
+    );
+    assert!(
+        exchange(address, &ask("/v1/payments"))
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    bed.end().await;
+}
