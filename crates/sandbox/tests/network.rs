@@ -176,7 +176,18 @@ async fn the_ledger_survives_a_restart_and_a_torn_last_record() {
     let _open = network.close_ledger();
     let before = network.truth();
     let root = client.validated_account(&alice).await;
+    // What a killed process leaves behind is what stands in the file at this moment.
+    let killed = state_file("killed");
+    std::fs::copy(&path, &killed).unwrap();
     network.stop().await;
+    let left = NetworkConfig {
+        state: Some(killed.clone()),
+        ..by_hand(2)
+    };
+    let revived = Network::start(left).await.unwrap();
+    assert_eq!(revived.truth(), before);
+    revived.stop().await;
+    std::fs::remove_file(&killed).unwrap();
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .open(&path)

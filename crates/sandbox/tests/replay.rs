@@ -18,13 +18,14 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use xrpayd_sandbox::{CloseInterval, Network, NetworkConfig};
 
 /// The recordings, in the order of the recorded server's life.
-const RECORDINGS: [&str; 6] = [
+const RECORDINGS: [&str; 7] = [
     "s01_server",
     "s02_fund_tx",
     "s02v2_fund_tx",
     "s03_subscribe",
     "s03v2_subscribe",
     "s04_failures",
+    "s05_tickets",
 ];
 /// How long the model may take to say what the real server said.
 const PATIENCE: Duration = Duration::from_secs(5);
