@@ -1,11 +1,14 @@
 //! The listener: connections taken, served, and let go in order.
 //!
-//! One task owns the listener and all of its connections. On cancellation it takes no new ones, tells
+//! One task owns a listener and all of its connections. On cancellation it takes no new ones, tells
 //! the open ones to end after the request they are serving, and waits for them; whoever drains the
 //! daemon bounds that wait. Bounded: [`CONNECTIONS_MAX`] at once; a client that does not send its
 //! request's head in [`HEAD_TIMEOUT`] is let go.
 
 use super::auth::Peer;
+use super::router::{metrics_router, router};
+use super::state::AppState;
+use crate::supervise::Supervisor;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -30,8 +33,21 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How long to wait when no connection can be taken, for want of descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Serves the API and the metrics until the supervisor is cancelled, and then until the open requests
+/// are answered.
+pub fn serve(http: TcpListener, metrics: TcpListener, state: AppState, supervisor: &Supervisor) {
+    let families = Arc::clone(&state.metrics);
+    for (name, listener, router) in [
+        ("http", http, router(state)),
+        ("metrics", metrics, metrics_router(families)),
+    ] {
+        let cancelled = supervisor.token();
+        supervisor.spawn_must_finish(name, listen(listener, router, cancelled));
+    }
+}
+
 /// Serves `router` on `listener` until `cancelled`, and then until the open requests are answered.
-pub async fn serve(listener: TcpListener, router: Router, cancelled: CancellationToken) {
+async fn listen(listener: TcpListener, router: Router, cancelled: CancellationToken) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {

@@ -43,10 +43,12 @@ pub struct Stage {
     pub draining: Mutex<bool>,
     pub stalled: Mutex<Option<String>>,
     pub woken: Mutex<Vec<String>>,
+    pub breaks: Mutex<bool>,
 }
 
 impl Live for Stage {
     fn servers(&self) -> Vec<ServerRow> {
+        assert!(!*self.breaks.lock().unwrap(), "a broken invariant");
         self.servers.lock().unwrap().clone()
     }
     fn wallets(&self) -> Vec<WalletRow> {
@@ -72,11 +74,14 @@ impl Live for Stage {
 /// The API under test.
 pub struct Bed {
     pub router: Router,
+    pub state: AppState,
     pub store: Store,
     pub clock: Arc<ManualClock>,
     pub live: Arc<Stage>,
     pub metrics: Arc<Metrics>,
     pub rules: watch::Sender<Arc<Rules>>,
+    /// What is drained first: the listeners.
+    pub web: Supervisor,
     supervisor: Supervisor,
     keys_made: AtomicU64,
     _folder: tempfile::TempDir,
@@ -164,6 +169,7 @@ impl Bed {
             draining: Mutex::new(false),
             stalled: Mutex::new(None),
             woken: Mutex::default(),
+            breaks: Mutex::new(false),
         });
         let mut first = rules();
         change(&mut first);
@@ -176,19 +182,21 @@ impl Bed {
             live: Arc::clone(&live) as Arc<dyn Live>,
             settings: Settings {
                 body_bytes_max: 10_240,
-                request_timeout: Duration::from_secs(20),
+                request_timeout: Duration::from_secs(2),
                 shutdown_grace: Duration::from_secs(30),
                 auth,
             },
             rules: rules.subscribe(),
         };
         Self {
-            router: router(state),
+            router: router(state.clone()),
+            state,
             store,
             clock,
             live,
             metrics,
             rules,
+            web: supervisor.child(),
             supervisor,
             keys_made: AtomicU64::new(0),
             _folder: folder,
@@ -251,6 +259,7 @@ impl Bed {
     }
 
     pub async fn end(self) {
+        self.web.shutdown(Duration::from_secs(10)).await;
         self.supervisor.shutdown(Duration::from_secs(10)).await;
         self.store.close().await;
     }

@@ -3,11 +3,11 @@
 use super::bed::{Bed, Call, get, order, xrp};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+use xrpayd::supervise::Drained;
 
 fn health(path: &str) -> Call {
     Call::new(Method::GET, path)
@@ -126,7 +126,16 @@ async fn a_daemon_that_drains_is_not_ready() {
     bed.end().await;
 }
 
-async fn exchange(address: std::net::SocketAddr, request: &str) -> String {
+/// Both listeners of a bed.
+async fn serve(bed: &Bed) -> (SocketAddr, SocketAddr) {
+    let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = (http.local_addr().unwrap(), metrics.local_addr().unwrap());
+    xrpayd::http::serve(http, metrics, bed.state.clone(), &bed.web);
+    addresses
+}
+
+async fn exchange(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -137,15 +146,7 @@ async fn exchange(address: std::net::SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_stop() {
     let bed = Bed::new().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(xrpayd::http::serve(
-        listener,
-        bed.router.clone(),
-        stop.clone(),
-    ));
+    let (address, _) = serve(&bed).await;
 
     let request = "GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     assert!(
@@ -153,6 +154,13 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
             .await
             .starts_with("HTTP/1.1 200 OK")
     );
+
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut head = [0_u8; 2_048];
+    assert!(idle.read(&mut head).await.unwrap() > 0);
 
     // A request whose body is still on its way when the stop comes is answered all the same.
     let token = bed.merchant().await;
@@ -169,13 +177,18 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
     open.read_exact(&mut go_on).await.unwrap();
     assert!(go_on.starts_with(b"HTTP/1.1 100 Continue"));
     open.write_all(first.as_bytes()).await.unwrap();
-    stop.cancel();
+    bed.web.cancel();
     open.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     open.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
-    let ended = tokio::time::timeout(Duration::from_secs(10), tasks.join_next()).await;
-    assert!(ended.is_ok_and(|task| task.is_some_and(|task| task.is_ok())));
+    let drained = bed.web.shutdown(Duration::from_secs(10)).await;
+    assert_eq!(
+        drained,
+        Drained::Clean,
+        "the idle connection was waited for"
+    );
+    assert_eq!(idle.read(&mut go_on).await.unwrap(), 0);
     assert!(TcpStream::connect(address).await.is_err());
     bed.end().await;
 }
@@ -184,12 +197,7 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
 async fn the_metrics_have_a_listener_of_their_own() {
     let bed = Bed::new().await;
     bed.send(health("/health/live")).await;
-    let router = xrpayd::http::metrics_router(Arc::clone(&bed.metrics));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(xrpayd::http::serve(listener, router, stop.clone()));
+    let (_, address) = serve(&bed).await;
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let text = exchange(address, &ask("/metrics")).await;
     assert!(text.contains("content-type: text/plain; version=0.0.4"));
@@ -201,7 +209,41 @@ async fn the_metrics_have_a_listener_of_their_own() {
             .await
             .starts_with("HTTP/1.1 404")
     );
-    stop.cancel();
-    while tasks.join_next().await.is_some() {}
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_a_500_and_the_next_request_is_served() {
+    let bed = Bed::new().await;
+    let token = bed.merchant().await;
+    *bed.live.breaks.lock().unwrap() = true;
+    bed.send(get("/v1/servers", &token))
+        .await
+        .refused(500, "internal");
+    assert_eq!(
+        bed.send(get("/v1/wallets", &token)).await.status,
+        StatusCode::OK
+    );
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_write_that_is_not_answered_in_time_has_an_unknown_effect() {
+    let bed = Bed::new().await;
+    let token = bed.merchant().await;
+    let (address, _) = serve(&bed).await;
+    // Two bytes are announced and one is sent.
+    let request = format!(
+        "POST /v1/payments HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         idempotency-key: k\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{"
+    );
+    let answer = exchange(address, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&problem["code"], &problem["effect"], &problem["retryable"]),
+        (&json!("timed_out"), &json!("unknown"), &json!(true))
+    );
     bed.end().await;
 }
