@@ -1,0 +1,181 @@
+//! The requests of one connection that wait for their answers.
+
+use crate::xrpl::error::RequestError;
+use crate::xrpl::server::{Call, Command, Reply, Server};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+
+/// Whom an answer is for.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// Somebody in the pool.
+    Caller(oneshot::Sender<Reply>, OwnedSemaphorePermit),
+    /// The connection itself.
+    Own(Own),
+}
+
+/// What the connection asks for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    Info,
+    /// To the ledger and server streams.
+    Subscribe,
+    /// Again without the server stream, which not every make of server has.
+    SubscribePlain,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub command: Command,
+    pub sent: Instant,
+    pub waiter: Waiter,
+}
+
+/// All of them. Bounded: a caller's request holds one of a bounded number of places, and the
+/// connection has at most a few of its own.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    by_id: HashMap<u64, Waiting>,
+    /// In the order of sending, which is that of the deadlines; answered ones are skipped.
+    order: VecDeque<(Instant, u64)>,
+    timeout: Duration,
+}
+
+impl InFlight {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self {
+            by_id: HashMap::new(),
+            order: VecDeque::new(),
+            timeout,
+        }
+    }
+
+    pub(super) fn sent(&mut self, call: Call, now: Instant) -> super::Text {
+        let Call {
+            id,
+            command,
+            text,
+            reply,
+            place,
+        } = call;
+        self.insert(
+            id,
+            Waiting {
+                command,
+                sent: now,
+                waiter: Waiter::Caller(reply, place),
+            },
+        );
+        text
+    }
+
+    pub(super) fn insert(&mut self, id: u64, waiting: Waiting) {
+        self.order.push_back((waiting.sent, id));
+        self.by_id.insert(id, waiting);
+    }
+
+    pub(super) fn take(&mut self, id: u64) -> Option<Waiting> {
+        let waiting = self.by_id.remove(&id);
+        self.skip_answered();
+        waiting
+    }
+
+    /// When the oldest one that still waits was sent.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.order.front().map(|&(sent, _)| sent)
+    }
+
+    /// Whether the connection waits for an answer of this kind.
+    pub(super) fn has_own(&self, own: Own) -> bool {
+        self.by_id
+            .values()
+            .any(|waiting| matches!(waiting.waiter, Waiter::Own(kind) if kind == own))
+    }
+
+    /// Takes out what has waited too long.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<Waiting> {
+        let mut out = Vec::new();
+        while let Some(&(sent, id)) = self.order.front() {
+            if now.saturating_duration_since(sent) < self.timeout {
+                break;
+            }
+            self.order.pop_front();
+            out.extend(self.by_id.remove(&id));
+            self.skip_answered();
+        }
+        out
+    }
+
+    fn skip_answered(&mut self) {
+        while self
+            .order
+            .front()
+            .is_some_and(|(_, id)| !self.by_id.contains_key(id))
+        {
+            self.order.pop_front();
+        }
+    }
+
+    /// Ends everything: the connection is gone, and what was sent may or may not have been heard.
+    pub(super) fn fail_all(&mut self, server: &Server, why: &str) {
+        self.order.clear();
+        for (_, waiting) in self.by_id.drain() {
+            server.count(waiting.command, "closed");
+            if let Waiter::Caller(reply, _) = waiting.waiter {
+                let error = RequestError::Closed {
+                    server: server.name().to_owned(),
+                    why: why.to_owned(),
+                };
+                // A caller that stopped waiting has no use for it.
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(sent: Instant) -> Waiting {
+        Waiting {
+            command: Command::ServerInfo,
+            sent,
+            waiter: Waiter::Own(Own::Info),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waited_too_long_comes_out_in_order_and_once() {
+        let start = Instant::now();
+        let mut in_flight = InFlight::new(Duration::from_secs(5));
+        for id in 1..=4 {
+            in_flight.insert(id, own(start + Duration::from_secs(id)));
+        }
+        assert!(in_flight.take(1).is_some());
+        assert!(in_flight.take(3).is_some());
+        assert_eq!(in_flight.oldest(), Some(start + Duration::from_secs(2)));
+        assert_eq!(
+            in_flight
+                .expired(start + Duration::from_millis(6_999))
+                .len(),
+            0
+        );
+        assert_eq!(in_flight.expired(start + Duration::from_secs(7)).len(), 1);
+        assert_eq!(in_flight.expired(start + Duration::from_secs(60)).len(), 1);
+        assert_eq!(in_flight.oldest(), None);
+        assert!(in_flight.order.is_empty() && in_flight.by_id.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answered_request_leaves_no_trace() {
+        let mut in_flight = InFlight::new(Duration::from_secs(5));
+        in_flight.insert(1, own(Instant::now()));
+        assert!(in_flight.has_own(Own::Info));
+        assert!(in_flight.take(1).is_some() && in_flight.take(1).is_none());
+        assert!(in_flight.order.is_empty());
+    }
+}

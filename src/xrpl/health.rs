@@ -1,0 +1,244 @@
+//! What is known of one server, and how fit that makes it. Pure: the time is an argument.
+
+use super::proto::ranges::Ranges;
+use std::time::Duration;
+use tokio::time::Instant;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
+
+/// The state of a connection, as views, metrics and logs name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// No connection stands, or it has not answered yet.
+    Connecting,
+    /// Connected to a server that is not in sync with its network.
+    Syncing,
+    /// Fit for everything.
+    Ready,
+    /// Asked only where no ready server is left: it lags, is silent, or asked us to slow down.
+    Degraded,
+    /// Of another network, or unable to follow ours; asked for nothing, tried again at long intervals.
+    Refused,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Syncing => "syncing",
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Whether it may be asked at all.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Ready | Self::Degraded)
+    }
+}
+
+/// Ledgers that a server may be behind the pool before it is passed over.
+pub(super) const LAG_MAX: u32 = 3;
+
+/// Where the connection itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stage {
+    #[default]
+    Down,
+    /// The socket stands; the server has not yet said who it is.
+    Greeting,
+    /// It said who it is, and it is of our network.
+    Known,
+    /// It is not to be used.
+    Refused,
+}
+
+/// What is known of one server.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Health {
+    pub stage: Stage,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// `full`, `tracking`, …; absent at servers that do not say.
+    pub server_state: Option<String>,
+    pub validated: Option<LedgerIndex>,
+    pub complete: Ranges,
+    pub load_factor: Option<u64>,
+    pub network_id: Option<u32>,
+    pub build_version: Option<String>,
+    pub connected_since: Option<UnixMs>,
+    /// An exponentially weighted mean of the answers' times.
+    pub latency: Option<Duration>,
+    /// When the oldest request that still waits was sent.
+    pub waiting_since: Option<Instant>,
+    /// No ledger for the silence time-out, and the server did not say that it stands alone.
+    pub silent: bool,
+    /// It asked us to slow down; until then it is asked last.
+    pub cooling_until: Option<Instant>,
+}
+
+impl Health {
+    /// The connection is gone; what the server held and how fast it was is worth remembering.
+    pub(super) fn disconnected(&mut self, why: String, stage: Stage) {
+        *self = Self {
+            stage,
+            last_error: Some(why),
+            validated: self.validated,
+            network_id: self.network_id,
+            build_version: self.build_version.take(),
+            latency: self.latency,
+            cooling_until: self.cooling_until,
+            ..Self::default()
+        };
+    }
+
+    /// Counts one answer's time.
+    pub(super) fn note_latency(&mut self, took: Duration) {
+        self.latency = Some(self.latency.map_or(took, |mean| (mean * 7 + took) / 8));
+    }
+
+    /// How many ledgers it is behind `tip`.
+    pub(super) fn lag(&self, tip: Option<LedgerIndex>) -> Option<u32> {
+        Some(tip?.ahead_of(self.validated?))
+    }
+
+    /// The state, given the pool's newest agreed ledger.
+    pub(super) fn state(&self, tip: Option<LedgerIndex>, now: Instant) -> State {
+        match self.stage {
+            Stage::Down | Stage::Greeting => return State::Connecting,
+            Stage::Refused => return State::Refused,
+            Stage::Known => {}
+        }
+        let synced = self
+            .server_state
+            .as_deref()
+            .is_none_or(|state| matches!(state, "full" | "validating" | "proposing"));
+        if !synced || self.validated.is_none() || self.complete.is_empty() {
+            return State::Syncing;
+        }
+        let lags = self.lag(tip).is_some_and(|lag| lag > LAG_MAX);
+        let cooling = self.cooling_until.is_some_and(|until| until > now);
+        if lags || self.silent || cooling {
+            return State::Degraded;
+        }
+        State::Ready
+    }
+
+    /// How fit the server is, from 0 (not at all) to 1,000.
+    pub(super) fn score(&self, tip: Option<LedgerIndex>, now: Instant) -> u32 {
+        let base: u64 = match self.state(tip, now) {
+            State::Ready => 1_000,
+            State::Degraded => 250,
+            State::Connecting | State::Syncing | State::Refused => return 0,
+        };
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let lag = u64::from(self.lag(tip).unwrap_or(0).min(LAG_MAX)) * 50;
+        let slow = self.latency.map_or(0, |latency| ms(latency) / 5).min(200);
+        // A server that has stopped answering shows it here long before a time-out does.
+        let waiting = self
+            .waiting_since
+            .map_or(0, |since| ms(now.saturating_duration_since(since)) / 5)
+            .min(350);
+        let left = base.saturating_sub(lag + slow + waiting).max(1);
+        u32::try_from(left).unwrap_or(1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ready() -> Health {
+        Health {
+            stage: Stage::Known,
+            server_state: Some("full".into()),
+            validated: Some(LedgerIndex(100)),
+            complete: "2-100".parse().unwrap(),
+            ..Health::default()
+        }
+    }
+
+    fn state_of(health: &Health) -> State {
+        health.state(Some(LedgerIndex(100)), Instant::now())
+    }
+
+    #[test]
+    fn each_state_is_reached_by_what_makes_it() {
+        assert_eq!(state_of(&Health::default()), State::Connecting);
+        assert_eq!(state_of(&ready()), State::Ready);
+        let tracking = Health {
+            server_state: Some("tracking".into()),
+            ..ready()
+        };
+        assert_eq!(state_of(&tracking), State::Syncing);
+        let without_history = Health {
+            complete: Ranges::default(),
+            ..ready()
+        };
+        assert_eq!(state_of(&without_history), State::Syncing);
+        let refused = Health {
+            stage: Stage::Refused,
+            ..ready()
+        };
+        assert_eq!(state_of(&refused), State::Refused);
+        let behind = Health {
+            validated: Some(LedgerIndex(96)),
+            ..ready()
+        };
+        assert_eq!(state_of(&behind), State::Degraded);
+        let a_little_behind = Health {
+            validated: Some(LedgerIndex(97)),
+            ..ready()
+        };
+        assert_eq!(state_of(&a_little_behind), State::Ready);
+        let silent = Health {
+            silent: true,
+            ..ready()
+        };
+        assert_eq!(state_of(&silent), State::Degraded);
+        let now = Instant::now();
+        let cooling = Health {
+            cooling_until: Some(now + Duration::from_secs(1)),
+            ..ready()
+        };
+        assert_eq!(cooling.state(None, now), State::Degraded);
+        assert_eq!(
+            cooling.state(None, now + Duration::from_secs(2)),
+            State::Ready
+        );
+    }
+
+    #[test]
+    fn a_disconnected_server_forgets_what_it_may_no_longer_be_asked_for() {
+        let mut health = ready();
+        health.note_latency(Duration::from_millis(8));
+        health.disconnected("reset".into(), Stage::Down);
+        assert_eq!(state_of(&health), State::Connecting);
+        assert!(health.complete.is_empty());
+        assert_eq!(health.latency, Some(Duration::from_millis(8)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_ready_server_always_outscores_a_degraded_one(
+            latency in 0_u64..100_000, lag in 0_u32..=LAG_MAX, waited in 0_u64..100_000,
+        ) {
+            let now = Instant::now() + Duration::from_secs(200);
+            let tip = Some(LedgerIndex(100));
+            let worst_ready = Health {
+                validated: Some(LedgerIndex(100 - lag)),
+                latency: Some(Duration::from_millis(latency)),
+                waiting_since: Some(now - Duration::from_millis(waited)),
+                ..ready()
+            };
+            let best_degraded = Health { silent: true, ..ready() };
+            let (high, low) = (worst_ready.score(tip, now), best_degraded.score(tip, now));
+            prop_assert!(high > low, "{high} {low}");
+            prop_assert!(high <= 1_000 && low >= 1);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the pool says about an account's validated history and root, once enough servers agree.
+
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
+use xrpayd_core::journal::Delivered;
+use xrpayd_core::money::Drops;
+
+/// A stretch of an account's validated transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedHistory {
+    /// Its first ledger: the one that was asked for.
+    pub from: LedgerIndex,
+    /// Its last ledger: at most the one that was asked for.
+    pub to: LedgerIndex,
+    /// The hash of the last ledger.
+    pub to_hash: LedgerHash,
+    /// The names of the servers that agree.
+    pub servers: Vec<String>,
+    /// The transactions, by ledger and place.
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One validated transaction that touched the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The transaction.
+    pub hash: TxHash,
+    /// The ledger that holds it.
+    pub ledger_index: LedgerIndex,
+    /// That ledger's hash.
+    pub ledger_hash: LedgerHash,
+    /// Its place in that ledger.
+    pub tx_index: u32,
+    /// The result in the validated metadata.
+    pub result: String,
+    /// Its type by name.
+    pub transaction_type: String,
+    /// The sender.
+    pub account: AccountId,
+    /// The sender's sequence that it consumed; 0 with a ticket.
+    pub sequence: u32,
+    /// The ticket that it consumed instead.
+    pub ticket: Option<u32>,
+    /// The fee that was burned.
+    pub fee: Drops,
+    /// Where it paid to.
+    pub destination: Option<AccountId>,
+    /// The tag there.
+    pub destination_tag: Option<u32>,
+    /// The sender's tag.
+    pub source_tag: Option<u32>,
+    /// What the metadata says was delivered.
+    pub delivered: Delivered,
+    /// Its `InvoiceID`.
+    pub invoice_id: Option<Hash256>,
+    /// When its ledger closed.
+    pub close_time: Option<UnixMs>,
+    /// The root of the account that was asked for, after it, where it changed.
+    pub own_root: Option<RootAfter>,
+}
+
+/// An account root after a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootAfter {
+    /// The balance.
+    pub balance: Drops,
+    /// The next sequence.
+    pub sequence: u32,
+    /// The number of objects that the account pays a reserve for.
+    pub owner_count: u32,
+    /// Whether this transaction created the account.
+    pub created: bool,
+}
+
+/// An account root at one validated ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedRoot {
+    /// The ledger.
+    pub at: LedgerIndex,
+    /// The names of the servers that agree.
+    pub servers: Vec<String>,
+    /// The root; `None` where the servers agree that the account does not exist in that ledger.
+    pub root: Option<Root>,
+}
+
+/// An account root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// The balance.
+    pub balance: Drops,
+    /// The next sequence.
+    pub sequence: u32,
+    /// The number of objects that the account pays a reserve for.
+    pub owner_count: u32,
+    /// The account's flags.
+    pub flags: u32,
+    /// The ledger in which it last changed.
+    pub previous_txn_lgr_seq: u32,
+    /// The regular key, where one is set.
+    pub regular_key: Option<AccountId>,
+}

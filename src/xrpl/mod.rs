@@ -1,0 +1,43 @@
+//! The XRPL servers: redundant websocket connections behind one [`Pool`].
+//!
+//! Owns the connections, what is known of each server, and the agreement between them. It reads and
+//! submits; it signs nothing, stores nothing and concludes nothing about a payment. What it calls
+//! agreed was told alike by as many servers as the quorum asks for.
+//!
+//! On failure: a server that cannot be reached, lags, lies or talks nonsense is passed over and
+//! tried again; when too few are left, callers get an error that says so, and nothing is guessed.
+//!
+//! `transport` moves frames, `connection` keeps one server connected, `route` chooses, `quorum`
+//! compares, `proto` is where rippled's JSON stops.
+
+mod backoff;
+mod config;
+mod connection;
+mod error;
+mod health;
+mod history;
+mod pool;
+mod proto;
+mod quorum;
+mod route;
+mod server;
+mod shared;
+mod submit;
+mod subscribe;
+mod tip;
+pub mod transport;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig};
+pub use error::{Evidence, HistoryError, RequestError};
+pub use health::State;
+pub use history::{AgreedHistory, AgreedRoot, HistoryEntry, Root, RootAfter};
+pub use pool::{FeeQuote, Pool};
+pub use proto::ranges::Ranges;
+pub use submit::{SubmitAnswer, SubmitReport};
+pub use tip::Tip;
+pub use view::ServerView;
+pub use xrpayd_core::journal::Delivered;

@@ -1,0 +1,232 @@
+//! The pool: several servers, one face.
+
+use super::config::{Deps, PoolConfig};
+use super::connection;
+use super::error::{HistoryError, RequestError};
+use super::history::{AgreedHistory, AgreedRoot};
+use super::proto;
+use super::proto::fee::Fee;
+use super::quorum;
+use super::route;
+use super::server::{Command, Server};
+use super::shared::Shared;
+use super::submit::{self, SubmitReport};
+use super::subscribe::Subscription;
+use super::tip::Tip;
+use super::transport::{Transport, WebSocket};
+use super::view::{ServerView, shown_url};
+use futures_util::future::join_all;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerIndex, TxHash};
+use xrpayd_core::money::Drops;
+
+/// How often the gauges are brought up to date.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// Servers that are asked for the fee: enough for a median that one of them cannot move.
+const FEE_SAMPLE: usize = 3;
+
+/// What a transaction costs, by the median of the servers that were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeeQuote {
+    /// The base fee.
+    pub base: Drops,
+    /// What gets a transaction into the open ledger now.
+    pub open_ledger: Drops,
+    /// What gets it into the queue.
+    pub minimum: Drops,
+}
+
+/// Redundant connections to servers of one network. Cheap to clone.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    /// The servers of the last submission.
+    last_submitters: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Pool {
+    /// Starts connecting to every server at once, and returns before any connection stands.
+    #[must_use]
+    pub fn start(config: PoolConfig, accounts: Vec<AccountId>, deps: Deps) -> Self {
+        Self::start_on(Arc::new(WebSocket::new()), config, &accounts, deps)
+    }
+
+    /// As [`start`](Self::start), over another transport.
+    #[must_use]
+    pub fn start_on(
+        transport: Arc<dyn Transport>,
+        config: PoolConfig,
+        accounts: &[AccountId],
+        deps: Deps,
+    ) -> Self {
+        let supervisor = deps.supervisor.clone();
+        let (servers, calls): (Vec<_>, Vec<_>) = config
+            .servers
+            .iter()
+            .enumerate()
+            .map(|(index, server)| {
+                let metrics = Arc::clone(&deps.metrics);
+                let (server, calls) = Server::new(
+                    index,
+                    server.clone(),
+                    config.in_flight_max,
+                    config.request_timeout,
+                    metrics,
+                );
+                (Arc::new(server), calls)
+            })
+            .unzip();
+        let subscription = Subscription::new(accounts, config.account_streams);
+        let shared = Arc::new(Shared::new(config, deps, transport, servers, subscription));
+        for (server, calls) in shared.servers.iter().zip(calls) {
+            let work = connection::run(Arc::clone(&shared), Arc::clone(server), calls);
+            supervisor.spawn(format!("xrpl:{}", server.name()), work);
+        }
+        supervisor.spawn("xrpl:gauges", measure(Arc::clone(&shared)));
+        Self {
+            shared,
+            last_submitters: Arc::default(),
+        }
+    }
+
+    /// The newest validated ledger that enough servers agree on.
+    #[must_use]
+    pub fn tip(&self) -> watch::Receiver<Option<Tip>> {
+        self.shared.watch_tip()
+    }
+
+    /// Notified when a stream shows a transaction of one of our accounts, or a server became ready.
+    /// A hint only: what it says is found by looking at the level.
+    #[must_use]
+    pub fn hint(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.hint)
+    }
+
+    /// Every server, in the order of the configuration.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerView> {
+        let (tip, now) = (self.shared.tip_index(), Instant::now());
+        self.shared
+            .servers
+            .iter()
+            .map(|server| view(server, tip, now))
+            .collect()
+    }
+
+    /// Submits `blobs`, in the order given, to the fittest servers at once. One report a blob, in the
+    /// same order. Lost answers are no errors: they are [`SubmitAnswer::Unknown`](super::SubmitAnswer).
+    pub async fn submit(&self, blobs: &[(TxHash, Arc<[u8]>)]) -> Vec<SubmitReport> {
+        let servers = {
+            let found = route::candidates(&self.shared);
+            let mut last = self
+                .last_submitters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let chosen = route::submitters(found, &last, self.shared.config.submit_to);
+            last.clear();
+            last.extend(chosen.iter().map(|server| server.index));
+            chosen
+        };
+        submit::submit(&self.shared, servers, blobs).await
+    }
+
+    /// The account's validated transactions from `from` to at most `to`, agreed by the quorum. It
+    /// ends earlier where not enough servers hold all of it, or where it would be very long.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn history(
+        &self,
+        account: AccountId,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<AgreedHistory, HistoryError> {
+        quorum::history(&self.shared, account, from, to).await
+    }
+
+    /// The account root at exactly the validated ledger `at`, agreed by the quorum.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn account_root(
+        &self,
+        account: AccountId,
+        at: LedgerIndex,
+    ) -> Result<AgreedRoot, HistoryError> {
+        quorum::account_root(&self.shared, account, at).await
+    }
+
+    /// What a transaction costs now.
+    ///
+    /// # Errors
+    /// No server answered.
+    pub async fn fee(&self) -> Result<FeeQuote, RequestError> {
+        let mut found = route::candidates(&self.shared);
+        found.truncate(FEE_SAMPLE);
+        let asked = found.iter().map(|candidate| ask_fee(&candidate.server));
+        let mut quotes = Vec::with_capacity(FEE_SAMPLE);
+        let mut last_error = RequestError::NoServer;
+        for answer in join_all(asked).await {
+            match answer {
+                Ok(quote) => quotes.push(quote),
+                Err(error) => last_error = error,
+            }
+        }
+        let median = |field: fn(&FeeQuote) -> Drops| {
+            let mut values: Vec<Drops> = quotes.iter().map(field).collect();
+            values.sort_unstable();
+            values.get(values.len() / 2).copied()
+        };
+        let quote = || {
+            Some(FeeQuote {
+                base: median(|quote| quote.base)?,
+                open_ledger: median(|quote| quote.open_ledger)?,
+                minimum: median(|quote| quote.minimum)?,
+            })
+        };
+        quote().ok_or(last_error)
+    }
+}
+
+async fn ask_fee(server: &Server) -> Result<FeeQuote, RequestError> {
+    let frame = server.ask_ok(Command::Fee, "").await?;
+    let fee: Fee = proto::result(&frame).map_err(|error| server.malformed(Command::Fee, error))?;
+    Ok(FeeQuote {
+        base: fee.drops.base_fee,
+        open_ledger: fee.drops.open_ledger_fee,
+        minimum: fee.drops.minimum_fee,
+    })
+}
+
+fn view(server: &Server, tip: Option<LedgerIndex>, now: Instant) -> ServerView {
+    let health = server.health();
+    ServerView {
+        name: server.config.name.clone(),
+        url: shown_url(&server.config.url),
+        operator: server.config.operator.clone(),
+        state: health.state(tip, now),
+        validated_ledger: health.validated,
+        lag: health.lag(tip),
+        latency: health.latency,
+        load_factor: health.load_factor,
+        complete_ledgers: health.complete.to_string(),
+        network_id: health.network_id,
+        build_version: health.build_version.clone(),
+        last_error: health.last_error.clone(),
+        score: health.score(tip, now),
+        connected_since: health.connected_since,
+    }
+}
+
+async fn measure(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(MEASURE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        shared.measure();
+    }
+}

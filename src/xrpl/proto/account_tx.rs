@@ -1,0 +1,243 @@
+//! A page of `account_tx`, API version 2: the journal's raw material.
+//!
+//! Pages are large, so only what the journal keeps is read: of the metadata the result, the place,
+//! the delivered amount, and of all affected nodes the one account root that is ours.
+
+use super::unix_ms;
+use crate::xrpl::history::{HistoryEntry, RootAfter};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
+use xrpayd_core::journal::Delivered;
+use xrpayd_core::money::Drops;
+
+/// The result.
+#[derive(Debug, Deserialize)]
+pub(in crate::xrpl) struct Page<'a> {
+    #[serde(default)]
+    validated: bool,
+    ledger_index_min: i64,
+    ledger_index_max: i64,
+    /// To be given back unchanged, to the same server.
+    #[serde(borrow, default)]
+    pub marker: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub transactions: Vec<Item<'a>>,
+}
+
+impl Page<'_> {
+    /// Makes sure that the server answered for the whole of `from ..= to`, and for validated
+    /// ledgers: some servers clip the range to what they hold and say nothing.
+    pub(in crate::xrpl) fn covers(
+        &self,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<(), &'static str> {
+        if !self.validated {
+            return Err("the page is not validated");
+        }
+        let (low, high) = (self.ledger_index_min, self.ledger_index_max);
+        if low < 0 || low > i64::from(from.0) || high < i64::from(to.0) {
+            return Err("the page does not cover the range that was asked for");
+        }
+        Ok(())
+    }
+}
+
+/// One transaction.
+#[derive(Debug, Deserialize)]
+pub(in crate::xrpl) struct Item<'a> {
+    #[serde(default)]
+    validated: bool,
+    hash: TxHash,
+    ledger_hash: LedgerHash,
+    ledger_index: u32,
+    #[serde(borrow)]
+    tx_json: Tx<'a>,
+    #[serde(borrow)]
+    meta: Meta<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tx<'a> {
+    #[serde(borrow)]
+    account: Cow<'a, str>,
+    #[serde(borrow)]
+    transaction_type: Cow<'a, str>,
+    sequence: u32,
+    #[serde(default)]
+    ticket_sequence: Option<u32>,
+    fee: Drops,
+    #[serde(borrow, default)]
+    destination: Option<Cow<'a, str>>,
+    #[serde(default)]
+    destination_tag: Option<u32>,
+    #[serde(default)]
+    source_tag: Option<u32>,
+    #[serde(default, rename = "InvoiceID")]
+    invoice_id: Option<Hash256>,
+    #[serde(default, rename = "date")]
+    date: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Meta<'a> {
+    transaction_index: u32,
+    #[serde(borrow)]
+    transaction_result: Cow<'a, str>,
+    #[serde(borrow, default, rename = "delivered_amount")]
+    delivered_amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    affected_nodes: Vec<Node<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+enum Node<'a> {
+    #[serde(borrow, rename = "CreatedNode")]
+    Created(Changed<'a>),
+    #[serde(borrow, rename = "ModifiedNode")]
+    Modified(Changed<'a>),
+    #[serde(rename = "DeletedNode")]
+    Deleted(IgnoredAny),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Changed<'a> {
+    #[serde(borrow)]
+    ledger_entry_type: Cow<'a, str>,
+    /// Kept as text: the fields of other entries have other shapes.
+    #[serde(borrow, default)]
+    final_fields: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    new_fields: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFields<'a> {
+    #[serde(borrow)]
+    account: Cow<'a, str>,
+    #[serde(default)]
+    balance: Drops,
+    #[serde(default)]
+    sequence: u32,
+    #[serde(default)]
+    owner_count: u32,
+}
+
+/// The account whose journal is read, with its text form so that it is made once.
+#[derive(Debug)]
+pub(in crate::xrpl) struct Subject {
+    pub id: AccountId,
+    pub text: String,
+}
+
+impl Subject {
+    pub(in crate::xrpl) fn new(id: AccountId) -> Self {
+        Self {
+            id,
+            text: id.to_string(),
+        }
+    }
+
+    /// Decoding an address costs two hashes; most that a page names are the subject itself.
+    fn address(&self, text: &str) -> Result<AccountId, &'static str> {
+        if text == self.text {
+            return Ok(self.id);
+        }
+        text.parse()
+            .map_err(|_| "a transaction bears a malformed address")
+    }
+}
+
+impl Item<'_> {
+    /// The transaction as the journal keeps it.
+    pub(in crate::xrpl) fn entry(&self, subject: &Subject) -> Result<HistoryEntry, &'static str> {
+        if !self.validated {
+            return Err("a transaction of the page is not validated");
+        }
+        let tx = &self.tx_json;
+        Ok(HistoryEntry {
+            hash: self.hash,
+            ledger_index: LedgerIndex(self.ledger_index),
+            ledger_hash: self.ledger_hash,
+            tx_index: self.meta.transaction_index,
+            result: self.meta.transaction_result.clone().into_owned(),
+            transaction_type: tx.transaction_type.clone().into_owned(),
+            account: subject.address(&tx.account)?,
+            sequence: tx.sequence,
+            ticket: tx.ticket_sequence,
+            fee: tx.fee,
+            destination: tx
+                .destination
+                .as_deref()
+                .map(|text| subject.address(text))
+                .transpose()?,
+            destination_tag: tx.destination_tag,
+            source_tag: tx.source_tag,
+            delivered: self.meta.delivered()?,
+            invoice_id: tx.invoice_id,
+            close_time: tx.date.map(unix_ms),
+            own_root: self.meta.root_of(subject)?,
+        })
+    }
+}
+
+impl Meta<'_> {
+    fn delivered(&self) -> Result<Delivered, &'static str> {
+        const BAD: &str = "a delivered amount is malformed";
+        let Some(raw) = self.delivered_amount else {
+            return Ok(Delivered::Nothing);
+        };
+        if !raw.get().starts_with('"') {
+            return Ok(Delivered::Other(raw.get().to_owned()));
+        }
+        let text: Cow<'_, str> = serde_json::from_str(raw.get()).map_err(|_| BAD)?;
+        if text == "unavailable" {
+            return Ok(Delivered::Unavailable);
+        }
+        text.parse().map(Delivered::Xrp).map_err(|_| BAD)
+    }
+
+    fn root_of(&self, subject: &Subject) -> Result<Option<RootAfter>, &'static str> {
+        for node in &self.affected_nodes {
+            let (fields, created) = match node {
+                Node::Created(changed) => (changed.root_fields(changed.new_fields), true),
+                Node::Modified(changed) => (changed.root_fields(changed.final_fields), false),
+                // An account that is gone has no root after the transaction.
+                Node::Deleted(_) => continue,
+            };
+            // A node may be touched without fields, and most roots are of other accounts.
+            let Some(raw) = fields.filter(|raw| raw.get().contains(&subject.text)) else {
+                continue;
+            };
+            let root: RootFields<'_> =
+                serde_json::from_str(raw.get()).map_err(|_| "an account root is malformed")?;
+            if root.account == subject.text {
+                return Ok(Some(RootAfter {
+                    balance: root.balance,
+                    sequence: root.sequence,
+                    owner_count: root.owner_count,
+                    created,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Changed<'a> {
+    fn root_fields(&self, fields: Option<&'a RawValue>) -> Option<&'a RawValue> {
+        if self.ledger_entry_type == "AccountRoot" {
+            fields
+        } else {
+            None
+        }
+    }
+}

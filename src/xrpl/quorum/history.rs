@@ -1,0 +1,252 @@
+//! An account's validated transactions, agreed.
+
+use super::{Claim, agree};
+use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::history::{AgreedHistory, HistoryEntry};
+use crate::xrpl::proto;
+use crate::xrpl::proto::account_tx::{Page, Subject};
+use crate::xrpl::proto::ledger::Ledger;
+use crate::xrpl::route;
+use crate::xrpl::server::{Command, Server};
+use crate::xrpl::shared::Shared;
+use std::sync::Arc;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+
+/// Transactions asked for in one page. Servers give strangers fewer, which only makes more pages.
+const PAGE_LEN: usize = 400;
+/// An answer ends with the first whole ledger past this many transactions, so that a long absence is
+/// caught up with in bounded memory. It is a cut that every server makes at the same place.
+const ENTRIES_MAX: usize = 20_000;
+
+/// What one server holds of the range.
+struct Claimed {
+    to: LedgerIndex,
+    to_hash: LedgerHash,
+    entries: Vec<HistoryEntry>,
+}
+
+/// Reads `from ..= to`, or as much of it from its beginning as enough servers hold.
+pub(in crate::xrpl) async fn history(
+    shared: &Shared,
+    account: AccountId,
+    from: LedgerIndex,
+    to: LedgerIndex,
+) -> Result<AgreedHistory, HistoryError> {
+    let quorum = shared.config.quorum.max(1);
+    let candidates = route::candidates(shared);
+    if candidates.len() < quorum {
+        return Err(HistoryError::NotEnoughServers {
+            ready: candidates.len(),
+            quorum,
+        });
+    }
+    let mut runs = route::runs(&candidates, from, to.max(from));
+    // The furthest ledger that a quorum of them reaches.
+    let mut ends: Vec<LedgerIndex> = runs.iter().map(|(_, end)| *end).collect();
+    ends.sort_unstable_by(|a, b| b.cmp(a));
+    let Some(to) = ends.get(quorum - 1).copied() else {
+        let lowest = candidates
+            .iter()
+            .filter_map(|candidate| candidate.server.health().complete.lowest_of_newest())
+            .min();
+        return Err(HistoryError::Gap {
+            from,
+            holding: runs.len(),
+            quorum,
+            lowest,
+        });
+    };
+    runs.retain(|(_, end)| *end >= to);
+    let servers = runs.into_iter().map(|(server, _)| server).collect();
+    let subject = Subject::new(account);
+    let ask = |server| read(shared, server, &subject, from, to);
+    let (claim, names) = agree(shared, servers, ask).await?;
+    Ok(AgreedHistory {
+        from,
+        to: claim.to,
+        to_hash: claim.to_hash,
+        servers: names,
+        entries: claim.entries,
+    })
+}
+
+/// Reads the range from one server, to the end of its pages.
+async fn read(
+    shared: &Shared,
+    server: Arc<Server>,
+    subject: &Subject,
+    from: LedgerIndex,
+    to: LedgerIndex,
+) -> Result<Claimed, RequestError> {
+    let malformed = |why: &'static str| server.malformed(Command::AccountTx, why);
+    let mut entries: Vec<HistoryEntry> = Vec::new();
+    let mut marker = String::new();
+    let mut end = to;
+    loop {
+        let params = format!(
+            r#","account":"{}","ledger_index_min":{from},"ledger_index_max":{to},"forward":true,"limit":{PAGE_LEN}{marker}"#,
+            subject.text
+        );
+        let frame = server.ask_ok(Command::AccountTx, &params).await?;
+        let page: Page<'_> =
+            proto::result(&frame).map_err(|error| server.malformed(Command::AccountTx, error))?;
+        page.covers(from, to).map_err(malformed)?;
+        let before = entries.len();
+        for item in &page.transactions {
+            let entry = item.entry(subject).map_err(malformed)?;
+            if entry.ledger_index < from || entry.ledger_index > to {
+                return Err(malformed("a transaction lies outside the range"));
+            }
+            entries.push(entry);
+        }
+        let next = match page.marker {
+            None => break,
+            Some(next) => format!(r#","marker":{}"#, next.get()),
+        };
+        // A marker that does not move on would be followed for ever.
+        if next == marker
+            || (entries.len() == before && !marker.is_empty() && page.transactions.is_empty())
+        {
+            return Err(malformed("the pages do not end"));
+        }
+        marker = next;
+        if let Some(cut) = cut_at(&entries, from) {
+            end = cut;
+            break;
+        }
+    }
+    entries.retain(|entry| entry.ledger_index <= end);
+    let entries = in_order(entries).map_err(malformed)?;
+    let to_hash = hash_at(shared, &server, &entries, end).await?;
+    Ok(Claimed {
+        to: end,
+        to_hash,
+        entries,
+    })
+}
+
+/// The last whole ledger, where there is enough for one answer. Pages come oldest first, so every
+/// ledger before the newest one seen is whole.
+fn cut_at(entries: &[HistoryEntry], from: LedgerIndex) -> Option<LedgerIndex> {
+    if entries.len() < ENTRIES_MAX {
+        return None;
+    }
+    let newest = entries.iter().map(|entry| entry.ledger_index).max()?;
+    let last_whole = LedgerIndex(newest.0.checked_sub(1)?);
+    // The same ledger for every server, however long its pages are: the one that holds the
+    // transaction with which the bound is reached, or the one before it.
+    let bound = entries.get(ENTRIES_MAX - 1)?.ledger_index;
+    let cut = LedgerIndex(bound.0.checked_sub(1)?).max(from);
+    (cut <= last_whole).then_some(cut)
+}
+
+/// By ledger and place, each once. Order within a page is not promised, and pages may overlap.
+fn in_order(mut entries: Vec<HistoryEntry>) -> Result<Vec<HistoryEntry>, &'static str> {
+    entries.sort_by_key(|entry| (entry.ledger_index, entry.tx_index));
+    entries.dedup();
+    let mut pairs = entries.iter().zip(entries.iter().skip(1));
+    if pairs.any(|(a, b)| (a.ledger_index, a.tx_index) == (b.ledger_index, b.tx_index)) {
+        return Err("two transactions have one place");
+    }
+    Ok(entries)
+}
+
+/// The hash of ledger `index` by this server's word: told on its stream, borne by a transaction of
+/// that ledger, or asked for.
+async fn hash_at(
+    shared: &Shared,
+    server: &Server,
+    entries: &[HistoryEntry],
+    index: LedgerIndex,
+) -> Result<LedgerHash, RequestError> {
+    let borne = entries
+        .last()
+        .filter(|entry| entry.ledger_index == index)
+        .map(|entry| entry.ledger_hash);
+    let told = shared.hash_at(server, index);
+    match (told, borne) {
+        (Some(told), Some(borne)) if told != borne => Err(server.malformed(
+            Command::AccountTx,
+            "a transaction bears another ledger hash than the stream",
+        )),
+        (Some(hash), _) | (None, Some(hash)) => Ok(hash),
+        (None, None) => {
+            let frame = server
+                .ask_ok(Command::Ledger, &format!(r#","ledger_index":{index}"#))
+                .await?;
+            let ledger: Ledger<'_> =
+                proto::result(&frame).map_err(|error| server.malformed(Command::Ledger, error))?;
+            ledger
+                .hash_of(index)
+                .map_err(|why| server.malformed(Command::Ledger, why))
+        }
+    }
+}
+
+impl Claimed {
+    fn evidence(&self, name: &str, says: String) -> Evidence {
+        Evidence {
+            server: name.to_owned(),
+            ledger: self.to,
+            ledger_hash: Some(self.to_hash),
+            says,
+        }
+    }
+}
+
+impl Claim for Claimed {
+    fn difference(
+        &self,
+        name: &str,
+        other: &Self,
+        other_name: &str,
+    ) -> Option<(Evidence, Evidence)> {
+        let pair = |left: String, right: String| {
+            Some((self.evidence(name, left), other.evidence(other_name, right)))
+        };
+        if (self.to, self.to_hash) != (other.to, other.to_hash) {
+            let says = |claim: &Self| format!("ledger {} has hash {}", claim.to, claim.to_hash);
+            return pair(says(self), says(other));
+        }
+        let ours = self.entries.iter().map(Some).chain(std::iter::repeat(None));
+        let theirs = other
+            .entries
+            .iter()
+            .map(Some)
+            .chain(std::iter::repeat(None));
+        let len = self.entries.len().max(other.entries.len());
+        let (left, right) = ours
+            .zip(theirs)
+            .take(len)
+            .find(|(left, right)| !alike(*left, *right))?;
+        pair(describe(left), describe(right))
+    }
+}
+
+/// Whether two servers tell the same of one transaction. The close time is not of the transaction,
+/// and some servers leave it out.
+fn alike(left: Option<&HistoryEntry>, right: Option<&HistoryEntry>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => {
+            left == right
+                || *left
+                    == HistoryEntry {
+                        close_time: left.close_time,
+                        ..right.clone()
+                    }
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn describe(entry: Option<&HistoryEntry>) -> String {
+    match entry {
+        None => "there is no further transaction".to_owned(),
+        Some(entry) => format!(
+            "transaction {} is at place {} of ledger {} with {}, delivered {:?}",
+            entry.hash, entry.tx_index, entry.ledger_index, entry.result, entry.delivered
+        ),
+    }
+}

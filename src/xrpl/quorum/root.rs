@@ -1,0 +1,134 @@
+//! An account root at one validated ledger, agreed.
+
+use super::{Claim, agree};
+use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::history::{AgreedRoot, Root};
+use crate::xrpl::proto;
+use crate::xrpl::proto::account_info::{AccountInfo, AtLedger};
+use crate::xrpl::route;
+use crate::xrpl::server::{Command, Server};
+use crate::xrpl::shared::Shared;
+use std::sync::Arc;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+
+/// What one server says of the account.
+struct Claimed {
+    at: LedgerIndex,
+    hash: Option<LedgerHash>,
+    root: Option<Root>,
+}
+
+/// Reads the root of `account` at exactly the validated ledger `at`.
+pub(in crate::xrpl) async fn account_root(
+    shared: &Shared,
+    account: AccountId,
+    at: LedgerIndex,
+) -> Result<AgreedRoot, HistoryError> {
+    let quorum = shared.config.quorum.max(1);
+    let candidates = route::candidates(shared);
+    if candidates.len() < quorum {
+        return Err(HistoryError::NotEnoughServers {
+            ready: candidates.len(),
+            quorum,
+        });
+    }
+    let runs = route::runs(&candidates, at, at);
+    if runs.len() < quorum {
+        let lowest = candidates
+            .iter()
+            .filter_map(|candidate| candidate.server.health().complete.lowest_of_newest())
+            .min();
+        return Err(HistoryError::Gap {
+            from: at,
+            holding: runs.len(),
+            quorum,
+            lowest,
+        });
+    }
+    let servers = runs.into_iter().map(|(server, _)| server).collect();
+    let text = account.to_string();
+    let (claim, servers) = agree(shared, servers, |server| read(server, &text, at)).await?;
+    Ok(AgreedRoot {
+        at,
+        servers,
+        root: claim.root,
+    })
+}
+
+async fn read(
+    server: Arc<Server>,
+    account: &str,
+    at: LedgerIndex,
+) -> Result<Claimed, RequestError> {
+    let malformed = |why: &dyn ToString| server.malformed(Command::AccountInfo, why.to_string());
+    let params = format!(r#","account":"{account}","ledger_index":{at}"#);
+    let answer = server.ask(Command::AccountInfo, &params).await?;
+    let frame = answer.frame.as_str();
+    match answer.error.as_deref() {
+        None => {
+            let about: AtLedger<'_> = proto::result(frame).map_err(|error| malformed(&error))?;
+            let hash = about.check(at).map_err(|why| malformed(&why))?;
+            let info: AccountInfo<'_> = proto::result(frame).map_err(|error| malformed(&error))?;
+            let data = info.account_data;
+            if data.account != account {
+                return Err(malformed(&"the answer is about another account"));
+            }
+            let root = Root {
+                balance: data.balance,
+                sequence: data.sequence,
+                owner_count: data.owner_count,
+                flags: data.flags,
+                previous_txn_lgr_seq: data.previous_txn_lgr_seq,
+                regular_key: data.regular_key,
+            };
+            Ok(Claimed {
+                at,
+                hash,
+                root: Some(root),
+            })
+        }
+        // An error bears its ledger beside it, not in a result.
+        Some("actNotFound") => {
+            let about: AtLedger<'_> =
+                serde_json::from_str(frame).map_err(|error| malformed(&error))?;
+            let hash = about.check(at).map_err(|why| malformed(&why))?;
+            Ok(Claimed {
+                at,
+                hash,
+                root: None,
+            })
+        }
+        Some(error) => Err(RequestError::Server {
+            server: server.name().to_owned(),
+            error: error.to_owned(),
+        }),
+    }
+}
+
+impl Claim for Claimed {
+    fn difference(
+        &self,
+        name: &str,
+        other: &Self,
+        other_name: &str,
+    ) -> Option<(Evidence, Evidence)> {
+        let hashes_differ = self
+            .hash
+            .zip(other.hash)
+            .is_some_and(|(ours, theirs)| ours != theirs);
+        if self.root == other.root && !hashes_differ {
+            return None;
+        }
+        let evidence = |claim: &Self, name: &str| Evidence {
+            server: name.to_owned(),
+            ledger: claim.at,
+            ledger_hash: claim.hash,
+            says: format!(
+                "the account root is {:?}, the ledger's hash {:?}",
+                claim.root, claim.hash
+            ),
+        };
+        Some((evidence(self, name), evidence(other, other_name)))
+    }
+}

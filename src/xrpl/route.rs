@@ -1,0 +1,180 @@
+//! Which servers a request goes to.
+//!
+//! A server is asked for something only where it is in a state to answer. Among those the order is:
+//! ready before degraded, then the operator's priority, then the score. Submissions stay with the
+//! servers they went to last while those are about as fit as any, because a server that has seen
+//! an account's earlier transactions can take the next one.
+
+use super::health::State;
+use super::server::Server;
+use super::shared::Shared;
+use std::sync::Arc;
+use tokio::time::Instant;
+use xrpayd_core::ids::LedgerIndex;
+
+/// A submission changes servers only for one that is fitter by more than this.
+const STICKY_SCORE: u32 = 150;
+
+/// A server, as the choice sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub server: Arc<Server>,
+    state: State,
+    score: u32,
+}
+
+impl Candidate {
+    /// Smaller is better.
+    fn rank(&self) -> (bool, u32, u32) {
+        (
+            self.state != State::Ready,
+            self.server.config.priority,
+            u32::MAX - self.score,
+        )
+    }
+}
+
+/// The servers that may be asked, the fittest first.
+pub(super) fn candidates(shared: &Shared) -> Vec<Candidate> {
+    let (tip, now) = (shared.tip_index(), Instant::now());
+    let mut found: Vec<Candidate> = shared
+        .servers
+        .iter()
+        .filter_map(|server| {
+            let health = server.health();
+            let (state, score) = (health.state(tip, now), health.score(tip, now));
+            state.is_usable().then(|| Candidate {
+                server: Arc::clone(server),
+                state,
+                score,
+            })
+        })
+        .collect();
+    found.sort_by_key(Candidate::rank);
+    found
+}
+
+/// How far each candidate's unbroken run of ledgers from `from` reaches, at most to `to`.
+pub(super) fn runs(
+    candidates: &[Candidate],
+    from: LedgerIndex,
+    to: LedgerIndex,
+) -> Vec<(Arc<Server>, LedgerIndex)> {
+    candidates
+        .iter()
+        .filter_map(|candidate| {
+            let health = candidate.server.health();
+            // What a server has not validated it does not hold, whatever its ranges say.
+            let end = health.complete.run_from(from)?.min(health.validated?);
+            drop(health);
+            (end >= from).then(|| (Arc::clone(&candidate.server), end.min(to)))
+        })
+        .collect()
+}
+
+/// The `count` servers for a submission, given those of the last one.
+pub(super) fn submitters(
+    mut found: Vec<Candidate>,
+    last: &[usize],
+    count: usize,
+) -> Vec<Arc<Server>> {
+    found.sort_by_key(|candidate| {
+        let bonus = if last.contains(&candidate.server.index) {
+            STICKY_SCORE
+        } else {
+            0
+        };
+        let (not_ready, priority, _) = candidate.rank();
+        (
+            not_ready,
+            priority,
+            u32::MAX - candidate.score.saturating_add(bonus),
+        )
+    });
+    found.truncate(count.max(1));
+    found
+        .into_iter()
+        .map(|candidate| candidate.server)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics::Metrics;
+    use crate::xrpl::config::ServerConfig;
+    use crate::xrpl::health::Stage;
+    use std::time::Duration;
+
+    fn server(index: usize, priority: u32) -> Arc<Server> {
+        let config = ServerConfig {
+            name: format!("s{index}"),
+            url: "ws://host".into(),
+            operator: "o".into(),
+            priority,
+        };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        Arc::new(Server::new(index, config, 4, Duration::from_secs(1), metrics).0)
+    }
+
+    fn candidate(index: usize, state: State, score: u32, priority: u32) -> Candidate {
+        Candidate {
+            server: server(index, priority),
+            state,
+            score,
+        }
+    }
+
+    fn order(found: Vec<Candidate>, last: &[usize]) -> Vec<usize> {
+        submitters(found, last, 3)
+            .iter()
+            .map(|server| server.index)
+            .collect()
+    }
+
+    #[test]
+    fn the_ready_come_first_then_the_preferred_then_the_fit() {
+        let found = vec![
+            candidate(0, State::Degraded, 250, 0),
+            candidate(1, State::Ready, 900, 1),
+            candidate(2, State::Ready, 800, 0),
+        ];
+        assert_eq!(order(found, &[]), [2, 1, 0]);
+    }
+
+    #[test]
+    fn submissions_stay_where_they_were_unless_another_server_is_much_fitter() {
+        let found = |a, b| {
+            vec![
+                candidate(0, State::Ready, a, 0),
+                candidate(1, State::Ready, b, 0),
+            ]
+        };
+        assert_eq!(order(found(900, 990), &[0]), [0, 1]);
+        assert_eq!(order(found(700, 990), &[0]), [1, 0]);
+    }
+
+    #[test]
+    fn a_run_ends_at_a_hole_and_at_what_is_validated() {
+        let holed = candidate(0, State::Ready, 1_000, 0);
+        {
+            let mut health = holed.server.health();
+            health.stage = Stage::Known;
+            health.complete = "2-5,9-40".parse().unwrap();
+            health.validated = Some(LedgerIndex(30));
+        }
+        let end = |from, to| {
+            let runs = runs(
+                std::slice::from_ref(&holed),
+                LedgerIndex(from),
+                LedgerIndex(to),
+            );
+            runs.first().map(|(_, end)| end.0)
+        };
+        assert_eq!(end(3, 20), Some(5));
+        assert_eq!(end(10, 20), Some(20));
+        assert_eq!(end(10, 60), Some(30));
+        assert_eq!(end(7, 20), None);
+        assert_eq!(end(31, 40), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! One server as the rest of the pool sees it: what is known of it, and the way to ask it.
+//!
+//! A request gets its place among the bounded number in flight before it is handed to the
+//! connection's task, and keeps it until its answer, its time-out or the loss of the connection.
+//! On failure: every request ends, in an answer or in an error that says whether it may have been
+//! heard.
+
+use super::config::ServerConfig;
+use super::error::RequestError;
+use super::health::{Health, Stage, State};
+use super::transport::Text;
+use crate::telemetry::metrics::{Metrics, seconds};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+/// The requests that the daemon makes; also the values of a metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    ServerInfo,
+    Subscribe,
+    AccountTx,
+    AccountInfo,
+    Ledger,
+    Fee,
+    Submit,
+}
+
+impl Command {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServerInfo => "server_info",
+            Self::Subscribe => "subscribe",
+            Self::AccountTx => "account_tx",
+            Self::AccountInfo => "account_info",
+            Self::Ledger => "ledger",
+            Self::Fee => "fee",
+            Self::Submit => "submit",
+        }
+    }
+}
+
+/// A server's answer: the whole frame, and the name of the error where it is one.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub frame: Text,
+    pub error: Option<String>,
+}
+
+pub(super) type Reply = Result<Answer, RequestError>;
+
+/// A request on its way to the connection's task.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub id: u64,
+    pub command: Command,
+    pub text: Text,
+    pub reply: oneshot::Sender<Reply>,
+    /// Its place among those in flight; given back when it ends.
+    pub place: OwnedSemaphorePermit,
+}
+
+/// A request that was handed over.
+pub(super) struct Pending {
+    server: String,
+    reply: oneshot::Receiver<Reply>,
+}
+
+impl Pending {
+    pub(super) async fn answer(self) -> Reply {
+        match self.reply.await {
+            Ok(reply) => reply,
+            // The task is gone with the process; what it had sent may have been heard.
+            Err(_) => Err(RequestError::Closed {
+                server: self.server,
+                why: "the pool has stopped".into(),
+            }),
+        }
+    }
+}
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub index: usize,
+    pub config: ServerConfig,
+    health: Mutex<Health>,
+    calls: mpsc::Sender<Call>,
+    places: Arc<Semaphore>,
+    next_id: AtomicU64,
+    request_timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Server {
+    /// The server, and the end at which its connection's task takes the requests.
+    pub(super) fn new(
+        index: usize,
+        config: ServerConfig,
+        in_flight_max: usize,
+        request_timeout: Duration,
+        metrics: Arc<Metrics>,
+    ) -> (Self, mpsc::Receiver<Call>) {
+        // A request in this channel holds a place in flight, so it is never full for long.
+        let (calls, receiver) = mpsc::channel(in_flight_max.max(1));
+        let server = Self {
+            index,
+            config,
+            health: Mutex::default(),
+            calls,
+            places: Arc::new(Semaphore::new(in_flight_max.max(1))),
+            next_id: AtomicU64::new(1),
+            request_timeout,
+            metrics,
+        };
+        (server, receiver)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What is known of it. Held for a moment only, never across an await.
+    pub(super) fn health(&self) -> MutexGuard<'_, Health> {
+        // A panic elsewhere stops the process; what is known is plain data and still whole.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn state(&self, tip: Option<xrpayd_core::ids::LedgerIndex>) -> State {
+        self.health().state(tip, Instant::now())
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether an id was ever given out.
+    pub(super) fn was_used(&self, id: u64) -> bool {
+        id > 0 && id < self.next_id.load(Ordering::Relaxed)
+    }
+
+    /// The text of a request. `params` is either empty or begins with a comma.
+    pub(super) fn request_text(id: u64, command: Command, params: &str) -> Text {
+        let command = command.as_str();
+        format!(r#"{{"id":{id},"command":"{command}","api_version":2{params}}}"#).into()
+    }
+
+    /// Hands a request over, in the order of the calls, and does not wait for its answer.
+    pub(super) async fn begin(
+        &self,
+        command: Command,
+        params: &str,
+    ) -> Result<Pending, RequestError> {
+        if matches!(self.health().stage, Stage::Down | Stage::Refused) {
+            self.count(command, "not_connected");
+            return Err(RequestError::NotConnected {
+                server: self.name().to_owned(),
+            });
+        }
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = match tokio::time::timeout(self.request_timeout, place).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) | Err(_) => {
+                self.count(command, "busy");
+                return Err(RequestError::Busy {
+                    server: self.name().to_owned(),
+                });
+            }
+        };
+        let id = self.next_id();
+        let text = Self::request_text(id, command, params);
+        let (reply, receiver) = oneshot::channel();
+        let call = Call {
+            id,
+            command,
+            text,
+            reply,
+            place,
+        };
+        if self.calls.send(call).await.is_err() {
+            return Err(RequestError::NotConnected {
+                server: self.name().to_owned(),
+            });
+        }
+        Ok(Pending {
+            server: self.name().to_owned(),
+            reply: receiver,
+        })
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn ask(&self, command: Command, params: &str) -> Reply {
+        self.begin(command, params).await?.answer().await
+    }
+
+    /// Asks and waits for a success; a server's error is one of ours.
+    pub(super) async fn ask_ok(
+        &self,
+        command: Command,
+        params: &str,
+    ) -> Result<Text, RequestError> {
+        let answer = self.ask(command, params).await?;
+        match answer.error {
+            None => Ok(answer.frame),
+            Some(error) => Err(RequestError::Server {
+                server: self.name().to_owned(),
+                error,
+            }),
+        }
+    }
+
+    /// An answer of this server that cannot be used.
+    pub(super) fn malformed(&self, command: Command, why: impl ToString) -> RequestError {
+        self.count(command, "malformed");
+        RequestError::Malformed {
+            server: self.name().to_owned(),
+            why: why.to_string(),
+        }
+    }
+
+    /// Counts a request, or an incoming frame, by what became of it.
+    pub(super) fn count(&self, command: Command, outcome: &'static str) {
+        self.count_as(command.as_str(), outcome);
+    }
+
+    pub(super) fn count_as(&self, command: &'static str, outcome: &'static str) {
+        self.metrics
+            .xrpl_requests_total
+            .with_label_values(&[self.name(), command, outcome])
+            .inc();
+    }
+
+    /// Counts an answer and its time.
+    pub(super) fn answered(&self, command: Command, took: Duration, outcome: &'static str) {
+        self.count(command, outcome);
+        self.metrics
+            .xrpl_request_duration_seconds
+            .with_label_values(&[command.as_str()])
+            .observe(seconds(took));
+        self.health().note_latency(took);
+    }
+}

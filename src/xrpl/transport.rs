@@ -1,0 +1,169 @@
+//! How frames get to a server and back: websocket over TCP or TLS. Tests put a scripted one here.
+//!
+//! A [`Link`] is one open connection. It bounds the size of a message; what is larger ends it. It
+//! answers the server's pings by itself.
+
+use futures_util::future::BoxFuture;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio_tungstenite::Connector;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Bytes, Message};
+
+/// The text of a frame: shared, not copied.
+pub use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
+
+/// The largest message that is taken: a page of history can be long, a flood must end somewhere.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One read of the socket. Three connections cost three of these.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// What comes from a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A text message.
+    Text(Text),
+    /// A message that is not text; no server sends one.
+    Binary,
+    /// The answer to a ping of ours, or a ping of the server's, which is answered already.
+    Alive,
+    /// The server closes; the code and reason where it gave them.
+    Close(Option<(u16, String)>),
+}
+
+/// What goes to a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A request.
+    Text(Text),
+    /// A ping of the protocol.
+    Ping,
+    /// We close.
+    Close,
+}
+
+/// Why a connection could not be made, or ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The server refuses connections for now (HTTP 429 or 503).
+    #[error("the server refuses connections for now: HTTP {0}")]
+    TurnedAway(u16),
+    /// A message was larger than is taken.
+    #[error("a message was too large: {0}")]
+    TooLarge(String),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// The way in.
+pub type FrameStream = Pin<Box<dyn Stream<Item = Result<Incoming, LinkError>> + Send>>;
+/// The way out. Feeding many and flushing once makes one write of them.
+pub type FrameSink = Pin<Box<dyn Sink<Outgoing, Error = LinkError> + Send>>;
+
+/// One open connection.
+pub struct Link {
+    /// The way out.
+    pub sink: FrameSink,
+    /// The way in.
+    pub stream: FrameStream,
+}
+
+/// Opens connections.
+pub trait Transport: Send + Sync + 'static {
+    /// Opens one to `url`.
+    fn connect<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Link, LinkError>>;
+}
+
+/// Websocket over TCP, or over TLS with the Mozilla roots.
+pub struct WebSocket {
+    tls: Result<Arc<rustls::ClientConfig>, LinkError>,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WebSocket {
+    /// The transport. A TLS set-up that cannot be made fails the connections that need it.
+    #[must_use]
+    pub fn new() -> Self {
+        let roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map(|builder| Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+            .map_err(|error| LinkError::Broken(error.to_string()));
+        Self { tls }
+    }
+
+    async fn open(&self, url: &str) -> Result<Link, LinkError> {
+        let settings = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let connector = if url.starts_with("wss:") {
+            Connector::Rustls(self.tls.clone()?)
+        } else {
+            Connector::Plain
+        };
+        let nagle_off = true;
+        let (socket, _) = tokio_tungstenite::connect_async_tls_with_config(
+            url,
+            Some(settings),
+            nagle_off,
+            Some(connector),
+        )
+        .await
+        .map_err(link_error)?;
+        let (sink, stream) = socket.split();
+        let sink = sink
+            .sink_map_err(link_error)
+            .with(|out| std::future::ready(Ok::<_, LinkError>(message(out))));
+        let stream = stream.map(|item| item.map(incoming).map_err(link_error));
+        Ok(Link {
+            sink: Box::pin(sink),
+            stream: Box::pin(stream),
+        })
+    }
+}
+
+impl Transport for WebSocket {
+    fn connect<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(self.open(url))
+    }
+}
+
+fn message(out: Outgoing) -> Message {
+    match out {
+        Outgoing::Text(text) => Message::Text(text),
+        Outgoing::Ping => Message::Ping(Bytes::new()),
+        Outgoing::Close => Message::Close(None),
+    }
+}
+
+fn incoming(message: Message) -> Incoming {
+    match message {
+        Message::Text(text) => Incoming::Text(text),
+        Message::Binary(_) | Message::Frame(_) => Incoming::Binary,
+        Message::Ping(_) | Message::Pong(_) => Incoming::Alive,
+        Message::Close(frame) => {
+            Incoming::Close(frame.map(|frame| (frame.code.into(), frame.reason.to_string())))
+        }
+    }
+}
+
+fn link_error(error: tungstenite::Error) -> LinkError {
+    match error {
+        tungstenite::Error::Http(response) if matches!(response.status().as_u16(), 429 | 503) => {
+            LinkError::TurnedAway(response.status().as_u16())
+        }
+        tungstenite::Error::Capacity(error) => LinkError::TooLarge(error.to_string()),
+        other => LinkError::Broken(other.to_string()),
+    }
+}
