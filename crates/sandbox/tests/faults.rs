@@ -227,3 +227,38 @@ async fn a_server_may_hang_up_refuse_slow_down_or_be_of_another_network() {
     assert_eq!(no_server, Err(FaultError::UnknownServer("2".to_owned())));
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_server_that_stood_still_for_very_long_still_tells_its_old_state_and_catches_up() {
+    let network = Network::start(by_hand(2)).await.unwrap();
+    let (alice, bob) = (key(1), key(2));
+    let sequence = fund(&network, &alice, 100);
+    network
+        .fault(&json!({"server": 0, "kind": "stall_ledger"}))
+        .unwrap();
+    let mut stalled = Client::connect(network.addresses()[0]).await;
+    let mut other = Client::connect(network.addresses()[1]).await;
+    other
+        .submit(&payment(&alice, &bob, sequence, 2_000_000))
+        .await;
+    for _ in 0..700 {
+        let _open = network.close_ledger();
+    }
+    assert_eq!(
+        stalled.validated_account(&alice).await["Balance"],
+        "100000000"
+    );
+    assert_eq!(other.validated_account(&alice).await["Balance"], "97999990");
+    network
+        .fault(&json!({"server": 0, "kind": "clear"}))
+        .unwrap();
+    assert_eq!(
+        stalled.validated_account(&alice).await["Balance"],
+        "97999990"
+    );
+    assert_eq!(
+        validated_index(&mut stalled).await,
+        validated_index(&mut other).await
+    );
+    network.stop().await;
+}

@@ -15,8 +15,10 @@ use xrpayd_codec::sha512_half;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
 
-/// Ledgers whose state can still be read.
-const STATES_MAX: usize = 512;
+/// Ledgers whose state can be read at least.
+const STATES_MIN: usize = 512;
+/// Ledgers whose state can be read at most, however far a server is behind.
+const STATES_MAX: usize = 8_192;
 /// All the XRP there is when a ledger begins.
 pub(crate) const GENESIS_DROPS: u64 = 100_000_000_000_000_000;
 /// The account that owns everything at first.
@@ -208,13 +210,18 @@ impl Chain {
     }
 
     /// Appends a ledger and takes its changes into the state.
-    pub(crate) fn commit(&mut self, ledger: Arc<Ledger>, overlay: Overlay) {
+    ///
+    /// States from `needed` on stay readable, as far as memory allows.
+    pub(crate) fn commit(&mut self, ledger: Arc<Ledger>, overlay: Overlay, needed: u32) {
         let mut undo = HashMap::with_capacity(overlay.changed.len());
         for (key, entry) in overlay.changed {
             undo.insert(key, self.state.put(key, entry));
         }
         self.undo.push_back(undo);
-        if self.undo.len() > STATES_MAX {
+        let behind = ledger.header.index.saturating_sub(needed);
+        let behind = usize::try_from(behind).unwrap_or(usize::MAX);
+        let keep = behind.clamp(STATES_MIN, STATES_MAX);
+        while self.undo.len() > keep {
             self.undo.pop_front();
         }
         self.push(ledger);
@@ -268,6 +275,12 @@ impl Chain {
                 }
             }
         }
+    }
+
+    /// The oldest ledger whose state can still be read.
+    pub(crate) fn oldest_state(&self) -> u32 {
+        let kept = u32::try_from(self.undo.len()).unwrap_or(u32::MAX);
+        self.tip().header.index.saturating_sub(kept)
     }
 
     /// The state after the ledger `index`, if it can still be read.

@@ -240,7 +240,8 @@ fn apply_record(kind: u8, input: &mut In<'_>, chain: &mut Chain) -> Option<()> {
         }
         LEDGER => {
             let changed = input.changes()?.into_iter().collect();
-            chain.commit(ledger, Overlay { changed });
+            let index = ledger.header.index;
+            chain.commit(ledger, Overlay { changed }, index);
         }
         _ => return None,
     }

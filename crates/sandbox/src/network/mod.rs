@@ -1,0 +1,263 @@
+//! The network: one chain, several servers, and everything that changes either of them.
+//!
+//! Owns all mutable state behind one lock that [`crate::server`] takes and never holds across an await.
+//! A close is: gather what every server has in its open ledger, build, write to the log, commit, and
+//! only then move the servers on and tell their subscribers.
+
+mod advance;
+mod submit;
+
+use crate::clock;
+use crate::config::{NetworkConfig, StartError};
+use crate::faults::Faults;
+use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Ledger, StateAt};
+use crate::ledger::codes::Ter;
+use crate::ledger::held::Memory;
+use crate::ledger::log::{Log, LogError};
+use crate::ledger::open::Open;
+use crate::ledger::queue::Queue;
+use crate::ledger::rules::Fees;
+use crate::ledger::state::{Layered, Read};
+use crate::ledger::tx::Tx;
+use crate::random::Random;
+use serde_json::json;
+use std::sync::Arc;
+use xrpayd_codec::keys::Keypair;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::TxHash;
+use xrpayd_core::money::Drops;
+
+/// What subscribers of a server are to be told, in this order.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// A ledger was validated.
+    Closed {
+        ledger: Arc<Ledger>,
+        first_index: u32,
+    },
+    /// A transaction applied to the open ledger.
+    Proposed {
+        tx: Arc<Tx>,
+        result: Ter,
+        current: u32,
+    },
+}
+
+/// One server's view of the network.
+#[derive(Debug)]
+pub(crate) struct ServerView {
+    /// The newest ledger it holds for validated.
+    pub(crate) validated: u32,
+    /// Its open ledger, over that.
+    pub(crate) open: Open,
+    /// What it remembers of transactions.
+    pub(crate) memory: Memory,
+    /// What waits for a cheaper ledger.
+    pub(crate) queue: Queue,
+    /// What is wrong with it.
+    pub(crate) faults: Faults,
+    /// What its subscribers have not been told yet.
+    pub(crate) events: tokio::sync::mpsc::UnboundedSender<Event>,
+    /// Whether anyone listens for proposed transactions.
+    pub(crate) proposed_wanted: bool,
+}
+
+/// What a server answers to a submission.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Submitted {
+    pub(crate) result: Ter,
+    pub(crate) applied: bool,
+    pub(crate) broadcast: bool,
+    pub(crate) queued: bool,
+    pub(crate) kept: bool,
+    /// The state after it; absent where the server refused before looking.
+    pub(crate) state: Option<SubmittedState>,
+}
+
+/// The sender and the ledger after a submission.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SubmittedState {
+    pub(crate) sequence_next: u32,
+    pub(crate) sequence_available: u32,
+    pub(crate) open_ledger_cost: u64,
+    pub(crate) validated: u32,
+}
+
+/// Who submits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client, who wants it tried again later.
+    Client,
+    /// A client, who wants it now or never.
+    ClientFailHard,
+    /// Another server.
+    Peer,
+}
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(crate) struct Net {
+    pub(crate) chain: Chain,
+    pub(crate) servers: Vec<ServerView>,
+    pub(crate) network_id: u32,
+    /// Transactions in an open ledger before the fee escalates.
+    pub(crate) capacity: Option<u32>,
+    pub(crate) random: Random,
+    pub(crate) genesis: Keypair,
+    log: Option<Log>,
+}
+
+impl Net {
+    /// Starts a network, from its log where there is one.
+    pub(crate) fn start(
+        config: &NetworkConfig,
+        events: Vec<tokio::sync::mpsc::UnboundedSender<Event>>,
+    ) -> Result<Self, StartError> {
+        let mut random = Random::new(config.seed);
+        let genesis =
+            Keypair::from_passphrase(GENESIS_PASSPHRASE).map_err(|_| StartError::Genesis)?;
+        let begin = |random: &mut Random| {
+            let salt = random.bytes32();
+            Chain::genesis(
+                genesis.account_id(),
+                clock::ripple_s(),
+                salt,
+                config.retain_ledgers,
+            )
+        };
+        let (chain, log, is_fresh) = match &config.state {
+            None => (begin(&mut random), None, true),
+            Some(path) => {
+                let refused = |error| match error {
+                    LogError::Io(source) => StartError::State {
+                        path: path.clone(),
+                        source,
+                    },
+                    LogError::Bad(reason) => StartError::BadState {
+                        path: path.clone(),
+                        reason: reason.to_owned(),
+                    },
+                };
+                let loaded =
+                    Log::open(path, config.network_id, config.retain_ledgers).map_err(refused)?;
+                let mut log = loaded.log;
+                if loaded.chain.is_empty() {
+                    let chain = begin(&mut random);
+                    log.append_state(&chain).map_err(refused)?;
+                    (chain, Some(log), true)
+                } else {
+                    (loaded.chain, Some(log), false)
+                }
+            }
+        };
+        let tip = chain.tip().header.clone();
+        let servers = events
+            .into_iter()
+            .map(|events| ServerView {
+                validated: tip.index,
+                open: Open::new(tip.index + 1, tip.close_time, config.network_id),
+                memory: Memory::default(),
+                queue: Queue::default(),
+                faults: Faults::default(),
+                events,
+                proposed_wanted: false,
+            })
+            .collect();
+        let (network_id, capacity) = (config.network_id, config.ledger_capacity);
+        let mut net = Self {
+            chain,
+            servers,
+            network_id,
+            capacity,
+            random,
+            genesis,
+            log,
+        };
+        if is_fresh && !config.fund.is_empty() {
+            net.fund_all(&config.fund)?;
+        }
+        Ok(net)
+    }
+
+    fn fund_all(&mut self, fund: &[(AccountId, Drops)]) -> Result<(), StartError> {
+        for &(account, drops) in fund {
+            let (result, _) = self.fund(account, drops);
+            if !result.is_success() {
+                return Err(StartError::Fund {
+                    account,
+                    drops,
+                    result: result.name(),
+                });
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
+    /// Pays an account out of the genesis account, by a real signed payment into the open ledgers.
+    pub(crate) fn fund(&mut self, account: AccountId, drops: Drops) -> (Ter, Option<TxHash>) {
+        let genesis = self.genesis.account_id();
+        let Some(root) = self.open_view(0).account(genesis) else {
+            return (Ter::TER_NO_ACCOUNT, None);
+        };
+        let mut payment = json!({
+            "TransactionType": "Payment",
+            "Account": genesis.to_string(),
+            "Destination": account.to_string(),
+            "Amount": drops.to_string(),
+            "Fee": Fees::MODEL.base.to_string(),
+            "Flags": 0,
+            "Sequence": root.sequence,
+        });
+        if self.network_id > 1024 {
+            payment["NetworkID"] = json!(self.network_id);
+        }
+        let signed = xrpayd_codec::sign::sign(&payment, &self.genesis);
+        let parsed = signed.ok().and_then(|signed| Tx::parse(signed.blob).ok());
+        let Some(tx) = parsed.map(Arc::new) else {
+            return (Ter::TEM_MALFORMED, None);
+        };
+        let hash = tx.hash;
+        (self.submit(0, &tx, Origin::Client).result, Some(hash))
+    }
+
+    /// The state of the newest ledger that a server holds for validated.
+    pub(crate) fn validated_state(&self, server: usize) -> StateAt<'_> {
+        let wanted = self.servers[server].validated;
+        let oldest = || self.chain.state_at(self.chain.tip().header.index);
+        let state = self.chain.state_at(wanted).or_else(oldest);
+        assert!(state.is_some(), "the newest state can always be read");
+        state.unwrap_or_else(|| unreachable!("asserted above"))
+    }
+
+    /// A server's open ledger as something to read.
+    pub(crate) fn open_view(&self, server: usize) -> OpenView<'_> {
+        OpenView {
+            base: self.validated_state(server),
+            open: &self.servers[server].open,
+        }
+    }
+
+    /// The oldest ledger that a server says it has.
+    pub(crate) fn first_index(&self, server: usize) -> u32 {
+        self.chain
+            .first_index()
+            .max(self.servers[server].faults.history_from())
+    }
+}
+
+/// A server's open ledger over the state that it lies on.
+pub(crate) struct OpenView<'a> {
+    base: StateAt<'a>,
+    open: &'a Open,
+}
+
+impl Read for OpenView<'_> {
+    fn entry(&self, key: &crate::ledger::entry::Key) -> Option<crate::ledger::entry::Entry> {
+        Layered {
+            base: &self.base,
+            overlay: &self.open.overlay,
+        }
+        .entry(key)
+    }
+}
