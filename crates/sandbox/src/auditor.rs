@@ -2,12 +2,13 @@
 //!
 //! Owns nothing. An auditor may ask for one account and for ledgers after one, to read in pages.
 
-use crate::ledger::chain::{Applied, Chain, Ledger};
-use crate::ledger::entry::{Entry, Key};
+use crate::ledger::chain::{Applied, Chain, Header, Ledger};
+use crate::ledger::entry::{Account, Entry};
 use crate::ledger::state::Read as _;
 use crate::ledger::tx::{Amount, SeqProxy, Tx, f, types};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash};
 
@@ -20,64 +21,97 @@ pub(crate) struct Question {
     pub(crate) after_ledger: u32,
 }
 
-/// What really happened, as far back as history is retained.
-pub(crate) fn truth(chain: &Chain, question: Question) -> Value {
-    let tip = &chain.tip().header;
-    let mut accounts: BTreeMap<AccountId, Vec<Value>> = BTreeMap::new();
-    match question.account {
-        Some(account) => {
-            let places = chain.history(account).into_iter().flatten();
-            let rows = places
-                .filter(|place| place.ledger > question.after_ledger)
-                .filter_map(|&place| chain.at(place))
-                .filter_map(|(ledger, tx)| row(ledger, tx))
-                .collect();
-            accounts.insert(account, rows);
-        }
-        None => {
-            for ledger in chain
-                .ledgers()
-                .filter(|l| l.header.index > question.after_ledger)
-            {
-                for tx in &ledger.txs {
-                    let Some(row) = row(ledger, tx) else { continue };
-                    for account in &tx.accounts {
-                        accounts.entry(*account).or_default().push(row.clone());
-                    }
-                }
-            }
-            for (key, _) in chain.state.iter() {
-                if let Key::Account(id) = key {
-                    accounts.entry(*id).or_default();
-                }
-            }
-        }
-    }
-    let accounts: Map<String, Value> = accounts
-        .into_iter()
-        .map(|(id, rows)| (id.to_string(), account(chain, id, rows)))
-        .collect();
-    json!({
-        "ledger": {
-            "ledger_index": tip.index,
-            "ledger_hash": LedgerHash(tip.hash),
-            "close_time": tip.close_time,
-            "first_ledger_index": chain.first_index(),
-            "total_drops": tip.total_drops.to_string(),
-        },
-        "accounts": accounts,
-    })
+/// Everything an answer needs, taken from the chain in one moment and rendered at leisure.
+pub(crate) struct Evidence {
+    tip: Header,
+    first_index: u32,
+    ledgers: Vec<Arc<Ledger>>,
+    roots: Vec<Account>,
+    question: Question,
 }
 
-fn account(chain: &Chain, id: AccountId, rows: Vec<Value>) -> Value {
-    let mut out = json!({ "transactions": rows });
-    if let Some(Entry::Account(root)) = chain.state.entry(&Key::Account(id)) {
-        out["balance"] = json!(root.balance.to_string());
-        out["sequence"] = json!(root.sequence);
-        out["owner_count"] = json!(root.owner_count);
-        out["ticket_count"] = json!(root.ticket_count);
+/// Takes the evidence for an answer; quick, since the chain is locked meanwhile.
+pub(crate) fn collect(chain: &Chain, question: Question) -> Evidence {
+    let after = |ledger: &&Arc<Ledger>| ledger.header.index > question.after_ledger;
+    let ledgers = match question.account {
+        None => chain.ledgers().filter(after).map(Arc::clone).collect(),
+        Some(account) => {
+            let places = chain.history(account).into_iter().flatten();
+            let mut indexes: Vec<u32> = places.map(|place| place.ledger).collect();
+            indexes.dedup();
+            let ledgers = indexes.into_iter().filter_map(|index| chain.ledger(index));
+            ledgers.filter(after).map(Arc::clone).collect()
+        }
+    };
+    let roots = match question.account {
+        Some(account) => chain.state.account(account).into_iter().collect(),
+        None => chain
+            .state
+            .iter()
+            .filter_map(|(_, entry)| root(entry))
+            .collect(),
+    };
+    Evidence {
+        tip: chain.tip().header.clone(),
+        first_index: chain.first_index(),
+        ledgers,
+        roots,
+        question,
     }
-    out
+}
+
+fn root(entry: &Entry) -> Option<Account> {
+    match entry {
+        Entry::Account(root) => Some(root.clone()),
+        Entry::Ticket(_) | Entry::OwnerDir(_) | Entry::SignerList(_) => None,
+    }
+}
+
+impl Evidence {
+    /// What really happened, as far back as history is retained.
+    pub(crate) fn render(&self) -> Value {
+        let asked = |id: &AccountId| self.question.account.is_none_or(|account| account == *id);
+        let mut rows: BTreeMap<AccountId, Vec<Value>> = BTreeMap::new();
+        for ledger in &self.ledgers {
+            for tx in ledger.txs.iter().filter(|tx| tx.accounts.iter().any(asked)) {
+                let Some(row) = row(ledger, tx) else { continue };
+                for account in tx.accounts.iter().filter(|id| asked(id)) {
+                    rows.entry(*account).or_default().push(row.clone());
+                }
+            }
+        }
+        let mut accounts: Map<String, Value> = Map::new();
+        for root in &self.roots {
+            let mut account = json!({ "transactions": rows.remove(&root.id).unwrap_or_default() });
+            account["balance"] = json!(root.balance.to_string());
+            account["sequence"] = json!(root.sequence);
+            account["owner_count"] = json!(root.owner_count);
+            account["ticket_count"] = json!(root.ticket_count);
+            accounts.insert(root.id.to_string(), account);
+        }
+        // Accounts that are gone have a history and no balance.
+        rows.extend(
+            self.question
+                .account
+                .map(|id| (id, Vec::new()))
+                .filter(|(id, _)| {
+                    !accounts.contains_key(&id.to_string()) && !rows.contains_key(id)
+                }),
+        );
+        for (id, rows) in rows {
+            accounts.insert(id.to_string(), json!({ "transactions": rows }));
+        }
+        json!({
+            "ledger": {
+                "ledger_index": self.tip.index,
+                "ledger_hash": LedgerHash(self.tip.hash),
+                "close_time": self.tip.close_time,
+                "first_ledger_index": self.first_index,
+                "total_drops": self.tip.total_drops.to_string(),
+            },
+            "accounts": accounts,
+        })
+    }
 }
 
 /// One validated transaction; `None` only for bytes that do not parse, which the chain never holds.

@@ -366,3 +366,41 @@ async fn a_replacement_in_the_queue_must_pay_more_than_a_quarter_more() {
     );
     network.stop().await;
 }
+
+#[tokio::test]
+async fn an_auditor_reads_the_truth_of_one_account_in_pages() {
+    let network = Network::start(by_hand(1)).await.unwrap();
+    let (alice, bob) = (key(1), key(2));
+    let sequence = fund(&network, &alice, 1_000);
+    let mut client = Client::connect(network.addresses()[0]).await;
+    for n in 0..4 {
+        client
+            .submit(&payment(&alice, &bob, sequence + n, 2_000_000))
+            .await;
+        let _open = network.close_ledger();
+    }
+    let bob = bob.account_id().to_string();
+    let page = json!({"command": "sandbox_truth", "account": bob, "after_ledger": 5});
+    let truth = client.result(page).await;
+    assert_eq!(truth["ledger"]["ledger_index"], 7);
+    let accounts = truth["accounts"].as_object().unwrap();
+    assert_eq!(accounts.keys().collect::<Vec<_>>(), [&bob]);
+    let rows = accounts[&bob]["transactions"].as_array().unwrap();
+    let ledgers: Vec<u64> = rows
+        .iter()
+        .map(|row| row["ledger_index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ledgers, [6, 7]);
+    assert_eq!(
+        (&rows[0]["sequence"], &rows[0]["delivered"]),
+        (&json!(sequence + 2), &json!("2000000"))
+    );
+    assert_eq!(accounts[&bob]["balance"], "8000000");
+    let nobody = json!({"command": "sandbox_truth", "account": key(77).account_id().to_string()});
+    let empty = client.result(nobody).await["accounts"].clone();
+    assert_eq!(
+        empty[key(77).account_id().to_string()],
+        json!({"transactions": []})
+    );
+    network.stop().await;
+}

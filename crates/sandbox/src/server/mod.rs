@@ -138,10 +138,9 @@ impl Network {
     /// What really happened: every validated transaction by account, balances, and the newest ledger.
     #[must_use]
     pub fn truth(&self) -> Value {
-        crate::auditor::truth(
-            &self.shared.net().chain,
-            crate::auditor::Question::default(),
-        )
+        let everything = crate::auditor::Question::default();
+        let evidence = crate::auditor::collect(&self.shared.net().chain, everything);
+        evidence.render()
     }
 
     /// Inflicts a fault, as the method `sandbox_fault` does; without `server` on the first.

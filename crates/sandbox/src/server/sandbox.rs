@@ -91,5 +91,6 @@ pub(super) fn truth(call: &Call<'_>) -> Answer {
         account,
         after_ledger,
     };
-    Ok(auditor::truth(&call.shared.net().chain, question))
+    let evidence = auditor::collect(&call.shared.net().chain, question);
+    Ok(evidence.render())
 }
