@@ -24,7 +24,7 @@ pub(super) fn is_test_host(host: &str) -> bool {
         host.strip_suffix(*known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    TEST_HOSTS.iter().any(|known| below(&known))
+    TEST_HOSTS.iter().any(below)
         || host
             .split(['.', '-', '_'])
             .any(|word| TEST_WORDS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
