@@ -1,0 +1,74 @@
+//! Options that several commands share, and the reading of their values.
+
+use super::failure::Failure;
+use super::out;
+use crate::config::{self, LoadArgs, Loaded, duration};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which configuration.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ConfigArgs {
+    /// A configuration file; may be given several times, later ones win.
+    #[arg(long = "config", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The profile: development, sandbox, testnet, staging or production.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+impl ConfigArgs {
+    /// What to load, the environment on top.
+    pub(super) fn load_args(&self) -> LoadArgs {
+        LoadArgs {
+            profile: self.profile.clone(),
+            files: self.files.clone(),
+            env: true,
+            ..LoadArgs::default()
+        }
+    }
+
+    /// Loads the configuration, and tells its warnings to whoever watches.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+        config::load(self.load_args()).map_err(|errors| Failure::config(&errors))
+    }
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct OutputArgs {
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// Prints a result in the form that was asked for.
+    ///
+    /// # Errors
+    /// Nobody takes it any more.
+    pub(super) fn print(self, human: &str, json: &serde_json::Value) -> Result<(), Failure> {
+        if self.json {
+            out::json(json)
+        } else {
+            out::line(human)
+        }
+    }
+
+    /// Whether a program reads the result.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+}
+
+/// Reads a duration that is longer than nothing.
+pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        longer => Ok(longer),
+    }
+}

@@ -1,0 +1,48 @@
+//! `xrpayd keys revoke`: ends a key for good. A running daemon sees it within a second.
+
+use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::failure::Failure;
+use crate::cli::store::{not_done, with_store};
+use crate::clock::{Clock as _, SystemClock};
+use clap::Args;
+use serde_json::json;
+
+/// Revoke a key for good.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Revoke {
+    /// The key's id, as `keys list` shows it.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Revoke {
+    /// Revokes.
+    pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
+        // The whole key is taken as well: it may be all that the operator has at hand.
+        let id = match self.id.strip_prefix("xrpayd_") {
+            Some(key) => key.split('_').next().unwrap_or_default().to_owned(),
+            None => self.id,
+        };
+        let config = self.config.load()?.config;
+        let now = SystemClock::new().now();
+        let (id, revoked) = with_store(&config, |store| async move {
+            let revoked = store
+                .revoke_key(&id, now)
+                .await
+                .map_err(not_done("The key cannot be revoked."))?;
+            Ok((id, revoked))
+        })
+        .await?;
+        if !revoked {
+            return Err(Failure::new(format!(
+                "There is no key {id} that is not revoked already."
+            )));
+        }
+        let answer = json!({ "id": id, "revoked": true });
+        self.output.print(&format!("Key {id} is revoked."), &answer)
+    }
+}

@@ -1,0 +1,94 @@
+//! The command line: what may be asked of the binary, and the exit code of each answer.
+//!
+//! Owns parsing, dispatch and standard output. Results go to standard output and nothing else does;
+//! errors go to standard error, one clear sentence first and then the cause. The exit code is 0 on
+//! success, 1 where a check or an action failed, 2 where the command line itself is wrong.
+
+mod args;
+mod config;
+mod failure;
+mod keys;
+mod out;
+mod sandbox;
+mod sandbox_ledger;
+mod serve;
+mod store;
+mod wallet;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// The version and the commit, as `--version` and the metric `build_info` tell them.
+pub mod build {
+    /// The version of the package.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+    /// The commit the binary was built from; `unknown` where nobody could tell.
+    pub const COMMIT: &str = env!("XRPAYD_COMMIT");
+    /// Both, for `--version`.
+    pub(super) const BOTH: &str =
+        concat!(env!("CARGO_PKG_VERSION"), " (", env!("XRPAYD_COMMIT"), ")");
+}
+
+/// A self-hosted payment daemon for the XRP Ledger.
+#[derive(Debug, Parser)]
+#[command(name = "xrpayd", version = build::BOTH, propagate_version = true)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Serve(serve::Serve),
+    /// Run everything at once with play money: a model ledger, a funded wallet, the daemon.
+    Sandbox(sandbox::Sandbox),
+    /// Run only the model ledger, spoken to like rippled over websocket.
+    SandboxLedger(sandbox_ledger::SandboxLedger),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Look after the wallets.
+    #[command(subcommand)]
+    Wallet(wallet::Command),
+}
+
+impl Cli {
+    /// Does what was asked for and tells the exit code.
+    pub async fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Serve(command) => command.run().await,
+            Command::Sandbox(command) => command.run().await,
+            Command::SandboxLedger(command) => command.run().await,
+            Command::Config(command) => command.run(),
+            Command::Keys(command) => command.run().await,
+            Command::Wallet(command) => command.run().await,
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.tell(),
+        }
+    }
+}
+
+/// Tells that the process cannot even begin.
+#[must_use]
+pub fn cannot_begin(error: &std::io::Error) -> ExitCode {
+    Failure::because("The process cannot begin.", error).tell()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_declared_without_contradiction() {
+        Cli::command().debug_assert();
+    }
+}

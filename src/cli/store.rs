@@ -1,0 +1,42 @@
+//! The store as a command uses it, beside a daemon that may be running on it.
+
+use super::failure::Failure;
+use crate::config::Config;
+use crate::store::{Access, Store, StoreConfig, StoreError};
+use secrecy::ExposeSecret as _;
+use std::future::Future;
+
+/// Opens the store of a configuration, does `work` with it and closes it again.
+///
+/// # Errors
+/// The store cannot be opened, or the work failed.
+pub(super) async fn with_store<T, F, Done>(config: &Config, work: F) -> Result<T, Failure>
+where
+    F: FnOnce(Store) -> Done,
+    Done: Future<Output = Result<T, Failure>>,
+{
+    let url = config
+        .store
+        .url
+        .resolve()
+        .map_err(|error| Failure::because("The URL of the store cannot be had.", error))?;
+    let settings = StoreConfig {
+        url: url.expose_secret().to_owned(),
+        // A command does one thing after the other.
+        max_connections: 1,
+        acquire_timeout: config.store.acquire_timeout,
+        idle_timeout: config.store.idle_timeout,
+    };
+    let store = Store::open(&settings, Access::Tool)
+        .await
+        .map_err(|error| Failure::because("The store cannot be opened.", error))?;
+    let done = work(store.clone()).await;
+    store.close().await;
+    done
+}
+
+/// A failure of the store in a sentence that says what was not done.
+pub(super) fn not_done(sentence: &str) -> impl FnOnce(StoreError) -> Failure {
+    let sentence = sentence.to_owned();
+    move |error| Failure::because(sentence, error)
+}
