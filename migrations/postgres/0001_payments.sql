@@ -103,7 +103,7 @@ create table journal_entries (
     source_tag       bigint,
     delivered_kind   text collate "C" not null,
     delivered_value  text collate "C",
-    invoice_id       blob,
+    invoice_id       bytea,
     root_balance     bigint,
     root_sequence    bigint,
     root_owner_count bigint,

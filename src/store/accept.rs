@@ -67,16 +67,13 @@ pub enum AcceptOutcome {
 
 /// A request that waits for the writer.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     new: NewPayment,
     answer: oneshot::Sender<Result<AcceptOutcome, StoreError>>,
 }
 
 /// The way to the writer.
-pub(super) type Queue = mpsc::Sender<WaitingRequest>;
-/// A request that waits for the writer.
-#[derive(Debug)]
-pub(super) struct WaitingRequest(Waiting);
+pub(super) type Queue = mpsc::Sender<Waiting>;
 
 impl Store {
     /// Starts the one task that writes accepts. Without it each accept is a transaction of its own.
@@ -118,7 +115,7 @@ impl Store {
         };
         let (answer, answered) = oneshot::channel();
         queue
-            .try_send(WaitingRequest(Waiting { new, answer }))
+            .try_send(Waiting { new, answer })
             .map_err(|refused| match refused {
                 mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
@@ -126,10 +123,10 @@ impl Store {
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    async fn write_batch(&self, batch: Vec<WaitingRequest>) {
+    async fn write_batch(&self, batch: Vec<Waiting>) {
         let (news, answers): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|WaitingRequest(Waiting { new, answer })| (new, answer))
+            .map(|Waiting { new, answer }| (new, answer))
             .unzip();
         let outcomes = match self.accept_batch(&news).await {
             Ok(outcomes) => outcomes,
@@ -160,7 +157,7 @@ impl Store {
         news: &[NewPayment],
     ) -> Result<Vec<Result<AcceptOutcome, StoreError>>, StoreError> {
         let mut tries = 0;
-        let mut outcomes = loop {
+        let verdicts = loop {
             match self.accept_once(news).await {
                 Err(error) if tries < CONTENTION_RETRIES_MAX && worth_another_try(&error) => {
                     tries += 1;
@@ -169,22 +166,58 @@ impl Store {
                 other => break other?,
             }
         };
-        for (new, outcome) in news.iter().zip(&mut outcomes) {
-            if let Ok(AcceptOutcome::Refused {
-                breach: Breach::Daily { .. },
-                resets_at,
-            }) = outcome
-            {
-                *resets_at = self.resets_at(&new.caps, new.order.amount, new.now).await?;
-            }
+        let known: Vec<PaymentId> = verdicts.iter().filter_map(Verdict::known).collect();
+        let known = if known.is_empty() {
+            HashMap::new()
+        } else {
+            self.payments_by_id(&known).await?
+        };
+        let mut outcomes = Vec::with_capacity(verdicts.len());
+        for (new, verdict) in news.iter().zip(verdicts) {
+            outcomes.push(self.outcome(new, verdict, &known).await);
         }
         Ok(outcomes)
     }
 
-    async fn accept_once(
+    async fn outcome(
         &self,
-        news: &[NewPayment],
-    ) -> Result<Vec<Result<AcceptOutcome, StoreError>>, StoreError> {
+        new: &NewPayment,
+        verdict: Verdict,
+        known: &HashMap<PaymentId, Payment>,
+    ) -> Result<AcceptOutcome, StoreError> {
+        match verdict {
+            Verdict::Created(payment) => Ok(AcceptOutcome::Created(payment)),
+            Verdict::CreatedBesides(payment) => Ok(AcceptOutcome::Replayed(payment)),
+            Verdict::Known(id) => {
+                let found = known.get(&id).cloned();
+                let payment = found.ok_or_else(|| {
+                    StoreError::corrupt(format!("payment {id}"), "it is there and cannot be found")
+                })?;
+                // Under the id that this very request was given it can only come from a batch
+                // whose commit was not answered.
+                Ok(if id == new.id {
+                    AcceptOutcome::Created(payment)
+                } else {
+                    AcceptOutcome::Replayed(payment)
+                })
+            }
+            Verdict::KeyReused => Ok(AcceptOutcome::KeyReused),
+            Verdict::Refused(breach) => {
+                let resets_at = match breach {
+                    Breach::Daily { .. } => {
+                        self.resets_at(&new.caps, new.order.amount, new.now).await?
+                    }
+                    Breach::BelowMinimum { .. }
+                    | Breach::AboveMaximum { .. }
+                    | Breach::TooManyPending { .. } => None,
+                };
+                Ok(AcceptOutcome::Refused { breach, resets_at })
+            }
+            Verdict::ClockWentBack => Err(StoreError::ClockWentBack),
+        }
+    }
+
+    async fn accept_once(&self, news: &[NewPayment]) -> Result<Vec<Verdict>, StoreError> {
         let mut tx = self.db().write().await?;
         let stored = limits::lock(&mut tx).await?;
         let now = news.iter().map(|new| new.now).max().unwrap_or_default();
@@ -193,7 +226,7 @@ impl Store {
         let decided = decide_all(news, &known, state);
         if decided.created.is_empty() {
             tx.end().await?;
-            return Ok(decided.outcomes);
+            return Ok(decided.verdicts);
         }
         let mut rows = Vec::with_capacity(decided.created.len());
         for (payment, fingerprint) in &decided.created {
@@ -203,7 +236,7 @@ impl Store {
         events::insert(&mut tx, decided.created.iter().map(|(payment, _)| payment)).await?;
         limits::save(&mut tx, &decided.state).await?;
         tx.commit().await?;
-        Ok(decided.outcomes)
+        Ok(decided.verdicts)
     }
 }
 
@@ -230,13 +263,41 @@ fn refuse_nul(new: &NewPayment) -> Result<(), StoreError> {
     }
 }
 
-/// A payment that is there under the key of a request.
-struct Known {
-    payment: Payment,
-    fingerprint: [u8; 32],
+/// What the transaction decided about a request; payments that were there before are read after
+/// it, in one unmoving picture.
+#[derive(Debug)]
+enum Verdict {
+    Created(Payment),
+    /// The same batch created it for another caller.
+    CreatedBesides(Payment),
+    Known(PaymentId),
+    KeyReused,
+    Refused(Breach),
+    ClockWentBack,
 }
 
+impl Verdict {
+    const fn known(&self) -> Option<PaymentId> {
+        match self {
+            Self::Known(id) => Some(*id),
+            Self::Created(_)
+            | Self::CreatedBesides(_)
+            | Self::KeyReused
+            | Self::Refused(_)
+            | Self::ClockWentBack => None,
+        }
+    }
+}
+
+/// A client and one of its idempotency keys.
 type Key<'a> = (&'a str, &'a str);
+
+fn key_of(new: &NewPayment) -> Key<'_> {
+    (&new.client, &new.order.idempotency_key)
+}
+
+/// The payment that was made under a key, and the fingerprint of the request that made it.
+type Known = (PaymentId, [u8; 32]);
 
 const KEYS: Columns = &[("client", Kind::Text), ("idempotency_key", Kind::Text)];
 
@@ -244,122 +305,84 @@ async fn known_keys<'a>(
     tx: &mut Tx,
     news: &'a [NewPayment],
 ) -> Result<HashMap<Key<'a>, Known>, StoreError> {
-    let rows = news
-        .iter()
-        .map(|new| {
-            vec![
-                new.client.as_str().into(),
-                new.order.idempotency_key.as_str().into(),
-            ]
-        })
+    let keys = news.iter().map(key_of);
+    let rows = keys
+        .map(|(client, key)| vec![client.into(), key.into()])
         .collect();
     let found = tx
         .fetch_with(
             KEYS,
             rows,
-            "select p.id, p.fingerprint from v join payments p \
+            "select p.client, p.idempotency_key, p.id, p.fingerprint from v join payments p \
              on p.client = v.client and p.idempotency_key = v.idempotency_key",
         )
         .await?;
-    if found.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut fingerprints = HashMap::new();
+    let mut by_key = HashMap::with_capacity(found.len());
     for row in &found {
         let id = row.text("id")?;
-        let id: PaymentId = id
+        let what = format!("payment {id}");
+        let id = id
             .parse()
-            .map_err(|error| StoreError::corrupt(format!("payment {id}"), format!("{error}")))?;
-        fingerprints.insert(id, row.hash("fingerprint")?);
+            .map_err(|error| StoreError::corrupt(what, format!("{error}")))?;
+        let key = (row.text("client")?, row.text("idempotency_key")?);
+        by_key.insert(key, (id, row.hash("fingerprint")?));
     }
-    let ids: Vec<PaymentId> = fingerprints.keys().copied().collect();
-    let mut by_key = HashMap::new();
-    for payment in payments::by_ids(tx, &ids).await? {
-        if let Some(fingerprint) = fingerprints.get(&payment.id) {
-            let key = (
-                payment.client.clone(),
-                payment.order.idempotency_key.clone(),
-            );
-            by_key.insert(
-                key,
-                Known {
-                    fingerprint: *fingerprint,
-                    payment,
-                },
-            );
-        }
+    if by_key.is_empty() {
+        return Ok(HashMap::new());
     }
-    let mut known = HashMap::new();
-    for new in news {
-        let owned = (new.client.clone(), new.order.idempotency_key.clone());
-        if let Some(found) = by_key.remove(&owned) {
-            known.insert(
-                (new.client.as_str(), new.order.idempotency_key.as_str()),
-                found,
-            );
-        }
-    }
-    Ok(known)
+    let known = news.iter().filter_map(|new| {
+        let (client, key) = key_of(new);
+        let found = by_key.get(&(client.to_owned(), key.to_owned()))?;
+        Some(((client, key), *found))
+    });
+    Ok(known.collect())
 }
 
 struct Decided {
-    outcomes: Vec<Result<AcceptOutcome, StoreError>>,
+    verdicts: Vec<Verdict>,
     created: Vec<(Payment, [u8; 32])>,
     state: LimitState,
 }
 
 fn decide_all(news: &[NewPayment], known: &HashMap<Key<'_>, Known>, state: LimitState) -> Decided {
     let mut decided = Decided {
-        outcomes: Vec::with_capacity(news.len()),
+        verdicts: Vec::with_capacity(news.len()),
         created: Vec::new(),
         state,
     };
     let mut created_here: HashMap<Key<'_>, usize> = HashMap::new();
     for new in news {
-        let key = (new.client.as_str(), new.order.idempotency_key.as_str());
-        let earlier = created_here
+        let key = key_of(new);
+        let besides = created_here
             .get(&key)
             .and_then(|at| decided.created.get(*at));
-        let outcome = if let Some(known) = known.get(&key) {
-            Ok(repeated(new, &known.payment, known.fingerprint))
-        } else if let Some((payment, fingerprint)) = earlier {
-            Ok(match repeated(new, payment, *fingerprint) {
-                // Two callers were given the same id: the second one asks for the same payment.
-                AcceptOutcome::Created(payment) => AcceptOutcome::Replayed(payment),
-                other => other,
-            })
-        } else if new.now <= decided.state.counted_through {
-            Err(StoreError::ClockWentBack)
-        } else {
-            Ok(
-                match reserve(&new.caps, decided.state.usage, new.order.amount) {
-                    Ok(usage) => {
-                        decided.state.usage = usage;
-                        let payment = fresh(new);
-                        created_here.insert(key, decided.created.len());
-                        decided.created.push((payment.clone(), new.fingerprint));
-                        AcceptOutcome::Created(payment)
-                    }
-                    Err(breach) => AcceptOutcome::Refused {
-                        breach,
-                        resets_at: None,
-                    },
-                },
-            )
+        let verdict = match (known.get(&key), besides) {
+            (Some((id, fingerprint)), _) if *fingerprint == new.fingerprint => Verdict::Known(*id),
+            (None, Some((payment, fingerprint))) if *fingerprint == new.fingerprint => {
+                Verdict::CreatedBesides(payment.clone())
+            }
+            (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
+            (None, None) => decide_new(new, &mut decided.state),
         };
-        decided.outcomes.push(outcome);
+        if let Verdict::Created(payment) = &verdict {
+            created_here.insert(key, decided.created.len());
+            decided.created.push((payment.clone(), new.fingerprint));
+        }
+        decided.verdicts.push(verdict);
     }
     decided
 }
 
-fn repeated(new: &NewPayment, payment: &Payment, fingerprint: [u8; 32]) -> AcceptOutcome {
-    if fingerprint != new.fingerprint {
-        AcceptOutcome::KeyReused
-    } else if payment.id == new.id {
-        // Only a batch whose commit was not answered leaves this behind.
-        AcceptOutcome::Created(payment.clone())
-    } else {
-        AcceptOutcome::Replayed(payment.clone())
+fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
+    if new.now <= state.counted_through {
+        return Verdict::ClockWentBack;
+    }
+    match reserve(&new.caps, state.usage, new.order.amount) {
+        Ok(usage) => {
+            state.usage = usage;
+            Verdict::Created(fresh(new))
+        }
+        Err(breach) => Verdict::Refused(breach),
     }
 }
 

@@ -64,7 +64,7 @@ impl Store {
         now: UnixMs,
     ) -> Result<CancelOutcome, CommitError> {
         let mut tx = self.db().write().await?;
-        let found = payments::by_id(&mut tx, id).await?;
+        let found = payments::by_id_locked(&mut tx, id).await?;
         let Some(payment) =
             found.filter(|found| client.is_none_or(|client| found.client == client))
         else {

@@ -126,7 +126,10 @@ impl Tx {
         sql: impl Into<Sql>,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let sql = AssertSqlSafe(sql.into());
+        let sql = sql.into();
+        #[cfg(test)]
+        super::plans::record(self, &sql, &values).await;
+        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(tx) => {
                 let query = sqlx::query_with(sql, sqlite::arguments(values)?);
@@ -156,7 +159,10 @@ impl Tx {
         sql: impl Into<Sql>,
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(sql.into());
+        let sql = sql.into();
+        #[cfg(test)]
+        super::plans::record(self, &sql, &values).await;
+        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(tx) => {
                 let query = sqlx::query_with(sql, sqlite::arguments(values)?);

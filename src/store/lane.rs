@@ -17,6 +17,9 @@ use xrpayd_core::journal::Cursor;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Attempt, AttemptState, Payment, Slot};
 
+/// A payment with an open attempt, and the blobs of its open attempts.
+pub type InFlight = (Payment, Vec<(TxHash, Vec<u8>)>);
+
 /// What the engine of a wallet starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneRecord {
@@ -29,7 +32,7 @@ pub struct LaneRecord {
     /// Nothing is signed before the cursor has reached this ledger.
     pub sign_from: Option<LedgerIndex>,
     /// Every payment with an open attempt, oldest first, with the blobs of its open attempts.
-    pub in_flight: Vec<(Payment, Vec<(TxHash, Vec<u8>)>)>,
+    pub in_flight: Vec<InFlight>,
     /// The open plugs, by slot.
     pub plugs: Vec<PlugRecord>,
 }
@@ -311,7 +314,7 @@ fn select() -> String {
 async fn in_flight(
     tx: &mut Tx,
     blobs: &mut HashMap<String, Vec<(TxHash, Vec<u8>)>>,
-) -> Result<Vec<(Payment, Vec<(TxHash, Vec<u8>)>)>, StoreError> {
+) -> Result<Vec<InFlight>, StoreError> {
     let ids = blobs.keys().map(|id| vec![id.as_str().into()]).collect();
     let sql = format!(
         "select {} from v join payments p on p.id = v.id",

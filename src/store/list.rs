@@ -179,22 +179,26 @@ fn statement(
             s.sieve(column, value);
         }
     }
+    // Walking by time until enough are found that are on their way would walk through all others.
+    let time = match (walk, client) {
+        (Walk::Processing, None) => "p.created_at + 0",
+        _ => "p.created_at",
+    };
     if let Some(from) = filter.created_after {
         let place = s.bind(from.0);
-        s.wheres.push(format!("p.created_at >= {place}"));
+        s.wheres.push(format!("{time} >= {place}"));
     }
     if let Some(before) = filter.created_before {
         let place = s.bind(before.0);
-        s.wheres.push(format!("p.created_at < {place}"));
+        s.wheres.push(format!("{time} < {place}"));
     }
     if let Some((at, id)) = after {
         let (at, id) = (s.bind(at.0), s.bind(id.to_string()));
-        s.wheres
-            .push(format!("(p.created_at, p.id) < ({at}, {id})"));
+        s.wheres.push(format!("({time}, p.id) < ({at}, {id})"));
     }
     let limit = s.bind(limit);
     let sql = format!(
-        "select {} from payments p where {} order by p.created_at desc, p.id desc limit {limit}",
+        "select {} from payments p where {} order by {time} desc, p.id desc limit {limit}",
         payments::COLUMNS,
         s.wheres.join(" and "),
     );

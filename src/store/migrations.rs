@@ -58,6 +58,14 @@ pub(super) async fn run_postgres(pool: &PgPool) -> Result<(), StoreError> {
 pub(super) async fn check_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     let known = newest(&for_sqlite());
     let mut connection = pool.acquire().await?;
+    let is_new = sqlx::query("select 1 from sqlite_schema where name = $1")
+        .bind(TABLE)
+        .fetch_optional(&mut *connection)
+        .await?
+        .is_none();
+    if is_new {
+        return Err(StoreError::MigrationBlocked { known });
+    }
     let applied = connection
         .list_applied_migrations(TABLE)
         .await
@@ -77,7 +85,7 @@ pub(super) async fn check_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
 fn of_migration(error: MigrateError, known: i64) -> StoreError {
     match error {
         MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
-        MigrateError::Execute(source) => source.into(),
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source.into(),
         other => StoreError::Migration(Arc::new(other)),
     }
 }

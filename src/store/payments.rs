@@ -72,17 +72,31 @@ pub(super) async fn assemble(tx: &mut Tx, rows: &[Row]) -> Result<Vec<Payment>, 
         .collect()
 }
 
-/// The payments with these ids that exist, in no particular order.
-pub(super) async fn by_ids(tx: &mut Tx, ids: &[PaymentId]) -> Result<Vec<Payment>, StoreError> {
+/// The payments with these ids that exist, in no particular order; in a transaction that sees one
+/// unmoving picture.
+async fn by_ids(tx: &mut Tx, ids: &[PaymentId]) -> Result<Vec<Payment>, StoreError> {
     let rows = ids.iter().map(|id| vec![id.to_string().into()]).collect();
     let sql = format!("select {COLUMNS} from v join payments p on p.id = v.id");
     let rows = tx.fetch_with(IDS, rows, &sql).await?;
     assemble(tx, &rows).await
 }
 
-/// The payment with this id.
+/// The payment with this id, in a transaction that sees one unmoving picture.
 pub(super) async fn by_id(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-    let sql = format!("select {COLUMNS} from payments p where p.id = $1");
+    read(tx, id, "").await
+}
+
+/// The payment with this id, kept as it is until the transaction ends.
+pub(super) async fn by_id_locked(
+    tx: &mut Tx,
+    id: PaymentId,
+) -> Result<Option<Payment>, StoreError> {
+    let lock = tx.for_update();
+    read(tx, id, lock).await
+}
+
+async fn read(tx: &mut Tx, id: PaymentId, lock: &str) -> Result<Option<Payment>, StoreError> {
+    let sql = format!("select {COLUMNS} from payments p where p.id = $1{lock}");
     let row = tx.fetch_optional(sql, vec![id.to_string().into()]).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(assemble(tx, &[row]).await?.pop())

@@ -87,7 +87,7 @@ pub(super) fn rows_source(columns: Columns, rows: Vec<Vec<Value>>) -> (String, V
                 (Value::Ints(array), Value::Int(value)) => array.push(value),
                 (Value::Texts(array), Value::Text(value)) => array.push(value),
                 (Value::Blobs(array), Value::Blob(value)) => array.push(value),
-                (array, value) => assert!(false, "{value:?} is not a value for {array:?}"),
+                (array, value) => unreachable!("{value:?} is not a value for {array:?}"),
             }
         }
     }

@@ -28,6 +28,11 @@ const BATCH_ROWS_MAX: usize = 128;
 /// More readers than this only wait for each other's pages.
 const READERS_MAX: u32 = 8;
 
+/// A command holds the lock while it opens the database; these tries outlast it.
+const LOCK_TRIES_MAX: u32 = 10;
+/// The pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 /// An open SQLite database.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -40,15 +45,17 @@ pub(super) struct Sqlite {
 pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite, StoreError> {
     let options = SqliteConnectOptions::from_str(&config.url)?;
     let path = options.get_filename().to_owned();
-    if path.as_os_str().is_empty() || path.to_string_lossy().contains(":memory:") {
-        return Err(StoreError::Config(
-            "must name a file, as in sqlite:///var/lib/xrpayd/xrpayd.db".to_owned(),
-        ));
+    let in_memory = [":memory:", "mode=memory"]
+        .iter()
+        .any(|word| config.url.contains(word));
+    if path.as_os_str().is_empty() || in_memory {
+        let why = "must name a file, as in sqlite:///var/lib/xrpayd/xrpayd.db";
+        return Err(StoreError::Config(why.to_owned()));
     }
     create_private(&path)?;
     let path = std::fs::canonicalize(&path).map_err(|source| file_error(&path, source))?;
     let lock_path = lock_path(&path);
-    let lock = take_lock(&lock_path)?;
+    let lock = take_lock(&lock_path).await?;
     if lock.is_none() && access == Access::Daemon {
         return Err(StoreError::InUse(lock_path));
     }
@@ -133,9 +140,10 @@ fn lock_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The lock, or `None` where another process holds it. The operating system lets go of it when its
-/// holder dies, so a file that is left behind locks nobody out.
-fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
+/// The lock, or `None` where another process holds it for longer than a command takes to open the
+/// database. The operating system lets go of it when its holder dies, so a file that is left behind
+/// locks nobody out.
+async fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -143,11 +151,14 @@ fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
     let file = options
         .open(path)
         .map_err(|source| file_error(path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(file_error(path, source)),
+    for _ in 0..LOCK_TRIES_MAX {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(source)) => return Err(file_error(path, source)),
+        }
     }
+    Ok(None)
 }
 
 /// The largest power of two that fits: so few distinct statements exist that each stays prepared.
