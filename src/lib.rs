@@ -6,3 +6,8 @@ pub mod telemetry;
 pub mod store;
 pub mod http;
 pub mod payments;
+pub mod wallet;
+pub mod journal;
+pub mod app;
+pub mod xrpl;
+pub mod cli;

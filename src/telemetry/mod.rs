@@ -1,5 +1,6 @@
 //! What the daemon tells its operators: metrics here, logs and health beside them.
 
 pub mod health;
-pub mod metrics;
 pub mod logs;
+pub mod metrics;
+pub mod units;

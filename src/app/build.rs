@@ -1,0 +1,224 @@
+//! Makes each room's own settings out of the configuration, and the rooms out of those.
+
+use super::AppError;
+use super::live::{LaneHandle, LiveView};
+use crate::clock::{Clock, Entropy};
+use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
+use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
+use crate::payments::accept::Policy;
+use crate::payments::engine::{self, Deps, Settings, View};
+use crate::store::{Store, StoreConfig};
+use crate::supervise::Supervisor;
+use crate::telemetry::metrics::Metrics;
+use crate::wallet::{LocalSigner, Signer, Wallet};
+use crate::xrpl::{self, Pool, PoolConfig, ServerConfig};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// What every room may be handed.
+#[derive(Clone)]
+pub(super) struct Ground {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// The store's settings, with the URL out of its secret where it is one.
+pub(super) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
+    let url = config.store.url.resolve().map_err(|error| AppError::StoreUrl(error.to_string()))?;
+    Ok(StoreConfig {
+        url: url.expose_secret().to_owned(),
+        max_connections: config.store.max_connections,
+        acquire_timeout: config.store.acquire_timeout,
+        idle_timeout: config.store.idle_timeout,
+    })
+}
+
+/// Every wallet with its key.
+pub(super) fn wallets(config: &Config) -> Result<Vec<(Wallet, WalletSettings)>, AppError> {
+    config
+        .wallets
+        .iter()
+        .map(|(name, settings)| {
+            let wallet = wallet(config, name, settings)
+                .map_err(|reason| AppError::Wallet { name: name.clone(), reason })?;
+            Ok((wallet, settings.clone()))
+        })
+        .collect()
+}
+
+fn wallet(config: &Config, name: &str, settings: &WalletSettings) -> Result<Wallet, String> {
+    let seed = secrets::resolve(&settings.seed).map_err(|error| error.to_string())?;
+    let signer = LocalSigner::from_seed(&seed).map_err(|error| error.to_string())?;
+    let master = signer.public_key().account_id();
+    if master != settings.address {
+        if config.profile != crate::config::Profile::Production {
+            tracing::warn!(wallet.name = name, "the seed is not the account's master key: the ledger must know it as its regular key");
+        }
+    } else if settings.require_regular_key {
+        return Err("the seed is the account's master key, and a regular key is required".to_owned());
+    }
+    Ok(Wallet::new(
+        name.to_owned(),
+        settings.address,
+        config.network.id,
+        settings.source_tag,
+        Box::new(signer),
+    ))
+}
+
+/// The pool of servers, already connecting.
+pub(super) fn pool(
+    config: &Config,
+    wallets: &[(Wallet, WalletSettings)],
+    ground: &Ground,
+    supervisor: &Supervisor,
+) -> Pool {
+    let servers = config
+        .xrpl
+        .servers
+        .iter()
+        .map(|server| ServerConfig {
+            name: server.name.clone(),
+            url: server.url.as_str().to_owned(),
+            operator: server.operator.clone(),
+            priority: server.priority,
+        })
+        .collect();
+    let settings = PoolConfig {
+        network_id: config.network.id,
+        servers,
+        quorum: config.xrpl.quorum,
+        submit_to: config.xrpl.submit_to,
+        request_timeout: config.xrpl.request_timeout,
+        connect_timeout: config.xrpl.connect_timeout,
+        silence_timeout: config.xrpl.silence_timeout,
+        in_flight_max: config.xrpl.in_flight_max,
+        ..PoolConfig::default()
+    };
+    let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
+    let deps = xrpl::Deps {
+        clock: Arc::clone(&ground.clock),
+        entropy: Arc::clone(&ground.entropy),
+        metrics: Arc::clone(&ground.metrics),
+        supervisor: supervisor.clone(),
+    };
+    Pool::start(settings, accounts, deps)
+}
+
+/// One engine a wallet, already at work.
+pub(super) fn lanes(
+    config: &Config,
+    wallets: Vec<(Wallet, WalletSettings)>,
+    store: &Store,
+    pool: &Pool,
+    ground: &Ground,
+    supervisor: &Supervisor,
+) -> Vec<LaneHandle> {
+    wallets
+        .into_iter()
+        .map(|(wallet, settings)| {
+            let wake = Arc::new(Notify::new());
+            let (show, view) = watch::channel(View::default());
+            let handle = LaneHandle {
+                name: wallet.name.clone(),
+                account: wallet.account,
+                wallet_type: settings.wallet_type,
+                low_balance: settings.low_balance,
+                critical_balance: settings.critical_balance,
+                wake: Arc::clone(&wake),
+                view,
+            };
+            let deps = Deps {
+                wallet: Arc::new(wallet),
+                store: store.clone(),
+                pool: pool.clone(),
+                clock: Arc::clone(&ground.clock),
+                metrics: Arc::clone(&ground.metrics),
+                supervisor: supervisor.clone(),
+                wake,
+            };
+            let settings = Settings {
+                network_id: config.network.id,
+                max_in_flight: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
+                max_fee: settings.max_fee,
+                ledger_window: settings.ledger_window,
+            };
+            let name = format!("engine:{}", handle.name);
+            let work = engine::run(deps, settings, show, supervisor.token());
+            supervisor.spawn_must_finish(name, work);
+            handle
+        })
+        .collect()
+}
+
+/// What the HTTP room works with, and the hand that changes its rules.
+pub(super) fn app_state(
+    config: &Config,
+    store: &Store,
+    ground: &Ground,
+    live: &Arc<LiveView>,
+) -> (watch::Sender<Arc<Rules>>, AppState) {
+    let (change, current) = watch::channel(Arc::new(rules(config)));
+    let auth = if config.auth.enabled { Auth::Required } else { Auth::Off };
+    let state = AppState {
+        store: store.clone(),
+        clock: Arc::clone(&ground.clock),
+        entropy: Arc::clone(&ground.entropy),
+        metrics: Arc::clone(&ground.metrics),
+        live: Arc::<LiveView>::clone(live),
+        settings: HttpSettings {
+            body_bytes_max: config.http.body_max_bytes,
+            request_timeout: config.http.request_timeout,
+            shutdown_grace: config.shutdown.grace,
+            auth,
+        },
+        rules: current,
+    };
+    (change, state)
+}
+
+/// What a reload may change.
+pub(super) fn rules(config: &Config) -> Rules {
+    let wallets = config.wallets.iter().map(|(name, wallet)| (name.clone(), wallet.address));
+    let stage = config.rollout.current();
+    Rules {
+        policy: Policy {
+            network_id: config.network.id,
+            wallets: wallets.collect(),
+            default_wallet: config.default_wallet().map(str::to_owned),
+            stage: stage.name.clone(),
+            allowed_clients: stage.allowed_clients.clone(),
+            caps: config.caps_for_stage(stage),
+        },
+        rate_limits: RateLimits {
+            writes_per_minute: config.rate_limit.per_minute,
+            writes_per_hour: config.rate_limit.per_hour,
+            reads_per_minute: config.rate_limit.reads_per_minute,
+        },
+        stages: config.rollout.stages.iter().map(stage_row).collect(),
+    }
+}
+
+fn stage_row(stage: &Stage) -> StageRow {
+    let criteria = &stage.criteria;
+    let named = [
+        ("max_error_rate", criteria.max_error_rate.map(|ratio| ratio.to_string())),
+        ("confirmed_within", criteria.confirmed_within.map(duration_text)),
+        ("confirmed_ratio", criteria.confirmed_ratio.map(|ratio| ratio.to_string())),
+        ("min_payments", criteria.min_payments.map(|count| count.to_string())),
+        ("max_security_incidents", criteria.max_security_incidents.map(|count| count.to_string())),
+    ];
+    StageRow {
+        name: stage.name.clone(),
+        max_payment: stage.max_payment,
+        daily_limit: stage.daily_limit,
+        allowed_clients: stage.allowed_clients.clone(),
+        min_duration: stage.min_duration,
+        criteria: named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
+    }
+}

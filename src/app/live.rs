@@ -1,0 +1,129 @@
+//! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
+
+use crate::config::Config;
+use crate::http::state::{Live, Readiness, ServerRow, TipRow, WalletRow};
+use crate::payments::engine::View;
+use crate::xrpl::{Pool, ServerView, State};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Notify, watch};
+use xrpayd_core::address::AccountId;
+use xrpayd_core::money::Drops;
+
+/// One wallet's engine as the rest of the process sees it.
+#[derive(Debug)]
+pub(super) struct LaneHandle {
+    /// The wallet's name.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+    /// The label of its metrics.
+    pub wallet_type: String,
+    /// Below this it asks for a refill.
+    pub low_balance: Drops,
+    /// Below this the on-call is paged.
+    pub critical_balance: Drops,
+    /// Rung when a payment was accepted.
+    pub wake: Arc<Notify>,
+    /// What it shows.
+    pub view: watch::Receiver<View>,
+}
+
+/// The rows that are shown.
+pub(super) struct LiveView {
+    pool: Pool,
+    quorum: usize,
+    lanes: BTreeMap<String, LaneHandle>,
+    draining: AtomicBool,
+}
+
+impl LiveView {
+    pub(super) fn new(config: &Config, pool: Pool, lanes: Vec<LaneHandle>) -> Self {
+        Self {
+            pool,
+            quorum: config.xrpl.quorum,
+            lanes: lanes.into_iter().map(|lane| (lane.name.clone(), lane)).collect(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on new writes are refused.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Every wallet's engine.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &LaneHandle> {
+        self.lanes.values()
+    }
+}
+
+impl Live for LiveView {
+    fn wallets(&self) -> Vec<WalletRow> {
+        self.lanes.values().map(wallet_row).collect()
+    }
+
+    fn tip(&self) -> Option<TipRow> {
+        let tip = self.pool.tip();
+        let tip = tip.borrow();
+        tip.as_ref().map(|tip| TipRow {
+            ledger_index: tip.index,
+            close_time: tip.close_time,
+            seen_at: tip.seen_at,
+        })
+    }
+
+    fn quorum(&self) -> usize {
+        self.quorum
+    }
+
+    fn wake(&self, wallet: &str) {
+        if let Some(lane) = self.lanes.get(wallet) {
+            lane.wake.notify_one();
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    fn servers(&self) -> Vec<ServerRow> {
+        self.pool.servers().into_iter().map(server_row).collect()
+    }
+}
+
+fn wallet_row(lane: &LaneHandle) -> WalletRow {
+    let view = lane.view.borrow();
+    let known = view.journal_at.is_some();
+    WalletRow {
+        name: lane.name.clone(),
+        account: lane.account,
+        wallet_type: lane.wallet_type.clone(),
+        balance: known.then_some(view.balance),
+        reserve: known.then_some(view.reserve),
+        spendable: known.then_some(view.spendable),
+        in_flight: view.in_flight,
+        in_flight_count: u32::try_from(view.open_attempts).unwrap_or(u32::MAX),
+        journal_ledger: view.journal_at,
+        halted: view.halted.clone(),
+        low_balance: lane.low_balance,
+        critical_balance: lane.critical_balance,
+    }
+}
+
+fn server_row(view: ServerView) -> ServerRow {
+    let ready = view.state == State::Ready;
+    ServerRow {
+        name: view.name,
+        operator: view.operator,
+        state: view.state.as_str().to_owned(),
+        readiness: if ready { Readiness::Ready } else { Readiness::NotReady },
+        reason: view.last_error.filter(|_| !ready),
+        validated_ledger: view.validated_ledger,
+        lag_ledgers: view.lag,
+        latency: view.latency,
+        load_factor: view.load_factor,
+        score: Some(view.score),
+    }
+}

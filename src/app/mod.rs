@@ -1,0 +1,179 @@
+//! The composition root: builds every room, runs them, drains them in order.
+//!
+//! Order of a start: store, wallets, pool, engines, HTTP. Order of an end: new writes are refused,
+//! requests under way are answered, the engines finish the commit they are in, the pool and the
+//! store close. What is in flight stays in the store and on the ledger; the next start goes on with
+//! it. A crash at any point of this is only a shorter version of it.
+
+mod build;
+mod gauges;
+pub mod keys;
+mod live;
+mod reload;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+mod signals;
+
+use build::Ground;
+use live::LiveView;
+use crate::clock::{NoEntropy, OsEntropy, SystemClock};
+use crate::config::{Config, ConfigErrors, LoadArgs};
+use crate::store::{Access, Store, StoreError};
+use crate::supervise::{Drained, Fatal, Supervisor};
+use crate::telemetry::metrics::Metrics;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// What the caller of [`run`] wants besides the configuration.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Told once the daemon serves.
+    pub on_ready: Option<Box<dyn FnOnce(Ready) + Send>>,
+    /// What SIGHUP reads again; without it a reload is refused.
+    pub reload: Option<LoadArgs>,
+}
+
+/// Where the daemon serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready {
+    /// The API.
+    pub http: SocketAddr,
+    /// The metrics.
+    pub metrics: SocketAddr,
+}
+
+/// Why the daemon did not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration has errors.
+    #[error("{0}")]
+    Config(ConfigErrors),
+    /// The machine has no entropy.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The URL of the store is a secret that cannot be had.
+    #[error("store.url: {0}")]
+    StoreUrl(String),
+    /// A wallet's key cannot be had.
+    #[error("wallet {name}: {reason}")]
+    Wallet {
+        /// The wallet.
+        name: String,
+        /// What is wrong, without the secret.
+        reason: String,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The instruments are declared wrongly.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(String),
+    /// The signals cannot be listened to.
+    #[error("the process's signals cannot be listened to")]
+    Signals(#[source] std::io::Error),
+    /// The sandbox cannot be set up.
+    #[error("the sandbox cannot be set up: {0}")]
+    Sandbox(String),
+    /// A task failed; the process must not limp on.
+    #[error(transparent)]
+    Fatal(Fatal),
+    /// The grace ran out.
+    #[error("{0} tasks were still at work when the grace of the shutdown ran out")]
+    Forced(usize),
+}
+
+/// How long requests under way may take before the rest of the grace goes to the engines: half.
+const REQUESTS_SHARE: u32 = 2;
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+/// Something could not start, or a task failed, or the drain was cut short.
+pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
+    let root = Supervisor::new();
+    let signals = signals::Signals::listen(&root).map_err(AppError::Signals)?;
+    let ground = Ground {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy::new()?),
+        metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
+    };
+    let store = Store::open(&build::store_config(&config)?, Access::Daemon).await?;
+    let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
+    let (web, watchers) = (root.child(), root.child());
+    store.start_accept_writer(&writer);
+    let wallets = build::wallets(&config)?;
+    let pool = build::pool(&config, &wallets, &ground, &pool_tasks);
+    let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
+    let live = Arc::new(LiveView::new(&config, pool, lanes));
+
+    let (http, metrics) = (listen(config.http.listen).await?, listen(config.telemetry.listen).await?);
+    let ready = Ready { http: address_of(&http)?, metrics: address_of(&metrics)? };
+    let (rules, state) = build::app_state(&config, &store, &ground, &live);
+    let gauges = gauges::Sources {
+        store: store.clone(),
+        live: Arc::clone(&live),
+        metrics: Arc::clone(&ground.metrics),
+        clock: Arc::clone(&ground.clock),
+        rules: state.rules.clone(),
+    };
+    crate::http::serve(http, metrics, state, &web);
+    watchers.spawn("gauges", gauges::keep(gauges));
+    watchers.spawn("reload", reload::follow(signals.clone(), options.reload, rules));
+    tracing::info!(http.listen = %ready.http, metrics.listen = %ready.metrics, profile = %config.profile, "serving");
+    if let Some(on_ready) = options.on_ready {
+        on_ready(ready);
+    }
+
+    let ended = tokio::select! {
+        fatal = root.failed() => Err(AppError::Fatal(fatal)),
+        () = signals.asked_to_end() => Ok(()),
+    };
+    live.drain();
+    let grace = config.shutdown.grace;
+    tracing::info!(grace_s = grace.as_secs(), "draining");
+    let drained = drain(grace, [&web, &watchers, &engines, &pool_tasks, &writer]).await;
+    store.close().await;
+    ended?;
+    match drained {
+        0 => {
+            tracing::info!("drained");
+            Ok(())
+        }
+        left => Err(AppError::Forced(left)),
+    }
+}
+
+/// Ends the rooms one after the other within one grace; returns how many tasks had to be dropped.
+async fn drain<const N: usize>(grace: Duration, rooms: [&Supervisor; N]) -> usize {
+    let deadline = tokio::time::Instant::now() + grace;
+    let mut left = 0_usize;
+    for (place, room) in rooms.into_iter().enumerate() {
+        let rest = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let share = if place == 0 { rest / REQUESTS_SHARE } else { rest };
+        if let Drained::Forced(count) = room.shutdown(share).await {
+            left = left.saturating_add(count);
+        }
+    }
+    left
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|source| AppError::Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        source,
+    })
+}

@@ -1,0 +1,38 @@
+//! SIGHUP: reads the configuration again and takes over what may change while the daemon runs:
+//! limits, stages, rate limits. A bad file changes nothing, and says why.
+
+use super::build;
+use super::signals::Signals;
+use crate::config::{self, LoadArgs};
+use crate::http::state::Rules;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Follows the signal for ever.
+pub(super) async fn follow(
+    signals: Signals,
+    args: Option<LoadArgs>,
+    rules: watch::Sender<Arc<Rules>>,
+) {
+    loop {
+        signals.asked_to_reload().await;
+        let Some(args) = args.clone() else {
+            tracing::warn!("there is no configuration to reload");
+            continue;
+        };
+        // Reading files blocks, and a reload is rare: it may take a thread for a moment.
+        match tokio::task::spawn_blocking(move || config::load(args)).await {
+            Ok(Ok(loaded)) => {
+                for warning in &loaded.warnings {
+                    tracing::warn!(%warning, "configuration");
+                }
+                rules.send_replace(Arc::new(build::rules(&loaded.config)));
+                tracing::info!("limits, stages and rate limits are those of the new configuration");
+            }
+            Ok(Err(errors)) => {
+                tracing::error!(%errors, "the new configuration is refused; the old one holds");
+            }
+            Err(error) => tracing::error!(%error, "the configuration could not be read again"),
+        }
+    }
+}

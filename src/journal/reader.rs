@@ -1,0 +1,73 @@
+//! Follows the validated ledger and hands the engine one agreed page after the other.
+//!
+//! Level-triggered: whatever woke it, it reads from its own position to the newest validated ledger
+//! that the quorum agrees on. A page that cannot be had is asked for again, with a growing pause;
+//! nothing is ever stepped over.
+
+use super::page_of;
+use crate::xrpl::{HistoryError, Pool};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::journal::Page;
+
+/// Ledgers in one page at most, so that catching up makes durable progress as it goes.
+const LEDGERS_PER_PAGE_MAX: u32 = 256;
+/// Looks again after this long where no wake came: what a lost hint costs at most.
+const POLL: Duration = Duration::from_secs(1);
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Reads pages that follow `at` into `pages` until cancelled or the receiver is gone.
+pub async fn follow(
+    pool: Pool,
+    account: AccountId,
+    mut at: LedgerIndex,
+    pages: mpsc::Sender<Page>,
+    cancel: CancellationToken,
+) {
+    let work = async {
+        let mut tip = pool.tip();
+        let mut pause = PAUSE_MIN;
+        loop {
+            let newest = tip.borrow_and_update().as_ref().map(|tip| tip.index);
+            let Some(newest) = newest.filter(|newest| *newest > at) else {
+                // A closed channel or a passed time-out alike: look at the level again.
+                let _ = tokio::time::timeout(POLL, tip.changed()).await;
+                continue;
+            };
+            let to = newest.min(at.plus(LEDGERS_PER_PAGE_MAX));
+            match pool.history(account, at.plus(1), to).await {
+                Ok(history) => {
+                    at = history.to;
+                    pause = PAUSE_MIN;
+                    if pages.send(page_of(account, history)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    report(account, at, &error);
+                    tokio::time::sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = work => {}
+    }
+}
+
+fn report(account: AccountId, at: LedgerIndex, error: &HistoryError) {
+    match error {
+        HistoryError::Disagreement { .. } => {
+            tracing::error!(wallet.account = %account, ledger.index = at.0, %error, "servers disagree: the journal waits");
+        }
+        HistoryError::NotEnoughServers { .. } | HistoryError::Gap { .. } | HistoryError::Request(_) => {
+            tracing::debug!(wallet.account = %account, ledger.index = at.0, %error, "the journal waits for its next page");
+        }
+    }
+}

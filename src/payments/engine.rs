@@ -1,0 +1,378 @@
+//! The engine of one wallet: the only writer of its payments once they are accepted.
+//!
+//! A level-triggered loop. Journal pages, submission answers and wakes only say that there is
+//! something to look at; what is to be done is read from the lane and the store. Every step follows
+//! the same order: decide, commit in one transaction, then change the memory, then send. After any
+//! error of the store the memory is dropped and read again, so that a commit whose answer was lost
+//! and one that failed are told apart by the database and not by us.
+
+use super::lane::OpenLane;
+use super::submit::{self, Outgoing, Report};
+use crate::clock::Clock;
+use crate::journal::{anchor, reader};
+use crate::store::{CommitError, Store, StoreError};
+use crate::supervise::Supervisor;
+use crate::telemetry::metrics::Metrics;
+use crate::wallet::Wallet;
+use crate::xrpl::{AgreedRoot, HistoryError, Pool};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use xrpayd_core::fee::FeeQuote;
+use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
+use xrpayd_core::journal::Page;
+use xrpayd_core::money::Drops;
+
+/// How a wallet may work.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The network on which the wallet lives.
+    pub network_id: u32,
+    /// Sequences with an open attempt at most.
+    pub max_in_flight: usize,
+    /// The most that an attempt may burn.
+    pub max_fee: Drops,
+    /// How many ledgers an attempt may live.
+    pub ledger_window: u32,
+}
+
+/// What the engine works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The account and its key.
+    pub wallet: Arc<Wallet>,
+    /// The database.
+    pub store: Store,
+    /// The servers.
+    pub pool: Pool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The instruments.
+    pub metrics: Arc<Metrics>,
+    /// Where its helpers run.
+    pub supervisor: Supervisor,
+    /// Rung when a payment was accepted.
+    pub wake: Arc<Notify>,
+}
+
+/// What others may know of the wallet, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// Where the journal is; `None` before the first page.
+    pub journal_at: Option<LedgerIndex>,
+    /// The balance there.
+    pub balance: Drops,
+    /// What must stay.
+    pub reserve: Drops,
+    /// What new payments may use.
+    pub spendable: Drops,
+    /// What open attempts may still cost.
+    pub in_flight: Drops,
+    /// Open attempts.
+    pub open_attempts: usize,
+    /// Sequences that nothing uses and that something waits behind.
+    pub sequence_gap: usize,
+    /// Why nothing is signed, where nothing is.
+    pub halted: Option<String>,
+    /// Whether signing waits for the journal to pass what a lost database may have in flight.
+    pub sign_from: Option<LedgerIndex>,
+}
+
+/// Looks again after this long without any wake: what a lost wake costs at most.
+const POLL: Duration = Duration::from_secs(1);
+/// The pause after a store that does not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// A halted wallet looks for the operator's word this often.
+const HALT_POLL: Duration = Duration::from_secs(2);
+/// Pages read ahead of the engine: one is folded while the next is fetched.
+const PAGES_AHEAD: usize = 2;
+/// Batches of answers that may wait for the engine.
+const REPORTS_AHEAD: usize = 16;
+/// Attempts in one request to the submitter, so that the first answers come before the last send.
+const SEND_BATCH_MAX: usize = 1_024;
+
+/// Why a life of the engine ended.
+#[derive(Debug)]
+enum End {
+    Cancelled,
+    /// Read everything again: another hand wrote, or the operator resumed the wallet.
+    Reload,
+    Store(StoreError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CommitError> for End {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Stale(_) | CommitError::CursorMoved => Self::Reload,
+            CommitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+pub(super) type Step = Result<(), Stop>;
+
+/// A step that cannot go on; carried up to the loop.
+#[derive(Debug)]
+pub(super) struct Stop(End);
+
+impl<T: Into<End>> From<T> for Stop {
+    fn from(end: T) -> Self {
+        Self(end.into())
+    }
+}
+
+/// Runs the wallet until `cancel`; what it knows is shown through `view`.
+pub async fn run(
+    deps: Deps,
+    settings: Settings,
+    view: watch::Sender<View>,
+    cancel: CancellationToken,
+) {
+    let wallet = deps.wallet.name.clone();
+    loop {
+        let life = cancel.child_token();
+        let end = Engine::live(&deps, &settings, &view, &life).await;
+        life.cancel();
+        match end.map_or_else(|Stop(end)| end, |()| End::Cancelled) {
+            End::Cancelled => return,
+            End::Reload => tracing::info!(wallet.name = wallet, "the wallet's work is read again"),
+            End::Store(error) => {
+                tracing::error!(wallet.name = wallet, %error, "the store does not answer: the wallet waits");
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+/// One life of the engine: from reading the store to the first error or the end.
+pub(super) struct Engine<'a> {
+    pub(super) deps: &'a Deps,
+    pub(super) settings: &'a Settings,
+    pub(super) open: OpenLane,
+    pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
+    /// The queue has been looked through up to here, and what stands before cannot be signed while
+    /// the journal stands where it does.
+    pub(super) passed_over: Option<PaymentId>,
+    pub(super) fee: Option<(LedgerIndex, FeeQuote)>,
+    view: &'a watch::Sender<View>,
+    root_asked_at: Option<LedgerIndex>,
+}
+
+impl<'a> Engine<'a> {
+    async fn live(
+        deps: &'a Deps,
+        settings: &'a Settings,
+        view: &'a watch::Sender<View>,
+        cancel: &CancellationToken,
+    ) -> Step {
+        let open = tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            open = restore(deps, settings) => open?,
+        };
+        let account = deps.wallet.account;
+        let (page_tx, mut pages) = mpsc::channel(PAGES_AHEAD);
+        let (send_tx, outgoing) = mpsc::channel::<Outgoing>(1);
+        let (report_tx, mut reports) = mpsc::channel::<Vec<Report>>(REPORTS_AHEAD);
+        let (root_tx, mut roots) = mpsc::channel(1);
+        deps.supervisor.spawn(
+            format!("journal:{}", deps.wallet.name),
+            reader::follow(deps.pool.clone(), account, open.cursor.at, page_tx, cancel.clone()),
+        );
+        deps.supervisor.spawn(
+            format!("submit:{}", deps.wallet.name),
+            submit::run(deps.pool.clone(), outgoing, report_tx, cancel.clone()),
+        );
+        let mut engine = Engine {
+            deps,
+            settings,
+            open,
+            outbox: VecDeque::new(),
+            passed_over: None,
+            fee: None,
+            view,
+            root_asked_at: None,
+        };
+        let mut poll = tokio::time::interval(POLL);
+        let mut halted_since = None;
+        loop {
+            engine.work(&root_tx, cancel).await?;
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(()),
+                Some(page) = pages.recv() => engine.take_page(page).await?,
+                Some(root) = roots.recv() => engine.take_root(root).await?,
+                Some(answers) = reports.recv() => engine.take_answers(answers).await?,
+                Ok(permit) = send_tx.reserve(), if !engine.outbox.is_empty() => {
+                    let count = engine.outbox.len().min(SEND_BATCH_MAX);
+                    permit.send(engine.outbox.drain(..count).collect());
+                }
+                () = deps.wake.notified() => {}
+                _ = poll.tick() => {}
+            }
+            match (&engine.open.halted, halted_since) {
+                (None, _) => halted_since = None,
+                (Some(_), None) => halted_since = Some(tokio::time::Instant::now()),
+                (Some(_), Some(since)) if since.elapsed() > HALT_POLL => {
+                    if deps.store.halt_reason(&deps.wallet.name).await?.is_none() {
+                        return Err(End::Reload.into());
+                    }
+                    halted_since = Some(tokio::time::Instant::now());
+                }
+                (Some(_), Some(_)) => {}
+            }
+        }
+    }
+
+    /// Everything that the present level asks for.
+    async fn work(
+        &mut self,
+        root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
+        cancel: &CancellationToken,
+    ) -> Step {
+        self.expire_queued().await?;
+        self.sign_queued().await?;
+        self.plug_holes().await?;
+        self.resend();
+        self.ask_for_root(root_tx, cancel);
+        self.show();
+        Ok(())
+    }
+
+    /// Asks once a ledger for the account root at the journal's end, where some attempt's last
+    /// ledger has passed: with it the absence can be proven.
+    fn ask_for_root(
+        &mut self,
+        root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
+        cancel: &CancellationToken,
+    ) {
+        let at = self.open.cursor.at;
+        if self.root_asked_at == Some(at) || !self.has_overdue() {
+            return;
+        }
+        self.root_asked_at = Some(at);
+        let (pool, account) = (self.deps.pool.clone(), self.deps.wallet.account);
+        let (root_tx, cancel) = (root_tx.clone(), cancel.clone());
+        self.deps.supervisor.spawn(format!("root:{}", self.deps.wallet.name), async move {
+            let ask = async {
+                // The engine reads every answer; a closed channel means that its life is over.
+                let _ = root_tx.send(pool.account_root(account, at).await).await;
+            };
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = ask => {}
+            }
+        });
+    }
+
+    /// A root that could not be had is asked for again, at the next pass.
+    pub(super) fn ask_again_for_root(&mut self) {
+        self.root_asked_at = None;
+    }
+
+    fn show(&self) {
+        let reserve = self.reserve().unwrap_or_default();
+        let in_flight = self
+            .open
+            .flights
+            .values()
+            .fold(Drops::ZERO, |sum, flight| sum.checked_add(flight.cost).unwrap_or(Drops::MAX));
+        self.view.send_replace(View {
+            journal_at: Some(self.open.cursor.at),
+            balance: self.open.cursor.balance,
+            reserve,
+            spendable: self.open.spendable(reserve),
+            in_flight,
+            open_attempts: self.open.flights.len(),
+            sequence_gap: self.open.lane.holes().count(),
+            halted: self.open.halted.clone(),
+            sign_from: self.open.sign_from.filter(|from| self.open.cursor.at < *from),
+        });
+    }
+
+    /// What must stay on the account, by the newest validated ledger's reserves.
+    pub(super) fn reserve(&self) -> Option<Drops> {
+        let tip = self.deps.pool.tip();
+        let tip = tip.borrow();
+        let tip = tip.as_ref()?;
+        let owned = tip.reserve_inc.checked_mul(u64::from(self.open.cursor.owner_count))?;
+        tip.reserve_base.checked_add(owned)
+    }
+}
+
+/// Reads the lane; on the first start of a wallet finds where its journal begins.
+async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
+    let name = &deps.wallet.name;
+    loop {
+        let record = deps.store.load_lane(name).await?;
+        if let Some(cursor) = record.cursor.clone() {
+            if record.account.is_some_and(|account| account != deps.wallet.account) {
+                let reason = "the database belongs to another account under this wallet's name";
+                deps.store.set_halt(name, Some(reason), deps.clock.now()).await?;
+            }
+            let open = OpenLane::restore(record, cursor);
+            tracing::info!(
+                wallet.name = name,
+                ledger.index = open.cursor.at.0,
+                open = open.flights.len(),
+                "the wallet's journal goes on"
+            );
+            return Ok(open);
+        }
+        let mut tip = deps.pool.tip();
+        let newest = tip.borrow_and_update().clone();
+        if let Some(newest) = newest {
+            let account = deps.wallet.account;
+            match anchor::find(&deps.pool, account, &newest, settings.ledger_window).await {
+                Ok(Some(found)) => {
+                    let network = settings.network_id;
+                    deps.store
+                        .anchor_lane(name, account, network, &found.cursor, found.sign_from)
+                        .await?;
+                    continue;
+                }
+                Ok(None) => tracing::warn!(
+                    wallet.name = name,
+                    wallet.account = %account,
+                    "the wallet's account does not exist on the ledger: fund it"
+                ),
+                Err(error) => {
+                    tracing::debug!(wallet.name = name, %error, "the journal's beginning waits");
+                }
+            }
+        }
+        // Whether the tip moved or the time passed: look at the level again.
+        let _ = tokio::time::timeout(POLL, tip.changed()).await;
+    }
+}
+
+impl Engine<'_> {
+    /// Shows that the queue may hold something that can be signed now.
+    pub(super) fn look_again(&mut self) {
+        self.passed_over = None;
+    }
+
+    /// Hands a page to the fold and starts looking anew: balances and lanes have moved.
+    async fn take_page(&mut self, page: Page) -> Step {
+        self.settle_page(page).await?;
+        self.look_again();
+        Ok(())
+    }
+}
+
+impl Stop {
+    /// The work must be read again.
+    pub(super) fn reload() -> Self {
+        Self(End::Reload)
+    }
+}

@@ -1,0 +1,169 @@
+//! What the engine holds in memory of one wallet: everything that is open, and nothing else.
+//!
+//! All of it is in the store too; after any error it is dropped and read again. Bounded by the
+//! wallet's `max_in_flight`.
+
+use crate::store::{LaneRecord, PlugRecord};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
+use xrpayd_core::journal::{Cursor, OpenAttempt, OpenSlots};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{AttemptState, Payment, Slot};
+use xrpayd_core::sequence::Lane;
+
+/// Whose an open attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A payment's.
+    Payment(PaymentId),
+    /// A no-op's that fills a sequence.
+    Plug,
+}
+
+/// An attempt that could still be applied.
+#[derive(Debug, Clone)]
+pub struct Flight {
+    /// Whose it is.
+    pub owner: Owner,
+    /// What it consumes.
+    pub slot: Slot,
+    /// The first ledger that could hold it.
+    pub first_ledger: LedgerIndex,
+    /// The last ledger that could hold it.
+    pub last_ledger: LedgerIndex,
+    /// What the account pays if it is applied.
+    pub cost: Drops,
+    /// Its bytes.
+    pub blob: Arc<[u8]>,
+    /// Where the journal stood when it was last sent by this process.
+    pub sent_at: Option<LedgerIndex>,
+    /// Malformed for every server: not sent again.
+    pub refused: bool,
+}
+
+/// The open work of one wallet.
+#[derive(Debug)]
+pub struct OpenLane {
+    /// How far the journal is.
+    pub cursor: Cursor,
+    /// The sequences in use.
+    pub lane: Lane,
+    /// The payments in flight.
+    pub payments: BTreeMap<PaymentId, Payment>,
+    /// The attempts that could still be applied, by hash.
+    pub flights: BTreeMap<TxHash, Flight>,
+    /// No signing before the journal is here.
+    pub sign_from: Option<LedgerIndex>,
+    /// Why the wallet signs nothing, where it does not.
+    pub halted: Option<String>,
+}
+
+impl OpenLane {
+    /// The lane that the store holds, with its journal at `cursor`.
+    #[must_use]
+    pub fn restore(record: LaneRecord, cursor: Cursor) -> Self {
+        let mut open = Self {
+            lane: Lane::new(cursor.next_sequence),
+            cursor,
+            payments: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            sign_from: record.sign_from,
+            halted: record.halted,
+        };
+        for (payment, blobs) in record.in_flight {
+            let mut blobs: BTreeMap<TxHash, Vec<u8>> = blobs.into_iter().collect();
+            for attempt in payment.open_attempts() {
+                let blob = blobs.remove(&attempt.hash);
+                assert!(blob.is_some(), "payment {}: an open attempt without its blob", payment.id);
+                open.track(
+                    attempt.hash,
+                    Flight {
+                        owner: Owner::Payment(payment.id),
+                        slot: attempt.slot,
+                        first_ledger: attempt.first_ledger,
+                        last_ledger: attempt.last_ledger,
+                        cost: cost_of(payment.order.amount, attempt.fee),
+                        blob: blob.unwrap_or_default().into(),
+                        sent_at: None,
+                        refused: matches!(attempt.state, AttemptState::Refused { .. }),
+                    },
+                );
+            }
+            open.payments.insert(payment.id, payment);
+        }
+        for PlugRecord { plug, .. } in record.plugs {
+            open.track(
+                plug.hash,
+                Flight {
+                    owner: Owner::Plug,
+                    slot: plug.slot,
+                    first_ledger: plug.first_ledger,
+                    last_ledger: plug.last_ledger,
+                    cost: plug.fee,
+                    blob: plug.blob.into(),
+                    sent_at: None,
+                    refused: false,
+                },
+            );
+        }
+        open
+    }
+
+    /// Takes an attempt that start-up found or that was just made durable.
+    pub fn track(&mut self, hash: TxHash, flight: Flight) {
+        if let Slot::Sequence(sequence) = flight.slot {
+            self.lane.open_attempt(sequence);
+        }
+        self.flights.insert(hash, flight);
+    }
+
+    /// Takes an attempt whose sequence [`Lane::allocate`] has already counted.
+    pub fn track_allocated(&mut self, hash: TxHash, flight: Flight) {
+        self.flights.insert(hash, flight);
+    }
+
+    /// Forgets an attempt that is settled.
+    pub fn settle(&mut self, hash: TxHash) {
+        if let Some(Flight { slot: Slot::Sequence(sequence), .. }) = self.flights.remove(&hash) {
+            self.lane.close(sequence);
+        }
+    }
+
+    /// Everything that is open, as the journal's fold wants it.
+    #[must_use]
+    pub fn slots(&self) -> OpenSlots<(Owner, TxHash)> {
+        let mut slots = OpenSlots::new();
+        for (&hash, flight) in &self.flights {
+            slots.entry(flight.slot).or_insert_with(Vec::new).push(OpenAttempt {
+                owner: (flight.owner, hash),
+                hash,
+                first_ledger: flight.first_ledger,
+                last_ledger: flight.last_ledger,
+            });
+        }
+        slots
+    }
+
+    /// What the account may spend on new attempts while `reserve` must stay.
+    #[must_use]
+    pub fn spendable(&self, reserve: Drops) -> Drops {
+        self.flights
+            .values()
+            .fold(self.cursor.balance.saturating_sub(reserve), |rest, flight| {
+                rest.saturating_sub(flight.cost)
+            })
+    }
+
+    /// Whether the journal is where signing may begin.
+    #[must_use]
+    pub fn may_sign(&self) -> bool {
+        self.halted.is_none() && self.sign_from.is_none_or(|from| self.cursor.at >= from)
+    }
+}
+
+/// What the account pays if a payment of `amount` with this fee is applied.
+#[must_use]
+pub fn cost_of(amount: Drops, fee: Drops) -> Drops {
+    amount.checked_add(fee).unwrap_or(Drops::MAX)
+}

@@ -1,0 +1,192 @@
+//! A wallet: an account, the key that signs for it, and the rule that nothing is signed on the
+//! word of one encoder.
+//!
+//! Owns the signing key. A transaction leaves this room only if two independent implementations
+//! encode it to the same bytes and the signature verifies; anything else is a [`SignError`] that
+//! halts the wallet, because it means that one of them is wrong about money.
+
+pub mod local;
+pub mod marker;
+pub mod second_opinion;
+
+pub use local::LocalSigner;
+
+use serde_json::Value;
+use xrpayd_codec::PublicKey;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerIndex, TxHash};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{Order, Slot};
+
+/// Signs bytes with one key. May block: it is called from threads that may.
+pub trait Signer: Send + Sync + std::fmt::Debug {
+    /// The key that the ledger will see.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Signs `message` as the ledger verifies it.
+    ///
+    /// # Errors
+    /// The key could not be used.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
+}
+
+/// Why a transaction was not signed. None of these is the payment's fault: the wallet halts.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The codec refuses the transaction.
+    #[error("the transaction cannot be encoded: {0}")]
+    Encode(#[from] xrpayd_codec::CodecError),
+    /// The second encoder refuses it or encodes it otherwise.
+    #[error("the second encoder does not agree: {0}")]
+    Disagreement(String),
+    /// The signature that came back does not verify.
+    #[error("the signer returned a signature that does not verify")]
+    BadSignature,
+    /// The key could not be used.
+    #[error("the signer failed: {0}")]
+    Signer(String),
+}
+
+/// The account that pays and the key that signs for it.
+#[derive(Debug)]
+pub struct Wallet {
+    /// The name in the configuration.
+    pub name: String,
+    /// The account on the ledger.
+    pub account: AccountId,
+    network_id: u32,
+    source_tag: Option<u32>,
+    signer: Box<dyn Signer>,
+}
+
+/// What an attempt consumes and costs, and how long it may live.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What it consumes.
+    pub slot: Slot,
+    /// Its fee.
+    pub fee: Drops,
+    /// Its LastLedgerSequence.
+    pub last_ledger: LedgerIndex,
+}
+
+/// A transaction that may be persisted and then sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTx {
+    /// Its hash.
+    pub hash: TxHash,
+    /// Its bytes.
+    pub blob: Vec<u8>,
+}
+
+/// Networks above this id name themselves in every transaction; those below must not be named.
+const NETWORK_ID_UNNAMED_MAX: u32 = 1024;
+
+impl Wallet {
+    /// A wallet whose transactions are for the network `network_id`.
+    #[must_use]
+    pub fn new(
+        name: String,
+        account: AccountId,
+        network_id: u32,
+        source_tag: Option<u32>,
+        signer: Box<dyn Signer>,
+    ) -> Self {
+        Self { name, account, network_id, source_tag, signer }
+    }
+
+    /// Signs the payment that `order` asks for. `client` and the wallet's name go into its marker.
+    ///
+    /// # Errors
+    /// See [`SignError`]; the wallet must halt.
+    pub fn sign_payment(&self, client: &str, order: &Order, terms: Terms) -> Result<SignedTx, SignError> {
+        let mut tx = self.common("Payment", terms);
+        let mark = marker::of(&self.name, client, &order.idempotency_key);
+        set(&mut tx, "Destination", order.destination.to_string());
+        set(&mut tx, "Amount", order.amount.to_string());
+        if let Some(tag) = order.destination_tag {
+            set(&mut tx, "DestinationTag", tag);
+        }
+        if let Some(tag) = order.source_tag.or(self.source_tag) {
+            set(&mut tx, "SourceTag", tag);
+        }
+        let mut memos: Vec<Value> = order.memos.iter().map(memo_json).collect();
+        match order.invoice_id {
+            None => set(&mut tx, "InvoiceID", mark.to_string()),
+            Some(invoice_id) => {
+                set(&mut tx, "InvoiceID", invoice_id.to_string());
+                memos.push(marker::memo(mark));
+            }
+        }
+        if !memos.is_empty() {
+            set(&mut tx, "Memos", memos);
+        }
+        self.sign(tx)
+    }
+
+    /// Signs a transaction that does nothing but consume its slot.
+    ///
+    /// # Errors
+    /// See [`SignError`]; the wallet must halt.
+    pub fn sign_plug(&self, terms: Terms) -> Result<SignedTx, SignError> {
+        self.sign(self.common("AccountSet", terms))
+    }
+
+    fn common(&self, transaction_type: &str, terms: Terms) -> Value {
+        let mut tx = Value::Object(serde_json::Map::new());
+        set(&mut tx, "TransactionType", transaction_type);
+        set(&mut tx, "Account", self.account.to_string());
+        set(&mut tx, "Fee", terms.fee.to_string());
+        set(&mut tx, "Flags", 0_u32);
+        set(&mut tx, "LastLedgerSequence", terms.last_ledger.0);
+        match terms.slot {
+            Slot::Sequence(sequence) => set(&mut tx, "Sequence", sequence),
+            Slot::Ticket(ticket) => {
+                set(&mut tx, "Sequence", 0_u32);
+                set(&mut tx, "TicketSequence", ticket);
+            }
+        }
+        if self.network_id > NETWORK_ID_UNNAMED_MAX {
+            set(&mut tx, "NetworkID", self.network_id);
+        }
+        tx
+    }
+
+    fn sign(&self, mut tx: Value) -> Result<SignedTx, SignError> {
+        let key = self.signer.public_key();
+        set(&mut tx, "SigningPubKey", key.to_string());
+        let message = xrpayd_codec::signing_bytes(&tx)?;
+        let signature = self.signer.sign(&message)?;
+        if !key.verify(&message, &signature) {
+            return Err(SignError::BadSignature);
+        }
+        set(&mut tx, "TxnSignature", hex::encode_upper(&signature));
+        let blob = xrpayd_codec::encode(&tx)?;
+        second_opinion::check(&tx, &blob)?;
+        Ok(SignedTx { hash: xrpayd_codec::transaction_hash(&blob), blob })
+    }
+}
+
+fn set(tx: &mut Value, field: &str, value: impl Into<Value>) {
+    if let Value::Object(fields) = tx {
+        fields.insert(field.to_owned(), value.into());
+    }
+}
+
+fn memo_json(memo: &xrpayd_core::payment::Memo) -> Value {
+    let mut inner = Value::Object(serde_json::Map::new());
+    let parts = [
+        ("MemoType", &memo.memo_type),
+        ("MemoFormat", &memo.memo_format),
+        ("MemoData", &memo.memo_data),
+    ];
+    for (field, text) in parts {
+        if let Some(text) = text {
+            set(&mut inner, field, text.clone());
+        }
+    }
+    serde_json::json!({ "Memo": inner })
+}
+
+#[cfg(test)]
+mod tests;

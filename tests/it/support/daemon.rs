@@ -1,0 +1,97 @@
+//! The daemon as a process of its own, that can be killed and started again on the same files.
+
+use super::process::{Process, free_port};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The throw-away wallet of the tests: address and seed of the public vectors.
+pub const WALLET: (&str, &str) =
+    ("rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc", "sEdVfbAkapHUcS5dAFVRvkh6qTiNxr1");
+
+/// How a daemon is set up; it can be started any number of times.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    folder: PathBuf,
+    config: PathBuf,
+    /// The base URL of its API.
+    pub api: String,
+    /// Where its metrics are.
+    pub metrics: String,
+}
+
+impl Setup {
+    /// A daemon in `folder` for the servers at `urls`, on the database at `store_url`.
+    pub fn new(folder: &Path, urls: &[String], store_url: &str, more: &str) -> Self {
+        let (http, metrics) = (free_port(), free_port());
+        let seed = folder.join("seed");
+        std::fs::write(&seed, WALLET.1).unwrap();
+        let mut permissions = std::fs::metadata(&seed).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+        std::fs::set_permissions(&seed, permissions).unwrap();
+        let config = folder.join("xrpayd.toml");
+        let text = format!(
+            "[xrpl]\nservers = {urls:?}\n\
+             [wallets.hot]\naddress = \"{}\"\nseed = \"file:{}\"\n\
+             [store]\nurl = \"{store_url}\"\n\
+             [http]\nlisten = \"127.0.0.1:{http}\"\n\
+             [telemetry]\nlisten = \"127.0.0.1:{metrics}\"\n{more}",
+            WALLET.0,
+            seed.display(),
+        );
+        std::fs::write(&config, text).unwrap();
+        Self {
+            folder: folder.to_owned(),
+            config,
+            api: format!("http://127.0.0.1:{http}"),
+            metrics: format!("http://127.0.0.1:{metrics}/metrics"),
+        }
+    }
+
+    fn arguments(&self, command: &[&str]) -> Vec<String> {
+        let mut arguments: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+        let config = self.config.display().to_string();
+        arguments.extend(["--profile", "sandbox", "--config", &config].map(str::to_owned));
+        arguments
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> Process {
+        Process::start(&self.arguments(&["serve"]), &self.folder.join("daemon.log"))
+    }
+
+    /// Waits until it can durably accept payments.
+    pub async fn ready(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let client = reqwest::Client::new();
+        loop {
+            let answer = client.get(format!("{}/health/ready", self.api)).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not ready: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Makes an API key with the command line, as an operator would.
+    pub fn create_key(&self, name: &str, scopes: &[&str]) -> String {
+        let mut command = vec!["keys", "create", "--name", name, "--json"];
+        for scope in scopes {
+            command.extend(["--scope", scope]);
+        }
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xrpayd"))
+            .args(self.arguments(&command))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["key"].as_str().expect("the key is shown once").to_owned()
+    }
+
+    /// The end of its log, for a failure's message.
+    pub fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}

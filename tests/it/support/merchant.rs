@@ -1,0 +1,100 @@
+//! A merchant's backend: posts with an idempotency key and retries until it has an answer.
+
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// One client of the API.
+#[derive(Debug, Clone)]
+pub struct Merchant {
+    http: reqwest::Client,
+    api: String,
+    key: String,
+}
+
+/// Long enough for a machine that is busy with everything else.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+impl Merchant {
+    /// A client with its own connections.
+    pub fn new(api: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+        Self { http, api: api.to_owned(), key: key.to_owned() }
+    }
+
+    /// Posts a payment and retries with the same key, whatever happens to the daemon, until it is
+    /// accepted. Returns the payment.
+    pub async fn pay(&self, idempotency_key: &str, destination: &str, tag: u32, xrp: &str) -> Value {
+        let body = json!({
+            "destination": destination,
+            "destination_tag": tag,
+            "amount": { "currency": "XRP", "value": xrp },
+        });
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sent = self
+                .http
+                .post(format!("{}/v1/payments", self.api))
+                .bearer_auth(&self.key)
+                .header("idempotency-key", idempotency_key)
+                .json(&body)
+                .send()
+                .await;
+            if let Ok(answer) = sent {
+                let status = answer.status().as_u16();
+                match answer.json::<Value>().await {
+                    Ok(payment) if status == 200 || status == 201 => return payment,
+                    Ok(problem) if status != 503 && status != 500 && status != 429 => {
+                        panic!("refused: {status} {problem}")
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            assert!(Instant::now() < deadline, "payment {idempotency_key} was never accepted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// One GET that is retried while the daemon is away.
+    pub async fn get(&self, path: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sent =
+                self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).send().await;
+            if let Ok(answer) = sent
+                && answer.status().is_success()
+                && let Ok(value) = answer.json().await
+            {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "{path} was never answered");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until no payment is on its way.
+    pub async fn all_final(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        loop {
+            let waiting = self.get("/v1/payments?status=processing&limit=5").await;
+            if waiting["data"].as_array().is_some_and(Vec::is_empty) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still on their way: {waiting:#}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Every payment, over all pages of the list.
+    pub async fn all_payments(&self) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = cursor.as_ref().map_or_else(String::new, |at| format!("&cursor={at}"));
+            let list = self.get(&format!("/v1/payments?limit=200{page}")).await;
+            all.extend(list["data"].as_array().unwrap().iter().cloned());
+            match list["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return all,
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What the tests of real processes share: the built binary as a ledger and as a daemon, an HTTP
+//! client that retries as a merchant would, and the ledger's own truth.
+
+pub mod daemon;
+pub mod ledger;
+pub mod merchant;
+pub mod process;
