@@ -1,15 +1,12 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench setup
+.PHONY: run test check fmt clippy doc deny machete bench
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
 
-setup: ## What the tests need from Debian, where it is missing
-	tests/setup.sh
-
-test: setup ## Every test, on both stores
+test: ## Every test, on both stores; installs PostgreSQL from Debian where it is missing
 	tests/postgres.sh cargo test --workspace --locked
 
 fmt:

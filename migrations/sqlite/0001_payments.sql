@@ -82,7 +82,7 @@ create table wallets (
     halted_reason  text,
     halted_at      integer,
     constraint wallets_pk primary key (name),
-    constraint wallets_cursor check (cursor_start <= cursor_at)
+    constraint wallets_cursor check (cursor_start <= cursor_at + 1)
 ) strict;
 
 -- The validated transactions that touched a wallet's account, without a gap up to its cursor.

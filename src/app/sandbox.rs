@@ -138,7 +138,7 @@ fn load(
 ) -> Result<Config, AppError> {
     let origin = "xrpayd sandbox";
     let base = vec![
-        Override::new("network.id", 0_u32, origin),
+        Override::new("network.id", 0_i64, origin),
         Override::new("xrpl.servers", ledger.to_vec(), origin),
         Override::new(&format!("wallets.{WALLET}.address"), wallet, origin),
         Override::new(

@@ -145,7 +145,11 @@ pub async fn run(
             End::Cancelled => return,
             End::Reload => tracing::info!(wallet.name = wallet, "the wallet's work is read again"),
             End::Store(error) => {
-                tracing::error!(wallet.name = wallet, %error, "the store does not answer: the wallet waits");
+                tracing::error!(
+                    wallet.name = wallet,
+                    error = ?error,
+                    "the store does not answer: the wallet waits"
+                );
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = tokio::time::sleep(STORE_PAUSE) => {}

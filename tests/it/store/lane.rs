@@ -1,6 +1,7 @@
 //! A lane's commits: all of it or nothing, and everything is found again.
 
 use super::bed::*;
+use std::task::Poll;
 use xrpayd::store::{CommitError, JournalCommit, LaneCommit, NewPlug, PlugRecord, StoreError};
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex};
 use xrpayd_core::journal::{Delivered, Entry, RootAfter};
@@ -69,11 +70,25 @@ fn bare(ledger: u32) -> Entry {
     }
 }
 
+/// Drops `work` after so many wake-ups, as a crash would; `None` where it was not done by then.
+async fn dropped_after<T>(wakes: u32, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut polled) = (Box::pin(work), 0);
+    std::future::poll_fn(|cx| {
+        polled += 1;
+        match work.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if polled >= wakes => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
 on_both_stores! {
     async fn a_payment_is_followed_from_queued_to_delivered_with_an_event_a_step(bed) {
         let store = anchored(bed).await;
         let payment = accepted(&store, request("key", "12.5", T0)).await;
-        assert_eq!(store.queued(WALLET, None, 10).await.unwrap(), [payment.clone()]);
+        assert_eq!(store.queued(WALLET, None, 10).await.unwrap(), std::slice::from_ref(&payment));
         let done = delivered(&store, &payment, 10, T0.plus_ms(4_000)).await;
         assert_eq!(done.status(), Status::Succeeded);
         assert_eq!(store.payment(payment.id).await.unwrap(), Some(done.clone()));
@@ -297,47 +312,38 @@ on_both_stores! {
 
     async fn a_commit_that_is_dropped_in_the_middle_leaves_nothing(bed) {
         let store = anchored(bed).await;
-        let mut payments = Vec::new();
-        for n in 0..40 {
-            payments.push(accepted(&store, request(&format!("key {n}"), "1", T0)).await);
-        }
-        let changes: Vec<_> = payments.iter().zip(10..).map(|(p, n)| signed(p, n, T0)).collect();
-        let before = bed.everything().await;
-        let commit = LaneCommit { new_plugs: vec![plug(900)], ..commit_of(changes, T0) };
-        let mut dropped = 0;
-        for polls in 1_u32..400 {
-            let mut work = Box::pin(store.commit(&commit));
-            let mut polled = 0;
-            // Stops the commit after so many wake-ups: a crash at every await it has.
-            let outcome = std::future::poll_fn(|cx| {
-                polled += 1;
-                match work.as_mut().poll(cx) {
-                    std::task::Poll::Ready(outcome) => std::task::Poll::Ready(Some(outcome)),
-                    std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(None),
-                    std::task::Poll::Pending => std::task::Poll::Pending,
-                }
-            })
-            .await;
-            drop(work);
-            match outcome {
-                None => {
-                    dropped += 1;
-                    let after = bed.everything().await;
-                    if after != before {
-                        // Dropped while its commit was on the way: then all of it is there.
-                        assert_eq!(store.load_lane(WALLET).await.unwrap().in_flight.len(), 40);
+        let (mut crashes, mut done) = (0, 0);
+        // Each round commits twenty payments in the end; before that it is dropped again and again,
+        // one wake-up later each time.
+        while crashes < 12 {
+            assert!(done < 30, "a commit has to wait for its database: {crashes} crashes");
+            let sequences = 10 + 100 * done..;
+            let mut changes = Vec::new();
+            for sequence in sequences.take(20) {
+                let payment = accepted(&store, request(&format!("key {sequence}"), "1", T0)).await;
+                changes.push(signed(&payment, sequence, T0));
+            }
+            let plugs = vec![plug(99 + 100 * done)];
+            let commit = LaneCommit { new_plugs: plugs, ..commit_of(changes, T0) };
+            let before = bed.everything().await;
+            for wakes in 1.. {
+                match dropped_after(wakes, store.commit(&commit)).await {
+                    None => crashes += 1,
+                    Some(outcome) => {
+                        outcome.unwrap();
                         break;
                     }
                 }
-                Some(outcome) => {
-                    outcome.unwrap();
+                // Dropped while its commit was on the way all of it may be there, but never a part.
+                if bed.everything().await != before {
                     break;
                 }
             }
+            done += 1;
+            let record = store.load_lane(WALLET).await.unwrap();
+            let rounds = usize::try_from(done).unwrap();
+            assert_eq!((record.in_flight.len(), record.plugs.len()), (20 * rounds, rounds));
         }
-        assert!(dropped >= 5, "only {dropped} crashes");
-        let record = store.load_lane(WALLET).await.unwrap();
-        assert_eq!((record.in_flight.len(), record.plugs.len()), (40, 1));
     }
 
     async fn totals_follow_every_step_and_are_the_same_after_a_restart(bed) {

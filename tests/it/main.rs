@@ -1,0 +1,17 @@
+//! The integration tests of the daemon, in one binary: real stores, real sockets, real processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::float_arithmetic,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+
+mod cli;
+mod http;
+mod kill;
+mod store;
+mod support;
