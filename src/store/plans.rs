@@ -298,7 +298,7 @@ async fn every_list_walks_the_index_that_was_made_for_it() {
                             client: client.clone(),
                             status,
                             reference: (names & 1 > 0).then(|| "ref".to_owned()),
-                            destination: (names & 2 > 0).then(|| AccountId([7; 20])),
+                            destination: (names & 2 > 0).then_some(AccountId([7; 20])),
                             created_after: Some(T0),
                             created_before: None,
                         };
