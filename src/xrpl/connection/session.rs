@@ -178,12 +178,9 @@ impl<'a> Session<'a> {
             self.connection.shared.hint.notify_one();
             return Ok(());
         }
-        let head = match envelope::parse(&text) {
-            Ok(head) => head,
-            Err(_) => {
-                self.connection.odd("not_json", &text);
-                return Ok(());
-            }
+        let Some(head) = envelope::parse(&text) else {
+            self.connection.odd("not_json", &text);
+            return Ok(());
         };
         if head.has_id() {
             return self.take_answer(&head, &text);

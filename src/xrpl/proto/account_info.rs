@@ -55,7 +55,7 @@ pub(in crate::xrpl) struct AccountData<'a> {
     pub sequence: u32,
     pub owner_count: u32,
     pub flags: u32,
-    #[serde(rename = "PreviousTxnLgrSeq")]
+    #[serde(default, rename = "PreviousTxnLgrSeq")]
     pub previous_txn_lgr_seq: u32,
     #[serde(default)]
     pub regular_key: Option<AccountId>,

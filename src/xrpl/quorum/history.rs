@@ -18,6 +18,8 @@ const PAGE_LEN: usize = 400;
 /// An answer ends with the first whole ledger past this many transactions, so that a long absence is
 /// caught up with in bounded memory. It is a cut that every server makes at the same place.
 const ENTRIES_MAX: usize = 20_000;
+/// Pages without a transaction that are followed: some servers stop where they have searched enough.
+const EMPTY_PAGES_MAX: u32 = 64;
 
 /// What one server holds of the range.
 struct Claimed {
@@ -83,6 +85,7 @@ async fn read(
     let mut entries: Vec<HistoryEntry> = Vec::new();
     let mut marker = String::new();
     let mut end = to;
+    let mut empty_pages = 0_u32;
     loop {
         let params = format!(
             r#","account":"{}","ledger_index_min":{from},"ledger_index_max":{to},"forward":true,"limit":{PAGE_LEN}{marker}"#,
@@ -92,7 +95,11 @@ async fn read(
         let page: Page<'_> =
             proto::result(&frame).map_err(|error| server.malformed(Command::AccountTx, error))?;
         page.covers(from, to).map_err(malformed)?;
-        let before = entries.len();
+        empty_pages = if page.transactions.is_empty() {
+            empty_pages + 1
+        } else {
+            0
+        };
         for item in &page.transactions {
             let entry = item.entry(subject).map_err(malformed)?;
             if entry.ledger_index < from || entry.ledger_index > to {
@@ -100,21 +107,19 @@ async fn read(
             }
             entries.push(entry);
         }
-        let next = match page.marker {
-            None => break,
-            Some(next) => format!(r#","marker":{}"#, next.get()),
-        };
-        // A marker that does not move on would be followed for ever.
-        if next == marker
-            || (entries.len() == before && !marker.is_empty() && page.transactions.is_empty())
-        {
-            return Err(malformed("the pages do not end"));
-        }
-        marker = next;
-        if let Some(cut) = cut_at(&entries, from) {
+        let next = page
+            .marker
+            .map(|next| format!(r#","marker":{}"#, next.get()));
+        if let Some(cut) = cut_at(&entries, from, next.is_none()) {
             end = cut;
             break;
         }
+        let Some(next) = next else { break };
+        // A marker that does not move on would be followed for ever.
+        if next == marker || empty_pages > EMPTY_PAGES_MAX {
+            return Err(malformed("the pages do not end"));
+        }
+        marker = next;
     }
     entries.retain(|entry| entry.ledger_index <= end);
     let entries = in_order(entries).map_err(malformed)?;
@@ -126,19 +131,15 @@ async fn read(
     })
 }
 
-/// The last whole ledger, where there is enough for one answer. Pages come oldest first, so every
-/// ledger before the newest one seen is whole.
-fn cut_at(entries: &[HistoryEntry], from: LedgerIndex) -> Option<LedgerIndex> {
-    if entries.len() < ENTRIES_MAX {
-        return None;
-    }
-    let newest = entries.iter().map(|entry| entry.ledger_index).max()?;
-    let last_whole = LedgerIndex(newest.0.checked_sub(1)?);
-    // The same ledger for every server, however long its pages are: the one that holds the
-    // transaction with which the bound is reached, or the one before it.
+/// Where the answer ends when there is enough for one: before the ledger that holds the transaction
+/// with which the bound is reached, or after the first ledger. It depends on the ledgers alone, so it
+/// is the same at every server however long its pages are. Pages come oldest first: a ledger is whole
+/// once a newer one was seen, or no page is left.
+fn cut_at(entries: &[HistoryEntry], from: LedgerIndex, no_page_left: bool) -> Option<LedgerIndex> {
     let bound = entries.get(ENTRIES_MAX - 1)?.ledger_index;
-    let cut = LedgerIndex(bound.0.checked_sub(1)?).max(from);
-    (cut <= last_whole).then_some(cut)
+    let cut = LedgerIndex(bound.0.saturating_sub(1)).max(from);
+    let is_whole = no_page_left || entries.iter().any(|entry| entry.ledger_index > cut);
+    is_whole.then_some(cut)
 }
 
 /// By ledger and place, each once. Order within a page is not promised, and pages may overlap.

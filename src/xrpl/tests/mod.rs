@@ -1,1 +1,7 @@
-//! The pool against scripted servers.
+//! The pool against scripted servers, with time paused: states, bad input, agreement, submission.
+
+mod agreement;
+mod bad_input;
+mod states;
+mod submission;
+mod world;

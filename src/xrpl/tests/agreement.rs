@@ -1,0 +1,258 @@
+//! What a quorum of servers says of an account.
+
+use super::world::{Fake, Reaction, World, genesis, payment, state, until};
+use crate::xrpl::{Delivered, HistoryError, RootAfter};
+use serde_json::json;
+use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::money::Drops;
+
+const FROM: LedgerIndex = LedgerIndex(3);
+const TO: LedgerIndex = LedgerIndex(5);
+
+/// Five transactions in two ledgers, told out of order within a page.
+fn tell_history(server: &mut Fake) {
+    server.history = vec![
+        payment(server, 4, 1, 8, "tecNO_DST"),
+        payment(server, 4, 0, 7, "tesSUCCESS"),
+        payment(server, 4, 2, 9, "tesSUCCESS"),
+        payment(server, 5, 0, 10, "tesSUCCESS"),
+        payment(server, 5, 1, 11, "tesSUCCESS"),
+    ];
+}
+
+async fn world(servers: usize) -> (World, crate::xrpl::Pool) {
+    let world = World::new(servers);
+    world.each(tell_history);
+    let pool = world.ready().await;
+    (world, pool)
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_read_to_its_last_page_from_as_many_servers_as_must_agree() {
+    let (world, pool) = world(3).await;
+    let history = pool.history(genesis(), FROM, TO).await.unwrap();
+    assert_eq!(
+        (history.from, history.to, history.servers.len()),
+        (FROM, TO, 2)
+    );
+    assert_eq!(history.to_hash.to_string(), world.server(0).hash(5));
+    let places: Vec<(u32, u32)> = history
+        .entries
+        .iter()
+        .map(|entry| (entry.ledger_index.0, entry.tx_index))
+        .collect();
+    assert_eq!(places, [(4, 0), (4, 1), (4, 2), (5, 0), (5, 1)]);
+    let first = &history.entries[0];
+    assert_eq!(
+        (first.account, first.sequence, first.ticket),
+        (genesis(), 7, None)
+    );
+    assert_eq!((first.destination_tag, first.source_tag), (Some(0), None));
+    assert_eq!(first.delivered, Delivered::Xrp(Drops::new(90).unwrap()));
+    let root = RootAfter {
+        balance: Drops::new(900).unwrap(),
+        sequence: 8,
+        owner_count: 2,
+        created: false,
+    };
+    assert_eq!(first.own_root, Some(root));
+    assert_eq!(history.entries[1].result, "tecNO_DST");
+    assert_eq!(history.entries[1].delivered, Delivered::Nothing);
+    let asked: usize = (0..3)
+        .map(|index| world.server(index).asked("account_tx"))
+        .sum();
+    assert_eq!(asked, 6, "three pages from each of two servers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hides_a_transaction_is_outvoted_and_counted() {
+    let (world, pool) = world(3).await;
+    world.server(0).history.remove(3);
+    for _ in 0..3 {
+        let history = pool.history(genesis(), FROM, TO).await.unwrap();
+        assert_eq!(history.entries.len(), 5);
+        assert!(!history.servers.contains(&"s0".to_owned()));
+    }
+    assert!(world.metrics.xrpl_server_disagreements_total.get() >= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_servers_that_contradict_each_other_conclude_nothing() {
+    type Lie = fn(&mut Fake);
+    let lies: [(&str, Lie); 4] = [
+        ("a hidden transaction", |server| drop(server.history.pop())),
+        ("another result", |server| {
+            server.history[1]["meta"]["TransactionResult"] = "tecNO_DST".into()
+        }),
+        ("another amount", |server| {
+            server.history[1]["meta"]["delivered_amount"] = "91".into()
+        }),
+        ("another hash", |server| {
+            server.history[1]["hash"] = "9".repeat(64).into()
+        }),
+    ];
+    for (name, lie) in lies {
+        let (world, pool) = world(2).await;
+        lie(&mut world.server(1));
+        match pool.history(genesis(), FROM, TO).await {
+            Err(HistoryError::Disagreement { left, right }) => {
+                assert_ne!(left.server, right.server, "{name}")
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(
+            world.metrics.xrpl_server_disagreements_total.get(),
+            1,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_on_a_fork_do_not_agree_on_a_history_that_looks_the_same() {
+    let world = World::new(2);
+    world.server(1).chain = 0xB0;
+    let pool = world.ready().await;
+    assert!(pool.tip().borrow().is_none());
+    let history = pool.history(genesis(), FROM, TO).await;
+    assert!(
+        matches!(history, Err(HistoryError::Disagreement { .. })),
+        "{history:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_a_hole_in_its_history_is_passed_over_for_another() {
+    let (world, pool) = world(3).await;
+    world.server(0).complete = Some("2-3,5-6".into());
+    world.each(Fake::close);
+    until(|| {
+        pool.servers()
+            .iter()
+            .all(|view| view.validated_ledger == Some(LedgerIndex(6)))
+    })
+    .await;
+    let history = pool.history(genesis(), FROM, TO).await.unwrap();
+    assert_eq!((history.to, history.servers.len()), (TO, 2));
+    assert_eq!(world.server(0).asked("account_tx"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_ends_where_not_enough_servers_hold_it() {
+    let (world, pool) = world(2).await;
+    world.server(0).complete = Some("2-4".into());
+    world.each(Fake::close);
+    until(|| pool.servers()[0].complete_ledgers == "2-4").await;
+    let history = pool.history(genesis(), FROM, LedgerIndex(6)).await.unwrap();
+    assert_eq!((history.to, history.entries.len()), (LedgerIndex(4), 3));
+    let gap = pool.history(genesis(), LedgerIndex(1), TO).await;
+    let lowest = Some(LedgerIndex(2));
+    assert_eq!(
+        gap,
+        Err(HistoryError::Gap {
+            from: LedgerIndex(1),
+            holding: 0,
+            quorum: 2,
+            lowest
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_clips_the_range_in_silence_is_passed_over() {
+    let (world, pool) = world(3).await;
+    for liar in 0..2 {
+        world.server(liar).on("account_tx", |_| {
+            Some(Reaction::Result(json!({"validated": true, "ledger_index_min": 5, "ledger_index_max": 5, "transactions": []})))
+        });
+    }
+    let history = pool.history(genesis(), FROM, TO).await;
+    assert!(
+        matches!(history, Err(HistoryError::Request(_))),
+        "one server is no quorum: {history:?}"
+    );
+    world.server(1).scripts.clear();
+    assert_eq!(
+        pool.history(genesis(), FROM, TO)
+            .await
+            .unwrap()
+            .entries
+            .len(),
+        5
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_few_servers_agree_on_nothing() {
+    let (world, pool) = world(2).await;
+    world.server(0).refuses = Some(crate::xrpl::transport::LinkError::Broken("down".into()));
+    world.server(0).hang_up();
+    until(|| state(&pool, 0) == "connecting").await;
+    let none = HistoryError::NotEnoughServers {
+        ready: 1,
+        quorum: 2,
+    };
+    assert_eq!(pool.history(genesis(), FROM, TO).await, Err(none.clone()));
+    assert_eq!(pool.account_root(genesis(), TO).await, Err(none));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_dies_while_it_is_asked_is_replaced() {
+    let (world, pool) = world(3).await;
+    for index in 0..3 {
+        let mut server = world.server(index);
+        server.on("account_tx", |_| None);
+    }
+    world.server(0).on("account_tx", |_| {
+        Some(Reaction::Error("lgrIdxMalformed", json!({})))
+    });
+    let history = pool.history(genesis(), FROM, TO).await.unwrap();
+    assert_eq!(history.servers.len(), 2);
+    assert!(!history.servers.contains(&"s0".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_account_root_is_agreed_at_one_validated_ledger() {
+    let (world, pool) = world(2).await;
+    let agreed = pool.account_root(genesis(), TO).await.unwrap();
+    let root = agreed.root.unwrap();
+    assert_eq!(
+        (
+            agreed.at,
+            root.sequence,
+            root.balance.get(),
+            root.owner_count
+        ),
+        (TO, 9, 1_000, 1)
+    );
+    assert_eq!(agreed.servers.len(), 2);
+    world.server(1).on("account_info", |request| {
+        Some(Reaction::Result(json!({"validated": true, "ledger_index": request["ledger_index"], "account_data":
+            {"Account": request["account"], "Balance": "1000", "Flags": 0, "OwnerCount": 1, "Sequence": 10}})))
+    });
+    let root = pool.account_root(genesis(), TO).await;
+    assert!(
+        matches!(root, Err(HistoryError::Disagreement { .. })),
+        "{root:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_does_not_exist_is_only_absent_from_a_validated_ledger() {
+    let (world, pool) = world(2).await;
+    let absent = |validated: bool, index: u32| {
+        move |_: &serde_json::Value| {
+            Some(Reaction::Error(
+                "actNotFound",
+                json!({"validated": validated, "ledger_index": index}),
+            ))
+        }
+    };
+    world.each(|server| server.on("account_info", absent(true, 5)));
+    assert_eq!(pool.account_root(genesis(), TO).await.unwrap().root, None);
+    for (validated, index) in [(false, 5), (true, 4)] {
+        world.each(|server| server.on("account_info", absent(validated, index)));
+        let root = pool.account_root(genesis(), TO).await;
+        assert!(matches!(root, Err(HistoryError::Request(_))), "{root:?}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Submission, and the fee.
+
+use super::world::{Reaction, World, state, until};
+use crate::xrpl::transport::LinkError;
+use crate::xrpl::{RequestError, SubmitAnswer};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use xrpayd_core::ids::TxHash;
+
+fn blobs(count: u8) -> Vec<(TxHash, Arc<[u8]>)> {
+    (0..count)
+        .map(|n| (TxHash([n; 32]), Arc::from(vec![0x12, n])))
+        .collect()
+}
+
+fn sent_to(world: &World, server: usize) -> Vec<String> {
+    let server = world.server(server);
+    let submits = server
+        .requests
+        .iter()
+        .filter(|request| request["command"] == "submit");
+    submits
+        .map(|request| request["tx_blob"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn blobs_go_to_two_servers_in_their_order_without_waiting_for_answers() {
+    let world = World::new(3);
+    let pool = world.ready().await;
+    // Nobody answers: what is sent is sent without an answer to what went before.
+    world.each(|server| server.on("submit", |_| Some(Reaction::Silence)));
+    let began = Instant::now();
+    let reports = pool.submit(&blobs(200)).await;
+    let expected: Vec<String> = (0..200_u8).map(|n| format!("12{n:02X}")).collect();
+    let sent: Vec<Vec<String>> = (0..3).map(|index| sent_to(&world, index)).collect();
+    assert_eq!(sent.iter().filter(|sent| **sent == expected).count(), 2);
+    assert_eq!(sent.iter().filter(|sent| sent.is_empty()).count(), 1);
+    assert_eq!(reports.len(), 200);
+    for (report, (hash, _)) in reports.iter().zip(blobs(200)) {
+        assert_eq!(report.hash, hash);
+        let unknown =
+            |answer: &(String, SubmitAnswer)| matches!(answer.1, SubmitAnswer::Unknown { .. });
+        assert!(
+            report.answers.len() == 2 && report.answers.iter().all(unknown),
+            "{report:?}"
+        );
+    }
+    assert!(began.elapsed() <= Duration::from_secs(31));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_told_apart() {
+    let world = World::new(1);
+    let pool = world.ready().await;
+    world.server(0).on("submit", |request| {
+        match request["tx_blob"].as_str().unwrap() {
+            "1200" => None,
+            "1201" => Some(Reaction::Result(
+                json!({"engine_result": "terPRE_SEQ", "applied": false, "kept": true}),
+            )),
+            "1202" => Some(Reaction::Error(
+                "invalidTransaction",
+                json!({"error_exception": "x"}),
+            )),
+            "1203" => Some(Reaction::Result(
+                json!({"engine_result": "<b>not a code</b>"}),
+            )),
+            _ => Some(Reaction::Result(json!({"applied": true}))),
+        }
+    });
+    let reports = pool.submit(&blobs(5)).await;
+    let answers: Vec<SubmitAnswer> = reports
+        .into_iter()
+        .map(|report| report.answers[0].1.clone())
+        .collect();
+    let SubmitAnswer::Engine {
+        result,
+        applied: true,
+        queued: false,
+        kept: true,
+        validated_ledger,
+    } = &answers[0]
+    else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(
+        (result.as_str(), validated_ledger.unwrap().0),
+        ("tesSUCCESS", 5)
+    );
+    assert!(
+        matches!(&answers[1], SubmitAnswer::Engine { result, applied: false, kept: true, .. } if result == "terPRE_SEQ")
+    );
+    assert_eq!(
+        answers[2],
+        SubmitAnswer::Refused {
+            error: "invalidTransaction".into()
+        }
+    );
+    assert!(
+        answers[3..]
+            .iter()
+            .all(|answer| matches!(answer, SubmitAnswer::Unknown { .. })),
+        "{answers:?}"
+    );
+    for (label, count) in [
+        ("tesSUCCESS", 1),
+        ("terPRE_SEQ", 1),
+        ("refused", 1),
+        ("unknown", 2),
+    ] {
+        assert_eq!(
+            world
+                .metrics
+                .xrpl_submissions_total
+                .with_label_values(&[label])
+                .get(),
+            count,
+            "{label}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_server_holds_nobody_up_and_is_then_avoided() {
+    let world = World::new(3);
+    let pool = world.ready().await;
+    pool.submit(&blobs(1)).await;
+    let chosen: Vec<usize> = (0..3)
+        .filter(|index| world.server(*index).asked("submit") > 0)
+        .collect();
+    world
+        .server(chosen[0])
+        .on("submit", |_| Some(Reaction::Silence));
+    let began = Instant::now();
+    let reports = pool.submit(&blobs(20)).await;
+    assert!(
+        began.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        began.elapsed()
+    );
+    for report in reports {
+        assert!(
+            report
+                .answers
+                .iter()
+                .any(|(_, answer)| matches!(answer, SubmitAnswer::Engine { .. }))
+        );
+    }
+    let other = (0..3).find(|index| !chosen.contains(index)).unwrap();
+    until(|| pool.servers()[chosen[0]].score + 200 < pool.servers()[other].score).await;
+    pool.submit(&blobs(1)).await;
+    assert_eq!(world.server(other).asked("submit"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_dies_leaves_its_answers_unknown() {
+    let world = World::new(1);
+    let pool = world.ready().await;
+    world.server(0).on("submit", |_| Some(Reaction::Silence));
+    let batch = blobs(3);
+    let (reports, ()) = tokio::join!(pool.submit(&batch), async {
+        until(|| world.server(0).asked("submit") == 3).await;
+        world.server(0).refuses = Some(LinkError::Broken("down".into()));
+        world.server(0).hang_up();
+    });
+    assert!(
+        reports
+            .iter()
+            .all(|report| matches!(report.answers[0].1, SubmitAnswer::Unknown { .. })),
+        "{reports:?}"
+    );
+    until(|| state(&pool, 0) == "connecting").await;
+    let reports = pool.submit(&batch).await;
+    assert!(
+        reports.iter().all(|report| report.answers.is_empty()),
+        "no server, no answer: {reports:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fee_is_the_median_of_the_servers() {
+    let world = World::new(3);
+    let pool = world.ready().await;
+    for (index, open) in [(0, "999999"), (1, "12"), (2, "15")] {
+        world.server(index).on("fee", move |_| {
+            Some(Reaction::Result(
+                json!({"drops": {"base_fee": "10", "open_ledger_fee": open, "minimum_fee": "10"}}),
+            ))
+        });
+    }
+    let fee = pool.fee().await.unwrap();
+    assert_eq!(
+        (fee.base.get(), fee.open_ledger.get(), fee.minimum.get()),
+        (10, 15, 10)
+    );
+    world.each(|server| server.on("fee", |_| Some(Reaction::Error("internal", json!({})))));
+    assert!(matches!(pool.fee().await, Err(RequestError::Server { .. })));
+}
