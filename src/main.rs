@@ -1,3 +1,16 @@
 //! The binary: parses the command line and hands over to the library.
 
-fn main() {}
+use clap::Parser as _;
+use std::process::ExitCode;
+use xrpayd::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => cli::cannot_begin(&error),
+    }
+}

@@ -31,21 +31,20 @@ impl Resume {
                 known.join(", ")
             )));
         }
-        let reason = with_store(&config, |store| async move {
-            let lane = store
-                .load_lane(&wallet)
+        let (wallet, reason) = with_store(&config, |store| async move {
+            let reason = store
+                .halt_reason(&wallet)
                 .await
                 .map_err(not_done("The wallet cannot be looked up."))?;
-            if lane.halted.is_some() {
+            if reason.is_some() {
                 store
                     .set_halt(&wallet, None, SystemClock::new().now())
                     .await
                     .map_err(not_done("The wallet cannot be resumed."))?;
             }
-            Ok((wallet, lane.halted))
+            Ok((wallet, reason))
         })
         .await?;
-        let (wallet, reason) = reason;
         let human = match &reason {
             Some(reason) => format!("{wallet} may sign again; it was halted: {reason}"),
             None => format!("{wallet} was not halted"),

@@ -105,7 +105,7 @@ fn the_level_holds_and_can_be_changed_while_it_runs() {
         tracing::debug!("one");
         handle.reload(targets(Level::DEBUG)).unwrap();
         tracing::debug!("two");
-        tracing::debug!(target: "sqlx::query", "three");
+        tracing::debug!(target: "hyper::proto", "three");
         handle.reload(targets(Level::ERROR)).unwrap();
         tracing::warn!("four");
     });
