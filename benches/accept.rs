@@ -141,14 +141,13 @@ async fn raw_sqlite(machine: &Machine, path: &Path) -> u64 {
         .unwrap();
     let schema = RAW_SCHEMA.replace("SEQUENCE", "integer primary key autoincrement");
     connection.execute(AssertSqlSafe(schema)).await.unwrap();
-    let places = |columns: u64| {
-        let row = |n: u64| {
-            let cells: Vec<_> = (1..=columns)
-                .map(|c| format!("${}", n * columns + c))
-                .collect();
-            format!("({})", cells.join(", "))
-        };
-        (0..CALLERS).map(row).collect::<Vec<_>>().join(", ")
+    // Unnumbered places: SQLite would look up numbered ones by their names.
+    let places = |columns: usize| {
+        let row = format!("({})", vec!["?"; columns].join(", "));
+        (0..CALLERS)
+            .map(|_| row.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let payments = format!(
         "insert into payments (id, client, idempotency_key, order_doc, created_at) values {}",

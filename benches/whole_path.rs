@@ -48,8 +48,11 @@ fn main() {
 
 async fn whole_path(signs: f64) {
     let folder = tempfile::tempdir().unwrap();
-    let ledger =
-        Ledger::start(folder.path(), "1s", &[(WALLET.0, "1000000"), (DESTINATION, "1000")]);
+    let ledger = Ledger::start(
+        folder.path(),
+        "1s",
+        &[(WALLET.0, "1000000"), (DESTINATION, "1000")],
+    );
     let store = format!("sqlite://{}", folder.path().join("xrpayd.db").display());
     let setup = Setup::new(folder.path(), &ledger.urls, &store, "");
     let key = setup.create_key("bench", &["payments:read", "payments:write"]);
@@ -69,10 +72,23 @@ async fn whole_path(signs: f64) {
 
     let per_second = |time: Duration| count as f64 / time.as_secs_f64();
     println!("the daemon, HTTP to SQLite FULL to the ledger and back, {CONNECTIONS} connections:");
-    println!("  accepted                                {:>9.0} /s", per_second(accepted));
-    println!("  accept p50 / p99                        {:?} / {:?}", at(&latencies, 50), at(&latencies, 99));
-    println!("  accepted and final, one wallet          {:>9.0} /s", per_second(finished));
-    println!("  of the signing limit                    {:>9.3}", per_second(finished) / signs);
+    println!(
+        "  accepted                                {:>9.0} /s",
+        per_second(accepted)
+    );
+    println!(
+        "  accept p50 / p99                        {:?} / {:?}",
+        at(&latencies, 50),
+        at(&latencies, 99)
+    );
+    println!(
+        "  accepted and final, one wallet          {:>9.0} /s",
+        per_second(finished)
+    );
+    println!(
+        "  of the signing limit                    {:>9.3}",
+        per_second(finished) / signs
+    );
     println!("  resident at {WARM} / at {PAYMENTS}          {warm_kb} / {end_kb} kB");
     audit(&ledger, &merchant).await;
     assert!(
@@ -92,7 +108,9 @@ async fn pay(setup: &Setup, key: &str, from: usize, to: usize) -> Vec<Duration> 
                 for n in (from + task..to).step_by(CONNECTIONS) {
                     let started = Instant::now();
                     let tag = u32::try_from(n).unwrap();
-                    merchant.pay(&format!("bench-{n:08}"), DESTINATION, tag, "0.01").await;
+                    merchant
+                        .pay(&format!("bench-{n:08}"), DESTINATION, tag, "0.01")
+                        .await;
                     latencies.push(started.elapsed());
                 }
                 latencies
@@ -117,10 +135,17 @@ async fn audit(ledger: &Ledger, merchant: &Merchant) {
         }
     }
     assert_eq!(paid.len(), PAYMENTS, "a payment is missing on the ledger");
-    assert!(paid.values().all(|&times| times == 1), "a payment was made twice");
+    assert!(
+        paid.values().all(|&times| times == 1),
+        "a payment was made twice"
+    );
     let payments = merchant.all_payments().await;
     assert_eq!(payments.len(), PAYMENTS);
-    assert!(payments.iter().all(|payment| payment["status"] == "succeeded"));
+    assert!(
+        payments
+            .iter()
+            .all(|payment| payment["status"] == "succeeded")
+    );
 }
 
 fn at(sorted: &[Duration], percent: usize) -> Duration {

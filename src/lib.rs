@@ -1,13 +1,19 @@
 //! xrpayd: a self-hosted payment daemon for the XRP Ledger.
-pub mod config;
+//!
+//! The rooms, from the door to the ledger: `cli` starts the `app`, which builds all others. `http`
+//! takes what clients ask, `payments` drives it, `store` remembers it, `wallet` signs it, `xrpl`
+//! carries it to the servers and `journal` reads what became of it. `docs/ARCHITECTURE.md` follows
+//! one payment through them.
+
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod http;
+pub mod journal;
+pub mod payments;
+pub mod store;
 pub mod supervise;
 pub mod telemetry;
-pub mod store;
-pub mod http;
-pub mod payments;
 pub mod wallet;
-pub mod journal;
-pub mod app;
 pub mod xrpl;
-pub mod cli;

@@ -26,7 +26,11 @@ pub(super) struct Ground {
 
 /// The store's settings, with the URL out of its secret where it is one.
 pub(super) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
-    let url = config.store.url.resolve().map_err(|error| AppError::StoreUrl(error.to_string()))?;
+    let url = config
+        .store
+        .url
+        .resolve()
+        .map_err(|error| AppError::StoreUrl(error.to_string()))?;
     Ok(StoreConfig {
         url: url.expose_secret().to_owned(),
         max_connections: config.store.max_connections,
@@ -41,8 +45,10 @@ pub(super) fn wallets(config: &Config) -> Result<Vec<(Wallet, WalletSettings)>, 
         .wallets
         .iter()
         .map(|(name, settings)| {
-            let wallet = wallet(config, name, settings)
-                .map_err(|reason| AppError::Wallet { name: name.clone(), reason })?;
+            let wallet = wallet(config, name, settings).map_err(|reason| AppError::Wallet {
+                name: name.clone(),
+                reason,
+            })?;
             Ok((wallet, settings.clone()))
         })
         .collect()
@@ -54,10 +60,15 @@ fn wallet(config: &Config, name: &str, settings: &WalletSettings) -> Result<Wall
     let master = signer.public_key().account_id();
     if master != settings.address {
         if config.profile != crate::config::Profile::Production {
-            tracing::warn!(wallet.name = name, "the seed is not the account's master key: the ledger must know it as its regular key");
+            tracing::warn!(
+                wallet.name = name,
+                "the seed is not the account's master key: the ledger must know it as its regular key"
+            );
         }
     } else if settings.require_regular_key {
-        return Err("the seed is the account's master key, and a regular key is required".to_owned());
+        return Err(
+            "the seed is the account's master key, and a regular key is required".to_owned(),
+        );
     }
     Ok(Wallet::new(
         name.to_owned(),
@@ -161,7 +172,11 @@ pub(super) fn app_state(
     live: &Arc<LiveView>,
 ) -> (watch::Sender<Arc<Rules>>, AppState) {
     let (change, current) = watch::channel(Arc::new(rules(config)));
-    let auth = if config.auth.enabled { Auth::Required } else { Auth::Off };
+    let auth = if config.auth.enabled {
+        Auth::Required
+    } else {
+        Auth::Off
+    };
     let state = AppState {
         store: store.clone(),
         clock: Arc::clone(&ground.clock),
@@ -181,7 +196,10 @@ pub(super) fn app_state(
 
 /// What a reload may change.
 pub(super) fn rules(config: &Config) -> Rules {
-    let wallets = config.wallets.iter().map(|(name, wallet)| (name.clone(), wallet.address));
+    let wallets = config
+        .wallets
+        .iter()
+        .map(|(name, wallet)| (name.clone(), wallet.address));
     let stage = config.rollout.current();
     Rules {
         policy: Policy {
@@ -204,11 +222,28 @@ pub(super) fn rules(config: &Config) -> Rules {
 fn stage_row(stage: &Stage) -> StageRow {
     let criteria = &stage.criteria;
     let named = [
-        ("max_error_rate", criteria.max_error_rate.map(|ratio| ratio.to_string())),
-        ("confirmed_within", criteria.confirmed_within.map(duration_text)),
-        ("confirmed_ratio", criteria.confirmed_ratio.map(|ratio| ratio.to_string())),
-        ("min_payments", criteria.min_payments.map(|count| count.to_string())),
-        ("max_security_incidents", criteria.max_security_incidents.map(|count| count.to_string())),
+        (
+            "max_error_rate",
+            criteria.max_error_rate.map(|ratio| ratio.to_string()),
+        ),
+        (
+            "confirmed_within",
+            criteria.confirmed_within.map(duration_text),
+        ),
+        (
+            "confirmed_ratio",
+            criteria.confirmed_ratio.map(|ratio| ratio.to_string()),
+        ),
+        (
+            "min_payments",
+            criteria.min_payments.map(|count| count.to_string()),
+        ),
+        (
+            "max_security_incidents",
+            criteria
+                .max_security_incidents
+                .map(|count| count.to_string()),
+        ),
     ];
     StageRow {
         name: stage.name.clone(),

@@ -42,21 +42,33 @@ impl Sources {
         let (metrics, now) = (&self.metrics, self.clock.now());
         let totals = self.store.totals().await?;
         metrics.pending_payments.set(gauge(totals.pending()));
-        let oldest = totals.oldest_processing.map_or(0.0, |since| seconds_between(since, now));
+        let oldest = totals
+            .oldest_processing
+            .map_or(0.0, |since| seconds_between(since, now));
         metrics.payment_oldest_pending_seconds.set(oldest);
         for substatus in Substatus::ALL {
             let count = totals.by_substatus.get(&substatus).copied().unwrap_or(0);
             let label = [substatus.as_str()];
-            metrics.payments_by_substatus.with_label_values(&label).set(gauge(count));
+            metrics
+                .payments_by_substatus
+                .with_label_values(&label)
+                .set(gauge(count));
         }
         let used = self.store.limit_usage(now).await?.usage;
         let caps = self.rules.borrow().policy.caps;
         let windows = [
             ("24h", used.daily_used.get(), caps.daily.get()),
-            ("pending", u64::from(used.pending), u64::from(caps.max_pending)),
+            (
+                "pending",
+                u64::from(used.pending),
+                u64::from(caps.max_pending),
+            ),
         ];
         for (window, part, whole) in windows {
-            metrics.limit_used_ratio.with_label_values(&[window]).set(ratio(part, whole));
+            metrics
+                .limit_used_ratio
+                .with_label_values(&[window])
+                .set(ratio(part, whole));
         }
         Ok(())
     }
@@ -66,27 +78,53 @@ impl Sources {
         let tip = self.live.tip().map(|tip| tip.ledger_index);
         let mut types: BTreeMap<&str, Vec<&LaneHandle>> = BTreeMap::new();
         for lane in self.live.lanes() {
-            types.entry(lane.wallet_type.as_str()).or_default().push(lane);
+            types
+                .entry(lane.wallet_type.as_str())
+                .or_default()
+                .push(lane);
         }
         for (wallet_type, lanes) in types {
             let label = [wallet_type];
-            let views: Vec<_> = lanes.iter().map(|lane| lane.view.borrow().clone()).collect();
+            let views: Vec<_> = lanes
+                .iter()
+                .map(|lane| lane.view.borrow().clone())
+                .collect();
             // A balance that nobody has read yet is not a balance of nothing.
-            let Some(cursor) = views.iter().filter_map(|view| view.journal_at).min() else { continue };
+            let Some(cursor) = views.iter().filter_map(|view| view.journal_at).min() else {
+                continue;
+            };
             let sum = |of: fn(&crate::payments::engine::View) -> Drops| {
                 let add = |sum: Drops, part| sum.checked_add(part).unwrap_or(Drops::MAX);
                 views.iter().map(of).fold(Drops::ZERO, add)
             };
             let metrics = &self.metrics;
-            metrics.wallet_balance_xrp.with_label_values(&label).set(xrp(sum(|v| v.balance)));
-            metrics.wallet_spendable_xrp.with_label_values(&label).set(xrp(sum(|v| v.spendable)));
-            metrics.wallet_reserve_xrp.with_label_values(&label).set(xrp(sum(|v| v.reserve)));
+            metrics
+                .wallet_balance_xrp
+                .with_label_values(&label)
+                .set(xrp(sum(|v| v.balance)));
+            metrics
+                .wallet_spendable_xrp
+                .with_label_values(&label)
+                .set(xrp(sum(|v| v.spendable)));
+            metrics
+                .wallet_reserve_xrp
+                .with_label_values(&label)
+                .set(xrp(sum(|v| v.reserve)));
             let gap: usize = views.iter().map(|view| view.sequence_gap).sum();
             let gap = i64::try_from(gap).unwrap_or(i64::MAX);
-            metrics.wallet_sequence_gap.with_label_values(&label).set(gap);
-            metrics.journal_cursor_ledger.with_label_values(&label).set(i64::from(cursor.0));
+            metrics
+                .wallet_sequence_gap
+                .with_label_values(&label)
+                .set(gap);
+            metrics
+                .journal_cursor_ledger
+                .with_label_values(&label)
+                .set(i64::from(cursor.0));
             let lag = tip.map_or(0, |tip| tip.ahead_of(cursor));
-            metrics.journal_lag_ledgers.with_label_values(&label).set(i64::from(lag));
+            metrics
+                .journal_lag_ledgers
+                .with_label_values(&label)
+                .set(i64::from(lag));
         }
     }
 }

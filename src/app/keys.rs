@@ -40,14 +40,20 @@ impl KeyText {
         let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
         entropy.fill(&mut id);
         entropy.fill(secret.as_mut());
-        Self { id: hex::encode(id), secret: Zeroizing::new(hex::encode(*secret)) }
+        Self {
+            id: hex::encode(id),
+            secret: Zeroizing::new(hex::encode(*secret)),
+        }
     }
 
     /// Reads the text of a key.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        Some(Self { id: id.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
+        Some(Self {
+            id: id.to_owned(),
+            secret: Zeroizing::new(secret.to_owned()),
+        })
     }
 
     /// What a request is checked against: the hash of the secret as it is written.
@@ -104,8 +110,14 @@ mod tests {
         let text = fresh.text();
         let (id, secret) = text.strip_prefix(PREFIX).unwrap().split_once('_').unwrap();
         assert_eq!((id.len(), secret.len()), (ID_BYTES * 2, SECRET_BYTES * 2));
-        assert_eq!(fresh.secret_hash(), <[u8; 32]>::from(Sha256::digest(secret)));
-        assert_eq!(KeyText::parse(&text).unwrap().secret_hash(), fresh.secret_hash());
+        assert_eq!(
+            fresh.secret_hash(),
+            <[u8; 32]>::from(Sha256::digest(secret))
+        );
+        assert_eq!(
+            KeyText::parse(&text).unwrap().secret_hash(),
+            fresh.secret_hash()
+        );
         assert_ne!(*text, *KeyText::draw(&SeededEntropy::new(8)).text());
         assert!(KeyText::parse("xrpayd_").is_none() && KeyText::parse("").is_none());
     }

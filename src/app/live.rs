@@ -43,7 +43,10 @@ impl LiveView {
         Self {
             pool,
             quorum: config.xrpl.quorum,
-            lanes: lanes.into_iter().map(|lane| (lane.name.clone(), lane)).collect(),
+            lanes: lanes
+                .into_iter()
+                .map(|lane| (lane.name.clone(), lane))
+                .collect(),
             draining: AtomicBool::new(false),
         }
     }
@@ -118,7 +121,11 @@ fn server_row(view: ServerView) -> ServerRow {
         name: view.name,
         operator: view.operator,
         state: view.state.as_str().to_owned(),
-        readiness: if ready { Readiness::Ready } else { Readiness::NotReady },
+        readiness: if ready {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady
+        },
         reason: view.last_error.filter(|_| !ready),
         validated_ledger: view.validated_ledger,
         lag_ledgers: view.lag,

@@ -14,13 +14,13 @@ mod reload;
 pub mod sandbox;
 mod signals;
 
-use build::Ground;
-use live::LiveView;
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
+use build::Ground;
+use live::LiveView;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,8 +116,14 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
     let live = Arc::new(LiveView::new(&config, pool, lanes));
 
-    let (http, metrics) = (listen(config.http.listen).await?, listen(config.telemetry.listen).await?);
-    let ready = Ready { http: address_of(&http)?, metrics: address_of(&metrics)? };
+    let (http, metrics) = (
+        listen(config.http.listen).await?,
+        listen(config.telemetry.listen).await?,
+    );
+    let ready = Ready {
+        http: address_of(&http)?,
+        metrics: address_of(&metrics)?,
+    };
     let (rules, state) = build::app_state(&config, &store, &ground, &live);
     let gauges = gauges::Sources {
         store: store.clone(),
@@ -128,7 +134,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     crate::http::serve(http, metrics, state, &web);
     watchers.spawn("gauges", gauges::keep(gauges));
-    watchers.spawn("reload", reload::follow(signals.clone(), options.reload, rules));
+    watchers.spawn(
+        "reload",
+        reload::follow(signals.clone(), options.reload, rules),
+    );
     tracing::info!(http.listen = %ready.http, metrics.listen = %ready.metrics, profile = %config.profile, "serving");
     if let Some(on_ready) = options.on_ready {
         on_ready(ready);
@@ -159,7 +168,11 @@ async fn drain<const N: usize>(grace: Duration, rooms: [&Supervisor; N]) -> usiz
     let mut left = 0_usize;
     for (place, room) in rooms.into_iter().enumerate() {
         let rest = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let share = if place == 0 { rest / REQUESTS_SHARE } else { rest };
+        let share = if place == 0 {
+            rest / REQUESTS_SHARE
+        } else {
+            rest
+        };
         if let Drained::Forced(count) = room.shutdown(share).await {
             left = left.saturating_add(count);
         }
@@ -168,7 +181,9 @@ async fn drain<const N: usize>(grace: Duration, rooms: [&Supervisor; N]) -> usiz
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
-    TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| AppError::Listen { address, source })
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, AppError> {

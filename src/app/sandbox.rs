@@ -97,12 +97,21 @@ pub async fn run(
     })
     .await
     .map_err(|error| AppError::Sandbox(error.to_string()))?;
-    let ledger: Vec<String> =
-        network.addresses().iter().map(|address| format!("ws://{address}")).collect();
+    let ledger: Vec<String> = network
+        .addresses()
+        .iter()
+        .map(|address| format!("ws://{address}"))
+        .collect();
 
     let config = load(&args, &folder, &ledger, &wallet.to_string())?;
     let store = keys::open(&config).await?;
-    keys::ensure(&store, &folder.secrets.api_key, "sandbox", &keys::PAYMENT_SCOPES).await?;
+    keys::ensure(
+        &store,
+        &folder.secrets.api_key,
+        "sandbox",
+        &keys::PAYMENT_SCOPES,
+    )
+    .await?;
     keys::ensure(&store, &folder.secrets.admin_key, "admin", &keys::SCOPES).await?;
     store.close().await;
     let greeting = Greeting {
@@ -125,7 +134,14 @@ pub async fn run(
             ..greeting
         });
     };
-    let ended = super::run(config, RunOptions { on_ready: Some(Box::new(on_ready)), ..RunOptions::default() }).await;
+    let ended = super::run(
+        config,
+        RunOptions {
+            on_ready: Some(Box::new(on_ready)),
+            ..RunOptions::default()
+        },
+    )
+    .await;
     network.stop().await;
     ended
 }
@@ -153,9 +169,10 @@ fn load(
         ),
     ];
     let mut flags = Vec::new();
-    for (key, address, flag) in
-        [("http.listen", args.http, "--http"), ("telemetry.listen", args.metrics, "--metrics")]
-    {
+    for (key, address, flag) in [
+        ("http.listen", args.http, "--http"),
+        ("telemetry.listen", args.metrics, "--metrics"),
+    ] {
         if let Some(address) = address {
             flags.push(Override::new(key, address.to_string(), flag));
         }
@@ -183,7 +200,10 @@ struct Folder {
 impl Folder {
     fn open(root: &Path) -> Result<Self, AppError> {
         let broken = |error: &dyn std::fmt::Display| {
-            AppError::Sandbox(format!("the folder {} cannot be used: {error}", root.display()))
+            AppError::Sandbox(format!(
+                "the folder {} cannot be used: {error}",
+                root.display()
+            ))
         };
         std::fs::create_dir_all(root).map_err(|error| broken(&error))?;
         let root = root.canonicalize().map_err(|error| broken(&error))?;

@@ -60,7 +60,9 @@ async fn never_sent(pool: &Pool, account: AccountId, sequence: u32, tip: LedgerI
     }
     match pool.history(account, created_in, created_in).await {
         Ok(history) => history.entries.iter().any(|entry| {
-            entry.own_root.is_some_and(|root| root.created && root.sequence == sequence)
+            entry
+                .own_root
+                .is_some_and(|root| root.created && root.sequence == sequence)
         }),
         Err(error) => {
             tracing::debug!(wallet.account = %account, %error, "the wallet's first ledger cannot be read: taken as used");

@@ -31,7 +31,9 @@ fn entry_of(entry: HistoryEntry) -> Entry {
         result: entry.result,
         transaction_type: entry.transaction_type,
         sender: entry.account,
-        slot: entry.ticket.map_or(Slot::Sequence(entry.sequence), Slot::Ticket),
+        slot: entry
+            .ticket
+            .map_or(Slot::Sequence(entry.sequence), Slot::Ticket),
         fee: entry.fee,
         destination: entry.destination,
         destination_tag: entry.destination_tag,

@@ -66,7 +66,9 @@ fn report(account: AccountId, at: LedgerIndex, error: &HistoryError) {
         HistoryError::Disagreement { .. } => {
             tracing::error!(wallet.account = %account, ledger.index = at.0, %error, "servers disagree: the journal waits");
         }
-        HistoryError::NotEnoughServers { .. } | HistoryError::Gap { .. } | HistoryError::Request(_) => {
+        HistoryError::NotEnoughServers { .. }
+        | HistoryError::Gap { .. }
+        | HistoryError::Request(_) => {
             tracing::debug!(wallet.account = %account, ledger.index = at.0, %error, "the journal waits for its next page");
         }
     }

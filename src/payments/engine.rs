@@ -86,6 +86,8 @@ const POLL: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// A halted wallet looks for the operator's word this often.
 const HALT_POLL: Duration = Duration::from_secs(2);
+/// The pause before an account root that could not be had is asked for again.
+const ROOT_PAUSE: Duration = Duration::from_millis(250);
 /// Pages read ahead of the engine: one is folded while the next is fetched.
 const PAGES_AHEAD: usize = 2;
 /// Batches of answers that may wait for the engine.
@@ -191,7 +193,13 @@ impl<'a> Engine<'a> {
         let (root_tx, mut roots) = mpsc::channel(1);
         deps.supervisor.spawn(
             format!("journal:{}", deps.wallet.name),
-            reader::follow(deps.pool.clone(), account, open.cursor.at, page_tx, cancel.clone()),
+            reader::follow(
+                deps.pool.clone(),
+                account,
+                open.cursor.at,
+                page_tx,
+                cancel.clone(),
+            ),
         );
         deps.supervisor.spawn(
             format!("submit:{}", deps.wallet.name),
@@ -267,16 +275,22 @@ impl<'a> Engine<'a> {
         self.root_asked_at = Some(at);
         let (pool, account) = (self.deps.pool.clone(), self.deps.wallet.account);
         let (root_tx, cancel) = (root_tx.clone(), cancel.clone());
-        self.deps.supervisor.spawn(format!("root:{}", self.deps.wallet.name), async move {
-            let ask = async {
-                // The engine reads every answer; a closed channel means that its life is over.
-                let _ = root_tx.send(pool.account_root(account, at).await).await;
-            };
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = ask => {}
-            }
-        });
+        self.deps
+            .supervisor
+            .spawn(format!("root:{}", self.deps.wallet.name), async move {
+                let ask = async {
+                    let answer = pool.account_root(account, at).await;
+                    if answer.is_err() {
+                        tokio::time::sleep(ROOT_PAUSE).await;
+                    }
+                    // The engine reads every answer; a closed channel means that its life is over.
+                    let _ = root_tx.send(answer).await;
+                };
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = ask => {}
+                }
+            });
     }
 
     /// A root that could not be had is asked for again, at the next pass.
@@ -286,11 +300,9 @@ impl<'a> Engine<'a> {
 
     fn show(&self) {
         let reserve = self.reserve().unwrap_or_default();
-        let in_flight = self
-            .open
-            .flights
-            .values()
-            .fold(Drops::ZERO, |sum, flight| sum.checked_add(flight.cost).unwrap_or(Drops::MAX));
+        let in_flight = self.open.flights.values().fold(Drops::ZERO, |sum, flight| {
+            sum.checked_add(flight.cost).unwrap_or(Drops::MAX)
+        });
         self.view.send_replace(View {
             journal_at: Some(self.open.cursor.at),
             balance: self.open.cursor.balance,
@@ -300,7 +312,10 @@ impl<'a> Engine<'a> {
             open_attempts: self.open.flights.len(),
             sequence_gap: self.open.lane.holes().count(),
             halted: self.open.halted.clone(),
-            sign_from: self.open.sign_from.filter(|from| self.open.cursor.at < *from),
+            sign_from: self
+                .open
+                .sign_from
+                .filter(|from| self.open.cursor.at < *from),
         });
     }
 
@@ -309,7 +324,9 @@ impl<'a> Engine<'a> {
         let tip = self.deps.pool.tip();
         let tip = tip.borrow();
         let tip = tip.as_ref()?;
-        let owned = tip.reserve_inc.checked_mul(u64::from(self.open.cursor.owner_count))?;
+        let owned = tip
+            .reserve_inc
+            .checked_mul(u64::from(self.open.cursor.owner_count))?;
         tip.reserve_base.checked_add(owned)
     }
 }
@@ -320,9 +337,14 @@ async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
     loop {
         let record = deps.store.load_lane(name).await?;
         if let Some(cursor) = record.cursor.clone() {
-            if record.account.is_some_and(|account| account != deps.wallet.account) {
+            if record
+                .account
+                .is_some_and(|account| account != deps.wallet.account)
+            {
                 let reason = "the database belongs to another account under this wallet's name";
-                deps.store.set_halt(name, Some(reason), deps.clock.now()).await?;
+                deps.store
+                    .set_halt(name, Some(reason), deps.clock.now())
+                    .await?;
             }
             let open = OpenLane::restore(record, cursor);
             tracing::info!(

@@ -75,7 +75,11 @@ impl OpenLane {
             let mut blobs: BTreeMap<TxHash, Vec<u8>> = blobs.into_iter().collect();
             for attempt in payment.open_attempts() {
                 let blob = blobs.remove(&attempt.hash);
-                assert!(blob.is_some(), "payment {}: an open attempt without its blob", payment.id);
+                assert!(
+                    blob.is_some(),
+                    "payment {}: an open attempt without its blob",
+                    payment.id
+                );
                 open.track(
                     attempt.hash,
                     Flight {
@@ -125,7 +129,11 @@ impl OpenLane {
 
     /// Forgets an attempt that is settled.
     pub fn settle(&mut self, hash: TxHash) {
-        if let Some(Flight { slot: Slot::Sequence(sequence), .. }) = self.flights.remove(&hash) {
+        if let Some(Flight {
+            slot: Slot::Sequence(sequence),
+            ..
+        }) = self.flights.remove(&hash)
+        {
             self.lane.close(sequence);
         }
     }
@@ -135,12 +143,15 @@ impl OpenLane {
     pub fn slots(&self) -> OpenSlots<(Owner, TxHash)> {
         let mut slots = OpenSlots::new();
         for (&hash, flight) in &self.flights {
-            slots.entry(flight.slot).or_insert_with(Vec::new).push(OpenAttempt {
-                owner: (flight.owner, hash),
-                hash,
-                first_ledger: flight.first_ledger,
-                last_ledger: flight.last_ledger,
-            });
+            slots
+                .entry(flight.slot)
+                .or_insert_with(Vec::new)
+                .push(OpenAttempt {
+                    owner: (flight.owner, hash),
+                    hash,
+                    first_ledger: flight.first_ledger,
+                    last_ledger: flight.last_ledger,
+                });
         }
         slots
     }
@@ -148,11 +159,10 @@ impl OpenLane {
     /// What the account may spend on new attempts while `reserve` must stay.
     #[must_use]
     pub fn spendable(&self, reserve: Drops) -> Drops {
-        self.flights
-            .values()
-            .fold(self.cursor.balance.saturating_sub(reserve), |rest, flight| {
-                rest.saturating_sub(flight.cost)
-            })
+        self.flights.values().fold(
+            self.cursor.balance.saturating_sub(reserve),
+            |rest, flight| rest.saturating_sub(flight.cost),
+        )
     }
 
     /// Whether the journal is where signing may begin.

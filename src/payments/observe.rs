@@ -4,7 +4,7 @@ use super::engine::Engine;
 use crate::store::Change;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::units::{seconds_between, xrp};
-use xrpayd_core::ids::UnixMs;
+use xrpayd_core::ids::{PaymentId, TxHash, UnixMs};
 use xrpayd_core::payment::{AttemptState, Payment, State};
 
 impl Engine<'_> {
@@ -20,7 +20,10 @@ impl Engine<'_> {
             return;
         }
         let status = payment.status();
-        metrics.payments_total.with_label_values(&[status.as_str()]).inc();
+        metrics
+            .payments_total
+            .with_label_values(&[status.as_str()])
+            .inc();
         stage(metrics, "accepted_to_final", payment.created_at, now);
         if let State::Succeeded { delivered, .. } = &payment.state {
             metrics.payment_amount_xrp_total.inc_by(xrp(*delivered));
@@ -38,20 +41,46 @@ impl Engine<'_> {
     /// Counts the time from the submission of a validated attempt to the ledger that holds it, and
     /// from there to the record.
     fn observe_validation(&self, payment: &Payment, now: UnixMs) {
-        let Some(attempt) = payment.validated_attempt() else { return };
-        let AttemptState::Validated { ledger_index, .. } = &attempt.state else { return };
+        let Some(attempt) = payment.validated_attempt() else {
+            return;
+        };
+        let AttemptState::Validated { ledger_index, .. } = &attempt.state else {
+            return;
+        };
         let tip = self.deps.pool.tip();
         let tip = tip.borrow();
         // Only for the newest ledger is it known when it was first seen.
         if let Some(tip) = tip.as_ref().filter(|tip| tip.index == *ledger_index) {
-            stage(&self.deps.metrics, "submitted_to_validated", attempt.signed_at, tip.seen_at);
-            stage(&self.deps.metrics, "validated_to_recorded", tip.seen_at, now);
+            stage(
+                &self.deps.metrics,
+                "submitted_to_validated",
+                attempt.signed_at,
+                tip.seen_at,
+            );
+            stage(
+                &self.deps.metrics,
+                "validated_to_recorded",
+                tip.seen_at,
+                now,
+            );
         }
     }
 
     /// Counts the time from signing to the first answer of a server.
-    pub(super) fn observe_answered(&self, signed_at: UnixMs, now: UnixMs) {
-        stage(&self.deps.metrics, "signed_to_submitted", signed_at, now);
+    pub(super) fn observe_answered(&self, id: PaymentId, hash: TxHash, now: UnixMs) {
+        let attempt = self
+            .open
+            .payments
+            .get(&id)
+            .and_then(|payment| payment.attempt(hash));
+        if let Some(attempt) = attempt.filter(|attempt| attempt.state == AttemptState::Signed) {
+            stage(
+                &self.deps.metrics,
+                "signed_to_submitted",
+                attempt.signed_at,
+                now,
+            );
+        }
     }
 }
 

@@ -23,7 +23,11 @@ impl Engine<'_> {
                 return Err(Stop::reload());
             }
         };
-        let Fold { cursor, findings, foreign } = folded;
+        let Fold {
+            cursor,
+            findings,
+            foreign,
+        } = folded;
         let mut batch = Batch::default();
         for theirs in &foreign {
             tracing::warn!(
@@ -33,11 +37,18 @@ impl Engine<'_> {
                 "the account sent a transaction that is not ours"
             );
             if theirs.took_ours {
-                batch.stop(format!("an unknown transaction, {}, took our sequence", theirs.hash));
+                batch.stop(format!(
+                    "an unknown transaction, {}, took our sequence",
+                    theirs.hash
+                ));
             }
         }
         let plug_updates = self.apply_findings(&mut batch, findings.clone(), now);
-        let journal = JournalCommit { from: page.from, cursor: cursor.clone(), entries: page.entries };
+        let journal = JournalCommit {
+            from: page.from,
+            cursor: cursor.clone(),
+            entries: page.entries,
+        };
         self.commit(batch, plug_updates, Some(journal), now).await?;
         self.open.cursor = cursor;
         self.forget(&findings);
@@ -52,21 +63,31 @@ impl Engine<'_> {
             Ok(agreed) => agreed,
             Err(error) => {
                 tracing::debug!(wallet.name = self.deps.wallet.name, %error, "no account root: the proof waits");
+                self.ask_again_for_root();
                 return Ok(());
             }
         };
         let Some(root) = agreed.root else {
             let mut batch = Batch::default();
-            batch.stop(format!("the account does not exist in ledger {}", agreed.at));
+            batch.stop(format!(
+                "the account does not exist in ledger {}",
+                agreed.at
+            ));
             return self.commit(batch, Vec::new(), None, now).await;
         };
-        let proof =
-            RootProof { at: agreed.at, sequence: root.sequence, servers: agreed.servers.clone() };
+        let proof = RootProof {
+            at: agreed.at,
+            sequence: root.sequence,
+            servers: agreed.servers.clone(),
+        };
         let mut findings = Vec::new();
         for (slot, attempts) in self.open.slots() {
             for attempt in attempts {
                 if let Some(proof) = prove_absence(&self.open.cursor, &proof, slot, &attempt) {
-                    let finding = Finding::Absent { hash: attempt.hash, proof };
+                    let finding = Finding::Absent {
+                        hash: attempt.hash,
+                        proof,
+                    };
                     findings.push((attempt.owner, finding));
                 }
             }
@@ -87,14 +108,19 @@ impl Engine<'_> {
         let now = self.deps.clock.now();
         let mut batch = Batch::default();
         for Report { hash, answer } in reports {
-            let Some(flight) = self.open.flights.get_mut(&hash) else { continue };
+            let Some(flight) = self.open.flights.get_mut(&hash) else {
+                continue;
+            };
             if matches!(&answer, Answer::Unparsable(_))
                 || matches!(&answer, Answer::Engine(code) if codes::on_submit(code) == OnSubmit::Never)
             {
                 flight.refused = true;
             }
-            let Owner::Payment(id) = flight.owner else { continue };
+            let Owner::Payment(id) = flight.owner else {
+                continue;
+            };
             if self.is_news(id, hash, &answer) {
+                self.observe_answered(id, hash, now);
                 batch.on_open(&self.open, id, Event::Answered { hash, answer }, now);
             }
         }
@@ -109,7 +135,11 @@ impl Engine<'_> {
     /// Whether an answer says more than what is already known: the resends of an attempt that a
     /// server has are not worth a write each.
     fn is_news(&self, id: PaymentId, hash: TxHash, answer: &Answer) -> bool {
-        let attempt = self.open.payments.get(&id).and_then(|payment| payment.attempt(hash));
+        let attempt = self
+            .open
+            .payments
+            .get(&id)
+            .and_then(|payment| payment.attempt(hash));
         match attempt.map(|attempt| &attempt.state) {
             Some(AttemptState::Submitted { .. }) => match answer {
                 Answer::Engine(code) => {
@@ -126,7 +156,10 @@ impl Engine<'_> {
     /// Whether the journal has passed the last ledger of something that is still open.
     pub(super) fn has_overdue(&self) -> bool {
         let at = self.open.cursor.at;
-        self.open.flights.values().any(|flight| flight.last_ledger <= at)
+        self.open
+            .flights
+            .values()
+            .any(|flight| flight.last_ledger <= at)
     }
 
     /// Shows `outcome_unknown` on what the validated ledger has passed without a proof.
@@ -159,9 +192,14 @@ impl Engine<'_> {
                 Owner::Plug => plug_updates.push((
                     hash,
                     match finding {
-                        Finding::Found { result, ledger_index, .. } => {
-                            AttemptState::Validated { result, ledger_index }
-                        }
+                        Finding::Found {
+                            result,
+                            ledger_index,
+                            ..
+                        } => AttemptState::Validated {
+                            result,
+                            ledger_index,
+                        },
                         Finding::Absent { proof, .. } => AttemptState::Dead { proof },
                     },
                 )),
@@ -186,7 +224,11 @@ impl Engine<'_> {
     ) -> Step {
         let halt = batch.halt.clone();
         if let Some(reason) = &halt {
-            tracing::error!(wallet.name = self.deps.wallet.name, reason, "the wallet stops signing");
+            tracing::error!(
+                wallet.name = self.deps.wallet.name,
+                reason,
+                "the wallet stops signing"
+            );
         }
         let commit = LaneCommit {
             wallet: self.deps.wallet.name.clone(),

@@ -37,12 +37,18 @@ impl Engine<'_> {
     /// Ends queued payments whose time has run out.
     pub(super) async fn expire_queued(&mut self) -> Step {
         let (store, now) = (&self.deps.store, self.deps.clock.now());
-        let due = store.past_expiry(&self.deps.wallet.name, now, EXPIRE_BATCH_MAX).await?;
+        let due = store
+            .past_expiry(&self.deps.wallet.name, now, EXPIRE_BATCH_MAX)
+            .await?;
         let mut batch = Batch::default();
         for payment in due {
             batch.apply(&payment, Event::Expire, now);
         }
-        if batch.is_empty() { Ok(()) } else { self.commit(batch, Vec::new(), None, now).await }
+        if batch.is_empty() {
+            Ok(())
+        } else {
+            self.commit(batch, Vec::new(), None, now).await
+        }
     }
 
     /// Signs as many queued payments as the lane has room for.
@@ -53,15 +59,26 @@ impl Engine<'_> {
 
     /// One commit's worth; `true` when there may be more.
     async fn sign_some(&mut self) -> Result<bool, super::engine::Stop> {
-        let room = self.settings.max_in_flight.saturating_sub(self.open.lane.open_len());
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.open.lane.open_len());
         if room == 0 {
             return Ok(false);
         }
         let name = self.deps.wallet.name.as_str();
         let limit = u32::try_from(room).unwrap_or(SCAN_MAX).min(SCAN_MAX);
-        let queued = self.deps.store.queued(name, self.passed_over, limit).await?;
-        let Some(last) = queued.last().map(|payment| payment.id) else { return Ok(false) };
-        let Some((tip, quote, mut spendable)) = self.conditions().await else { return Ok(false) };
+        let queued = self
+            .deps
+            .store
+            .queued(name, self.passed_over, limit)
+            .await?;
+        let Some(last) = queued.last().map(|payment| payment.id) else {
+            return Ok(false);
+        };
+        let Some((tip, quote, mut spendable)) = self.conditions().await else {
+            return Ok(false);
+        };
         let now = self.deps.clock.now();
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
         let mut held = false;
@@ -82,7 +99,11 @@ impl Engine<'_> {
                     };
                     spendable = spendable.saturating_sub(cost_of(payment.order.amount, fee));
                     let last_ledger = tip.plus(self.settings.ledger_window);
-                    let terms = Terms { slot: Slot::Sequence(sequence), fee, last_ledger };
+                    let terms = Terms {
+                        slot: Slot::Sequence(sequence),
+                        fee,
+                        last_ledger,
+                    };
                     jobs.push(Job { payment, terms });
                 }
                 Ok(_) => break,
@@ -98,7 +119,13 @@ impl Engine<'_> {
 
     /// What the ledger looks like now; `None` while it cannot be seen.
     async fn conditions(&mut self) -> Option<(LedgerIndex, FeeQuote, Drops)> {
-        let tip = self.deps.pool.tip().borrow().as_ref().map(|tip| tip.index)?;
+        let tip = self
+            .deps
+            .pool
+            .tip()
+            .borrow()
+            .as_ref()
+            .map(|tip| tip.index)?;
         let quote = self.quote(tip).await?;
         let spendable = self.open.spendable(self.reserve()?);
         Some((tip, quote, spendable))
@@ -113,7 +140,10 @@ impl Engine<'_> {
         }
         match self.deps.pool.fee().await {
             Ok(answer) => {
-                let quote = FeeQuote { base: answer.base, open_ledger: answer.open_ledger };
+                let quote = FeeQuote {
+                    base: answer.base,
+                    open_ledger: answer.open_ledger,
+                };
                 self.fee = Some((tip, quote));
                 Some(quote)
             }
@@ -126,9 +156,17 @@ impl Engine<'_> {
 
     /// The fee with which the payment can be signed now, or what holds it back.
     fn weigh(&self, order: &Order, quote: FeeQuote, spendable: Drops) -> Result<Drops, Hold> {
-        let cap = order.max_fee.map_or(self.settings.max_fee, |max| max.min(self.settings.max_fee));
-        let FeeChoice::Pay(fee) = choose(quote, cap) else { return Err(Hold::FeeHold) };
-        if cost_of(order.amount, fee) > spendable { Err(Hold::LowBalance) } else { Ok(fee) }
+        let cap = order
+            .max_fee
+            .map_or(self.settings.max_fee, |max| max.min(self.settings.max_fee));
+        let FeeChoice::Pay(fee) = choose(quote, cap) else {
+            return Err(Hold::FeeHold);
+        };
+        if cost_of(order.amount, fee) > spendable {
+            Err(Hold::LowBalance)
+        } else {
+            Ok(fee)
+        }
     }
 
     /// Signs the jobs, commits them with the batch, and only then puts them into the outbox.
@@ -154,8 +192,9 @@ impl Engine<'_> {
                 signed_at: now,
             };
             batch.apply(&payment, Event::Sign(attempt), now);
-            let is_signed =
-                batch.payment(payment.id).is_some_and(|next| next.state == State::InFlight);
+            let is_signed = batch
+                .payment(payment.id)
+                .is_some_and(|next| next.state == State::InFlight);
             if !is_signed {
                 self.give_back(&[terms.slot]);
                 continue;
@@ -175,13 +214,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn flight(
-        &self,
-        owner: Owner,
-        terms: Terms,
-        amount: Drops,
-        tx: &SignedTx,
-    ) -> (TxHash, Flight) {
+    fn flight(&self, owner: Owner, terms: Terms, amount: Drops, tx: &SignedTx) -> (TxHash, Flight) {
         let flight = Flight {
             owner,
             slot: terms.slot,
@@ -210,7 +243,8 @@ impl Engine<'_> {
             return Ok(());
         }
         let holes: Vec<u32> = self.open.lane.holes().take(SIGN_BATCH_MAX).collect();
-        self.sign_plugs(holes.into_iter().map(Slot::Sequence).collect()).await
+        self.sign_plugs(holes.into_iter().map(Slot::Sequence).collect())
+            .await
     }
 
     /// Signs a no-op on each slot, makes them durable, sends them.
@@ -218,13 +252,21 @@ impl Engine<'_> {
         if slots.is_empty() || !self.open.may_sign() {
             return Ok(());
         }
-        let Some((tip, quote, _)) = self.conditions().await else { return Ok(()) };
-        let FeeChoice::Pay(fee) = choose(quote, self.settings.max_fee) else { return Ok(()) };
+        let Some((tip, quote, _)) = self.conditions().await else {
+            return Ok(());
+        };
+        let FeeChoice::Pay(fee) = choose(quote, self.settings.max_fee) else {
+            return Ok(());
+        };
         let now = self.deps.clock.now();
         let last_ledger = tip.plus(self.settings.ledger_window);
         let (mut new_plugs, mut flights, mut halt) = (Vec::new(), Vec::new(), None);
         for slot in slots {
-            let terms = Terms { slot, fee, last_ledger };
+            let terms = Terms {
+                slot,
+                fee,
+                last_ledger,
+            };
             match self.deps.wallet.sign_plug(terms) {
                 Ok(tx) => {
                     flights.push(self.flight(Owner::Plug, terms, Drops::ZERO, &tx));
@@ -276,7 +318,9 @@ impl Engine<'_> {
             .flights
             .iter_mut()
             .filter(|(_, flight)| {
-                let waited = flight.sent_at.is_none_or(|sent| at.ahead_of(sent) >= RESEND_AFTER_LEDGERS);
+                let waited = flight
+                    .sent_at
+                    .is_none_or(|sent| at.ahead_of(sent) >= RESEND_AFTER_LEDGERS);
                 waited && !flight.refused && at < flight.last_ledger
             })
             .collect();

@@ -52,7 +52,10 @@ fn reduce(report: SubmitReport) -> Report {
         .map(|(_, answer)| answer_of(answer))
         .min_by_key(despair)
         .unwrap_or(Answer::Lost);
-    Report { hash: report.hash, answer }
+    Report {
+        hash: report.hash,
+        answer,
+    }
 }
 
 fn answer_of(answer: SubmitAnswer) -> Answer {
@@ -60,7 +63,9 @@ fn answer_of(answer: SubmitAnswer) -> Answer {
         SubmitAnswer::Engine { result, .. } => Answer::Engine(result),
         // The server's parser refused the bytes themselves. Every other error (not synced, too
         // busy, slow down) says nothing about them.
-        SubmitAnswer::Refused { error } if error == "invalidTransaction" => Answer::Unparsable(error),
+        SubmitAnswer::Refused { error } if error == "invalidTransaction" => {
+            Answer::Unparsable(error)
+        }
         SubmitAnswer::Refused { .. } | SubmitAnswer::Unknown { .. } => Answer::Lost,
     }
 }
@@ -97,13 +102,22 @@ mod tests {
     }
 
     fn reduced(answers: Vec<SubmitAnswer>) -> Answer {
-        let answers = answers.into_iter().map(|answer| ("s".to_owned(), answer)).collect();
-        reduce(SubmitReport { hash: TxHash([1; 32]), answers }).answer
+        let answers = answers
+            .into_iter()
+            .map(|answer| ("s".to_owned(), answer))
+            .collect();
+        reduce(SubmitReport {
+            hash: TxHash([1; 32]),
+            answers,
+        })
+        .answer
     }
 
     #[test]
     fn the_most_hopeful_answer_counts() {
-        let lost = || SubmitAnswer::Unknown { why: "time-out".into() };
+        let lost = || SubmitAnswer::Unknown {
+            why: "time-out".into(),
+        };
         assert_eq!(
             reduced(vec![engine("tefPAST_SEQ"), engine("tesSUCCESS")]),
             Answer::Engine("tesSUCCESS".into())
@@ -120,9 +134,19 @@ mod tests {
     #[test]
     fn a_busy_server_says_nothing_about_the_transaction() {
         for error in ["noNetwork", "tooBusy", "slowDown", "internal"] {
-            assert_eq!(reduced(vec![SubmitAnswer::Refused { error: error.into() }]), Answer::Lost);
+            assert_eq!(
+                reduced(vec![SubmitAnswer::Refused {
+                    error: error.into()
+                }]),
+                Answer::Lost
+            );
         }
-        let refused = SubmitAnswer::Refused { error: "invalidTransaction".into() };
-        assert_eq!(reduced(vec![refused]), Answer::Unparsable("invalidTransaction".into()));
+        let refused = SubmitAnswer::Refused {
+            error: "invalidTransaction".into(),
+        };
+        assert_eq!(
+            reduced(vec![refused]),
+            Answer::Unparsable("invalidTransaction".into())
+        );
     }
 }

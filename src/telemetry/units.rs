@@ -23,7 +23,11 @@ pub const fn xrp(drops: Drops) -> f64 {
     reason = "a metric is a float; no decision is made on it"
 )]
 pub const fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// The seconds from `earlier` to `later`; 0 where the clock was set back in between.

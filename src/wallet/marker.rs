@@ -43,9 +43,12 @@ mod tests {
     fn different_intents_bear_different_markers() {
         let a = of("hot", "shop", "key");
         assert_eq!(a, of("hot", "shop", "key"));
-        for (wallet, client, key) in
-            [("ho", "tshop", "key"), ("hot", "shopk", "ey"), ("hot", "shop", "key2"), ("cold", "shop", "key")]
-        {
+        for (wallet, client, key) in [
+            ("ho", "tshop", "key"),
+            ("hot", "shopk", "ey"),
+            ("hot", "shop", "key2"),
+            ("cold", "shop", "key"),
+        ] {
             assert_ne!(a, of(wallet, client, key));
         }
     }

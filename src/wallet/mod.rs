@@ -92,14 +92,25 @@ impl Wallet {
         source_tag: Option<u32>,
         signer: Box<dyn Signer>,
     ) -> Self {
-        Self { name, account, network_id, source_tag, signer }
+        Self {
+            name,
+            account,
+            network_id,
+            source_tag,
+            signer,
+        }
     }
 
     /// Signs the payment that `order` asks for. `client` and the wallet's name go into its marker.
     ///
     /// # Errors
     /// See [`SignError`]; the wallet must halt.
-    pub fn sign_payment(&self, client: &str, order: &Order, terms: Terms) -> Result<SignedTx, SignError> {
+    pub fn sign_payment(
+        &self,
+        client: &str,
+        order: &Order,
+        terms: Terms,
+    ) -> Result<SignedTx, SignError> {
         let mut tx = self.common("Payment", terms);
         let mark = marker::of(&self.name, client, &order.idempotency_key);
         set(&mut tx, "Destination", order.destination.to_string());
@@ -163,7 +174,10 @@ impl Wallet {
         set(&mut tx, "TxnSignature", hex::encode_upper(&signature));
         let blob = xrpayd_codec::encode(&tx)?;
         second_opinion::check(&tx, &blob)?;
-        Ok(SignedTx { hash: xrpayd_codec::transaction_hash(&blob), blob })
+        Ok(SignedTx {
+            hash: xrpayd_codec::transaction_hash(&blob),
+            blob,
+        })
     }
 }
 

@@ -16,6 +16,8 @@ pub fn check(tx: &Value, blob: &[u8]) -> Result<(), SignError> {
     if theirs.eq_ignore_ascii_case(&hex::encode(blob)) {
         Ok(())
     } else {
-        Err(SignError::Disagreement("its bytes differ from ours".to_owned()))
+        Err(SignError::Disagreement(
+            "its bytes differ from ours".to_owned(),
+        ))
     }
 }

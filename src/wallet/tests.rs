@@ -9,7 +9,13 @@ const ADDRESS: &str = "rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc";
 const DESTINATION: &str = "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe";
 
 fn wallet(network_id: u32, signer: Box<dyn Signer>) -> Wallet {
-    Wallet::new("hot".into(), ADDRESS.parse().unwrap(), network_id, Some(77), signer)
+    Wallet::new(
+        "hot".into(),
+        ADDRESS.parse().unwrap(),
+        network_id,
+        Some(77),
+        signer,
+    )
 }
 
 fn local() -> Box<dyn Signer> {
@@ -42,7 +48,9 @@ fn terms() -> Terms {
 
 #[test]
 fn a_payment_says_on_the_ledger_exactly_what_was_ordered() {
-    let signed = wallet(0, local()).sign_payment("shop", &order(), terms()).unwrap();
+    let signed = wallet(0, local())
+        .sign_payment("shop", &order(), terms())
+        .unwrap();
     let tx = decode(&signed.blob).unwrap();
     assert_eq!(tx["TransactionType"], "Payment");
     assert_eq!(tx["Account"], ADDRESS);
@@ -53,16 +61,27 @@ fn a_payment_says_on_the_ledger_exactly_what_was_ordered() {
     assert_eq!(tx["Sequence"], 5);
     assert_eq!(tx["LastLedgerSequence"], 1_000);
     assert_eq!(tx["SourceTag"], 77);
-    assert_eq!(tx["InvoiceID"], marker::of("hot", "shop", "key-1").to_string());
-    assert_eq!(tx.get("NetworkID"), None, "networks up to 1024 are not named");
+    assert_eq!(
+        tx["InvoiceID"],
+        marker::of("hot", "shop", "key-1").to_string()
+    );
+    assert_eq!(
+        tx.get("NetworkID"),
+        None,
+        "networks up to 1024 are not named"
+    );
     assert_eq!(signed.hash, xrpayd_codec::transaction_hash(&signed.blob));
-    assert!(check_signature(&tx).is_ok());
+    assert!(check_signature(&signed.blob).is_ok());
 }
 
 #[test]
 fn the_callers_invoice_id_stands_and_the_marker_moves_to_a_memo() {
     let invoice_id = xrpayd_core::ids::Hash256([7; 32]);
-    let memo = Memo { memo_type: None, memo_format: None, memo_data: Some("CAFE".into()) };
+    let memo = Memo {
+        memo_type: None,
+        memo_format: None,
+        memo_data: Some("CAFE".into()),
+    };
     let order = Order {
         invoice_id: Some(invoice_id),
         memos: vec![memo],
@@ -70,23 +89,34 @@ fn the_callers_invoice_id_stands_and_the_marker_moves_to_a_memo() {
         destination_tag: None,
         ..order()
     };
-    let signed = wallet(0, local()).sign_payment("shop", &order, terms()).unwrap();
+    let signed = wallet(0, local())
+        .sign_payment("shop", &order, terms())
+        .unwrap();
     let tx = decode(&signed.blob).unwrap();
     assert_eq!(tx["InvoiceID"], invoice_id.to_string());
     assert_eq!(tx["SourceTag"], 9);
     assert_eq!(tx.get("DestinationTag"), None, "no tag is no tag");
     assert_eq!(tx["Memos"][0]["Memo"]["MemoData"], "CAFE");
-    assert_eq!(tx["Memos"][1], marker::memo(marker::of("hot", "shop", "key-1")));
+    assert_eq!(
+        tx["Memos"][1],
+        marker::memo(marker::of("hot", "shop", "key-1"))
+    );
 }
 
 #[test]
 fn a_network_above_1024_is_named_and_a_ticket_stands_for_the_sequence() {
-    let terms = Terms { slot: Slot::Ticket(44), ..terms() };
+    let terms = Terms {
+        slot: Slot::Ticket(44),
+        ..terms()
+    };
     let signed = wallet(21_338, local()).sign_plug(terms).unwrap();
     let tx = decode(&signed.blob).unwrap();
     assert_eq!(tx["TransactionType"], "AccountSet");
     assert_eq!(tx["NetworkID"], 21_338);
-    assert_eq!((&tx["Sequence"], &tx["TicketSequence"]), (&0.into(), &44.into()));
+    assert_eq!(
+        (&tx["Sequence"], &tx["TicketSequence"]),
+        (&0.into(), &44.into())
+    );
 }
 
 /// A signer that answers with somebody else's signature.
@@ -118,7 +148,10 @@ fn the_second_encoder_catches_a_byte_that_differs() {
     assert!(second_opinion::check(&tx, &signed.blob).is_ok());
     let mut wrong = signed.blob;
     wrong[10] ^= 1;
-    assert!(matches!(second_opinion::check(&tx, &wrong), Err(SignError::Disagreement(_))));
+    assert!(matches!(
+        second_opinion::check(&tx, &wrong),
+        Err(SignError::Disagreement(_))
+    ));
 }
 
 #[test]

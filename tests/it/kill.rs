@@ -24,7 +24,9 @@ async fn a_hundred_kills_lose_nothing_and_pay_nothing_twice_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_kills_lose_nothing_and_pay_nothing_twice_on_postgresql() {
-    let Some(store) = crate::store::fresh_postgres().await else { return };
+    let Some(store) = crate::store::fresh_postgres().await else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     survive_kills(folder.path(), &store).await;
 }
@@ -43,7 +45,9 @@ async fn survive_kills(folder: &std::path::Path, store: &str) {
                 let mut accepted = Vec::new();
                 for n in (client..PAYMENTS).step_by(CLIENTS) {
                     let tag = u32::try_from(n).unwrap();
-                    let payment = merchant.pay(&format!("key-{n}"), DESTINATION, tag, "1.5").await;
+                    let payment = merchant
+                        .pay(&format!("key-{n}"), DESTINATION, tag, "1.5")
+                        .await;
                     accepted.push((tag, payment["id"].as_str().unwrap().to_owned()));
                     posted.fetch_add(1, Ordering::Relaxed);
                     // Clients of a shop do not post all at once: the kills meet every phase.
@@ -88,16 +92,27 @@ async fn audit(ledger: &Ledger, merchant: &Merchant, accepted: &BTreeMap<u32, St
         }
     }
     let payments = merchant.all_payments().await;
-    assert_eq!(payments.len(), PAYMENTS, "an accepted payment is lost, or one was made of nothing");
+    assert_eq!(
+        payments.len(),
+        PAYMENTS,
+        "an accepted payment is lost, or one was made of nothing"
+    );
     for payment in payments {
         let tag = u32::try_from(payment["destination_tag"].as_u64().unwrap()).unwrap();
-        assert_eq!(accepted.get(&tag).map(String::as_str), payment["id"].as_str(), "{payment:#}");
+        assert_eq!(
+            accepted.get(&tag).map(String::as_str),
+            payment["id"].as_str(),
+            "{payment:#}"
+        );
         let times = paid.remove(&tag).unwrap_or(0);
         match payment["status"].as_str().unwrap() {
             "succeeded" => {
                 assert_eq!(times, 1, "{payment:#}");
                 assert_eq!(payment["delivered_amount"]["value"], "1.5");
-                assert!(payment["proof"]["servers"].as_array().unwrap().len() >= 2, "{payment:#}");
+                assert!(
+                    payment["proof"]["servers"].as_array().unwrap().len() >= 2,
+                    "{payment:#}"
+                );
             }
             "failed" => assert_eq!(times, 0, "{payment:#}"),
             other => panic!("{other}: {payment:#}"),

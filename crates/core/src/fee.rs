@@ -51,16 +51,27 @@ mod tests {
 
     #[test]
     fn an_idle_ledger_is_paid_its_base_fee() {
-        let idle = FeeQuote { base: drops(10), open_ledger: drops(10) };
+        let idle = FeeQuote {
+            base: drops(10),
+            open_ledger: drops(10),
+        };
         assert_eq!(choose(idle, drops(1_000)), FeeChoice::Pay(drops(10)));
     }
 
     #[test]
     fn a_busy_ledger_is_paid_a_fifth_more_than_it_asks() {
-        let busy = FeeQuote { base: drops(10), open_ledger: drops(5_000) };
+        let busy = FeeQuote {
+            base: drops(10),
+            open_ledger: drops(5_000),
+        };
         assert_eq!(choose(busy, drops(10_000)), FeeChoice::Pay(drops(6_000)));
         assert_eq!(choose(busy, drops(5_500)), FeeChoice::Pay(drops(5_500)));
-        assert_eq!(choose(busy, drops(4_999)), FeeChoice::Wait { needed: drops(5_000) });
+        assert_eq!(
+            choose(busy, drops(4_999)),
+            FeeChoice::Wait {
+                needed: drops(5_000)
+            }
+        );
     }
 
     proptest! {

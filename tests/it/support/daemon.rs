@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The throw-away wallet of the tests: address and seed of the public vectors.
-pub const WALLET: (&str, &str) =
-    ("rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc", "sEdVfbAkapHUcS5dAFVRvkh6qTiNxr1");
+pub const WALLET: (&str, &str) = (
+    "rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc",
+    "sEdVfbAkapHUcS5dAFVRvkh6qTiNxr1",
+);
 
 /// How a daemon is set up; it can be started any number of times.
 #[derive(Debug, Clone)]
@@ -64,7 +66,10 @@ impl Setup {
         let deadline = Instant::now() + Duration::from_secs(30);
         let client = reqwest::Client::new();
         loop {
-            let answer = client.get(format!("{}/health/ready", self.api)).send().await;
+            let answer = client
+                .get(format!("{}/health/ready", self.api))
+                .send()
+                .await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return;
             }
@@ -83,9 +88,16 @@ impl Setup {
             .args(self.arguments(&command))
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["key"].as_str().expect("the key is shown once").to_owned()
+        answer["key"]
+            .as_str()
+            .expect("the key is shown once")
+            .to_owned()
     }
 
     /// The end of its log, for a failure's message.

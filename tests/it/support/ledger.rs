@@ -44,8 +44,13 @@ impl Ledger {
 
     /// One request to the first server.
     pub async fn ask(&self, request: Value) -> Value {
-        let (mut socket, _) = tokio_tungstenite::connect_async(&self.urls[0]).await.unwrap();
-        socket.send(Message::text(request.to_string())).await.unwrap();
+        let (mut socket, _) = tokio_tungstenite::connect_async(&self.urls[0])
+            .await
+            .unwrap();
+        socket
+            .send(Message::text(request.to_string()))
+            .await
+            .unwrap();
         loop {
             let frame = socket.next().await.expect("an answer").unwrap();
             if let Message::Text(text) = frame {
@@ -58,8 +63,13 @@ impl Ledger {
 
     /// Everything that really happened to `account`.
     pub async fn truth_of(&self, account: &str) -> Vec<Value> {
-        let truth = self.ask(json!({ "command": "sandbox_truth", "account": account })).await;
+        let truth = self
+            .ask(json!({ "command": "sandbox_truth", "account": account }))
+            .await;
         let of_account = &truth["accounts"][account]["transactions"];
-        of_account.as_array().unwrap_or_else(|| panic!("no transactions in {truth}")).clone()
+        of_account
+            .as_array()
+            .unwrap_or_else(|| panic!("no transactions in {truth}"))
+            .clone()
     }
 }

@@ -17,13 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(180);
 impl Merchant {
     /// A client with its own connections.
     pub fn new(api: &str, key: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
-        Self { http, api: api.to_owned(), key: key.to_owned() }
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .unwrap();
+        Self {
+            http,
+            api: api.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     /// Posts a payment and retries with the same key, whatever happens to the daemon, until it is
     /// accepted. Returns the payment.
-    pub async fn pay(&self, idempotency_key: &str, destination: &str, tag: u32, xrp: &str) -> Value {
+    pub async fn pay(
+        &self,
+        idempotency_key: &str,
+        destination: &str,
+        tag: u32,
+        xrp: &str,
+    ) -> Value {
         let body = json!({
             "destination": destination,
             "destination_tag": tag,
@@ -49,7 +62,10 @@ impl Merchant {
                     Ok(_) | Err(_) => {}
                 }
             }
-            assert!(Instant::now() < deadline, "payment {idempotency_key} was never accepted");
+            assert!(
+                Instant::now() < deadline,
+                "payment {idempotency_key} was never accepted"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -58,8 +74,12 @@ impl Merchant {
     pub async fn get(&self, path: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let sent =
-                self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).send().await;
+            let sent = self
+                .http
+                .get(format!("{}{path}", self.api))
+                .bearer_auth(&self.key)
+                .send()
+                .await;
             if let Ok(answer) = sent
                 && answer.status().is_success()
                 && let Ok(value) = answer.json().await
@@ -88,7 +108,9 @@ impl Merchant {
     pub async fn all_payments(&self) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let page = cursor.as_ref().map_or_else(String::new, |at| format!("&cursor={at}"));
+            let page = cursor
+                .as_ref()
+                .map_or_else(String::new, |at| format!("&cursor={at}"));
             let list = self.get(&format!("/v1/payments?limit=200{page}")).await;
             all.extend(list["data"].as_array().unwrap().iter().cloned());
             match list["next_cursor"].as_str() {

@@ -15,7 +15,11 @@ pub struct Process {
 impl Process {
     /// Starts the binary with `arguments`, its logs going to the end of `log`.
     pub fn start(arguments: &[String], log: &Path) -> Self {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_xrpayd"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -29,9 +33,16 @@ impl Process {
     /// The first `count` lines of its standard output.
     pub fn first_lines(&mut self, count: usize) -> Vec<String> {
         let stdout = self.child.stdout.take().expect("the output is taken once");
-        let lines: Vec<String> =
-            BufReader::new(stdout).lines().take(count).map(|line| line.unwrap()).collect();
-        assert_eq!(lines.len(), count, "the process ended before it said where it listens");
+        let lines: Vec<String> = BufReader::new(stdout)
+            .lines()
+            .take(count)
+            .map(|line| line.unwrap())
+            .collect();
+        assert_eq!(
+            lines.len(),
+            count,
+            "the process ended before it said where it listens"
+        );
         lines
     }
 
@@ -44,7 +55,13 @@ impl Process {
     /// Asks it to end with SIGTERM and returns its exit code, or fails after `patience`.
     pub fn terminate(mut self, patience: Duration) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -58,7 +75,10 @@ impl Process {
     /// Resident memory in kB.
     pub fn resident_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
@@ -74,5 +94,9 @@ impl Drop for Process {
 /// A port that was free a moment ago, for a process that must listen on the same one after every
 /// restart.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
