@@ -78,6 +78,7 @@ pub trait Transport: Send + Sync + 'static {
 
 /// Websocket over TCP, or over TLS with the Mozilla roots.
 pub struct WebSocket {
+    message_bytes_max: usize,
     tls: Result<Arc<rustls::ClientConfig>, LinkError>,
 }
 
@@ -99,14 +100,17 @@ impl WebSocket {
             .with_safe_default_protocol_versions()
             .map(|builder| Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
             .map_err(|error| LinkError::Broken(error.to_string()));
-        Self { tls }
+        Self {
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            tls,
+        }
     }
 
     async fn open(&self, url: &str) -> Result<Link, LinkError> {
         let settings = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(self.message_bytes_max))
+            .max_frame_size(Some(self.message_bytes_max));
         let connector = if url.starts_with("wss:") {
             Connector::Rustls(self.tls.clone()?)
         } else {
@@ -165,5 +169,125 @@ fn link_error(error: tungstenite::Error) -> LinkError {
         }
         tungstenite::Error::Capacity(error) => LinkError::TooLarge(error.to_string()),
         other => LinkError::Broken(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervise::Supervisor;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+    /// Opens a connection to a server that is `serve`.
+    async fn open<F: Future<Output = ()> + Send + 'static>(
+        serve: impl FnOnce(WebSocketStream<TcpStream>) -> F + Send + 'static,
+    ) -> Link {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        Supervisor::new().spawn("server", async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            serve(tokio_tungstenite::accept_async(socket).await.unwrap()).await;
+        });
+        let transport = WebSocket {
+            message_bytes_max: 1_000,
+            ..WebSocket::new()
+        };
+        transport.connect(&url).await.unwrap()
+    }
+
+    async fn echo(mut socket: WebSocketStream<TcpStream>) {
+        socket.send(Message::Ping(Bytes::new())).await.unwrap();
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() || message.is_pong() {
+                let text = if message.is_pong() { "ponged" } else { "echo" };
+                socket.send(Message::text(text)).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn text_goes_both_ways_and_pings_are_answered() {
+        let mut link = open(echo).await;
+        assert_eq!(link.stream.next().await, Some(Ok(Incoming::Alive)));
+        link.sink
+            .send(Outgoing::Text("hello".into()))
+            .await
+            .unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            if let Some(Ok(Incoming::Text(text))) = link.stream.next().await {
+                seen.push(text.to_string());
+            }
+        }
+        seen.sort();
+        assert_eq!(seen, ["echo", "ponged"]);
+        link.sink.send(Outgoing::Ping).await.unwrap();
+        assert_eq!(link.stream.next().await, Some(Ok(Incoming::Alive)));
+    }
+
+    #[tokio::test]
+    async fn a_message_over_the_bound_is_an_error_and_one_below_is_not() {
+        let mut link = open(|mut socket| async move {
+            socket.send(Message::text("x".repeat(1_000))).await.unwrap();
+            socket.send(Message::text("x".repeat(1_001))).await.unwrap();
+            let _ = socket.next().await;
+        })
+        .await;
+        assert!(
+            matches!(link.stream.next().await, Some(Ok(Incoming::Text(text))) if text.len() == 1_000)
+        );
+        assert!(matches!(
+            link.stream.next().await,
+            Some(Err(LinkError::TooLarge(_)))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_close_comes_with_its_code() {
+        let mut link = open(|mut socket| async move {
+            let frame = CloseFrame {
+                code: 1_008.into(),
+                reason: "threshold exceeded".into(),
+            };
+            socket.close(Some(frame)).await.unwrap();
+            let _ = socket.next().await;
+        })
+        .await;
+        let close = Incoming::Close(Some((1_008, "threshold exceeded".to_owned())));
+        assert_eq!(link.stream.next().await, Some(Ok(close)));
+    }
+
+    #[tokio::test]
+    async fn being_turned_away_is_told_from_being_broken() {
+        for (status, turned_away) in [("503 Service Unavailable", true), ("404 Not Found", false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("ws://{}", listener.local_addr().unwrap());
+            Supervisor::new().spawn("server", async move {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let _ = socket.read(&mut [0; 1_024]).await.unwrap();
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            });
+            let error = WebSocket::new().connect(&url).await.err().unwrap();
+            assert_eq!(
+                matches!(error, LinkError::TurnedAway(503)),
+                turned_away,
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_no_server_for_wss() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("wss://{}", listener.local_addr().unwrap());
+        Supervisor::new().spawn("server", async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(b"this is not TLS at all").await.unwrap();
+        });
+        assert!(WebSocket::new().connect(&url).await.is_err());
     }
 }

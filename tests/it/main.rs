@@ -13,5 +13,6 @@
 mod cli;
 mod http;
 mod kill;
+mod pool;
 mod store;
 mod support;
