@@ -1,10 +1,11 @@
 //! SIGHUP: reads the configuration again and takes over what may change while the daemon runs:
-//! limits, stages, rate limits. A bad file changes nothing, and says why.
+//! limits, stages, rate limits, the log level. A bad file changes nothing, and says why.
 
 use super::build;
 use super::signals::Signals;
 use crate::config::{self, LoadArgs};
 use crate::http::state::Rules;
+use crate::telemetry::logs;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -26,8 +27,19 @@ pub(super) async fn follow(
                 for warning in &loaded.warnings {
                     tracing::warn!(%warning, "configuration");
                 }
-                rules.send_replace(Arc::new(build::rules(&loaded.config)));
-                tracing::info!("limits, stages and rate limits are those of the new configuration");
+                if let Err(error) = logs::set_level(loaded.config.telemetry.log_level.into()) {
+                    tracing::warn!(%error, "the log level stays as it is");
+                }
+                let mut next = build::rules(&loaded.config);
+                // Wallets and network are those that have engines.
+                let running = rules.borrow().policy.clone();
+                next.policy.network_id = running.network_id;
+                next.policy.wallets = running.wallets;
+                next.policy.default_wallet = running.default_wallet;
+                rules.send_replace(Arc::new(next));
+                tracing::info!(
+                    "limits, stages, rate limits and the log level are those of the new configuration"
+                );
             }
             Ok(Err(errors)) => {
                 tracing::error!(%errors, "the new configuration is refused; the old one holds");

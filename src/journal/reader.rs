@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 use xrpayd_core::journal::Page;
 
 /// Ledgers in one page at most, so that catching up makes durable progress as it goes.
@@ -20,17 +20,18 @@ const POLL: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Reads pages that follow `at` into `pages` until cancelled or the receiver is gone.
+/// Reads pages that follow the ledger `at`, whose hash the journal knows, into `pages` until cancelled or the receiver is gone.
 pub async fn follow(
     pool: Pool,
     account: AccountId,
-    mut at: LedgerIndex,
+    (mut at, at_hash): (LedgerIndex, LedgerHash),
     pages: mpsc::Sender<Page>,
     cancel: CancellationToken,
 ) {
     let work = async {
         let mut tip = pool.tip();
         let mut pause = PAUSE_MIN;
+        same_chain(&pool, account, at, at_hash).await;
         loop {
             let newest = tip.borrow_and_update().as_ref().map(|tip| tip.index);
             let Some(newest) = newest.filter(|newest| *newest > at) else {
@@ -61,14 +62,36 @@ pub async fn follow(
     }
 }
 
+/// Waits until the servers hold the journal's last ledger with the hash that the journal knows: a
+/// chain that was reset, or another one under the same id, must not continue it.
+async fn same_chain(pool: &Pool, account: AccountId, at: LedgerIndex, at_hash: LedgerHash) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match pool.history(account, at, at).await {
+            Ok(history) if history.to_hash == at_hash => return,
+            Ok(history) => tracing::error!(
+                wallet.account = %account,
+                ledger.index = at.0,
+                known.hash = %at_hash,
+                servers.hash = %history.to_hash,
+                "the servers are on another chain than the journal: nothing is read"
+            ),
+            Err(error) => report(account, at, &error),
+        }
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(PAUSE_MAX);
+    }
+}
+
 fn report(account: AccountId, at: LedgerIndex, error: &HistoryError) {
     match error {
         HistoryError::Disagreement { .. } => {
             tracing::error!(wallet.account = %account, ledger.index = at.0, %error, "servers disagree: the journal waits");
         }
-        HistoryError::NotEnoughServers { .. }
-        | HistoryError::Gap { .. }
-        | HistoryError::Request(_) => {
+        HistoryError::Gap { .. } => {
+            tracing::warn!(wallet.account = %account, ledger.index = at.0, %error, "a gap in the servers' history: the journal waits");
+        }
+        HistoryError::NotEnoughServers { .. } | HistoryError::Request(_) => {
             tracing::debug!(wallet.account = %account, ledger.index = at.0, %error, "the journal waits for its next page");
         }
     }

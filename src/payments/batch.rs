@@ -5,14 +5,14 @@ use super::lane::OpenLane;
 use crate::store::Change;
 use std::collections::BTreeMap;
 use xrpayd_core::ids::{PaymentId, TxHash, UnixMs};
-use xrpayd_core::payment::{Effect, Event, Illegal, Payment, Slot, decide};
+use xrpayd_core::payment::{Effect, Event, Illegal, Payment, decide};
 
 /// Decisions that are not durable yet.
 #[derive(Debug, Default)]
 pub struct Batch {
     changes: BTreeMap<PaymentId, Change>,
-    /// Slots to fill with a no-op once the batch is durable.
-    pub plugs: Vec<Slot>,
+    /// What the journal says against what was proven, where it does.
+    pub contradiction: Option<String>,
     /// Why the wallet must stop, where something said so.
     pub halt: Option<String>,
 }
@@ -43,8 +43,8 @@ impl Batch {
                     match effect {
                         // The attempt's bytes are added by whoever signed it, and sent by whoever
                         // commits the batch.
-                        Effect::Submit(_) => {}
-                        Effect::Plug(slot) => self.plugs.push(slot),
+                        // A refused slot shows in the lane, and is filled from there.
+                        Effect::Submit(_) | Effect::Plug(_) => {}
                         Effect::HaltWallet { reason } => halt = Some(reason),
                         Effect::Settle { delivered } => change.settled = Some(delivered),
                     }
@@ -54,7 +54,8 @@ impl Batch {
                 }
             }
             Err(contradiction @ Illegal::Contradiction(_)) => {
-                self.stop(format!("payment {}: {contradiction}", payment.id));
+                let what = format!("payment {}: {contradiction}", payment.id);
+                self.contradiction.get_or_insert(what);
             }
             Err(illegal) => {
                 tracing::warn!(payment.id = %payment.id, %illegal, "an event does not fit the payment");
@@ -77,7 +78,7 @@ impl Batch {
     /// Whether there is anything to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.halt.is_none()
+        self.changes.is_empty() && self.halt.is_none() && self.contradiction.is_none()
     }
 
     /// The payment as the batch leaves it.

@@ -14,7 +14,7 @@ use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::Wallet;
-use crate::xrpl::{AgreedRoot, HistoryError, Pool};
+use crate::xrpl::{AgreedRoot, FeeQuote as FeeQuoted, HistoryError, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +86,8 @@ const POLL: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// A halted wallet looks for the operator's word this often.
 const HALT_POLL: Duration = Duration::from_secs(2);
+/// How often a wallet whose name belongs to another account says so.
+const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before an account root that could not be had is asked for again.
 const ROOT_PAUSE: Duration = Duration::from_millis(250);
 /// Pages read ahead of the engine: one is folded while the next is fetched.
@@ -94,6 +96,9 @@ const PAGES_AHEAD: usize = 2;
 const REPORTS_AHEAD: usize = 16;
 /// Attempts in one request to the submitter, so that the first answers come before the last send.
 const SEND_BATCH_MAX: usize = 1_024;
+
+/// The pause before everything is read again, so that a cause that persists does not spin.
+const RELOAD_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a life of the engine ended.
 #[derive(Debug)]
@@ -145,7 +150,13 @@ pub async fn run(
         life.cancel();
         match end.map_or_else(|Stop(end)| end, |()| End::Cancelled) {
             End::Cancelled => return,
-            End::Reload => tracing::info!(wallet.name = wallet, "the wallet's work is read again"),
+            End::Reload => {
+                tracing::info!(wallet.name = wallet, "the wallet's work is read again");
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(RELOAD_PAUSE) => {}
+                }
+            }
             End::Store(error) => {
                 tracing::error!(
                     wallet.name = wallet,
@@ -170,7 +181,7 @@ pub(super) struct Engine<'a> {
     /// The queue has been looked through up to here, and what stands before cannot be signed while
     /// the journal stands where it does.
     pub(super) passed_over: Option<PaymentId>,
-    pub(super) fee: Option<(LedgerIndex, FeeQuote)>,
+    pub(super) fees: watch::Receiver<Option<FeeQuote>>,
     view: &'a watch::Sender<View>,
     root_asked_at: Option<LedgerIndex>,
 }
@@ -196,7 +207,7 @@ impl<'a> Engine<'a> {
             reader::follow(
                 deps.pool.clone(),
                 account,
-                open.cursor.at,
+                (open.cursor.at, open.cursor.at_hash),
                 page_tx,
                 cancel.clone(),
             ),
@@ -205,13 +216,19 @@ impl<'a> Engine<'a> {
             format!("submit:{}", deps.wallet.name),
             submit::run(deps.pool.clone(), outgoing, report_tx, cancel.clone()),
         );
+        let (fee_tx, fees) = watch::channel(None);
+        let mut new_fee = fees.clone();
+        deps.supervisor.spawn(
+            format!("fees:{}", deps.wallet.name),
+            follow_fees(deps.pool.clone(), fee_tx, cancel.clone()),
+        );
         let mut engine = Engine {
             deps,
             settings,
             open,
             outbox: VecDeque::new(),
             passed_over: None,
-            fee: None,
+            fees,
             view,
             root_asked_at: None,
         };
@@ -229,6 +246,7 @@ impl<'a> Engine<'a> {
                     let count = engine.outbox.len().min(SEND_BATCH_MAX);
                     permit.send(engine.outbox.drain(..count).collect());
                 }
+                Ok(()) = new_fee.changed() => {}
                 () = deps.wake.notified() => {}
                 _ = poll.tick() => {}
             }
@@ -331,20 +349,49 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// Asks the servers for their fee with every ledger, beside the engine: a server that does not
+/// answer holds up no page and no signature.
+async fn follow_fees(pool: Pool, fees: watch::Sender<Option<FeeQuote>>, cancel: CancellationToken) {
+    let work = async {
+        let mut tip = pool.tip();
+        loop {
+            let known = tip.borrow_and_update().is_some();
+            match pool.fee().await {
+                Ok(FeeQuoted {
+                    base, open_ledger, ..
+                }) => {
+                    fees.send_replace(Some(FeeQuote { base, open_ledger }));
+                }
+                Err(error) if known => tracing::debug!(%error, "the fee stays as it was"),
+                Err(_) => {}
+            }
+            // Whether the tip moved or the time passed: ask again.
+            let _ = tokio::time::timeout(POLL, tip.changed()).await;
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = work => {}
+    }
+}
+
 /// Reads the lane; on the first start of a wallet finds where its journal begins.
 async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
     let name = &deps.wallet.name;
     loop {
         let record = deps.store.load_lane(name).await?;
         if let Some(cursor) = record.cursor.clone() {
-            if record
-                .account
-                .is_some_and(|account| account != deps.wallet.account)
-            {
-                let reason = "the database belongs to another account under this wallet's name";
-                deps.store
-                    .set_halt(name, Some(reason), deps.clock.now())
-                    .await?;
+            if let Some(known) = record.account.filter(|known| *known != deps.wallet.account) {
+                // Nothing may be concluded about the other account's attempts from this one's
+                // journal, so the wallet does not live at all.
+                tracing::error!(
+                    wallet.name = name,
+                    known.account = %known,
+                    wallet.account = %deps.wallet.account,
+                    "the database knows another account under this wallet's name: give it another name"
+                );
+                tokio::time::sleep(FOREIGN_PAUSE).await;
+                continue;
             }
             let open = OpenLane::restore(record, cursor);
             tracing::info!(

@@ -36,10 +36,21 @@ pub struct Flight {
     pub cost: Drops,
     /// Its bytes.
     pub blob: Arc<[u8]>,
-    /// Where the journal stood when it was last sent by this process.
-    pub sent_at: Option<LedgerIndex>,
+    /// What is known of its last sending by this process.
+    pub sent_at: Sent,
     /// Malformed for every server: not sent again.
     pub refused: bool,
+}
+
+/// The last sending of an attempt by this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Not yet.
+    Never,
+    /// Handed to the servers while the journal stood at this ledger.
+    At(LedgerIndex),
+    /// No server answered; found out at this instant.
+    Lost(tokio::time::Instant),
 }
 
 /// The open work of one wallet.
@@ -89,7 +100,7 @@ impl OpenLane {
                         last_ledger: attempt.last_ledger,
                         cost: cost_of(payment.order.amount, attempt.fee),
                         blob: blob.unwrap_or_default().into(),
-                        sent_at: None,
+                        sent_at: Sent::Never,
                         refused: matches!(attempt.state, AttemptState::Refused { .. }),
                     },
                 );
@@ -106,7 +117,7 @@ impl OpenLane {
                     last_ledger: plug.last_ledger,
                     cost: plug.fee,
                     blob: plug.blob.into(),
-                    sent_at: None,
+                    sent_at: Sent::Never,
                     refused: false,
                 },
             );
@@ -154,6 +165,20 @@ impl OpenLane {
                 });
         }
         slots
+    }
+
+    /// The slots whose every attempt is malformed: nothing will take them unless a no-op does.
+    #[must_use]
+    pub fn refused_slots(&self) -> Vec<Slot> {
+        let mut verdicts: BTreeMap<Slot, bool> = BTreeMap::new();
+        for flight in self.flights.values() {
+            let all = verdicts.entry(flight.slot).or_insert(true);
+            *all = *all && flight.refused;
+        }
+        verdicts
+            .into_iter()
+            .filter_map(|(slot, all)| all.then_some(slot))
+            .collect()
     }
 
     /// What the account may spend on new attempts while `reserve` must stay.

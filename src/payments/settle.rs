@@ -3,14 +3,14 @@
 
 use super::batch::Batch;
 use super::engine::{Engine, Step, Stop};
-use super::lane::Owner;
+use super::lane::{Owner, Sent};
 use super::submit::Report;
 use crate::store::{Change, JournalCommit, LaneCommit};
 use crate::xrpl::{AgreedRoot, HistoryError};
-use xrpayd_core::ids::{PaymentId, TxHash, UnixMs};
-use xrpayd_core::journal::{Fold, Page, RootProof, fold, prove_absence};
+use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
+use xrpayd_core::journal::{BrokenPage, Fold, Page, RootProof, fold, prove_absence};
 use xrpayd_core::ledger::codes::{self, OnSubmit};
-use xrpayd_core::payment::{Answer, AttemptState, Event, Finding, State};
+use xrpayd_core::payment::{Answer, AttemptState, Event, Finding, Slot, State};
 
 impl Engine<'_> {
     /// Folds a page over the open attempts; the page and all that follows from it are one commit.
@@ -18,9 +18,13 @@ impl Engine<'_> {
         let now = self.deps.clock.now();
         let folded = match fold(&self.open.cursor, &self.open.slots(), &page) {
             Ok(folded) => folded,
-            Err(broken) => {
-                tracing::error!(wallet.name = self.deps.wallet.name, %broken, "a journal page was refused");
+            // The page was asked for before something else moved the cursor.
+            Err(broken @ BrokenPage::NotContiguous { .. }) => {
+                tracing::warn!(wallet.name = self.deps.wallet.name, %broken, "a journal page came out of turn");
                 return Err(Stop::reload());
+            }
+            Err(broken @ (BrokenPage::OutOfPlace(_) | BrokenPage::SequenceWentBack(_))) => {
+                return self.refuse_page(&broken.to_string()).await;
             }
         };
         let Fold {
@@ -41,9 +45,18 @@ impl Engine<'_> {
                     "an unknown transaction, {}, took our sequence",
                     theirs.hash
                 ));
+            } else if theirs.invoice_id.is_some() {
+                // It may be a payment that this database has forgotten: signing on could pay it again.
+                batch.stop(format!(
+                    "an unknown payment, {}, bears an InvoiceID: the database may be older than the ledger",
+                    theirs.hash
+                ));
             }
         }
         let plug_updates = self.apply_findings(&mut batch, findings.clone(), now);
+        if let Some(contradiction) = &batch.contradiction {
+            return self.refuse_page(contradiction).await;
+        }
         let journal = JournalCommit {
             from: page.from,
             cursor: cursor.clone(),
@@ -54,6 +67,23 @@ impl Engine<'_> {
         self.forget(&findings);
         self.open.lane.advance(self.open.cursor.next_sequence);
         self.mark_overdue().await
+    }
+
+    /// Stops the wallet over a page that cannot be true, and concludes nothing from it: the cursor
+    /// stays before it, and it is read again, perhaps from better servers.
+    async fn refuse_page(&mut self, why: &str) -> Step {
+        tracing::error!(
+            wallet.name = self.deps.wallet.name,
+            why,
+            "a journal page was refused"
+        );
+        let reason = format!("a journal page was refused: {why}");
+        let now = self.deps.clock.now();
+        self.deps
+            .store
+            .set_halt(&self.deps.wallet.name, Some(&reason), now)
+            .await?;
+        Err(Stop::reload())
     }
 
     /// Tries to prove the absence of every attempt whose last ledger the journal has passed.
@@ -92,15 +122,41 @@ impl Engine<'_> {
                 }
             }
         }
-        if findings.is_empty() {
+        let mut batch = Batch::default();
+        if self.open.halted.is_none()
+            && let Some(reason) = self.unexplained(&agreed.at, root.sequence)
+        {
+            batch.stop(reason);
+        }
+        if findings.is_empty() && batch.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::default();
         let plug_updates = self.apply_findings(&mut batch, findings.clone(), now);
         self.commit(batch, plug_updates, None, now).await?;
         self.forget(&findings);
         self.look_again();
         Ok(())
+    }
+
+    /// What the account root shows that the journal does not explain: a sequence that went by with
+    /// no transaction that took it. Neither an outcome nor an absence can be concluded from that.
+    fn unexplained(&self, at: &LedgerIndex, root_sequence: u32) -> Option<String> {
+        if *at == self.open.cursor.at && root_sequence != self.open.cursor.next_sequence {
+            return Some(format!(
+                "the account shows sequence {root_sequence} in ledger {at}, the journal {}",
+                self.open.cursor.next_sequence
+            ));
+        }
+        let passed = self.open.flights.iter().find(|(_, flight)| {
+            let by_sequence = matches!(flight.slot, Slot::Sequence(s) if s < root_sequence);
+            by_sequence && flight.last_ledger <= *at && *at <= self.open.cursor.at
+        });
+        passed.map(|(hash, flight)| {
+            format!(
+                "{:?} went by, and neither {hash} nor another transaction took it",
+                flight.slot
+            )
+        })
     }
 
     /// Takes the answers of submissions: hints, of which only the first good one is kept.
@@ -111,25 +167,26 @@ impl Engine<'_> {
             let Some(flight) = self.open.flights.get_mut(&hash) else {
                 continue;
             };
-            if matches!(&answer, Answer::Unparsable(_))
-                || matches!(&answer, Answer::Engine(code) if codes::on_submit(code) == OnSubmit::Never)
-            {
-                flight.refused = true;
+            if answer == Answer::Lost {
+                flight.sent_at = Sent::Lost(tokio::time::Instant::now());
             }
-            let Owner::Payment(id) = flight.owner else {
-                continue;
-            };
-            if self.is_news(id, hash, &answer) {
-                self.observe_answered(id, hash, now);
-                batch.on_open(&self.open, id, Event::Answered { hash, answer }, now);
+            match (flight.owner, &answer) {
+                (Owner::Payment(id), _) if self.is_news(id, hash, &answer) => {
+                    self.observe_answered(id, hash, now);
+                    batch.on_open(&self.open, id, Event::Answered { hash, answer }, now);
+                }
+                (Owner::Plug, Answer::Engine(code))
+                    if codes::on_submit(code) == OnSubmit::OwnFault =>
+                {
+                    batch.stop(format!("a no-op was answered {code}"));
+                }
+                (Owner::Payment(_) | Owner::Plug, _) => {}
             }
         }
         if batch.is_empty() {
             return Ok(());
         }
-        let plugs = std::mem::take(&mut batch.plugs);
-        self.commit(batch, Vec::new(), None, now).await?;
-        self.sign_plugs(plugs).await
+        self.commit(batch, Vec::new(), None, now).await
     }
 
     /// Whether an answer says more than what is already known: the resends of an attempt that a
@@ -251,6 +308,13 @@ impl Engine<'_> {
     }
 
     fn take_change(&mut self, change: Change) {
+        for attempt in &change.payment.attempts {
+            if matches!(attempt.state, AttemptState::Refused { .. })
+                && let Some(flight) = self.open.flights.get_mut(&attempt.hash)
+            {
+                flight.refused = true;
+            }
+        }
         match change.payment.state {
             State::InFlight => {
                 self.open.payments.insert(change.payment.id, change.payment);

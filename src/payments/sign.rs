@@ -6,20 +6,27 @@
 //! with every ledger.
 
 use super::batch::Batch;
-use super::engine::{Engine, Step};
-use super::lane::{Flight, Owner, cost_of};
+use super::engine::{Engine, Step, Stop};
+use super::lane::{Flight, Owner, Sent, cost_of};
 use crate::store::{LaneCommit, NewPlug};
 use crate::wallet::{SignError, SignedTx, Terms, Wallet};
 use std::sync::Arc;
+use std::time::Duration;
 use xrpayd_core::fee::{FeeChoice, FeeQuote, choose};
 use xrpayd_core::ids::{LedgerIndex, TxHash, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Event, Hold, NewAttempt, Order, Payment, Slot, State};
 
-/// Payments signed in one commit at most.
-const SIGN_BATCH_MAX: usize = 512;
-/// Queued payments looked at in one pass at most, so that a long row of held ones costs little.
+/// Queued payments looked at, and so signed, in one commit at most.
 const SCAN_MAX: u32 = 512;
+/// Commits in one pass at most, so that pages and answers do not wait behind a long queue.
+const SCANS_MAX: usize = 8;
+/// No-ops signed in one commit at most.
+const PLUG_BATCH_MAX: usize = 512;
+/// Ledgers that the journal may be behind while signing goes on.
+const LAG_MAX: u32 = 3;
+/// An attempt that no server answered for is sent again after this long.
+const LOST_PAUSE: Duration = Duration::from_secs(1);
 /// An attempt that no validated ledger shows is sent again after this many ledgers.
 const RESEND_AFTER_LEDGERS: u32 = 2;
 /// Attempts sent again in one pass at most.
@@ -36,29 +43,36 @@ struct Job {
 impl Engine<'_> {
     /// Ends queued payments whose time has run out.
     pub(super) async fn expire_queued(&mut self) -> Step {
-        let (store, now) = (&self.deps.store, self.deps.clock.now());
-        let due = store
-            .past_expiry(&self.deps.wallet.name, now, EXPIRE_BATCH_MAX)
-            .await?;
-        let mut batch = Batch::default();
-        for payment in due {
-            batch.apply(&payment, Event::Expire, now);
-        }
-        if batch.is_empty() {
-            Ok(())
-        } else {
-            self.commit(batch, Vec::new(), None, now).await
+        let (name, now) = (&self.deps.wallet.name, self.deps.clock.now());
+        loop {
+            let due = self
+                .deps
+                .store
+                .past_expiry(name, now, EXPIRE_BATCH_MAX)
+                .await?;
+            let mut batch = Batch::default();
+            for payment in &due {
+                batch.apply(payment, Event::Expire, now);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.commit(batch, Vec::new(), None, now).await?;
         }
     }
 
     /// Signs as many queued payments as the lane has room for.
     pub(super) async fn sign_queued(&mut self) -> Step {
-        while self.open.may_sign() && self.sign_some().await? {}
+        for _ in 0..SCANS_MAX {
+            if !self.open.may_sign() || !self.sign_some().await? {
+                break;
+            }
+        }
         Ok(())
     }
 
     /// One commit's worth; `true` when there may be more.
-    async fn sign_some(&mut self) -> Result<bool, super::engine::Stop> {
+    async fn sign_some(&mut self) -> Result<bool, Stop> {
         let room = self
             .settings
             .max_in_flight
@@ -66,33 +80,33 @@ impl Engine<'_> {
         if room == 0 {
             return Ok(false);
         }
+        let Some((tip, quote, mut spendable)) = self.conditions() else {
+            return Ok(false);
+        };
         let name = self.deps.wallet.name.as_str();
-        let limit = u32::try_from(room).unwrap_or(SCAN_MAX).min(SCAN_MAX);
         let queued = self
             .deps
             .store
-            .queued(name, self.passed_over, limit)
+            .queued(name, self.passed_over, SCAN_MAX)
             .await?;
-        let Some(last) = queued.last().map(|payment| payment.id) else {
-            return Ok(false);
-        };
-        let Some((tip, quote, mut spendable)) = self.conditions().await else {
-            return Ok(false);
-        };
+        let full_scan = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) == SCAN_MAX;
         let now = self.deps.clock.now();
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
-        let mut held = false;
+        let (mut looked_at, mut held) = (None, false);
         for payment in queued {
+            if jobs.len() == room {
+                break;
+            }
+            looked_at = Some(payment.id);
             if payment.is_past_expiry(now) {
                 continue;
             }
-            let verdict = self.weigh(&payment.order, quote, spendable);
-            match verdict {
+            match self.weigh(&payment.order, quote, spendable) {
                 Err(hold) => {
                     held = true;
                     batch.apply(&payment, Event::Hold(hold), now);
                 }
-                Ok(fee) if jobs.len() < SIGN_BATCH_MAX => {
+                Ok(fee) => {
                     let Ok(sequence) = self.open.lane.allocate() else {
                         batch.stop("the account has no sequence left".to_owned());
                         break;
@@ -106,19 +120,18 @@ impl Engine<'_> {
                     };
                     jobs.push(Job { payment, terms });
                 }
-                Ok(_) => break,
             }
         }
-        let signed_any = !jobs.is_empty();
         self.sign_and_commit(jobs, batch, now).await?;
         if held {
-            self.passed_over = Some(last);
+            self.passed_over = looked_at;
         }
-        Ok(signed_any || held)
+        Ok(full_scan)
     }
 
-    /// What the ledger looks like now; `None` while it cannot be seen.
-    async fn conditions(&mut self) -> Option<(LedgerIndex, FeeQuote, Drops)> {
+    /// What the ledger looks like now; `None` while it cannot be seen, or while the journal is too
+    /// far behind it to know the account's sequence and balance.
+    fn conditions(&self) -> Option<(LedgerIndex, FeeQuote, Drops)> {
         let tip = self
             .deps
             .pool
@@ -126,32 +139,13 @@ impl Engine<'_> {
             .borrow()
             .as_ref()
             .map(|tip| tip.index)?;
-        let quote = self.quote(tip).await?;
+        let lag_max = (self.settings.ledger_window / 4).max(LAG_MAX);
+        if tip.ahead_of(self.open.cursor.at) > lag_max {
+            return None;
+        }
+        let quote = (*self.fees.borrow())?;
         let spendable = self.open.spendable(self.reserve()?);
         Some((tip, quote, spendable))
-    }
-
-    /// The fee that the servers ask for, asked once a ledger.
-    async fn quote(&mut self, tip: LedgerIndex) -> Option<FeeQuote> {
-        if let Some((at, quote)) = self.fee
-            && at == tip
-        {
-            return Some(quote);
-        }
-        match self.deps.pool.fee().await {
-            Ok(answer) => {
-                let quote = FeeQuote {
-                    base: answer.base,
-                    open_ledger: answer.open_ledger,
-                };
-                self.fee = Some((tip, quote));
-                Some(quote)
-            }
-            Err(error) => {
-                tracing::debug!(wallet.name = self.deps.wallet.name, %error, "no fee: signing waits");
-                None
-            }
-        }
     }
 
     /// The fee with which the payment can be signed now, or what holds it back.
@@ -222,7 +216,7 @@ impl Engine<'_> {
             last_ledger: terms.last_ledger,
             cost: cost_of(amount, terms.fee),
             blob: tx.blob.as_slice().into(),
-            sent_at: Some(self.open.cursor.at),
+            sent_at: Sent::At(self.open.cursor.at),
             refused: false,
         };
         (tx.hash, flight)
@@ -236,23 +230,26 @@ impl Engine<'_> {
         }
     }
 
-    /// Fills sequences that nothing uses and that something waits behind, where the queue had
-    /// nothing to fill them with.
+    /// Fills with no-ops the sequences that something waits behind: those that nothing uses, where
+    /// the queue had nothing to fill them with, and those whose every attempt is malformed.
     pub(super) async fn plug_holes(&mut self) -> Step {
-        if !self.open.may_sign() || !self.open.lane.is_starved() {
+        if !self.open.may_sign() {
             return Ok(());
         }
-        let holes: Vec<u32> = self.open.lane.holes().take(SIGN_BATCH_MAX).collect();
-        self.sign_plugs(holes.into_iter().map(Slot::Sequence).collect())
-            .await
+        let holes = self.open.lane.holes().map(Slot::Sequence);
+        let slots: Vec<Slot> = holes
+            .chain(self.open.refused_slots())
+            .take(PLUG_BATCH_MAX)
+            .collect();
+        self.sign_plugs(slots).await
     }
 
     /// Signs a no-op on each slot, makes them durable, sends them.
-    pub(super) async fn sign_plugs(&mut self, slots: Vec<Slot>) -> Step {
-        if slots.is_empty() || !self.open.may_sign() {
+    async fn sign_plugs(&mut self, slots: Vec<Slot>) -> Step {
+        if slots.is_empty() {
             return Ok(());
         }
-        let Some((tip, quote, _)) = self.conditions().await else {
+        let Some((tip, quote, _)) = self.conditions() else {
             return Ok(());
         };
         let FeeChoice::Pay(fee) = choose(quote, self.settings.max_fee) else {
@@ -318,15 +315,17 @@ impl Engine<'_> {
             .flights
             .iter_mut()
             .filter(|(_, flight)| {
-                let waited = flight
-                    .sent_at
-                    .is_none_or(|sent| at.ahead_of(sent) >= RESEND_AFTER_LEDGERS);
+                let waited = match flight.sent_at {
+                    Sent::Never => true,
+                    Sent::At(sent) => at.ahead_of(sent) >= RESEND_AFTER_LEDGERS,
+                    Sent::Lost(since) => since.elapsed() >= LOST_PAUSE,
+                };
                 waited && !flight.refused && at < flight.last_ledger
             })
             .collect();
         due.sort_by_key(|(_, flight)| flight.slot);
         for (hash, flight) in due.into_iter().take(RESEND_BATCH_MAX) {
-            flight.sent_at = Some(at);
+            flight.sent_at = Sent::At(at);
             self.outbox.push_back((*hash, Arc::clone(&flight.blob)));
         }
     }

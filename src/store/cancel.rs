@@ -7,7 +7,7 @@ use super::db::CONTENTION_RETRIES_MAX;
 use super::db::pause_before_retry;
 use super::error::{CommitError, StoreError};
 use super::lane::Change;
-use super::{Store, lane, payments};
+use super::{Store, changes, payments};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Event, Illegal, Payment, decide};
@@ -88,7 +88,7 @@ impl Store {
             new_blobs: Vec::new(),
             settled: Some(Drops::ZERO),
         };
-        lane::apply_changes(&mut tx, vec![change]).await?;
+        changes::apply_changes(&mut tx, vec![change]).await?;
         tx.commit().await?;
         Ok(CancelOutcome::Cancelled(after))
     }

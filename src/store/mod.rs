@@ -12,6 +12,7 @@
 mod accept;
 mod attempts;
 mod cancel;
+mod changes;
 mod db;
 mod error;
 mod events;
@@ -28,6 +29,7 @@ mod plans;
 mod postgres;
 mod sqlite;
 mod totals;
+mod verdicts;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use cancel::CancelOutcome;
@@ -40,6 +42,7 @@ pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use totals::{Totals, WalletTotals};
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -89,6 +92,8 @@ struct Inner {
     db: db::Db,
     /// The queue of the accept writer, once that runs.
     writer: OnceLock<accept::Queue>,
+    /// Whether requests are being repeated at the moment: a hint, for speed alone.
+    keys_repeat: AtomicBool,
 }
 
 impl Store {
@@ -111,6 +116,7 @@ impl Store {
             inner: Arc::new(Inner {
                 db,
                 writer: OnceLock::new(),
+                keys_repeat: AtomicBool::new(false),
             }),
         })
     }

@@ -138,6 +138,8 @@ pub struct Foreign {
     pub slot: Slot,
     /// Whether something of ours was open there: somebody else holds the key.
     pub took_ours: bool,
+    /// Its InvoiceID, where the marker of a payment stands.
+    pub invoice_id: Option<Hash256>,
 }
 
 /// Why a page cannot follow the cursor.
@@ -222,6 +224,7 @@ fn settle_slot<O: Copy>(
             ledger_index: entry.ledger_index,
             slot: entry.slot,
             took_ours: !attempts.is_empty(),
+            invoice_id: entry.invoice_id,
         });
     }
     for attempt in attempts {

@@ -3,7 +3,7 @@
 //! A sequence that nothing open uses any more is a hole: everything behind it waits. So holes are
 //! filled first, by the next payment or, where none waits, by a no-op.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The sequences of one account from the first that no validated transaction has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Lane {
     validated_next: u32,
     new_next: u32,
     open: BTreeMap<u32, u32>,
+    /// From `validated_next` up to `new_next`, those that nothing open uses.
+    holes: BTreeSet<u32>,
 }
 
 /// The account has used every sequence there is.
@@ -26,6 +28,7 @@ impl Lane {
             validated_next,
             new_next: validated_next,
             open: BTreeMap::new(),
+            holes: BTreeSet::new(),
         }
     }
 
@@ -47,7 +50,7 @@ impl Lane {
     /// # Errors
     /// The account has no sequence left.
     pub fn allocate(&mut self) -> Result<u32, Exhausted> {
-        let sequence = self.holes().next().unwrap_or(self.new_next);
+        let sequence = self.holes.first().copied().unwrap_or(self.new_next);
         if sequence == u32::MAX {
             return Err(Exhausted);
         }
@@ -59,44 +62,55 @@ impl Lane {
     pub fn open_attempt(&mut self, sequence: u32) {
         let count = self.open.entry(sequence).or_default();
         *count = count.saturating_add(1);
-        self.new_next = self.new_next.max(sequence.saturating_add(1));
+        self.holes.remove(&sequence);
+        if sequence >= self.new_next {
+            self.holes.extend(self.new_next..sequence);
+            self.new_next = sequence.saturating_add(1);
+        }
     }
 
     /// One open attempt on `sequence` is settled or was never made.
     pub fn close(&mut self, sequence: u32) {
-        if let Some(count) = self.open.get_mut(&sequence) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.open.remove(&sequence);
+        let Some(count) = self.open.get_mut(&sequence) else {
+            return;
+        };
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.open.remove(&sequence);
+            if sequence >= self.validated_next {
+                self.holes.insert(sequence);
             }
+            self.forget_trailing_holes();
         }
-        self.forget_trailing_holes();
     }
 
     /// The account root now shows `validated_next`.
     pub fn advance(&mut self, validated_next: u32) {
         self.validated_next = self.validated_next.max(validated_next);
+        self.new_next = self.new_next.max(self.validated_next);
+        self.holes = self.holes.split_off(&self.validated_next);
         self.forget_trailing_holes();
     }
 
     /// The sequences that nothing open uses and that something open waits behind, lowest first.
     pub fn holes(&self) -> impl Iterator<Item = u32> + '_ {
-        (self.validated_next..self.new_next).filter(|sequence| !self.open.contains_key(sequence))
+        self.holes.iter().copied()
     }
 
     /// Whether a hole starves something.
     #[must_use]
     pub fn is_starved(&self) -> bool {
-        self.holes().next().is_some()
+        !self.holes.is_empty()
     }
 
     /// Holes at the end starve nobody: they are simply the next new sequences.
     fn forget_trailing_holes(&mut self) {
-        let past_open = self
-            .open
-            .last_key_value()
-            .map_or(0, |(last, _)| last.saturating_add(1));
-        self.new_next = self.validated_next.max(past_open);
+        while let Some(&last) = self.holes.last()
+            && last.saturating_add(1) == self.new_next
+        {
+            self.holes.remove(&last);
+            self.new_next = last;
+        }
     }
 }
 
@@ -104,7 +118,6 @@ impl Lane {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn a_dead_sequence_is_used_again_before_a_new_one() {

@@ -145,6 +145,19 @@ fn answered(payment: &Payment, hash: TxHash, answer: Answer) -> Result<Option<De
             | AttemptState::Refused { .. },
             _,
         ) => return Ok(None),
+        // A server has taken it: another that calls it malformed is wrong about it, or marked it
+        // when it was sent again.
+        (AttemptState::Submitted { result }, Answer::Unparsable(_))
+            if codes::on_submit(result) == OnSubmit::Wait =>
+        {
+            return Ok(None);
+        }
+        (AttemptState::Submitted { result }, Answer::Engine(code))
+            if codes::on_submit(result) == OnSubmit::Wait
+                && codes::on_submit(&code) == OnSubmit::Never =>
+        {
+            return Ok(None);
+        }
         (AttemptState::Signed, Answer::Lost) => AttemptState::Unknown,
         (AttemptState::Submitted { .. } | AttemptState::Unknown, Answer::Lost) => return Ok(None),
         (_, Answer::Unparsable(code)) => {

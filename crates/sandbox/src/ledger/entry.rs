@@ -1,7 +1,6 @@
 //! The entries of the ledger's state that the model knows, each able to list its fields, which is how
-//! metadata, the log and `ledger_entry` are all written from one description.
-//!
-//! Owns the layout of entries; reading back an entry of another layout is an error of the log.
+//! metadata, the log and `ledger_entry` are all written from one description. Reading back an entry of
+//! another layout is an error of the log.
 
 use super::tx::f;
 use crate::st::{FieldId, Fields, OBJECT_END, kind, put_header, put_length};

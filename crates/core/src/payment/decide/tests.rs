@@ -190,6 +190,23 @@ fn a_malformed_transaction_plugs_its_slot_and_fails_only_by_proof() {
 }
 
 #[test]
+fn a_refusal_after_a_server_took_it_changes_nothing() {
+    let taken = run([Event::Sign(attempt(1, 5, 10)), engine(1, "tesSUCCESS")]);
+    assert_eq!(decide(&taken, engine(1, "temBAD_SIGNATURE"), NOW), Ok(None));
+    let hash = hash(1);
+    let unparsable = Answer::Unparsable("invalidTransaction".into());
+    let verdict = decide(
+        &taken,
+        Event::Answered {
+            hash,
+            answer: unparsable,
+        },
+        NOW,
+    );
+    assert_eq!(verdict, Ok(None));
+}
+
+#[test]
 fn a_fault_of_our_own_halts_the_wallet_and_fails_nothing() {
     for result in [
         "tefBAD_AUTH",

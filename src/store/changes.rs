@@ -1,0 +1,214 @@
+//! How a lane's commit is written: payments at the version that was read, their attempts, plugs.
+//!
+//! Works inside the transaction of its caller. A payment that another hand has changed in between
+//! stops the whole commit before anything of it is written.
+
+use super::db::{Columns, Kind, Tx};
+use super::error::{CommitError, StoreError};
+use super::lane::{Change, LaneCommit, NewPlug};
+use super::limits::{self, Settled};
+use super::payments::{self, drops_from};
+use super::{attempts, events, totals};
+use std::collections::HashMap;
+use xrpayd_core::ids::{PaymentId, UnixMs};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{Attempt, AttemptState, Payment};
+
+/// A payment as it stands in the database before a commit changes it.
+struct Standing {
+    version: u32,
+    is_final: bool,
+    created_at: UnixMs,
+    counted: Drops,
+}
+
+const BEFORE: Columns = &[("id", Kind::Text), ("before", Kind::Int)];
+
+/// Writes transitions with everything that follows from them. Rows are locked in the order of their
+/// ids, and the limits last, so that no two transactions wait for each other in a circle.
+pub(super) async fn apply_changes(
+    tx: &mut Tx,
+    mut changes: Vec<Change>,
+) -> Result<(), CommitError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort_by_key(|change| change.payment.id);
+    for pair in changes.windows(2) {
+        if let [first, second] = pair
+            && first.payment.id == second.payment.id
+        {
+            let why = "it is changed twice in one commit";
+            return Err(StoreError::BadChange {
+                payment: first.payment.id,
+                why,
+            }
+            .into());
+        }
+    }
+    let standing = lock_standing(tx, &changes).await?;
+    let (mut rows, mut settled) = (Vec::with_capacity(changes.len()), Vec::new());
+    for change in &changes {
+        let ended = check(change, standing.get(&change.payment.id))?;
+        rows.push(payments::changed(
+            &change.payment,
+            change.before,
+            change.settled,
+        )?);
+        settled.extend(ended);
+    }
+    let expected = changes.len();
+    let written = tx
+        .execute_with(payments::CHANGED, rows, payments::UPDATE)
+        .await?;
+    if usize::try_from(written) != Ok(expected) {
+        // The rows are locked at their versions, so only a write that lost its way leads here.
+        let why = format!("{written} of {expected} changes found their row");
+        return Err(StoreError::corrupt("payments", why).into());
+    }
+    events::insert(tx, changes.iter().map(|change| &change.payment)).await?;
+    let ended: Vec<&Payment> = changes
+        .iter()
+        .filter(|change| change.settled.is_some())
+        .map(|change| &change.payment)
+        .collect();
+    write_attempts(tx, &changes).await?;
+    limits::settle(tx, &settled).await?;
+    totals::count_ends(tx, &ended).await?;
+    Ok(())
+}
+
+async fn lock_standing(
+    tx: &mut Tx,
+    changes: &[Change],
+) -> Result<HashMap<PaymentId, Standing>, CommitError> {
+    let rows = changes
+        .iter()
+        .map(|change| vec![change.payment.id.to_string().into(), change.before.into()])
+        .collect();
+    let lock = match tx.for_update() {
+        "" => String::new(),
+        words => format!("{words} of p"),
+    };
+    let sql = format!(
+        "select p.id, p.version, p.status, p.created_at, p.counted_drops \
+         from v join payments p on p.id = v.id order by p.id{lock}"
+    );
+    let found = tx.fetch_with(BEFORE, rows, &sql).await?;
+    let mut standing = HashMap::with_capacity(found.len());
+    for row in &found {
+        let id = row.text("id")?;
+        let what = format!("payment {id}");
+        let id: PaymentId = id
+            .parse()
+            .map_err(|error| StoreError::corrupt(what.as_str(), format!("{error}")))?;
+        standing.insert(
+            id,
+            Standing {
+                version: row.uint("version")?,
+                is_final: row.text("status")? != "processing",
+                created_at: UnixMs(row.int("created_at")?),
+                counted: drops_from(&what, row.int("counted_drops")?)?,
+            },
+        );
+    }
+    let stale: Vec<PaymentId> = changes
+        .iter()
+        .filter(|change| {
+            let found = standing.get(&change.payment.id);
+            found.is_none_or(|found| found.version != change.before)
+        })
+        .map(|change| change.payment.id)
+        .collect();
+    if stale.is_empty() {
+        Ok(standing)
+    } else {
+        Err(CommitError::Stale(stale))
+    }
+}
+
+/// Refuses a change that contradicts itself or the row; answers with what the limits settle.
+fn check(change: &Change, standing: Option<&Standing>) -> Result<Option<Settled>, StoreError> {
+    let payment = change.payment.id;
+    let refuse = |why: &'static str| Err(StoreError::BadChange { payment, why });
+    let Some(standing) = standing else {
+        return refuse("it is not there");
+    };
+    if change.payment.version <= change.before {
+        return refuse("its version does not grow");
+    }
+    match (
+        standing.is_final,
+        change.payment.status().is_final(),
+        change.settled,
+    ) {
+        (false, true, Some(delivered)) => Ok(Some(Settled {
+            created_at: standing.created_at,
+            reserved: standing.counted,
+            delivered,
+        })),
+        (false, false, None) | (true, true, None) => Ok(None),
+        (true, false, _) => refuse("it is final already"),
+        (false, true, None) => refuse("it ends and nothing is settled"),
+        (false, false, Some(_)) => refuse("it is settled and does not end"),
+        (true, true, Some(_)) => refuse("it is settled a second time"),
+    }
+}
+
+async fn write_attempts(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
+    let (mut new, mut known) = (Vec::new(), Vec::new());
+    for change in changes {
+        let (mut new_of, mut known_of) =
+            attempts::split(&change.payment, change.new_blobs.clone())?;
+        new.append(&mut new_of);
+        known.append(&mut known_of);
+    }
+    attempts::update(tx, known).await?;
+    attempts::insert(tx, new).await
+}
+
+pub(super) async fn write_plugs(tx: &mut Tx, commit: &LaneCommit) -> Result<(), StoreError> {
+    let plugs: Vec<Attempt> = commit.new_plugs.iter().map(signed_plug).collect();
+    let rows = plugs
+        .iter()
+        .zip(&commit.new_plugs)
+        .map(|(attempt, plug)| attempts::NewRow {
+            wallet: &commit.wallet,
+            owner: None,
+            attempt,
+            blob: plug.blob.clone(),
+        })
+        .collect();
+    attempts::insert(tx, rows).await?;
+    if commit.plug_updates.is_empty() {
+        return Ok(());
+    }
+    let known = attempts::plugs_by_hash(tx, &commit.wallet).await?;
+    let mut rows = Vec::with_capacity(commit.plug_updates.len());
+    for (hash, state) in &commit.plug_updates {
+        let plug = known.get(hash).ok_or_else(|| {
+            StoreError::corrupt(
+                format!("plug {hash}"),
+                "it is to be changed and is not open",
+            )
+        })?;
+        let plug = Attempt {
+            state: state.clone(),
+            ..plug.clone()
+        };
+        rows.push(attempts::state_row(&commit.wallet, &plug)?);
+    }
+    attempts::update(tx, rows).await
+}
+
+fn signed_plug(plug: &NewPlug) -> Attempt {
+    Attempt {
+        hash: plug.hash,
+        slot: plug.slot,
+        fee: plug.fee,
+        first_ledger: plug.first_ledger,
+        last_ledger: plug.last_ledger,
+        state: AttemptState::Signed,
+        signed_at: plug.signed_at,
+    }
+}
