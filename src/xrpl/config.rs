@@ -44,6 +44,8 @@ pub struct PoolConfig {
     pub request_timeout: Duration,
     /// How long the other servers of a submission are waited for once one has answered it whole.
     pub submit_grace: Duration,
+    /// How long a question may go unanswered before one more server is asked it too.
+    pub hedge_after: Duration,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
     /// How long a server may close no ledger before it is probed, and passed over where it lags.
@@ -67,6 +69,7 @@ impl Default for PoolConfig {
             submit_to: 2,
             request_timeout: Duration::from_secs(30),
             submit_grace: Duration::from_millis(250),
+            hedge_after: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(20),
             ping_interval: Duration::from_secs(10),

@@ -67,7 +67,7 @@ struct Connection {
     server: Arc<Server>,
     /// The state that was logged last.
     shown: State,
-    /// Kinds of bad frames that were logged; the counter goes on.
+    /// What was logged and is from then on only counted.
     logged: HashSet<&'static str>,
 }
 
@@ -123,6 +123,19 @@ impl Connection {
         self.server
             .health()
             .disconnected(end.why().to_owned(), stage);
+        // A server that was never reached changes no state; it is told of once.
+        if self.shown == State::Connecting && stage == Stage::Down {
+            if self.logged.insert("unreachable") {
+                let name = self.server.name();
+                tracing::warn!(
+                    server.name = name,
+                    why = end.why(),
+                    "the server cannot be reached"
+                );
+            }
+        } else {
+            self.logged.remove("unreachable");
+        }
         self.show(Some(end.why()));
     }
 
@@ -133,25 +146,14 @@ impl Connection {
             return;
         }
         let (name, from, to) = (self.server.name(), self.shown.as_str(), state.as_str());
-        match state {
-            State::Ready => tracing::info!(server.name = name, from, to, "server"),
-            State::Refused => {
-                tracing::error!(
-                    server.name = name,
-                    from,
-                    to,
-                    why = why.unwrap_or_default(),
-                    "server"
-                );
+        let why = why.unwrap_or_default();
+        match (self.shown, state) {
+            (_, State::Ready) | (State::Connecting, State::Syncing) => {
+                tracing::info!(server.name = name, from, to, "server");
             }
-            State::Connecting | State::Syncing | State::Degraded => {
-                tracing::warn!(
-                    server.name = name,
-                    from,
-                    to,
-                    why = why.unwrap_or_default(),
-                    "server"
-                );
+            (_, State::Refused) => tracing::error!(server.name = name, from, to, why, "server"),
+            (_, State::Connecting | State::Syncing | State::Degraded) => {
+                tracing::warn!(server.name = name, from, to, why, "server");
             }
         }
         self.shown = state;

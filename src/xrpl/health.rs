@@ -43,6 +43,10 @@ impl State {
 /// Ledgers that a server may be behind the pool before it is passed over.
 pub(super) const LAG_MAX: u32 = 3;
 
+/// A connection on which nothing comes in for this long while an answer is owed is passed over,
+/// long before its pings go unanswered.
+const MUTE_AFTER: Duration = Duration::from_secs(3);
+
 /// Where the connection itself is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Stage {
@@ -74,6 +78,8 @@ pub(super) struct Health {
     pub latency: Option<Duration>,
     /// When the oldest request that still waits was sent.
     pub waiting_since: Option<Instant>,
+    /// Since when nothing at all has come in while an answer was owed.
+    pub mute_since: Option<Instant>,
     /// No ledger for the silence time-out, and the server did not say that it stands alone.
     pub silent: bool,
     /// It asked us to slow down; until then it is asked last.
@@ -121,7 +127,10 @@ impl Health {
         }
         let lags = self.lag(tip).is_some_and(|lag| lag > LAG_MAX);
         let cooling = self.cooling_until.is_some_and(|until| until > now);
-        if lags || self.silent || cooling {
+        let mute = self
+            .mute_since
+            .is_some_and(|since| now.saturating_duration_since(since) >= MUTE_AFTER);
+        if lags || self.silent || cooling || mute {
             return State::Degraded;
         }
         State::Ready
@@ -201,6 +210,12 @@ mod tests {
         };
         assert_eq!(state_of(&silent), State::Degraded);
         let now = Instant::now();
+        let mute = Health {
+            mute_since: Some(now),
+            ..ready()
+        };
+        assert_eq!(mute.state(None, now), State::Ready);
+        assert_eq!(mute.state(None, now + MUTE_AFTER), State::Degraded);
         let cooling = Health {
             cooling_until: Some(now + Duration::from_secs(1)),
             ..ready()

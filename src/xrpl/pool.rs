@@ -15,7 +15,8 @@ use super::subscribe::Subscription;
 use super::tip::Tip;
 use super::transport::{Transport, WebSocket};
 use super::view::{ServerView, shown_url};
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -120,18 +121,19 @@ impl Pool {
     /// Submits `blobs`, in the order given, to the fittest servers at once. One report a blob, in the
     /// same order. Lost answers are no errors: they are [`SubmitAnswer::Unknown`](super::SubmitAnswer).
     pub async fn submit(&self, blobs: &[(TxHash, Arc<[u8]>)]) -> Vec<SubmitReport> {
+        let count = self.shared.config.submit_to;
         let servers = {
             let found = route::candidates(&self.shared);
             let mut last = self
                 .last_submitters
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let chosen = route::submitters(found, &last, self.shared.config.submit_to);
+            let servers = route::submitters(found, &last);
             last.clear();
-            last.extend(chosen.iter().map(|server| server.index));
-            chosen
+            last.extend(servers.iter().take(count).map(|server| server.index));
+            servers
         };
-        submit::submit(&self.shared, servers, blobs).await
+        submit::submit(&self.shared, servers, count, blobs).await
     }
 
     /// The account's validated transactions from `from` to at most `to`, agreed by the quorum. It
@@ -167,15 +169,25 @@ impl Pool {
     pub async fn fee(&self) -> Result<FeeQuote, RequestError> {
         let mut found = route::candidates(&self.shared);
         found.truncate(FEE_SAMPLE);
-        let asked = found.iter().map(|candidate| ask_fee(&candidate.server));
+        let mut asking: FuturesUnordered<_> = found
+            .iter()
+            .map(|candidate| ask_fee(&candidate.server))
+            .collect();
         let mut quotes = Vec::with_capacity(FEE_SAMPLE);
         let mut last_error = RequestError::NoServer;
-        for answer in join_all(asked).await {
+        // One answer is enough, and the others are waited for only a moment: a frozen server must
+        // not hold up every signature.
+        let mut until = Instant::now() + self.shared.config.request_timeout * 2;
+        while let Ok(Some(answer)) = tokio::time::timeout_at(until, asking.next()).await {
             match answer {
-                Ok(quote) => quotes.push(quote),
+                Ok(quote) => {
+                    quotes.push(quote);
+                    until = until.min(Instant::now() + self.shared.config.hedge_after);
+                }
                 Err(error) => last_error = error,
             }
         }
+        drop(asking);
         let median = |field: fn(&FeeQuote) -> Drops| {
             let mut values: Vec<Drops> = quotes.iter().map(field).collect();
             values.sort_unstable();

@@ -72,12 +72,25 @@ pub(super) fn runs(
         .collect()
 }
 
-/// The `count` servers for a submission, given those of the last one.
-pub(super) fn submitters(
-    mut found: Vec<Candidate>,
-    last: &[usize],
-    count: usize,
-) -> Vec<Arc<Server>> {
+/// The servers that hold every ledger of `from ..= to`, the fittest first.
+pub(super) fn holders(shared: &Shared, from: LedgerIndex, to: LedgerIndex) -> Vec<Arc<Server>> {
+    runs(&candidates(shared), from, to)
+        .into_iter()
+        .filter(|(_, end)| *end >= to)
+        .map(|(server, _)| server)
+        .collect()
+}
+
+/// The oldest ledger that any candidate holds without a hole up to its newest.
+pub(super) fn lowest(candidates: &[Candidate]) -> Option<LedgerIndex> {
+    candidates
+        .iter()
+        .filter_map(|candidate| candidate.server.health().complete.lowest_of_newest())
+        .min()
+}
+
+/// The servers for a submission, the fittest first, given those of the last one.
+pub(super) fn submitters(mut found: Vec<Candidate>, last: &[usize]) -> Vec<Arc<Server>> {
     found.sort_by_key(|candidate| {
         let bonus = if last.contains(&candidate.server.index) {
             STICKY_SCORE
@@ -91,7 +104,6 @@ pub(super) fn submitters(
             u32::MAX - candidate.score.saturating_add(bonus),
         )
     });
-    found.truncate(count.max(1));
     found
         .into_iter()
         .map(|candidate| candidate.server)
@@ -126,7 +138,7 @@ mod tests {
     }
 
     fn order(found: Vec<Candidate>, last: &[usize]) -> Vec<usize> {
-        submitters(found, last, 3)
+        submitters(found, last)
             .iter()
             .map(|server| server.index)
             .collect()

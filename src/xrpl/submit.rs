@@ -3,7 +3,7 @@
 //! Nothing here decides anything: an answer is a hint, and a lost one is [`SubmitAnswer::Unknown`].
 //! On each connection the blobs go out one behind the other without waiting for answers. Once one
 //! server has answered them all, the others are waited for only a moment longer, so that a server
-//! that has frozen holds nobody up.
+//! that has frozen holds nobody up; and while none has judged anything, further servers are tried.
 
 use super::error::RequestError;
 use super::proto;
@@ -66,10 +66,12 @@ impl Told {
     }
 }
 
-/// Sends `blobs` to `servers`.
+/// Sends `blobs` to the first `copies` of `servers`, and to the next one for each that gives no
+/// judgement at all, or gives none for a while.
 pub(super) async fn submit(
     shared: &Shared,
     servers: Vec<Arc<Server>>,
+    copies: usize,
     blobs: &[(TxHash, Arc<[u8]>)],
 ) -> Vec<SubmitReport> {
     // The hex is made once and shared by all servers.
@@ -84,28 +86,30 @@ pub(super) async fn submit(
             answers: Mutex::new(vec![None; blobs.len()]),
         })
         .collect();
-    let mut sending: FuturesUnordered<_> = servers
-        .iter()
-        .zip(&told)
-        .map(|(server, told)| send_all(server, &params, told))
-        .collect();
-    let mut until: Option<Instant> = None;
-    loop {
-        let next = async {
-            match until {
-                Some(until) => tokio::time::timeout_at(until, sending.next())
-                    .await
-                    .unwrap_or(None),
-                None => sending.next().await,
+    let mut spares = servers.iter().map(Arc::as_ref).zip(&told);
+    let mut sending = FuturesUnordered::new();
+    let send = |(server, told): (_, _)| send_all(server, &params, told);
+    sending.extend(spares.by_ref().take(copies.max(1)).map(send));
+    let mut asked = sending.len();
+    let mut until = Instant::now() + shared.config.hedge_after;
+    let mut is_heard = false;
+    while !sending.is_empty() {
+        match tokio::time::timeout_at(until, sending.next()).await {
+            Ok(Some(Heard::Something)) => {
+                if !is_heard {
+                    is_heard = true;
+                    until = Instant::now() + shared.config.submit_grace;
+                }
+                continue;
             }
-        };
-        match next.await {
-            // A server that could be sent nothing does not shorten the wait for the others.
-            Some(Heard::Something) => {
-                until.get_or_insert_with(|| Instant::now() + shared.config.submit_grace);
-            }
-            Some(Heard::Nothing) => {}
-            None => break,
+            Ok(Some(Heard::Nothing)) => {}
+            Ok(None) => break,
+            Err(_) if is_heard => break,
+            Err(_) => until = Instant::now() + shared.config.hedge_after,
+        }
+        if let Some(next) = spares.next() {
+            sending.push(send(next));
+            asked += 1;
         }
     }
     drop(sending);
@@ -116,7 +120,7 @@ pub(super) async fn submit(
             answers: Vec::with_capacity(told.len()),
         })
         .collect();
-    for Told { name, answers } in told {
+    for Told { name, answers } in told.into_iter().take(asked) {
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (report, answer) in reports.iter_mut().zip(answers) {
             let answer = answer.unwrap_or_else(|| SubmitAnswer::Unknown {

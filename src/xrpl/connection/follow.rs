@@ -206,7 +206,12 @@ impl Session<'_> {
                 Waiter::Own(_) => return Err(End::Silent("it does not answer".into())),
             }
         }
-        self.server().health().waiting_since = self.in_flight.oldest();
+        {
+            let oldest = self.in_flight.oldest();
+            let mut health = self.connection.server.health();
+            health.waiting_since = oldest;
+            health.mute_since = oldest.map(|sent| sent.max(self.last_in));
+        }
         let ping_interval = self.connection.shared.config.ping_interval;
         if now.saturating_duration_since(self.last_in) >= ping_interval * 2 {
             return Err(End::Silent("it does not answer pings".into()));

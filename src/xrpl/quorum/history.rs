@@ -43,27 +43,21 @@ pub(in crate::xrpl) async fn history(
             quorum,
         });
     }
-    let mut runs = route::runs(&candidates, from, to.max(from));
+    let runs = route::runs(&candidates, from, to.max(from));
     // The furthest ledger that a quorum of them reaches.
     let mut ends: Vec<LedgerIndex> = runs.iter().map(|(_, end)| *end).collect();
     ends.sort_unstable_by(|a, b| b.cmp(a));
     let Some(to) = ends.get(quorum - 1).copied() else {
-        let lowest = candidates
-            .iter()
-            .filter_map(|candidate| candidate.server.health().complete.lowest_of_newest())
-            .min();
         return Err(HistoryError::Gap {
             from,
             holding: runs.len(),
             quorum,
-            lowest,
+            lowest: route::lowest(&candidates),
         });
     };
-    runs.retain(|(_, end)| *end >= to);
-    let servers = runs.into_iter().map(|(server, _)| server).collect();
     let subject = Subject::new(account);
     let ask = |server| read(shared, server, &subject, from, to);
-    let (claim, names) = agree(shared, servers, ask).await?;
+    let (claim, names) = agree(shared, || route::holders(shared, from, to), ask).await?;
     Ok(AgreedHistory {
         from,
         to: claim.to,

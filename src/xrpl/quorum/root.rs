@@ -33,22 +33,22 @@ pub(in crate::xrpl) async fn account_root(
             quorum,
         });
     }
-    let runs = route::runs(&candidates, at, at);
-    if runs.len() < quorum {
-        let lowest = candidates
-            .iter()
-            .filter_map(|candidate| candidate.server.health().complete.lowest_of_newest())
-            .min();
+    let holding = route::holders(shared, at, at).len();
+    if holding < quorum {
         return Err(HistoryError::Gap {
             from: at,
-            holding: runs.len(),
+            holding,
             quorum,
-            lowest,
+            lowest: route::lowest(&candidates),
         });
     }
-    let servers = runs.into_iter().map(|(server, _)| server).collect();
     let text = account.to_string();
-    let (claim, servers) = agree(shared, servers, |server| read(server, &text, at)).await?;
+    let (claim, servers) = agree(
+        shared,
+        || route::holders(shared, at, at),
+        |server| read(server, &text, at),
+    )
+    .await?;
     Ok(AgreedRoot {
         at,
         servers,

@@ -256,3 +256,18 @@ async fn an_account_that_does_not_exist_is_only_absent_from_a_validated_ledger()
         assert!(matches!(root, Err(HistoryError::Request(_))), "{root:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_freezes_while_it_is_asked_does_not_hold_the_others_up() {
+    let (world, pool) = world(3).await;
+    for frozen in 0..3 {
+        world.each(|server| server.scripts.clear());
+        world
+            .server(frozen)
+            .on("account_tx", |_| Some(Reaction::Silence));
+        let began = tokio::time::Instant::now();
+        let history = pool.history(genesis(), FROM, TO).await.unwrap();
+        assert_eq!(history.entries.len(), 5);
+        assert!(began.elapsed() < std::time::Duration::from_secs(2));
+    }
+}

@@ -330,3 +330,16 @@ async fn a_transaction_of_ours_on_a_stream_is_a_hint() {
         .tell(r#"{"type":"transaction","validated":true}"#);
     hint.notified().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_goes_dead_is_passed_over_within_seconds() {
+    let world = World::new(2);
+    let pool = world.ready().await;
+    world.server(0).answers_pings = false;
+    world.server(0).on("fee", |_| Some(Reaction::Silence));
+    let began = Instant::now();
+    assert!(pool.fee().await.is_ok());
+    until(|| state(&pool, 0) == "degraded").await;
+    assert!(began.elapsed() < seconds(5), "{:?}", began.elapsed());
+    assert_eq!(state(&pool, 1), "ready");
+}
