@@ -11,7 +11,7 @@ use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
-use crate::xrpl::{self, Pool, PoolConfig, ServerConfig};
+use crate::xrpl::{self, Pool, PoolConfig, ServerConfig, Voice};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -95,6 +95,7 @@ pub(super) fn pool(
             url: server.url.as_str().to_owned(),
             operator: server.operator.clone(),
             priority: server.priority,
+            voice: if server.trusted { Voice::Counts } else { Voice::Unheard },
         })
         .collect();
     let settings = PoolConfig {

@@ -6,6 +6,15 @@ use crate::telemetry::metrics::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Whether what a server says is counted when servers have to agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// It is.
+    Counts,
+    /// It is not: the server is only submitted to, and asked for the fee.
+    Unheard,
+}
+
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
@@ -17,6 +26,8 @@ pub struct ServerConfig {
     pub operator: String,
     /// The lower, the sooner it is asked.
     pub priority: u32,
+    /// Whether its word counts towards the quorum.
+    pub voice: Voice,
 }
 
 /// Whether servers are asked to stream the transactions of our accounts.

@@ -31,7 +31,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig};
+pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
 pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
 pub use history::{AgreedHistory, AgreedRoot, HistoryEntry, Root, RootAfter};

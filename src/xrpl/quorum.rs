@@ -133,7 +133,7 @@ impl<H: Fn() -> Vec<Arc<Server>>> Choice<'_, H> {
     async fn latecomer(&mut self) -> Option<Arc<Server>> {
         let until = Instant::now() + self.shared.config.hedge_after;
         while Instant::now() < until {
-            let may_come = route::candidates(self.shared)
+            let may_come = route::voices(self.shared)
                 .iter()
                 .any(|candidate| !self.asked.contains(&candidate.server.index));
             if !may_come {

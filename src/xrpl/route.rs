@@ -5,6 +5,7 @@
 //! servers they went to last while those are about as fit as any, because a server that has seen
 //! an account's earlier transactions can take the next one.
 
+use super::config::Voice;
 use super::health::State;
 use super::server::Server;
 use super::shared::Shared;
@@ -72,9 +73,16 @@ pub(super) fn runs(
         .collect()
 }
 
-/// The servers that hold every ledger of `from ..= to`, the fittest first.
+/// The servers whose word counts, the fittest first.
+pub(super) fn voices(shared: &Shared) -> Vec<Candidate> {
+    let mut found = candidates(shared);
+    found.retain(|candidate| candidate.server.config.voice == Voice::Counts);
+    found
+}
+
+/// The servers whose word counts and that hold every ledger of `from ..= to`, the fittest first.
 pub(super) fn holders(shared: &Shared, from: LedgerIndex, to: LedgerIndex) -> Vec<Arc<Server>> {
-    runs(&candidates(shared), from, to)
+    runs(&voices(shared), from, to)
         .into_iter()
         .filter(|(_, end)| *end >= to)
         .map(|(server, _)| server)
@@ -124,6 +132,7 @@ mod tests {
             url: "ws://host".into(),
             operator: "o".into(),
             priority,
+            voice: Voice::Counts,
         };
         let metrics = Arc::new(Metrics::new().unwrap());
         Arc::new(Server::new(index, config, 4, Duration::from_secs(1), metrics).0)

@@ -34,12 +34,12 @@ impl Shared {
         servers: Vec<Arc<Server>>,
         subscription: Subscription,
     ) -> Self {
-        let names = servers
+        let voices = servers
             .iter()
-            .map(|server| server.name().to_owned())
+            .map(|server| (server.name().to_owned(), server.config.voice))
             .collect();
         Self {
-            chain: Mutex::new(Chain::new(config.quorum, names)),
+            chain: Mutex::new(Chain::new(config.quorum, voices)),
             config,
             deps,
             transport,

@@ -4,6 +4,7 @@
 //! what a server said stays said across its reconnects. Two headers for one index are a
 //! disagreement: it is reported once an index, and an index without a quorum never becomes the tip.
 
+use super::config::Voice;
 use super::error::Evidence;
 use super::proto::stream::Header;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,17 +47,20 @@ pub(super) struct Noted {
 pub(super) struct Chain {
     quorum: usize,
     names: Vec<String>,
+    voices: Vec<Voice>,
     rings: Vec<BTreeMap<LedgerIndex, Header>>,
     tip: Option<LedgerIndex>,
     disputed: BTreeSet<LedgerIndex>,
 }
 
 impl Chain {
-    pub(super) fn new(quorum: usize, names: Vec<String>) -> Self {
+    pub(super) fn new(quorum: usize, servers: Vec<(String, Voice)>) -> Self {
+        let (names, voices): (Vec<String>, Vec<Voice>) = servers.into_iter().unzip();
         Self {
             quorum: quorum.max(1),
             rings: vec![BTreeMap::new(); names.len()],
             names,
+            voices,
             tip: None,
             disputed: BTreeSet::new(),
         }
@@ -85,7 +89,8 @@ impl Chain {
         let agreeing = self
             .rings
             .iter()
-            .filter(|ring| ring.get(&index) == Some(&header))
+            .zip(&self.voices)
+            .filter(|(ring, voice)| **voice == Voice::Counts && ring.get(&index) == Some(&header))
             .count();
         let is_newer = self.tip.is_none_or(|tip| index > tip);
         let tip = (is_newer && agreeing >= self.quorum).then(|| {
@@ -152,7 +157,8 @@ mod tests {
     }
 
     fn chain(quorum: usize, servers: usize) -> Chain {
-        Chain::new(quorum, (0..servers).map(|n| format!("s{n}")).collect())
+        let named = |n| (format!("s{n}"), Voice::Counts);
+        Chain::new(quorum, (0..servers).map(named).collect())
     }
 
     fn tip_of(noted: Noted) -> Option<u32> {
@@ -174,6 +180,16 @@ mod tests {
             None,
             "it is the tip already"
         );
+    }
+
+    #[test]
+    fn a_server_whose_word_does_not_count_is_no_part_of_a_quorum() {
+        let servers = [Voice::Counts, Voice::Unheard, Voice::Counts];
+        let named = servers.map(|voice| ("s".to_owned(), voice));
+        let mut chain = Chain::new(2, named.to_vec());
+        assert_eq!(tip_of(chain.note(0, header(5, 5), NOW)), None);
+        assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
+        assert_eq!(tip_of(chain.note(2, header(5, 5), NOW)), Some(5));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use xrpayd::clock::{SeededEntropy, SystemClock};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd::xrpl::{
-    Delivered, Deps, HistoryError, Pool, PoolConfig, ServerConfig, State, SubmitAnswer,
+    Delivered, Deps, HistoryError, Pool, PoolConfig, ServerConfig, State, SubmitAnswer, Voice,
 };
 use xrpayd_codec::keys::{Algorithm, Keypair};
 use xrpayd_core::ids::{LedgerIndex, TxHash};
@@ -57,6 +57,7 @@ impl Ground {
                     url: format!("ws://{address}"),
                     operator: format!("o{index}"),
                     priority: 0,
+                    voice: Voice::Counts,
                 })
                 .collect(),
             quorum,

@@ -36,7 +36,7 @@ pub(in crate::xrpl) async fn history(
     to: LedgerIndex,
 ) -> Result<AgreedHistory, HistoryError> {
     let quorum = shared.config.quorum.max(1);
-    let candidates = route::candidates(shared);
+    let candidates = route::voices(shared);
     if candidates.len() < quorum {
         return Err(HistoryError::NotEnoughServers {
             ready: candidates.len(),

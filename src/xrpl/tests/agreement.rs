@@ -1,7 +1,7 @@
 //! What a quorum of servers says of an account.
 
 use super::world::{Fake, Reaction, World, genesis, payment, state, until};
-use crate::xrpl::{Delivered, HistoryError, RootAfter};
+use crate::xrpl::{Delivered, HistoryError, RootAfter, Voice};
 use serde_json::json;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
@@ -270,4 +270,30 @@ async fn a_server_that_freezes_while_it_is_asked_does_not_hold_the_others_up() {
         assert_eq!(history.entries.len(), 5);
         assert!(began.elapsed() < std::time::Duration::from_secs(2));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_whose_word_does_not_count_are_submitted_to_and_not_believed() {
+    let world = World::new(3);
+    world.each(tell_history);
+    let mut config = world.config();
+    config.servers[0].voice = Voice::Unheard;
+    let pool = world.start_with(config);
+    for index in 0..3 {
+        until(|| state(&pool, index) == "ready").await;
+    }
+    assert!(pool.history(genesis(), FROM, TO).await.is_ok());
+    assert!(pool.account_root(genesis(), TO).await.is_ok());
+    for command in ["account_tx", "account_info"] {
+        assert_eq!(world.server(0).asked(command), 0);
+    }
+    world.server(1).refuses = Some(crate::xrpl::transport::LinkError::Broken("down".into()));
+    world.server(1).hang_up();
+    until(|| state(&pool, 1) == "connecting").await;
+    let none = HistoryError::NotEnoughServers {
+        ready: 1,
+        quorum: 2,
+    };
+    assert_eq!(pool.history(genesis(), FROM, TO).await, Err(none));
+    assert!(pool.fee().await.is_ok());
 }

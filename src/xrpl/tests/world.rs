@@ -4,7 +4,7 @@
 use super::super::transport::{
     FrameSink, FrameStream, Incoming, Link, LinkError, Outgoing, Transport,
 };
-use super::super::{Deps, Pool, PoolConfig, ServerConfig, Tip};
+use super::super::{Deps, Pool, PoolConfig, ServerConfig, Tip, Voice};
 use crate::clock::{SeededEntropy, SystemClock};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -346,6 +346,7 @@ impl World {
             url: format!("ws://s{index}"),
             operator: format!("operator {index}"),
             priority: 0,
+            voice: Voice::Counts,
         };
         PoolConfig {
             network_id: NETWORK,
