@@ -2,29 +2,36 @@
 //!
 //! One writer drains whatever waits into one transaction and answers each caller after its commit,
 //! so concurrent requests share an fsync and nobody lingers for company. In the transaction the
-//! limits' row is locked first; then keys that were used before are looked up, then the limits are
-//! reserved one request after the other in the order of arrival.
+//! limits' row is locked first; then the limits are reserved one request after the other in the
+//! order of arrival. Keys are presumed to be new, since nearly all are, and the unique key tells
+//! where one is not; they are looked up first where somebody would be refused, so that a repeated
+//! request finds its payment however full the day is, and while requests are being repeated.
 //!
 //! On failure nothing of the batch was written, unless the commit's answer was lost; running the
 //! batch again settles that too, because a payment that is there under the id it was given is the
 //! one that was asked for.
 
-use super::db::{CONTENTION_RETRIES_MAX, Columns, Kind, Tx, pause_before_retry};
+use super::db::{CONTENTION_RETRIES_MAX, pause_before_retry};
 use super::error::{Conflict, StoreError};
-use super::limits::{self, LimitState};
-use super::{Store, events, payments};
+use super::verdicts::{Guess, Verdict, decide_all, known_keys};
+use super::{Store, events, limits, payments};
 use crate::supervise::Supervisor;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{mpsc, oneshot};
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::limits::{Breach, Caps, reserve};
-use xrpayd_core::payment::{Order, Payment, State};
+use xrpayd_core::limits::{Breach, Caps, WINDOW_MS};
+use xrpayd_core::payment::{Order, Payment};
 
 /// How many requests may wait for the writer: a second's worth of what a small machine writes.
 const QUEUE_MAX: usize = 16_384;
 /// How many requests share a transaction: past this a longer batch gains nothing and its first
 /// request waits for its last.
 const BATCH_MAX: usize = 512;
+
+/// How far the window may lag behind while everything fits: what is about to leave it then still
+/// counts, which refuses nobody, for before a refusal the window is brought up to the moment.
+const WINDOW_LAG_MS: i64 = 1_000;
 
 /// A payment that a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +103,9 @@ impl Store {
                             break;
                         }
                         store.write_batch(std::mem::take(&mut batch)).await;
+                        // Those who were answered may have their next request at hand: it joins
+                        // the next batch instead of waiting for a small one to be committed.
+                        tokio::task::yield_now().await;
                     }
                 }
             }
@@ -156,10 +166,16 @@ impl Store {
         &self,
         news: &[NewPayment],
     ) -> Result<Vec<Result<AcceptOutcome, StoreError>>, StoreError> {
+        let mut keys = match self.inner.keys_repeat.load(Relaxed) {
+            true => Keys::LookUp,
+            false => Keys::Presume,
+        };
         let mut tries = 0;
         let verdicts = loop {
-            match self.accept_once(news).await {
+            match self.accept_once(news, keys).await {
+                Err(StoreError::Conflict(_)) if keys == Keys::Presume => keys = Keys::LookUp,
                 Err(error) if tries < CONTENTION_RETRIES_MAX && worth_another_try(&error) => {
+                    keys = Keys::LookUp;
                     tries += 1;
                     pause_before_retry(tries).await;
                 }
@@ -217,13 +233,28 @@ impl Store {
         }
     }
 
-    async fn accept_once(&self, news: &[NewPayment]) -> Result<Vec<Verdict>, StoreError> {
+    async fn accept_once(
+        &self,
+        news: &[NewPayment],
+        mut keys: Keys,
+    ) -> Result<Vec<Verdict>, StoreError> {
         let mut tx = self.db().write().await?;
-        let stored = limits::lock(&mut tx).await?;
+        let guess = Guess::of(news);
+        let stored = limits::lock_reserving(&mut tx, guess.drops, guess.count).await?;
         let now = news.iter().map(|new| new.now).max().unwrap_or_default();
-        let state = limits::advance(&mut tx, stored, now).await?;
-        let known = known_keys(&mut tx, news).await?;
-        let decided = decide_all(news, &known, state);
+        let mut state = stored;
+        if now.since_ms(stored.counted_through) > WINDOW_MS + WINDOW_LAG_MS {
+            state = limits::advance(&mut tx, stored, now).await?;
+        }
+        let mut decided = decide_all(news, &HashMap::new(), state);
+        if keys == Keys::LookUp || decided.created.len() < news.len() {
+            // Somebody is refused, or asks again: now it matters exactly what is there.
+            keys = Keys::LookUp;
+            state = limits::advance(&mut tx, state, now).await?;
+            let known = known_keys(&mut tx, news).await?;
+            decided = decide_all(news, &known, state);
+            self.inner.keys_repeat.store(!known.is_empty(), Relaxed);
+        }
         if decided.created.is_empty() {
             tx.end().await?;
             return Ok(decided.verdicts);
@@ -232,12 +263,30 @@ impl Store {
         for (payment, fingerprint) in &decided.created {
             rows.push(payments::new_row(payment, *fingerprint)?);
         }
-        tx.insert("payments", payments::NEW, rows, "").await?;
-        events::insert(&mut tx, decided.created.iter().map(|(payment, _)| payment)).await?;
-        limits::save(&mut tx, &decided.state).await?;
+        let inserted = tx.insert("payments", payments::NEW, rows, "").await;
+        if let Err(StoreError::Conflict(_)) = inserted
+            && keys == Keys::Presume
+        {
+            self.inner.keys_repeat.store(true, Relaxed);
+        }
+        inserted?;
+        let created = decided.created.iter().map(|(payment, _)| payment);
+        events::insert(&mut tx, created).await?;
+        if Some(decided.state) != guess.after(stored) {
+            limits::save(&mut tx, &decided.state).await?;
+        }
         tx.commit().await?;
         Ok(decided.verdicts)
     }
+}
+
+/// Whether keys are looked up before their payments are inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Presumed new: where one is not, the insert fails and the batch is run again.
+    Presume,
+    /// Looked up.
+    LookUp,
 }
 
 /// A batch can be run again where it certainly left nothing behind, or where running it again tells
@@ -260,143 +309,5 @@ fn refuse_nul(new: &NewPayment) -> Result<(), StoreError> {
     match texts.iter().find(|(_, text)| text.contains('\0')) {
         Some((field, _)) => Err(StoreError::NulInText { field }),
         None => Ok(()),
-    }
-}
-
-/// What the transaction decided about a request; payments that were there before are read after
-/// it, in one unmoving picture.
-#[derive(Debug)]
-enum Verdict {
-    Created(Payment),
-    /// The same batch created it for another caller.
-    CreatedBesides(Payment),
-    Known(PaymentId),
-    KeyReused,
-    Refused(Breach),
-    ClockWentBack,
-}
-
-impl Verdict {
-    const fn known(&self) -> Option<PaymentId> {
-        match self {
-            Self::Known(id) => Some(*id),
-            Self::Created(_)
-            | Self::CreatedBesides(_)
-            | Self::KeyReused
-            | Self::Refused(_)
-            | Self::ClockWentBack => None,
-        }
-    }
-}
-
-/// A client and one of its idempotency keys.
-type Key<'a> = (&'a str, &'a str);
-
-fn key_of(new: &NewPayment) -> Key<'_> {
-    (&new.client, &new.order.idempotency_key)
-}
-
-/// The payment that was made under a key, and the fingerprint of the request that made it.
-type Known = (PaymentId, [u8; 32]);
-
-const KEYS: Columns = &[("client", Kind::Text), ("idempotency_key", Kind::Text)];
-
-async fn known_keys<'a>(
-    tx: &mut Tx,
-    news: &'a [NewPayment],
-) -> Result<HashMap<Key<'a>, Known>, StoreError> {
-    let keys = news.iter().map(key_of);
-    let rows = keys
-        .map(|(client, key)| vec![client.into(), key.into()])
-        .collect();
-    let found = tx
-        .fetch_with(
-            KEYS,
-            rows,
-            "select p.client, p.idempotency_key, p.id, p.fingerprint from v join payments p \
-             on p.client = v.client and p.idempotency_key = v.idempotency_key",
-        )
-        .await?;
-    let mut by_key = HashMap::with_capacity(found.len());
-    for row in &found {
-        let id = row.text("id")?;
-        let what = format!("payment {id}");
-        let id = id
-            .parse()
-            .map_err(|error| StoreError::corrupt(what, format!("{error}")))?;
-        let key = (row.text("client")?, row.text("idempotency_key")?);
-        by_key.insert(key, (id, row.hash("fingerprint")?));
-    }
-    if by_key.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let known = news.iter().filter_map(|new| {
-        let (client, key) = key_of(new);
-        let found = by_key.get(&(client.to_owned(), key.to_owned()))?;
-        Some(((client, key), *found))
-    });
-    Ok(known.collect())
-}
-
-struct Decided {
-    verdicts: Vec<Verdict>,
-    created: Vec<(Payment, [u8; 32])>,
-    state: LimitState,
-}
-
-fn decide_all(news: &[NewPayment], known: &HashMap<Key<'_>, Known>, state: LimitState) -> Decided {
-    let mut decided = Decided {
-        verdicts: Vec::with_capacity(news.len()),
-        created: Vec::new(),
-        state,
-    };
-    let mut created_here: HashMap<Key<'_>, usize> = HashMap::new();
-    for new in news {
-        let key = key_of(new);
-        let besides = created_here
-            .get(&key)
-            .and_then(|at| decided.created.get(*at));
-        let verdict = match (known.get(&key), besides) {
-            (Some((id, fingerprint)), _) if *fingerprint == new.fingerprint => Verdict::Known(*id),
-            (None, Some((payment, fingerprint))) if *fingerprint == new.fingerprint => {
-                Verdict::CreatedBesides(payment.clone())
-            }
-            (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
-            (None, None) => decide_new(new, &mut decided.state),
-        };
-        if let Verdict::Created(payment) = &verdict {
-            created_here.insert(key, decided.created.len());
-            decided.created.push((payment.clone(), new.fingerprint));
-        }
-        decided.verdicts.push(verdict);
-    }
-    decided
-}
-
-fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
-    if new.now <= state.counted_through {
-        return Verdict::ClockWentBack;
-    }
-    match reserve(&new.caps, state.usage, new.order.amount) {
-        Ok(usage) => {
-            state.usage = usage;
-            Verdict::Created(fresh(new))
-        }
-        Err(breach) => Verdict::Refused(breach),
-    }
-}
-
-fn fresh(new: &NewPayment) -> Payment {
-    Payment {
-        id: new.id,
-        version: 1,
-        client: new.client.clone(),
-        wallet: new.wallet.clone(),
-        order: new.order.clone(),
-        stage: new.stage.clone(),
-        state: State::Queued { hold: None },
-        attempts: Vec::new(),
-        created_at: new.now,
-        updated_at: new.now,
     }
 }

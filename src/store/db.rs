@@ -186,9 +186,8 @@ impl Tx {
         let names = names(columns);
         let head = format!("insert into {table} ({names}) ");
         let mut written = 0_u64;
-        for batch in self.batches(columns, rows) {
+        for batch in self.batches(rows) {
             let (source, values) = self.source(columns, batch);
-            // Without a `where`, SQLite would take `on conflict` for a join's `on`.
             let sql = format!("{head}{source} {after}");
             written = written.saturating_add(self.execute(sql, values).await?);
         }
@@ -203,7 +202,7 @@ impl Tx {
         statement: &str,
     ) -> Result<u64, StoreError> {
         let mut written = 0_u64;
-        for batch in self.batches(columns, rows) {
+        for batch in self.batches(rows) {
             let (sql, values) = self.with(columns, batch, statement);
             written = written.saturating_add(self.execute(sql, values).await?);
         }
@@ -219,7 +218,7 @@ impl Tx {
         statement: &str,
     ) -> Result<Vec<Row>, StoreError> {
         let mut found = Vec::new();
-        for batch in self.batches(columns, rows) {
+        for batch in self.batches(rows) {
             let (sql, values) = self.with(columns, batch, statement);
             found.append(&mut self.fetch(sql, values).await?);
         }
@@ -247,11 +246,11 @@ impl Tx {
         }
     }
 
-    fn batches(&self, columns: Columns, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
+    fn batches(&self, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
         let mut batches = Vec::new();
         while !rows.is_empty() {
             let size = match self {
-                Self::Sqlite(_) => sqlite::batch_size(columns.len(), rows.len()),
+                Self::Sqlite(_) => sqlite::batch_size(rows.len()),
                 Self::Postgres(_) => postgres::batch_size(rows.len()),
             };
             let rest = rows.split_off(size);

@@ -6,7 +6,7 @@
 //! the index on the time of acceptance.
 
 use super::Store;
-use super::db::Tx;
+use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::payments::{drops_from, drops_value};
 use xrpayd_core::ids::UnixMs;
@@ -47,7 +47,10 @@ async fn read_with(tx: &mut Tx, lock: &str) -> Result<LimitState, StoreError> {
     let sql = format!(
         "select used_drops, pending, counted_through from limit_state where scope = 'all'{lock}"
     );
-    let row = tx.fetch_optional(sql, Vec::new()).await?;
+    decode(tx.fetch_optional(sql, Vec::new()).await?)
+}
+
+fn decode(row: Option<Row>) -> Result<LimitState, StoreError> {
     let row = row.ok_or_else(|| StoreError::corrupt("the limits", "their row is missing"))?;
     Ok(LimitState {
         usage: Usage {
@@ -56,6 +59,25 @@ async fn read_with(tx: &mut Tx, lock: &str) -> Result<LimitState, StoreError> {
         },
         counted_through: UnixMs(row.int("counted_through")?),
     })
+}
+
+/// Reserves `drops` for `count` payments before anybody has looked whether they fit, and keeps
+/// everybody else from the row until the transaction ends. Answers with the row as it was: whoever
+/// finds that they do not fit writes the row again.
+pub(super) async fn lock_reserving(
+    tx: &mut Tx,
+    drops: Drops,
+    count: u32,
+) -> Result<LimitState, StoreError> {
+    let row = tx
+        .fetch_optional(
+            "update limit_state set used_drops = used_drops + $1, pending = pending + $2 \
+             where scope = 'all' \
+             returning used_drops - $1 as used_drops, pending - $2 as pending, counted_through",
+            vec![drops_value(drops).into(), count.into()],
+        )
+        .await?;
+    decode(row)
 }
 
 /// Lets leave the window what has left it by `now`. The window never moves back.

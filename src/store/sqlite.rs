@@ -11,7 +11,6 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{Arguments as _, ConnectOptions as _, Transaction};
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -20,8 +19,8 @@ use std::time::Duration;
 
 /// How long a statement waits for another process (a command of the same program) to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The writer's statements come in a few shapes times the eight sizes of a batch; with room for all
-/// of them none is parsed twice.
+/// The writer's statements come in a few shapes times the sizes of a batch; with room for all of them
+/// none is parsed twice.
 const STATEMENTS_CACHED_MAX: usize = 400;
 /// More rows in one statement gain nothing and make its text long.
 const BATCH_ROWS_MAX: usize = 128;
@@ -161,37 +160,43 @@ async fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
     Ok(None)
 }
 
-/// The largest power of two that fits: so few distinct statements exist that each stays prepared.
-pub(super) fn batch_size(columns: usize, rows: usize) -> usize {
-    // SQLite's own bound on the parameters of a statement.
-    const PARAMETERS_MAX: usize = 32_766;
-    let fits = BATCH_ROWS_MAX
-        .min(PARAMETERS_MAX / columns.max(1))
-        .min(rows)
-        .max(1);
-    1 << fits.ilog2()
+/// The sizes that a batch is filled up to: so few distinct statements exist that each stays
+/// prepared, and at most a third of a batch is filling.
+const SIZES: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, BATCH_ROWS_MAX];
+
+/// How many of `rows` go into the next statement.
+pub(super) fn batch_size(rows: usize) -> usize {
+    rows.min(BATCH_ROWS_MAX)
 }
 
-/// `rows` as a multi-row `values`.
+/// `rows` as a multi-row `values`. What fills them up to a size is null, and sieved out again by the
+/// first column, which no table of ours leaves null.
 pub(super) fn rows_source(columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
-    let mut sql = String::with_capacity(8 + rows.len() * columns.len() * 7);
-    sql.push_str("values ");
-    let mut values = Vec::with_capacity(rows.len() * columns.len());
-    for (n, row) in rows.into_iter().enumerate() {
+    let count = rows.len();
+    let size = SIZES
+        .into_iter()
+        .find(|size| *size >= count)
+        .unwrap_or(count);
+    let mut values = Vec::with_capacity(size * columns.len());
+    for row in rows {
         assert!(
             row.len() == columns.len(),
             "a row has as many values as its table has columns"
         );
-        sql.push_str(if n == 0 { "(" } else { ", (" });
-        for (m, value) in row.into_iter().enumerate() {
-            values.push(value);
-            let comma = if m == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "{comma}${}", values.len());
-        }
-        sql.push(')');
+        values.extend(row);
     }
-    (sql, values)
+    values.resize(size * columns.len(), Value::Int(None));
+    // Numbered parameters would be looked up by their names, each along all of them.
+    let row = format!("({})", vec!["?"; columns.len()].join(", "));
+    let sql = format!("values {}", vec![row.as_str(); size].join(", "));
+    if size == count {
+        (sql, values)
+    } else {
+        (
+            format!("select * from ({sql}) where column1 is not null"),
+            values,
+        )
+    }
 }
 
 /// The values as SQLite's driver takes them.

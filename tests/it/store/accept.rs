@@ -60,6 +60,49 @@ on_both_stores! {
         assert_eq!(bed.number("select cast(count(*) as bigint) from payments").await, 1);
     }
 
+    async fn a_repeated_request_is_found_however_full_the_day_is(bed) {
+        let store = bed.open_with_writer().await;
+        let full = |key: &str, amount: &str| {
+            let mut new = request(key, amount, T0);
+            new.caps.daily = xrp("1");
+            new.caps.max_pending = 1;
+            new
+        };
+        let payment = accepted(&store, full("key", "1")).await;
+        assert_eq!(store.accept(full("key", "1")).await.unwrap(), AcceptOutcome::Replayed(payment));
+        assert_eq!(store.accept(full("key", "0.5")).await.unwrap(), AcceptOutcome::KeyReused);
+        let other = store.accept(full("other", "1")).await.unwrap();
+        assert!(matches!(other, AcceptOutcome::Refused { .. }), "{other:?}");
+    }
+
+    async fn old_and_new_requests_in_one_rush_each_get_their_own_answer(bed) {
+        let store = bed.open_with_writer().await;
+        let mut known = Vec::new();
+        for n in 0..20 {
+            known.push(accepted(&store, request(&format!("key {n}"), "1", T0)).await);
+        }
+        for round in 1..4_i64 {
+            let rush: Vec<_> = (0..60)
+                .map(|n| {
+                    let (store, n) = (store.clone(), if n % 2 == 0 { n / 3 } else { 100 * round + n });
+                    tokio::spawn(async move {
+                        (n, store.accept(request(&format!("key {n}"), "1", T0)).await.unwrap())
+                    })
+                })
+                .collect();
+            for caller in rush {
+                match caller.await.unwrap() {
+                    (n, AcceptOutcome::Replayed(payment)) => {
+                        assert_eq!(payment.id, known[usize::try_from(n).unwrap()].id);
+                    }
+                    (n, outcome) => assert!(n >= 100 && created(&outcome).is_some(), "{n}: {outcome:?}"),
+                }
+            }
+        }
+        let usage = store.limit_usage(T0).await.unwrap().usage;
+        assert_eq!((usage.daily_used, usage.pending), (xrp("110"), 110));
+    }
+
     async fn of_sixty_four_racers_with_one_key_one_creates_and_the_others_replay(bed) {
         let store = bed.open_with_writer().await;
         let racers: Vec<_> = (0..64)

@@ -1,0 +1,187 @@
+//! What becomes of the requests of one batch, decided in the order of their arrival.
+//!
+//! Pure but for the lookup of keys: it works on the limits as they were locked, and writes nothing.
+
+use super::accept::NewPayment;
+use super::db::{Columns, Kind, Tx};
+use super::error::StoreError;
+use super::limits::LimitState;
+use std::collections::HashMap;
+use xrpayd_core::ids::PaymentId;
+use xrpayd_core::limits::{Breach, reserve};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::{Payment, State};
+
+/// What a batch takes of the limits if all of it is new and fits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guess {
+    pub drops: Drops,
+    pub count: u32,
+}
+
+impl Guess {
+    pub(super) fn of(news: &[NewPayment]) -> Self {
+        let mut amounts = news.iter().map(|new| new.order.amount);
+        let sum = amounts.try_fold(Drops::ZERO, Drops::checked_add);
+        match (sum, u32::try_from(news.len())) {
+            (Some(drops), Ok(count)) => Self { drops, count },
+            (None, _) | (_, Err(_)) => Self {
+                drops: Drops::ZERO,
+                count: 0,
+            },
+        }
+    }
+
+    /// The row as the guess has written it.
+    pub(super) fn after(self, stored: LimitState) -> Option<LimitState> {
+        let mut state = stored;
+        state.usage.daily_used = stored.usage.daily_used.checked_add(self.drops)?;
+        state.usage.pending = stored.usage.pending.checked_add(self.count)?;
+        Some(state)
+    }
+}
+
+/// What the transaction decided about a request; payments that were there before are read after
+/// it, in one unmoving picture.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Created(Payment),
+    /// The same batch created it for another caller.
+    CreatedBesides(Payment),
+    Known(PaymentId),
+    KeyReused,
+    Refused(Breach),
+    ClockWentBack,
+}
+
+impl Verdict {
+    /// The payment that was there before.
+    pub(super) const fn known(&self) -> Option<PaymentId> {
+        match self {
+            Self::Known(id) => Some(*id),
+            Self::Created(_)
+            | Self::CreatedBesides(_)
+            | Self::KeyReused
+            | Self::Refused(_)
+            | Self::ClockWentBack => None,
+        }
+    }
+}
+
+/// A client and one of its idempotency keys.
+pub(super) type Key<'a> = (&'a str, &'a str);
+
+fn key_of(new: &NewPayment) -> Key<'_> {
+    (&new.client, &new.order.idempotency_key)
+}
+
+/// The payment that was made under a key, and the fingerprint of the request that made it.
+pub(super) type Known = (PaymentId, [u8; 32]);
+
+const KEYS: Columns = &[("client", Kind::Text), ("idempotency_key", Kind::Text)];
+
+pub(super) async fn known_keys<'a>(
+    tx: &mut Tx,
+    news: &'a [NewPayment],
+) -> Result<HashMap<Key<'a>, Known>, StoreError> {
+    let keys = news.iter().map(key_of);
+    let rows = keys
+        .map(|(client, key)| vec![client.into(), key.into()])
+        .collect();
+    let found = tx
+        .fetch_with(
+            KEYS,
+            rows,
+            "select p.client, p.idempotency_key, p.id, p.fingerprint from v join payments p \
+             on p.client = v.client and p.idempotency_key = v.idempotency_key",
+        )
+        .await?;
+    let mut by_key = HashMap::with_capacity(found.len());
+    for row in &found {
+        let id = row.text("id")?;
+        let what = format!("payment {id}");
+        let id = id
+            .parse()
+            .map_err(|error| StoreError::corrupt(what, format!("{error}")))?;
+        let key = (row.text("client")?, row.text("idempotency_key")?);
+        by_key.insert(key, (id, row.hash("fingerprint")?));
+    }
+    if by_key.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let known = news.iter().filter_map(|new| {
+        let (client, key) = key_of(new);
+        let found = by_key.get(&(client.to_owned(), key.to_owned()))?;
+        Some(((client, key), *found))
+    });
+    Ok(known.collect())
+}
+
+pub(super) struct Decided {
+    pub verdicts: Vec<Verdict>,
+    /// The payments that are to be written, with the fingerprints of their requests.
+    pub created: Vec<(Payment, [u8; 32])>,
+    /// The limits after them.
+    pub state: LimitState,
+}
+
+pub(super) fn decide_all(
+    news: &[NewPayment],
+    known: &HashMap<Key<'_>, Known>,
+    state: LimitState,
+) -> Decided {
+    let mut decided = Decided {
+        verdicts: Vec::with_capacity(news.len()),
+        created: Vec::new(),
+        state,
+    };
+    let mut created_here: HashMap<Key<'_>, usize> = HashMap::new();
+    for new in news {
+        let key = key_of(new);
+        let besides = created_here
+            .get(&key)
+            .and_then(|at| decided.created.get(*at));
+        let verdict = match (known.get(&key), besides) {
+            (Some((id, fingerprint)), _) if *fingerprint == new.fingerprint => Verdict::Known(*id),
+            (None, Some((payment, fingerprint))) if *fingerprint == new.fingerprint => {
+                Verdict::CreatedBesides(payment.clone())
+            }
+            (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
+            (None, None) => decide_new(new, &mut decided.state),
+        };
+        if let Verdict::Created(payment) = &verdict {
+            created_here.insert(key, decided.created.len());
+            decided.created.push((payment.clone(), new.fingerprint));
+        }
+        decided.verdicts.push(verdict);
+    }
+    decided
+}
+
+fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
+    if new.now <= state.counted_through {
+        return Verdict::ClockWentBack;
+    }
+    match reserve(&new.caps, state.usage, new.order.amount) {
+        Ok(usage) => {
+            state.usage = usage;
+            Verdict::Created(fresh(new))
+        }
+        Err(breach) => Verdict::Refused(breach),
+    }
+}
+
+fn fresh(new: &NewPayment) -> Payment {
+    Payment {
+        id: new.id,
+        version: 1,
+        client: new.client.clone(),
+        wallet: new.wallet.clone(),
+        order: new.order.clone(),
+        stage: new.stage.clone(),
+        state: State::Queued { hold: None },
+        attempts: Vec::new(),
+        created_at: new.now,
+        updated_at: new.now,
+    }
+}
