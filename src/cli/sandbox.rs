@@ -101,7 +101,7 @@ fn words(greeting: &crate::app::sandbox::Greeting) -> String {
     let crate::app::sandbox::Greeting {
         api,
         metrics,
-        console,
+        console: _,
         ledger,
         api_key,
         admin_key,
@@ -115,7 +115,6 @@ fn words(greeting: &crate::app::sandbox::Greeting) -> String {
 
   API        {api}
   metrics    {metrics}
-  console    {console}
   ledger     {ledger}
   wallet     {wallet}
   API key    {api_key}
