@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod drills;
 mod http;
 mod kill;
 mod pool;

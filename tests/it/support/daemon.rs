@@ -15,6 +15,7 @@ pub const WALLET: (&str, &str) = (
 pub struct Setup {
     folder: PathBuf,
     config: PathBuf,
+    layers: Vec<PathBuf>,
     /// The base URL of its API.
     pub api: String,
     /// Where its metrics are.
@@ -44,15 +45,30 @@ impl Setup {
         Self {
             folder: folder.to_owned(),
             config,
+            layers: Vec::new(),
             api: format!("http://127.0.0.1:{http}"),
             metrics: format!("http://127.0.0.1:{metrics}/metrics"),
         }
+    }
+
+    /// The same daemon with one more layer of configuration over its own, which may set what the
+    /// first layer has in its tables already.
+    pub fn with(mut self, layer: &str) -> Self {
+        let path = self
+            .folder
+            .join(format!("layer-{}.toml", self.layers.len()));
+        std::fs::write(&path, layer).unwrap();
+        self.layers.push(path);
+        self
     }
 
     fn arguments(&self, command: &[&str]) -> Vec<String> {
         let mut arguments: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         let config = self.config.display().to_string();
         arguments.extend(["--profile", "sandbox", "--config", &config].map(str::to_owned));
+        for layer in &self.layers {
+            arguments.extend(["--config".to_owned(), layer.display().to_string()]);
+        }
         arguments
     }
 
@@ -80,12 +96,22 @@ impl Setup {
 
     /// Makes an API key with the command line, as an operator would.
     pub fn create_key(&self, name: &str, scopes: &[&str]) -> String {
-        let mut command = vec!["keys", "create", "--name", name, "--json"];
+        let mut command = vec!["keys", "create", "--name", name];
         for scope in scopes {
             command.extend(["--scope", scope]);
         }
+        let answer = self.command(&command);
+        answer["key"]
+            .as_str()
+            .expect("the key is shown once")
+            .to_owned()
+    }
+
+    /// Runs one command of the command line with `--json` to a success and returns what it printed.
+    pub fn command(&self, command: &[&str]) -> serde_json::Value {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_xrpayd"))
-            .args(self.arguments(&command))
+            .args(self.arguments(command))
+            .arg("--json")
             .output()
             .unwrap();
         assert!(
@@ -93,11 +119,7 @@ impl Setup {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["key"]
-            .as_str()
-            .expect("the key is shown once")
-            .to_owned()
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// The end of its log, for a failure's message.

@@ -4,15 +4,21 @@ use super::process::Process;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
-/// `xrpayd sandbox-ledger` with three servers.
+/// Servers that a daemon may know.
+const SERVERS: usize = 3;
+
+/// `xrpayd sandbox-ledger` with three servers, and a fourth that no daemon knows: the auditor asks
+/// there, so that no fault of the others keeps the truth from it or a fault from being cleared.
 #[derive(Debug)]
 pub struct Ledger {
     #[expect(dead_code, reason = "held for its drop")]
     process: Process,
     /// The websocket URLs of its servers.
     pub urls: Vec<String>,
+    auditor: String,
 }
 
 impl Ledger {
@@ -21,7 +27,7 @@ impl Ledger {
         let mut arguments: Vec<String> = [
             "sandbox-ledger",
             "--listen",
-            "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0",
+            "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0,127.0.0.1:0",
             "--close-interval",
             close_interval,
         ]
@@ -31,20 +37,25 @@ impl Ledger {
             arguments.extend(["--fund".to_owned(), format!("{address}={xrp}")]);
         }
         let mut process = Process::start(&arguments, &folder.join("ledger.log"));
-        let urls = process
-            .first_lines(3)
+        let mut urls: Vec<String> = process
+            .first_lines(SERVERS + 1)
             .iter()
             .map(|line| {
                 let at = line.find("ws://").expect("a line names its server's URL");
                 line[at..].split_whitespace().next().unwrap().to_owned()
             })
             .collect();
-        Self { process, urls }
+        let auditor = urls.pop().unwrap();
+        Self {
+            process,
+            urls,
+            auditor,
+        }
     }
 
-    /// One request to the first server.
+    /// One request to the server that no fault is about.
     pub async fn ask(&self, request: Value) -> Value {
-        let (mut socket, _) = tokio_tungstenite::connect_async(&self.urls[0])
+        let (mut socket, _) = tokio_tungstenite::connect_async(&self.auditor)
             .await
             .unwrap();
         socket
@@ -59,6 +70,46 @@ impl Ledger {
                 return answer["result"].clone();
             }
         }
+    }
+
+    /// Inflicts `fault`, such as `{"kind": "stall_ledger"}`, on one server of the daemon.
+    pub async fn fault(&self, server: usize, fault: &Value) {
+        let mut request = fault.clone();
+        request["command"] = json!("sandbox_fault");
+        request["server"] = json!(server);
+        self.ask(request).await;
+    }
+
+    /// Inflicts `fault` on every server of the daemon.
+    pub async fn fault_all(&self, fault: &Value) {
+        for server in 0..self.urls.len() {
+            self.fault(server, fault).await;
+        }
+    }
+
+    /// Ends every fault.
+    pub async fn clear(&self) {
+        self.fault_all(&json!({ "kind": "clear" })).await;
+    }
+
+    /// The index of the newest validated ledger.
+    pub async fn validated(&self) -> u64 {
+        let info = self.ask(json!({ "command": "server_info" })).await;
+        info["info"]["validated_ledger"]["seq"].as_u64().unwrap()
+    }
+
+    /// Waits until the ledger `index` is validated.
+    pub async fn reach(&self, index: u64) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.validated().await < index {
+            assert!(Instant::now() < deadline, "ledger {index} never came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Closes a ledger by hand.
+    pub async fn close(&self) {
+        self.ask(json!({ "command": "ledger_accept" })).await;
     }
 
     /// Everything that really happened to `account`.

@@ -42,6 +42,11 @@ impl Merchant {
             "destination_tag": tag,
             "amount": { "currency": "XRP", "value": xrp },
         });
+        self.create(idempotency_key, &body).await
+    }
+
+    /// Posts any body under a key, and retries until it is accepted.
+    pub async fn create(&self, idempotency_key: &str, body: &Value) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sent = self
@@ -49,7 +54,7 @@ impl Merchant {
                 .post(format!("{}/v1/payments", self.api))
                 .bearer_auth(&self.key)
                 .header("idempotency-key", idempotency_key)
-                .json(&body)
+                .json(body)
                 .send()
                 .await;
             if let Ok(answer) = sent {
@@ -68,6 +73,36 @@ impl Merchant {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// One attempt to cancel: the status and the answer.
+    pub async fn cancel(&self, id: &str) -> (u16, Value) {
+        let sent = self
+            .http
+            .post(format!("{}/v1/payments/{id}/cancel", self.api))
+            .bearer_auth(&self.key)
+            .send()
+            .await
+            .unwrap();
+        (sent.status().as_u16(), sent.json().await.unwrap())
+    }
+
+    /// Asks for `path` until its answer is as `wanted`, and returns it.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let value = self.get(path).await;
+            if wanted(&value) {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "{path} stays {value:#}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asks for a payment until it is as `wanted`.
+    pub async fn payment(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until(&format!("/v1/payments/{id}"), wanted).await
     }
 
     /// One GET that is retried while the daemon is away.

@@ -1,7 +1,10 @@
 //! What the tests of real processes share: the built binary as a ledger and as a daemon, an HTTP
 //! client that retries as a merchant would, and the ledger's own truth.
 
-#![allow(dead_code, reason = "the tests and the bench share this, and each uses a part")]
+#![allow(
+    dead_code,
+    reason = "the tests and the bench share this, and each uses a part"
+)]
 
 pub mod daemon;
 pub mod ledger;

@@ -53,7 +53,7 @@ impl Process {
     }
 
     /// Asks it to end with SIGTERM and returns its exit code, or fails after `patience`.
-    pub fn terminate(mut self, patience: Duration) -> Option<i32> {
+    pub fn terminate(self, patience: Duration) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -62,12 +62,17 @@ impl Process {
                 .unwrap()
                 .success()
         );
+        self.exit_code(patience)
+    }
+
+    /// Waits until it ends by itself and returns its exit code, or fails after `patience`.
+    pub fn exit_code(mut self, patience: Duration) -> Option<i32> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "still running after SIGTERM");
+            assert!(Instant::now() < deadline, "still running");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,0 +1,12 @@
+//! Drills: what goes wrong on the way to a ledger is done on purpose, to a real daemon with a real
+//! database and the servers of a model ledger, all of them processes of their own.
+//!
+//! Every drill ends with the same audit: what the API says of each payment is held against the
+//! ledger's own truth.
+
+mod metrics;
+mod outages;
+mod processes;
+mod scene;
+mod submission;
+mod wallet;
