@@ -30,4 +30,4 @@ machete: ## Dependencies that nothing uses; where the tool is installed
 check: fmt clippy doc deny machete test ## What CI runs
 
 bench: ## Our rates beside the raw limits of the same machine, in the same run
-	cargo bench --locked
+	tests/postgres.sh cargo bench --locked

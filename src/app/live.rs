@@ -91,6 +91,12 @@ impl Live for LiveView {
         self.draining.load(Ordering::SeqCst)
     }
 
+    fn payable_at_most(&self, wallet: &str) -> Option<Drops> {
+        let view = self.lanes.get(wallet)?.view.borrow();
+        view.journal_at?;
+        Some(view.balance.saturating_sub(view.reserve))
+    }
+
     fn servers(&self) -> Vec<ServerRow> {
         self.pool.servers().into_iter().map(server_row).collect()
     }
