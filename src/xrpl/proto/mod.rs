@@ -14,6 +14,9 @@ pub(super) mod server_info;
 pub(super) mod stream;
 pub(super) mod submit;
 
+#[cfg(test)]
+mod recorded;
+
 use serde::Deserialize;
 use xrpayd_core::ids::UnixMs;
 
@@ -37,9 +40,8 @@ pub(super) fn result<'a, T: Deserialize<'a>>(frame: &'a str) -> Result<T, serde_
     serde_json::from_str::<Response<T>>(frame).map(|response| response.result)
 }
 
-/// The text after `key` up to the next quote in a frame of known shape is never needed: frames are
-/// parsed. This one test tells a stream's transaction from everything else without parsing it; a
-/// quote inside a JSON string is escaped, so a stranger's text cannot imitate it.
+/// Tells a stream's transaction from everything else without parsing it. A quote inside a JSON string
+/// is escaped, so a stranger's text cannot imitate it.
 pub(super) fn looks_like_stream_transaction(frame: &str) -> bool {
     frame.contains(r#""type":"transaction""#)
 }
