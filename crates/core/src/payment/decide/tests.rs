@@ -79,10 +79,8 @@ fn found_event(n: u8, result: &str, delivered: Option<u64>) -> Event {
 }
 
 fn absent_event(n: u8) -> Event {
-    Event::Journal(Finding::Absent {
-        hash: hash(n),
-        proof: absence(),
-    })
+    let (hash, proof) = (hash(n), absence());
+    Event::Journal(Finding::Absent { hash, proof })
 }
 
 fn engine(n: u8, result: &str) -> Event {
@@ -93,10 +91,8 @@ fn engine(n: u8, result: &str) -> Event {
 }
 
 fn lost(n: u8) -> Event {
-    Event::Answered {
-        hash: hash(n),
-        answer: Answer::Lost,
-    }
+    let (hash, answer) = (hash(n), Answer::Lost);
+    Event::Answered { hash, answer }
 }
 
 fn step(payment: &Payment, event: Event) -> Decision {
