@@ -95,7 +95,11 @@ pub(super) fn pool(
             url: server.url.as_str().to_owned(),
             operator: server.operator.clone(),
             priority: server.priority,
-            voice: if server.trusted { Voice::Counts } else { Voice::Unheard },
+            voice: if server.trusted {
+                Voice::Counts
+            } else {
+                Voice::Unheard
+            },
         })
         .collect();
     let settings = PoolConfig {
