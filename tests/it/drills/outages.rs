@@ -1,6 +1,6 @@
 //! Servers that lie, stand still or are gone: payments wait, and nothing is declared wrongly.
 
-use super::scene::{GRACE, SHORT_LIVED, Scene, is_final};
+use super::scene::{GRACE, SHORT_LIVED, Scene, is_final, sequences};
 use crate::support::daemon::WALLET;
 use serde_json::json;
 use std::time::Duration;
@@ -71,6 +71,33 @@ async fn with_two_of_three_servers_stalled_nothing_becomes_final_until_they_are_
     let healthy = |health: &serde_json::Value| health["checks"]["xrpl"]["status"] == "healthy";
     scene.merchant.until("/health", healthy).await;
     assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hole_in_the_history_of_two_servers_is_never_taken_for_an_absence() {
+    let scene = Scene::new("200ms", "10000", SHORT_LIVED);
+    let _daemon = scene.start().await;
+    let from = scene.ledger.validated().await + 1;
+    let hole = json!({ "kind": "history_gap", "from": from, "to": from + 15 });
+    for server in 0..2 {
+        scene.ledger.fault(server, &hole).await;
+    }
+    scene.pay(1, 10).await;
+    // The newest ledger that two servers tell of runs ahead of what two servers hold, and past the
+    // last ledger of everything that was signed.
+    scene.ledger.reach(from + 30).await;
+    let past = |index: f64| index >= f64::from(u32::try_from(from + 25).unwrap());
+    scene
+        .until_metric("xrpl_validated_ledger_index", past)
+        .await;
+    let waiting = scene.audit(&[]).await;
+    assert_eq!(waiting.len(), 10);
+    for payment in waiting.values() {
+        assert_eq!(payment["status"], "processing", "{payment:#}");
+        assert!(sequences(payment).len() <= 1, "signed twice: {payment:#}");
+    }
+    scene.ledger.clear().await;
+    scene.all_succeed(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! How daemons end, and how they do not begin.
 
-use super::scene::{GRACE, Scene, sequences, store_in};
+use super::scene::{GRACE, PATIENCE, Scene, sequences, store_in};
 use crate::support::daemon::Setup;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_drains_while_payments_are_in_flight_and_the_next_start_settles_them() {
@@ -19,6 +21,34 @@ async fn sigterm_drains_while_payments_are_in_flight_and_the_next_start_settles_
         assert_eq!(sequences(payment).len(), 1, "{payment:#}");
     }
     assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_sigterm_ends_the_daemon_at_once_and_loses_nothing() {
+    let scene = Scene::new("manual", "10000", "");
+    let slow = scene.setup.create_key("slow", &["payments:write"]);
+    let daemon = scene.start().await;
+    scene.pay(1, 10).await;
+    // A request whose body never comes holds up the drain.
+    let host = scene.setup.api.trim_start_matches("http://");
+    let mut half = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST /v1/payments HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {slow}\r\n\
+         idempotency-key: half\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{{"
+    );
+    half.write_all(head.as_bytes()).await.unwrap();
+    // The daemon has taken the connection by the time it answers a later one.
+    scene.merchant.get("/health/live").await;
+    daemon.ask_to_end();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !scene.setup.log().contains("draining") {
+        assert!(tokio::time::Instant::now() < deadline, "no drain began");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(daemon.terminate(Duration::from_secs(5)), Some(130));
+    let _daemon = scene.start().await;
+    scene.settle_by_hand().await;
+    scene.all_succeed(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

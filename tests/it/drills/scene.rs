@@ -128,6 +128,23 @@ impl Scene {
         self.audit(&[]).await
     }
 
+    /// Closes ledgers by hand until every payment has its end.
+    pub async fn settle_by_hand(&self) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let path = "/v1/payments?status=processing&limit=5";
+        while self.merchant.get(path).await["data"] != json!([]) {
+            assert!(tokio::time::Instant::now() < deadline, "no end in sight");
+            self.close_slowly().await;
+        }
+    }
+
+    /// Closes a ledger by hand and lets the daemon see to it: attempts must not die of closes that
+    /// come faster than answers.
+    pub async fn close_slowly(&self) {
+        self.ledger.close().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
     /// Waits until all payments have their end, audits them and demands that all `count` succeeded.
     pub async fn all_succeed(&self, count: usize) -> BTreeMap<u64, Value> {
         let payments = self.settle().await;

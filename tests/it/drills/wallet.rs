@@ -20,9 +20,7 @@ async fn close_until(scene: &Scene, id: &str, wanted: impl Fn(&Value) -> bool) -
             tokio::time::Instant::now() < deadline,
             "it stays {payment:#}"
         );
-        scene.ledger.close().await;
-        // A ledger takes its time, so that attempts do not die of closes by hand.
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        scene.close_slowly().await;
     }
 }
 

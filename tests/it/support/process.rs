@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The built binary as a child; killed when dropped.
@@ -52,16 +53,16 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Sends it SIGTERM.
+    pub fn ask_to_end(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Asks it to end with SIGTERM and returns its exit code, or fails after `patience`.
     pub fn terminate(self, patience: Duration) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.ask_to_end();
         self.exit_code(patience)
     }
 
@@ -96,12 +97,22 @@ impl Drop for Process {
     }
 }
 
+/// Ports below those that the system gives out by itself: nobody who asks for any port, and no
+/// outgoing connection, takes one of them between this call and the daemon's start.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
+
 /// A port that was free a moment ago, for a process that must listen on the same one after every
-/// restart.
+/// restart. No two calls of one test binary return the same port.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    loop {
+        // Test binaries that run side by side begin far apart.
+        let begin = std::process::id().wrapping_mul(7_919);
+        let place = begin.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(place).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
