@@ -55,7 +55,15 @@ impl Sources {
                 .set(gauge(count));
         }
         let used = self.store.limit_usage(now).await?.usage;
-        let caps = self.rules.borrow().policy.caps;
+        let rules = Arc::clone(&self.rules.borrow());
+        let stage = rules
+            .stages
+            .iter()
+            .position(|stage| stage.name == rules.policy.stage);
+        metrics
+            .rollout_stage
+            .set(stage.map_or(-1, |place| i64::try_from(place).unwrap_or(-1)));
+        let caps = rules.policy.caps;
         let windows = [
             ("24h", used.daily_used.get(), caps.daily.get()),
             (
