@@ -279,7 +279,7 @@ impl Engine<'_> {
         journal: Option<JournalCommit>,
         now: UnixMs,
     ) -> Step {
-        let halt = batch.halt.clone();
+        let halt = batch.halt.clone().or_else(|| batch.contradiction.clone());
         if let Some(reason) = &halt {
             tracing::error!(
                 wallet.name = self.deps.wallet.name,
