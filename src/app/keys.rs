@@ -1,9 +1,6 @@
 //! API keys as they are made: the text that is shown once, and what the database keeps of it.
 
-use super::AppError;
-use crate::clock::{Clock as _, Entropy, SystemClock};
-use crate::config::Config;
-use crate::store::{Access, NewKey, Store};
+use crate::clock::Entropy;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -17,8 +14,6 @@ pub const SCOPES: [&str; 7] = [
     "webhooks:write",
     "admin",
 ];
-/// What a merchant's backend needs to pay.
-pub const PAYMENT_SCOPES: [&str; 2] = ["payments:read", "payments:write"];
 /// The random bytes of a key's public part: no two keys of a daemon ever share one.
 const ID_BYTES: usize = 8;
 /// The random bytes of a key's secret part: beyond guessing, so that one plain hash protects it.
@@ -67,36 +62,6 @@ impl KeyText {
     pub fn text(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("{PREFIX}{}_{}", self.id, *self.secret))
     }
-}
-
-/// Sees to it that the database knows the key `text`, which its owner keeps.
-pub(super) async fn ensure(
-    store: &Store,
-    text: &str,
-    client: &str,
-    scopes: &[&str],
-) -> Result<(), AppError> {
-    let key = KeyText::parse(text)
-        .ok_or_else(|| AppError::Sandbox("a kept API key is not one".to_owned()))?;
-    if store.find_key(&key.id).await?.is_some() {
-        return Ok(());
-    }
-    let new = NewKey {
-        id: key.id.clone(),
-        client: client.to_owned(),
-        secret_hash: key.secret_hash(),
-        scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-        cidrs: Vec::new(),
-        expires_at: None,
-        created_at: SystemClock::new().now(),
-        require_signature: false,
-    };
-    Ok(store.create_key(&new).await?)
-}
-
-/// Opens the store beside the daemon, for [`ensure`].
-pub(super) async fn open(config: &Config) -> Result<Store, AppError> {
-    Ok(Store::open(&super::build::store_config(config)?, Access::Tool).await?)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 
 use super::keys::{self, KeyText};
 use super::{AppError, Ready, RunOptions};
-use crate::clock::{Entropy, OsEntropy};
+use crate::clock::{Clock as _, Entropy, OsEntropy, SystemClock};
 use crate::config::{self, Config, LoadArgs, Override};
+use crate::store::{Access, NewKey, Store};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ const SERVERS: usize = 3;
 const WALLET_XRP: &str = "1000000";
 /// What the account that the printed payment goes to begins with.
 const CUSTOMER_XRP: &str = "100";
+/// What a merchant's backend needs to pay.
+const PAYMENT_SCOPES: [&str; 2] = ["payments:read", "payments:write"];
 /// The name of the only wallet.
 const WALLET: &str = "hot";
 
@@ -104,15 +107,9 @@ pub async fn run(
         .collect();
 
     let config = load(&args, &folder, &ledger, &wallet.to_string())?;
-    let store = keys::open(&config).await?;
-    keys::ensure(
-        &store,
-        &folder.secrets.api_key,
-        "sandbox",
-        &keys::PAYMENT_SCOPES,
-    )
-    .await?;
-    keys::ensure(&store, &folder.secrets.admin_key, "admin", &keys::SCOPES).await?;
+    let store = open_store(&config).await?;
+    ensure_key(&store, &folder.secrets.api_key, "sandbox", &PAYMENT_SCOPES).await?;
+    ensure_key(&store, &folder.secrets.admin_key, "admin", &keys::SCOPES).await?;
     store.close().await;
     let greeting = Greeting {
         api: String::new(),
@@ -265,4 +262,34 @@ fn keypair(seed: &str) -> Result<Keypair, AppError> {
 
 fn xrp(text: &str) -> Result<Drops, AppError> {
     Drops::from_xrp(text).map_err(|error| AppError::Sandbox(error.to_string()))
+}
+
+/// Sees to it that the database knows the key `text`, which its owner keeps.
+async fn ensure_key(
+    store: &Store,
+    text: &str,
+    client: &str,
+    scopes: &[&str],
+) -> Result<(), AppError> {
+    let key = KeyText::parse(text)
+        .ok_or_else(|| AppError::Sandbox("a kept API key is not one".to_owned()))?;
+    if store.find_key(&key.id).await?.is_some() {
+        return Ok(());
+    }
+    let new = NewKey {
+        id: key.id.clone(),
+        client: client.to_owned(),
+        secret_hash: key.secret_hash(),
+        scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        cidrs: Vec::new(),
+        expires_at: None,
+        created_at: SystemClock::new().now(),
+        require_signature: false,
+    };
+    Ok(store.create_key(&new).await?)
+}
+
+/// Opens the store beside the daemon, for [`ensure_key`].
+async fn open_store(config: &Config) -> Result<Store, AppError> {
+    Ok(Store::open(&super::build::store_config(config)?, Access::Tool).await?)
 }
