@@ -2,7 +2,7 @@
 //!
 //! A key is `xrpayd_<id>_<secret>`. The store holds SHA-256 of the secret alone; the comparison takes
 //! the same time wherever the two differ. Owns a small cache of keys: a revocation is seen within
-//! [`CACHE_TTL`], and ids that strangers make up can neither fill memory nor, for a second each, the
+//! `CACHE_TTL`, and ids that strangers make up can neither fill memory nor, for a second each, the
 //! database. Whatever is wrong about a key before its secret has matched is answered alike, so that
 //! nobody learns which ids exist.
 

@@ -243,8 +243,7 @@ impl<'a> Engine<'a> {
                 Some(root) = roots.recv() => engine.take_root(root).await?,
                 Some(answers) = reports.recv() => engine.take_answers(answers).await?,
                 Ok(permit) = send_tx.reserve(), if !engine.outbox.is_empty() => {
-                    let count = engine.outbox.len().min(SEND_BATCH_MAX);
-                    permit.send(engine.outbox.drain(..count).collect());
+                    permit.send(engine.next_batch());
                 }
                 Ok(()) = new_fee.changed() => {}
                 () = deps.wake.notified() => {}
@@ -262,6 +261,15 @@ impl<'a> Engine<'a> {
                 (Some(_), Some(_)) => {}
             }
         }
+    }
+
+    /// What leaves next, without what was settled while it waited.
+    fn next_batch(&mut self) -> Outgoing {
+        let count = self.outbox.len().min(SEND_BATCH_MAX);
+        let batch = self.outbox.drain(..count);
+        batch
+            .filter(|(hash, _)| self.open.flights.contains_key(hash))
+            .collect()
     }
 
     /// Everything that the present level asks for.

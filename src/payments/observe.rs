@@ -66,7 +66,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Counts the time from signing to the first answer of a server.
+    /// Counts the time from signing to the first answer of a server; a lost one is none.
     pub(super) fn observe_answered(&self, id: PaymentId, hash: TxHash, now: UnixMs) {
         let attempt = self
             .open

@@ -172,7 +172,9 @@ impl Engine<'_> {
             }
             match (flight.owner, &answer) {
                 (Owner::Payment(id), _) if self.is_news(id, hash, &answer) => {
-                    self.observe_answered(id, hash, now);
+                    if answer != Answer::Lost {
+                        self.observe_answered(id, hash, now);
+                    }
                     batch.on_open(&self.open, id, Event::Answered { hash, answer }, now);
                 }
                 (Owner::Plug, Answer::Engine(code))

@@ -2,12 +2,20 @@
 //! back. The only caller of the pool's `submit`; what it sends is durable already.
 
 use crate::xrpl::{Pool, SubmitAnswer, SubmitReport};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::ids::TxHash;
 use xrpayd_core::ledger::codes::{self, OnSubmit};
 use xrpayd_core::payment::Answer;
+
+/// Batches whose answers are awaited at once.
+const BATCHES_WAITING_MAX: usize = 8;
+/// How long the answers of a batch are awaited.
+const ANSWERS_WAIT: Duration = Duration::from_secs(5);
 
 /// Bytes to send, in the order in which the ledger wants them.
 pub type Outgoing = Vec<(TxHash, Arc<[u8]>)>;
@@ -29,17 +37,42 @@ pub async fn run(
     cancel: CancellationToken,
 ) {
     let work = async {
-        while let Some(batch) = outgoing.recv().await {
-            let answered = pool.submit(&batch).await;
-            let batch_reports = answered.into_iter().map(reduce).collect();
-            if reports.send(batch_reports).await.is_err() {
-                return;
+        // Each is polled as soon as it is pushed, and writes before it waits: batches leave in the
+        // order in which they came, while the answers of earlier ones are still awaited.
+        let mut waiting = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(answered) = waiting.next() => {
+                    if reports.send(answered).await.is_err() {
+                        return;
+                    }
+                }
+                batch = outgoing.recv(), if waiting.len() < BATCHES_WAITING_MAX => match batch {
+                    Some(batch) => waiting.push(send(&pool, batch)),
+                    None => return,
+                },
             }
         }
     };
     tokio::select! {
         () = cancel.cancelled() => {}
         () = work => {}
+    }
+}
+
+/// Sends a batch and waits for its answers, but not for long: they are hints, and the journal tells
+/// what became of it.
+async fn send(pool: &Pool, batch: Outgoing) -> Vec<Report> {
+    match tokio::time::timeout(ANSWERS_WAIT, pool.submit(&batch)).await {
+        Ok(answered) => answered.into_iter().map(reduce).collect(),
+        Err(_) => batch
+            .into_iter()
+            .map(|(hash, _)| Report {
+                hash,
+                answer: Answer::Lost,
+            })
+            .collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::streams::{Stream, range};
+use crate::config::CloseInterval;
 use crate::ledger::rules::Fees;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -114,10 +115,14 @@ fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str) {
         "pubkey_node": super::info::node_key(call.server()),
         "random": random,
         "server_status": "full",
-        "stand_alone": true,
     });
     if let Value::Object(fields) = fields {
         out.extend(fields);
+    }
+    // A server that closes by the clock plays one of a network; one that waits for `ledger_accept`
+    // stands alone, as the recorded one did.
+    if call.shared.close_interval == CloseInterval::Manual {
+        out.insert("stand_alone".to_owned(), Value::Bool(true));
     }
 }
 
