@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::Substatus;
+use xrpayd_core::payment::{Status, Substatus};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -27,6 +27,14 @@ pub(super) struct Sources {
 
 /// Keeps the gauges for ever.
 pub(super) async fn keep(sources: Sources) {
+    // A status that no payment has reached yet is a zero and not a gap in a graph.
+    for status in Status::ALL.into_iter().filter(|status| status.is_final()) {
+        sources
+            .metrics
+            .payments_total
+            .with_label_values(&[status.as_str()]);
+    }
+    sources.metrics.lease_held.set(sources.live.leases_held());
     let mut tick = tokio::time::interval(PERIOD);
     loop {
         tick.tick().await;

@@ -35,6 +35,7 @@ pub(super) struct LiveView {
     pool: Pool,
     quorum: usize,
     lanes: BTreeMap<String, LaneHandle>,
+    holds_wallets: bool,
     draining: AtomicBool,
 }
 
@@ -47,8 +48,20 @@ impl LiveView {
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
                 .collect(),
+            // The lock on a SQLite file makes this process the only writer of every wallet in it.
+            holds_wallets: config.store.url.is_sqlite() == Some(true),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// How many wallets this process alone may write, as far as is known.
+    pub(super) fn leases_held(&self) -> i64 {
+        let count = if self.holds_wallets {
+            self.lanes.len()
+        } else {
+            0
+        };
+        i64::try_from(count).unwrap_or(i64::MAX)
     }
 
     /// From now on new writes are refused.
@@ -89,6 +102,10 @@ impl Live for LiveView {
 
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    fn lease_held(&self) -> Option<bool> {
+        self.holds_wallets.then_some(true)
     }
 
     fn payable_at_most(&self, wallet: &str) -> Option<Drops> {

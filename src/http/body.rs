@@ -2,7 +2,7 @@
 
 use super::problem::{Code, Problem};
 use crate::payments::accept::Object;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -12,17 +12,29 @@ use std::time::Duration;
 /// How long a body may take to arrive: it is a few kilobytes.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What is taken of a body that is too large before it is answered.
+const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long that may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Reads the whole body, at most `bytes_max` of it.
 ///
 /// # Errors
 /// 413 where it is larger, 408 where it does not arrive, 400 where it breaks off.
-pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, bytes_max).collect();
+pub async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > bytes_max {
+        if announced <= DRAINED_BYTES_MAX {
+            drain(body).await;
+        }
+        return Err(too_large(bytes_max));
+    }
+    let limited = Limited::new(&mut body, bytes_max).collect();
     match tokio::time::timeout(BODY_TIMEOUT, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("The body may have at most {bytes_max} bytes.");
-            Err(Problem::new(Code::BodyTooLarge, detail))
+            drain(body).await;
+            Err(too_large(bytes_max))
         }
         Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "The body broke off.")),
         Err(_) => {
@@ -30,6 +42,27 @@ pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
             Err(Problem::new(Code::BodyTimeout, detail))
         }
     }
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    let detail = format!("The body may have at most {bytes_max} bytes.");
+    Problem::new(Code::BodyTooLarge, detail)
+}
+
+/// Takes what is still on its way, within bounds, and throws it away: a client that is in the middle
+/// of sending reads an answer only if the connection is not cut under it.
+async fn drain(mut body: Body) {
+    let rest = async {
+        let mut taken = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken = taken.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+            if taken > DRAINED_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    // Whether it ended or the time did: the answer is the same.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, rest).await;
 }
 
 /// Reads a body as JSON of the shape `T`.

@@ -16,7 +16,12 @@ pub struct Anchor {
     pub cursor: Cursor,
     /// No signing before the journal is here; `None` for an account that never sent anything.
     pub sign_from: Option<LedgerIndex>,
+    /// Why the ledger will refuse the wallet's key, where it will.
+    pub key_fault: Option<&'static str>,
 }
+
+/// The account root's flag that switches the master key off.
+const MASTER_DISABLED: u32 = 0x0010_0000;
 
 /// Finds the anchor at `tip`; `None` while the account does not exist on the ledger.
 ///
@@ -25,6 +30,7 @@ pub struct Anchor {
 pub async fn find(
     pool: &Pool,
     account: AccountId,
+    signing_account: AccountId,
     tip: &Tip,
     ledger_window: u32,
 ) -> Result<Option<Anchor>, HistoryError> {
@@ -44,7 +50,20 @@ pub async fn find(
         balance: root.balance,
         owner_count: root.owner_count,
     };
-    Ok(Some(Anchor { cursor, sign_from }))
+    let key_fault = if root.regular_key == Some(signing_account) {
+        None
+    } else if signing_account != account {
+        Some("the wallet's key is neither the account's master key nor its regular key")
+    } else if root.flags & MASTER_DISABLED != 0 {
+        Some("the wallet's key is the account's master key, which is disabled")
+    } else {
+        None
+    };
+    Ok(Some(Anchor {
+        cursor,
+        sign_from,
+        key_fault,
+    }))
 }
 
 /// An account is created with the index of its ledger as its sequence (the genesis account with 1),

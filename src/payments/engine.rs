@@ -414,12 +414,27 @@ async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
         let newest = tip.borrow_and_update().clone();
         if let Some(newest) = newest {
             let account = deps.wallet.account;
-            match anchor::find(&deps.pool, account, &newest, settings.ledger_window).await {
+            let (signer, window) = (deps.wallet.signing_account(), settings.ledger_window);
+            match anchor::find(&deps.pool, account, signer, &newest, window).await {
                 Ok(Some(found)) => {
                     let network = settings.network_id;
                     deps.store
                         .anchor_lane(name, account, network, &found.cursor, found.sign_from)
                         .await?;
+                    if let Some(from) = found.sign_from {
+                        tracing::warn!(
+                            wallet.name = name,
+                            ledger.index = newest.index.0,
+                            sign_from.ledger = from.0,
+                            "the account was used before this database knew it: signing waits until nothing of a lost database can be in flight"
+                        );
+                    }
+                    if let Some(fault) = found.key_fault {
+                        deps.store
+                            .set_halt(name, Some(fault), deps.clock.now())
+                            .await?;
+                        tracing::error!(wallet.name = name, fault, "the wallet signs nothing");
+                    }
                     continue;
                 }
                 Ok(None) => tracing::warn!(

@@ -282,6 +282,8 @@ impl Engine<'_> {
         now: UnixMs,
     ) -> Step {
         let halt = batch.halt.clone().or_else(|| batch.contradiction.clone());
+        // The first reason stands until a person resumes the wallet.
+        let halt = halt.filter(|_| self.open.halted.is_none());
         if let Some(reason) = &halt {
             tracing::error!(
                 wallet.name = self.deps.wallet.name,

@@ -101,6 +101,12 @@ impl Wallet {
         }
     }
 
+    /// The account whose master key signs: the wallet's own, or its regular key's.
+    #[must_use]
+    pub fn signing_account(&self) -> AccountId {
+        self.signer.public_key().account_id()
+    }
+
     /// Signs the payment that `order` asks for. `client` and the wallet's name go into its marker.
     ///
     /// # Errors
