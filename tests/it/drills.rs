@@ -8,5 +8,6 @@ mod metrics;
 mod outages;
 mod processes;
 mod scene;
+mod strangers;
 mod submission;
 mod wallet;
