@@ -12,6 +12,18 @@ impl Random {
         Self(seed)
     }
 
+    /// The generator of one of the many that draw for themselves: `numbers` tell which. What one draws
+    /// does not depend on when the others do.
+    pub(crate) const fn of(seed: u64, numbers: [u64; 3]) -> Self {
+        let mut random = Self(seed);
+        let mut left = numbers.as_slice();
+        while let [number, rest @ ..] = left {
+            random = Self(random.next() ^ *number);
+            left = rest;
+        }
+        random
+    }
+
     /// The next 64 bits.
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

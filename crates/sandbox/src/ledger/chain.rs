@@ -117,7 +117,7 @@ impl Chain {
     /// A chain that begins as a standalone server does.
     pub(crate) fn genesis(
         genesis: AccountId,
-        now: u32,
+        close_time: u32,
         salt: [u8; 32],
         retain: Option<u32>,
     ) -> Self {
@@ -131,7 +131,7 @@ impl Chain {
             account_hash: sha512_half(&[b"MLN\0", &genesis.0]),
             total_drops: GENESIS_DROPS,
             parent_close_time: 0,
-            close_time: super::close::close_time(now, 0),
+            close_time,
         };
         header.hash = header.compute_hash();
         let mut chain = Self::empty(retain);

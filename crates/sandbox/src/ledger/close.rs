@@ -27,16 +27,17 @@ pub(crate) struct Built {
 
 /// The time a ledger closes with: rounded, and always later than its parent's.
 pub(crate) const fn close_time(now: u32, parent: u32) -> u32 {
-    let rounded = (now + CLOSE_RESOLUTION_S / 2) / CLOSE_RESOLUTION_S * CLOSE_RESOLUTION_S;
+    let rounded =
+        now.saturating_add(CLOSE_RESOLUTION_S / 2) / CLOSE_RESOLUTION_S * CLOSE_RESOLUTION_S;
     if rounded > parent {
         rounded
     } else {
-        parent + 1
+        parent.saturating_add(1)
     }
 }
 
-/// Builds the successor of the chain's newest ledger from `set`.
-pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], now: u32, network_id: u32) -> Built {
+/// Builds the successor of the chain's newest ledger from `set`, closed at `close_time`.
+pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], close_time: u32, network_id: u32) -> Built {
     let parent = chain.tip();
     let index = parent.header.index + 1;
     let setting = |mode| Setting {
@@ -83,7 +84,7 @@ pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], now: u32, network_id: u32) -
             mode = Mode::CloseFinal;
         }
     }
-    let header = header(chain, &applied, &overlay, now);
+    let header = header(chain, &applied, &overlay, close_time);
     Built {
         ledger: Ledger {
             header,
@@ -93,7 +94,7 @@ pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], now: u32, network_id: u32) -
     }
 }
 
-fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, now: u32) -> Header {
+fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, close_time: u32) -> Header {
     let parent = &chain.tip().header;
     let mut leaves: Vec<Leaf> = applied
         .iter()
@@ -108,7 +109,7 @@ fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, now: u32) -> He
         account_hash: account_hash(parent.account_hash, overlay),
         total_drops: parent.total_drops.saturating_sub(burned),
         parent_close_time: parent.close_time,
-        close_time: close_time(now, parent.close_time),
+        close_time,
     };
     header.hash = header.compute_hash();
     header

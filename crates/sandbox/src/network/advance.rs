@@ -3,7 +3,6 @@
 //! The order is what makes a kill harmless: build, write to the log, commit, and only then tell anyone.
 
 use super::{Event, Net};
-use crate::clock;
 use crate::ledger::chain::Ledger;
 use crate::ledger::close;
 use crate::ledger::codes::Ter;
@@ -16,8 +15,9 @@ use std::sync::Arc;
 use xrpayd_core::ids::TxHash;
 
 impl Net {
-    /// Closes a ledger. Returns the index of the new open one.
-    pub(crate) fn close(&mut self) -> u32 {
+    /// Closes a ledger, after the ledger's time has moved on by `advance_s` where that is asked for.
+    /// Returns the index of the new open one.
+    pub(crate) fn close(&mut self, advance_s: Option<u32>) -> u32 {
         for server in 0..self.servers.len() {
             for held in self.servers[server].memory.take_held() {
                 self.retry_open(server, &held);
@@ -34,7 +34,9 @@ impl Net {
                 .filter(|tx| seen.insert(tx.hash) && self.chain.place(tx.hash).is_none());
             set.extend(fresh.map(Arc::clone));
         }
-        let built = close::build(&self.chain, &set, clock::ripple_s(), self.network_id);
+        let parent_s = self.chain.tip().header.close_time;
+        let close_s = self.time.close_s(parent_s, advance_s);
+        let built = close::build(&self.chain, &set, close_s, self.network_id);
         let ledger = Arc::new(built.ledger);
         if let Some(log) = &mut self.log
             && let Err(error) = log.append_ledger(&ledger, &built.overlay)

@@ -6,8 +6,8 @@
 
 mod advance;
 mod submit;
+mod time;
 
-use crate::clock;
 use crate::config::{NetworkConfig, StartError};
 use crate::faults::Faults;
 use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Ledger, StateAt};
@@ -22,6 +22,8 @@ use crate::ledger::tx::Tx;
 use crate::random::Random;
 use serde_json::json;
 use std::sync::Arc;
+use time::LedgerTime;
+pub(crate) use time::STEP_S;
 use xrpayd_codec::keys::Keypair;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
@@ -103,6 +105,7 @@ pub(crate) struct Net {
     /// Transactions in an open ledger before the fee escalates.
     pub(crate) capacity: Option<u32>,
     pub(crate) random: Random,
+    pub(crate) time: LedgerTime,
     pub(crate) genesis: Keypair,
     log: Option<Log>,
 }
@@ -114,13 +117,14 @@ impl Net {
         events: Vec<tokio::sync::mpsc::UnboundedSender<Event>>,
     ) -> Result<Self, StartError> {
         let mut random = Random::new(config.seed);
+        let time = LedgerTime::new(config.close_interval);
         let genesis =
             Keypair::from_passphrase(GENESIS_PASSPHRASE).map_err(|_| StartError::Genesis)?;
         let begin = |random: &mut Random| {
             let salt = random.bytes32();
             Chain::genesis(
                 genesis.account_id(),
-                clock::ripple_s(),
+                time.beginning_s(),
                 salt,
                 config.retain_ledgers,
             )
@@ -170,6 +174,7 @@ impl Net {
             network_id,
             capacity,
             random,
+            time,
             genesis,
             log,
         };
@@ -190,7 +195,7 @@ impl Net {
                 });
             }
         }
-        self.close();
+        self.close(None);
         Ok(())
     }
 

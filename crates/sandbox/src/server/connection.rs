@@ -7,6 +7,7 @@ use super::dispatch::{self, Client};
 use super::shared::Shared;
 use super::streams::{Outgoing, QUEUE_MAX, Subscriber, too_slow};
 use crate::faults::Loss;
+use crate::random::Random;
 use crate::tasks::Tasks;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -43,6 +44,7 @@ pub(crate) async fn accept(
     role: Role,
     tasks: Weak<Tasks>,
 ) {
+    let mut accepted = 0_u64;
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -53,7 +55,16 @@ pub(crate) async fn accept(
             drop(stream);
             continue;
         }
-        tasks.start(serve(stream, peer, Arc::clone(&shared), server, role));
+        accepted += 1;
+        let random = shared.connection_random(server, role, accepted);
+        tasks.start(serve(
+            stream,
+            peer,
+            Arc::clone(&shared),
+            server,
+            role,
+            random,
+        ));
     }
 }
 
@@ -63,6 +74,7 @@ async fn serve(
     shared: Arc<Shared>,
     server: usize,
     role: Role,
+    random: Random,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "the socket keeps its delay");
@@ -94,7 +106,7 @@ async fn serve(
     };
     let cut_off = shared.disconnects[server].subscribe();
     tokio::select! {
-        () = read(source, &shared, &client, out) => {}
+        () = read(source, &shared, &client, random, out) => {}
         () = write(sink, queue) => {}
         () = until_changed(cut_off) => {}
     }
@@ -113,6 +125,7 @@ async fn read(
     mut source: SplitStream<Socket>,
     shared: &Arc<Shared>,
     client: &Client,
+    mut random: Random,
     out: mpsc::Sender<Outgoing>,
 ) {
     while let Some(frame) = source.next().await {
@@ -126,7 +139,7 @@ async fn read(
                 return;
             }
         };
-        let Some(answer) = answer(shared, client, &text).await else {
+        let Some(answer) = answer(shared, client, &mut random, &text).await else {
             continue;
         };
         if out.send(Outgoing::Text(answer.into())).await.is_err() {
@@ -145,7 +158,12 @@ async fn read(
 }
 
 /// The answer to a frame, unless a drill loses the one or the other.
-async fn answer(shared: &Arc<Shared>, client: &Client, text: &str) -> Option<String> {
+async fn answer(
+    shared: &Arc<Shared>,
+    client: &Client,
+    random: &mut Random,
+    text: &str,
+) -> Option<String> {
     let (latency, requests, responses) = {
         let net = shared.net();
         let faults = &net.servers[client.server].faults;
@@ -158,7 +176,7 @@ async fn answer(shared: &Arc<Shared>, client: &Client, text: &str) -> Option<Str
     if let Some(latency) = latency {
         let jitter = match latency.jitter_ms {
             0 => 0,
-            most => shared.net().random.next() % (most + 1),
+            most => random.next() % most.saturating_add(1),
         };
         tokio::time::sleep(Duration::from_millis(latency.ms.saturating_add(jitter))).await;
     }
@@ -167,21 +185,21 @@ async fn answer(shared: &Arc<Shared>, client: &Client, text: &str) -> Option<Str
         .as_ref()
         .map_or("", |request| request.command.as_str())
         .to_owned();
-    if is_lost(shared, requests.as_ref(), &command) {
+    if is_lost(random, requests.as_ref(), &command) {
         return None;
     }
     let answer = match parsed {
         Ok(request) => dispatch::answer(shared, client, &request),
         Err(refusal) => refusal,
     };
-    (!is_lost(shared, responses.as_ref(), &command)).then_some(answer)
+    (!is_lost(random, responses.as_ref(), &command)).then_some(answer)
 }
 
 /// Whether this one is lost. The drill's own commands never are: a drill must be able to end.
-fn is_lost(shared: &Shared, loss: Option<&Loss>, command: &str) -> bool {
+fn is_lost(random: &mut Random, loss: Option<&Loss>, command: &str) -> bool {
     let Some(loss) = loss else { return false };
     let concerns = loss.command.as_deref().is_none_or(|only| only == command);
-    concerns && !command.starts_with("sandbox_") && shared.net().random.happens(loss.per_mille)
+    concerns && !command.starts_with("sandbox_") && random.happens(loss.per_mille)
 }
 
 /// Sends what is queued; flushes when the queue is empty; pings a silent client.

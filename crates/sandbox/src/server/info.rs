@@ -41,7 +41,7 @@ pub(super) fn node_key(server: usize) -> String {
 struct Facts {
     out: Value,
     validated: crate::ledger::chain::Header,
-    age_s: u32,
+    age_s: u64,
 }
 
 fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
@@ -66,8 +66,8 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         _ if first > validated.index => "empty".to_owned(),
         _ => range(first, validated.index),
     };
-    let now_us = clock::unix_us();
-    let up_us = now_us.saturating_sub(call.shared.started_us);
+    let now_us = net.time.now_us(net.chain.tip().header.close_time);
+    let up_us = clock::unix_us().saturating_sub(call.shared.started_us);
     let duration = up_us.to_string();
     let port = |address: &std::net::SocketAddr| json!({"port": address.port().to_string(), "protocol": ["ws"]});
     let ports: Vec<Value> = call
@@ -116,7 +116,8 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         out["node_size"] = json!("tiny");
         out["pubkey_validator"] = json!("none");
     }
-    let age_s = clock::ripple_s().saturating_sub(validated.close_time);
+    let closed_s = u64::from(validated.close_time) + clock::RIPPLE_EPOCH_UNIX_S;
+    let age_s = (now_us / 1_000_000).saturating_sub(closed_s);
     Ok(Facts {
         out,
         validated,

@@ -80,6 +80,7 @@ impl Network {
             addresses,
             config.close_interval,
             clock::unix_us(),
+            config.seed,
         ));
         let tasks = Arc::new(Tasks::default());
         for (server, events) in receivers.into_iter().enumerate() {
@@ -125,7 +126,13 @@ impl Network {
     /// Closes a ledger and returns the index of the new open one.
     #[must_use = "the index tells which ledger is open now"]
     pub fn close_ledger(&self) -> u32 {
-        self.shared.net().close()
+        self.shared.net().close(None)
+    }
+
+    /// As [`Network::close_ledger`], after `advance_s` seconds of the ledger's own time.
+    #[must_use = "the index tells which ledger is open now"]
+    pub fn close_ledger_after(&self, advance_s: u32) -> u32 {
+        self.shared.net().close(Some(advance_s.max(1)))
     }
 
     /// Pays an account out of the genesis account; validated with the next close. Returns whether the
@@ -164,6 +171,6 @@ async fn close_by_the_clock(shared: Arc<Shared>, interval: Duration) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        shared.net().close();
+        shared.net().close(None);
     }
 }

@@ -5,12 +5,29 @@ use super::frame::RpcError;
 use super::shared::Shared;
 use crate::auditor::{self, Question};
 use crate::faults::{self, Effect, FaultError, Target};
+use crate::network::STEP_S;
 use serde_json::{Value, json};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::money::Drops;
 
+/// `ledger_accept`, with one parameter of the model's own: `advance_s`, the seconds that pass before
+/// this close.
 pub(super) fn ledger_accept(call: &Call<'_>) -> Answer {
-    Ok(json!({ "ledger_current_index": call.shared.net().close() }))
+    let advance_s = match call.params.get("advance_s") {
+        None => None,
+        Some(seconds) => {
+            let seconds = seconds.as_u64().and_then(|s| u32::try_from(s).ok());
+            let some = seconds.filter(|&seconds| seconds > 0);
+            Some(some.ok_or_else(|| RpcError::invalid_field("advance_s"))?)
+        }
+    };
+    let mut net = call.shared.net();
+    // Beyond the last second that a ledger can name there is no later one to close at.
+    let tip_s = net.chain.tip().header.close_time;
+    if tip_s.checked_add(advance_s.unwrap_or(STEP_S)).is_none() {
+        return Err(RpcError::invalid_field("advance_s"));
+    }
+    Ok(json!({ "ledger_current_index": net.close(advance_s) }))
 }
 
 fn account(call: &Call<'_>) -> Result<AccountId, RpcError> {

@@ -3,10 +3,12 @@
 //! Owns both kinds of locks. Neither is held across an await, and where both are needed the network's
 //! is taken and released first.
 
+use super::connection::Role;
 use super::streams::Subscribers;
 use crate::config::CloseInterval;
 use crate::ledger::held::Recent;
 use crate::network::Net;
+use crate::random::Random;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) close_interval: CloseInterval,
     pub(crate) started_us: u64,
     next_client: AtomicU64,
+    seed: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,6 +45,7 @@ impl Shared {
         addresses: Vec<SocketAddr>,
         close_interval: CloseInterval,
         started_us: u64,
+        seed: u64,
     ) -> Self {
         let count = net.servers.len();
         Self {
@@ -54,6 +58,7 @@ impl Shared {
             close_interval,
             started_us,
             next_client: AtomicU64::new(1),
+            seed,
         }
     }
 
@@ -75,6 +80,14 @@ impl Shared {
     /// Remembers that the transaction's signatures are good.
     pub(crate) fn remember_verified(&self, hash: TxHash) {
         lock(&self.verified).insert(hash, ());
+    }
+
+    /// What the faults of one connection are drawn from: that of the `count`th client that a server took
+    /// on this listener. Each connection draws for itself, so that the same requests on it meet the same
+    /// luck in every run, whatever the others do meanwhile.
+    pub(crate) fn connection_random(&self, server: usize, role: Role, count: u64) -> Random {
+        let server = u64::try_from(server).unwrap_or(u64::MAX);
+        Random::of(self.seed, [server, u64::from(role == Role::Admin), count])
     }
 
     /// A number for a new client.
