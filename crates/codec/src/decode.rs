@@ -32,6 +32,19 @@ pub fn decode(blob: &[u8]) -> Result<Value, CodecError> {
     ))
 }
 
+/// Reads any object of the ledger's: a state entry, a transaction's metadata.
+///
+/// # Errors
+/// Says where the bytes stop being an object in canonical form.
+pub fn decode_object(bytes: &[u8]) -> Result<Value, CodecError> {
+    let fields = all_fields(bytes)?.into_iter();
+    Ok(Value::Object(
+        fields
+            .map(|top| (top.field.name.to_owned(), top.value))
+            .collect(),
+    ))
+}
+
 /// A field of the transaction itself, with the place it occupies in the blob.
 pub(crate) struct TopField {
     pub(crate) field: &'static Field,
@@ -40,6 +53,14 @@ pub(crate) struct TopField {
 }
 
 pub(crate) fn top_fields(blob: &[u8]) -> Result<Vec<TopField>, CodecError> {
+    let fields = all_fields(blob)?;
+    if !fields.iter().any(|top| top.field.name == "TransactionType") {
+        return Err(CodecError::field("TransactionType", Problem::Missing));
+    }
+    Ok(fields)
+}
+
+fn all_fields(blob: &[u8]) -> Result<Vec<TopField>, CodecError> {
     let mut reader = Reader::new(blob);
     if blob.len() > BLOB_LEN_MAX {
         return Err(reader.fail(Problem::TooLong));
@@ -60,9 +81,6 @@ pub(crate) fn top_fields(blob: &[u8]) -> Result<Vec<TopField>, CodecError> {
             span: start..reader.at(),
             value,
         });
-    }
-    if !fields.iter().any(|top| top.field.name == "TransactionType") {
-        return Err(CodecError::field("TransactionType", Problem::Missing));
     }
     Ok(fields)
 }

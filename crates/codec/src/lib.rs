@@ -29,7 +29,7 @@ mod xform;
 
 pub use amount::Amount;
 pub use check::{BadSignature, SignedBy, check_signature};
-pub use decode::decode;
+pub use decode::{decode, decode_object};
 pub use encode::{encode, multisigning_bytes, signing_bytes};
 pub use error::{CodecError, Problem};
 pub use hash::{PREFIX_MULTISIGN, PREFIX_SIGN, PREFIX_TRANSACTION, sha512_half, transaction_hash};

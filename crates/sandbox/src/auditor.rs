@@ -5,7 +5,8 @@
 use crate::ledger::chain::{Applied, Chain, Header, Ledger};
 use crate::ledger::entry::{Account, Entry};
 use crate::ledger::state::Read as _;
-use crate::ledger::tx::{Amount, SeqProxy, Tx, f, types};
+use crate::ledger::tx::{SeqProxy, Tx, f};
+use crate::server::render;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ pub(crate) fn collect(chain: &Chain, question: Question) -> Evidence {
 fn root(entry: &Entry) -> Option<Account> {
     match entry {
         Entry::Account(root) => Some(root.clone()),
-        Entry::Ticket(_) | Entry::OwnerDir(_) | Entry::SignerList(_) => None,
+        _ => None,
     }
 }
 
@@ -122,7 +123,7 @@ fn row(ledger: &Ledger, applied: &Applied) -> Option<Value> {
         "ledger_index": ledger.header.index,
         "account": tx.account,
         "result": applied.result.name(),
-        "type": type_name(tx.kind),
+        "type": render::transaction(&applied.blob).remove("TransactionType"),
         "fee": applied.fee.to_string(),
     });
     match tx.proxy() {
@@ -141,29 +142,16 @@ fn row(ledger: &Ledger, applied: &Applied) -> Option<Value> {
     if let Some(last) = tx.last_ledger {
         out["last_ledger_sequence"] = json!(last);
     }
-    if tx.kind == types::PAYMENT
-        && applied.result.is_success()
-        && let Some(drops) = tx.amount.as_ref().and_then(Amount::drops)
+    if applied.result.is_success()
+        && let Some(amount) = delivered(applied)
     {
-        out["delivered"] = json!(drops.to_string());
+        out["delivered"] = amount;
     }
     Some(out)
 }
 
-fn type_name(kind: u16) -> Value {
-    let name = match kind {
-        types::PAYMENT => "Payment",
-        types::ACCOUNT_SET => "AccountSet",
-        types::SET_REGULAR_KEY => "SetRegularKey",
-        types::TICKET_CREATE => "TicketCreate",
-        types::SIGNER_LIST_SET => "SignerListSet",
-        types::ACCOUNT_DELETE => "AccountDelete",
-        types::CHECK_CREATE => "CheckCreate",
-        types::CHECK_CASH => "CheckCash",
-        types::CHECK_CANCEL => "CheckCancel",
-        types::ESCROW_FINISH => "EscrowFinish",
-        types::ESCROW_CANCEL => "EscrowCancel",
-        _ => return json!(kind),
-    };
-    json!(name)
+/// What a transaction delivered, from the chain's own bytes.
+fn delivered(applied: &Applied) -> Option<Value> {
+    let meta = render::metadata(&applied.meta);
+    render::delivered_amount(&applied.blob, &meta)
 }

@@ -21,6 +21,8 @@ pub(crate) mod kind {
     pub(crate) const OBJECT: u8 = 14;
     pub(crate) const ARRAY: u8 = 15;
     pub(crate) const U8: u8 = 16;
+    pub(crate) const H160: u8 = 17;
+    pub(crate) const H192: u8 = 21;
 }
 
 /// The end of an object and of an array.
@@ -35,6 +37,11 @@ pub(crate) fn put_header(out: &mut Vec<u8>, FieldId(kind, code): FieldId) {
         (true, false) => out.extend([kind << 4, code]),
         (false, false) => out.extend([0, kind, code]),
     }
+}
+
+/// The length of a field's header.
+pub(crate) const fn header_len(FieldId(kind, code): FieldId) -> usize {
+    1 + (kind >= 16) as usize + (code >= 16) as usize
 }
 
 /// Appends a length prefix.

@@ -64,12 +64,20 @@ pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], close_time: u32, network_id:
                 Err(result) => rules::Outcome {
                     result,
                     changes: None,
+                    delivered: None,
                 },
             };
             let Some(mut changes) = outcome.changes else {
                 return outcome.result.is_ter() || outcome.result.is_tec();
             };
-            let written = meta::write(&mut changes, tx.hash, index, position, outcome.result);
+            let about = meta::About {
+                hash: tx.hash,
+                ledger: index,
+                index: position,
+                result: outcome.result,
+                delivered: outcome.delivered.as_deref(),
+            };
+            let written = meta::write(&mut changes, &view, &about);
             for (key, change) in changes {
                 overlay.changed.insert(key, change.now);
             }

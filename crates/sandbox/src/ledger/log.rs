@@ -19,7 +19,7 @@ use xrpayd_codec::sha512_half;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
 
-const MAGIC: &[u8; 16] = b"xrpayd-ledger 1\n";
+const MAGIC: &[u8; 16] = b"xrpayd-ledger 2\n";
 const BEGINNING: u8 = 1;
 const STATE: u8 = 2;
 const LEDGER: u8 = 3;
@@ -286,15 +286,7 @@ impl Out {
     }
 
     fn change(&mut self, key: &Key, entry: Option<&Entry>) {
-        let (tag, id, number) = match key {
-            Key::Account(id) => (0_u8, id, 0),
-            Key::Ticket(id, number) => (1, id, u64::from(*number)),
-            Key::OwnerDir(id, page) => (2, id, *page),
-            Key::SignerList(id) => (3, id, 0),
-        };
-        self.0.push(tag);
-        self.0.extend(id.0);
-        self.0.extend(number.to_be_bytes());
+        key.put_log(&mut self.0);
         self.bytes(&entry.map(Entry::to_log).unwrap_or_default());
     }
 }
@@ -374,16 +366,7 @@ impl<'a> In<'a> {
     }
 
     fn change(&mut self) -> Option<(Key, Option<Entry>)> {
-        let tag = self.u8()?;
-        let id = AccountId(self.array()?);
-        let number = self.u64()?;
-        let key = match tag {
-            0 => Key::Account(id),
-            1 => Key::Ticket(id, u32::try_from(number).ok()?),
-            2 => Key::OwnerDir(id, number),
-            3 => Key::SignerList(id),
-            _ => return None,
-        };
+        let key = Key::take_log(&mut self.0)?;
         match self.bytes()? {
             [] => Some((key, None)),
             bytes => Some((key, Some(Entry::from_log(&key, bytes)?))),

@@ -4,24 +4,13 @@
 //! Owns nothing. JSON is rendered from these bytes when somebody asks.
 
 use super::codes::Ter;
-use super::entry::{Entry, Listed, PREVIOUS_TXN_ID, PREVIOUS_TXN_LGR_SEQ, Thread};
-use super::state::Change;
+use super::entry::{Account, Entry, Key, Listed, Thread, issuer_of};
+use super::fields::f;
+use super::state::{Change, Read};
 use crate::st::{ARRAY_END, FieldId, OBJECT_END, kind, put_header};
 use std::collections::BTreeMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
-
-const TRANSACTION_INDEX: FieldId = FieldId(kind::U32, 28);
-const AFFECTED_NODES: FieldId = FieldId(kind::ARRAY, 8);
-const TRANSACTION_RESULT: FieldId = FieldId(kind::U8, 3);
-const LEDGER_ENTRY_TYPE: FieldId = FieldId(kind::U16, 1);
-const LEDGER_INDEX: FieldId = FieldId(kind::H256, 6);
-const CREATED_NODE: FieldId = FieldId(kind::OBJECT, 3);
-const DELETED_NODE: FieldId = FieldId(kind::OBJECT, 4);
-const MODIFIED_NODE: FieldId = FieldId(kind::OBJECT, 5);
-const PREVIOUS_FIELDS: FieldId = FieldId(kind::OBJECT, 6);
-const FINAL_FIELDS: FieldId = FieldId(kind::OBJECT, 7);
-const NEW_FIELDS: FieldId = FieldId(kind::OBJECT, 8);
 
 /// The metadata of one applied transaction, and the accounts whose history it belongs to.
 pub(crate) struct Written {
@@ -29,99 +18,202 @@ pub(crate) struct Written {
     pub(crate) accounts: Vec<AccountId>,
 }
 
-/// Threads the changes to `hash` in ledger `ledger` and writes the metadata.
+/// What metadata says besides the changes.
+pub(crate) struct About<'a> {
+    pub(crate) hash: TxHash,
+    pub(crate) ledger: u32,
+    /// The transaction's place in its ledger.
+    pub(crate) index: u32,
+    pub(crate) result: Ter,
+    /// What was delivered, in the ledger's bytes, where that is not plainly what was asked for.
+    pub(crate) delivered: Option<&'a [u8]>,
+}
+
+/// How a node of metadata came about.
+enum Touched<'a> {
+    /// An entry was made, changed or deleted.
+    Changed(&'a mut Change),
+    /// An account only hears of it: something that it has a part in began or ended.
+    Told(Thread),
+}
+
+/// Threads the changes and writes the metadata. Accounts that only hear of it join the changes.
 pub(crate) fn write(
-    changes: &mut BTreeMap<super::entry::Key, Change>,
-    hash: TxHash,
-    ledger: u32,
-    index: u32,
-    result: Ter,
+    changes: &mut BTreeMap<Key, Change>,
+    view: &dyn Read,
+    about: &About<'_>,
 ) -> Written {
-    let mut nodes: Vec<([u8; 32], &mut Change)> = changes
+    let thread = Thread {
+        txn: about.hash.0,
+        ledger: about.ledger,
+    };
+    let told = tell_owners(changes, view, thread);
+    let mut nodes: Vec<([u8; 32], Touched<'_>)> = changes
         .iter_mut()
-        .filter(|(_, change)| change.now.is_none() || change.now != change.before)
-        .map(|(key, change)| (key.index(), change))
+        .filter(|(key, change)| {
+            !told.contains_key(key) && (change.now.is_none() || change.now != change.before)
+        })
+        .map(|(key, change)| (key.index(), Touched::Changed(change)))
         .collect();
+    let heard = told
+        .into_iter()
+        .filter(|(_, previous)| previous.ledger != 0);
+    nodes.extend(heard.map(|(key, previous)| (key.index(), Touched::Told(previous))));
     nodes.sort_by_key(|(index, _)| *index);
     let mut out = Vec::with_capacity(nodes.len() * 192 + 16);
-    put_header(&mut out, TRANSACTION_INDEX);
-    out.extend(index.to_be_bytes());
-    put_header(&mut out, AFFECTED_NODES);
+    put_header(&mut out, f::TRANSACTION_INDEX);
+    out.extend(about.index.to_be_bytes());
+    if let Some(amount) = about.delivered {
+        put_header(&mut out, f::DELIVERED_AMOUNT);
+        out.extend(amount);
+    }
+    put_header(&mut out, f::AFFECTED_NODES);
     let mut accounts = Vec::with_capacity(2);
-    for (key_index, change) in nodes {
-        if let Some(Entry::Account(account)) = change.now.as_ref().or(change.last.as_ref()) {
-            accounts.push(account.id);
+    for (index, touched) in nodes {
+        match touched {
+            Touched::Changed(change) => node(&mut out, &index, change, thread, &mut accounts),
+            Touched::Told(previous) => {
+                put_header(&mut out, f::MODIFIED_NODE);
+                put_type(&mut out, super::fields::lt::ACCOUNT);
+                put_previous(&mut out, previous);
+                put_hash(&mut out, f::LEDGER_INDEX, &index);
+                out.push(OBJECT_END);
+            }
         }
-        node(
-            &mut out,
-            &key_index,
-            change,
-            Thread {
-                txn: hash.0,
-                ledger,
-            },
-        );
     }
     out.push(ARRAY_END);
-    put_header(&mut out, TRANSACTION_RESULT);
-    out.push(result.meta_byte());
+    put_header(&mut out, f::TRANSACTION_RESULT);
+    out.push(about.result.meta_byte());
+    accounts.sort_unstable();
+    accounts.dedup();
     Written {
         meta: out.into_boxed_slice(),
         accounts,
     }
 }
 
-fn node(out: &mut Vec<u8>, key_index: &[u8; 32], change: &mut Change, thread: Thread) {
-    let entry_type = |out: &mut Vec<u8>, entry: &Entry| {
-        put_header(out, LEDGER_ENTRY_TYPE);
-        out.extend(entry.type_number().to_be_bytes());
-    };
+/// Threads the accounts that have a part in what began or ended and are not changed themselves. Returns
+/// them with their threads as they were before.
+fn tell_owners(
+    changes: &mut BTreeMap<Key, Change>,
+    view: &dyn Read,
+    thread: Thread,
+) -> BTreeMap<Key, Thread> {
+    let mut owners: Vec<AccountId> = Vec::new();
+    for change in changes.values() {
+        match (&change.before, &change.now) {
+            (None, Some(entry)) | (Some(entry), None) => owners.extend(entry.owners()),
+            _ => {}
+        }
+    }
+    let mut told = BTreeMap::new();
+    for owner in owners {
+        let key = Key::Account(owner);
+        // A root that the rules looked at and put back as it was counts as not changed.
+        let untouched = changes
+            .get(&key)
+            .is_none_or(|change| change.now.is_some() && change.now == change.before);
+        let Some(root) = view.account(owner).filter(|_| untouched) else {
+            continue;
+        };
+        told.insert(key, root.thread);
+        let before = Entry::Account(root);
+        let mut now = before.clone();
+        now.set_thread(thread);
+        changes.insert(
+            key,
+            Change {
+                before: Some(before),
+                now: Some(now),
+                last: None,
+            },
+        );
+    }
+    told
+}
+
+fn put_type(out: &mut Vec<u8>, number: u16) {
+    put_header(out, f::LEDGER_ENTRY_TYPE);
+    out.extend(number.to_be_bytes());
+}
+
+fn put_previous(out: &mut Vec<u8>, previous: Thread) {
+    put_header(out, f::PREVIOUS_TXN_LGR_SEQ);
+    out.extend(previous.ledger.to_be_bytes());
+    put_hash(out, f::PREVIOUS_TXN_ID, &previous.txn);
+}
+
+fn node(
+    out: &mut Vec<u8>,
+    index: &[u8; 32],
+    change: &mut Change,
+    thread: Thread,
+    accounts: &mut Vec<AccountId>,
+) {
     match (&change.before, &mut change.now) {
         (None, Some(created)) => {
-            put_header(out, CREATED_NODE);
-            entry_type(out, created);
-            put_hash(out, LEDGER_INDEX, key_index);
-            let fields = created.fields();
-            object(
-                out,
-                NEW_FIELDS,
-                fields
-                    .iter()
-                    .filter(|field| !is_thread(field) && !field.is_default),
-            );
+            put_header(out, f::CREATED_NODE);
+            put_type(out, created.type_number());
+            put_hash(out, f::LEDGER_INDEX, index);
+            let mut fields = created.fields();
+            fields.retain(|field| !is_thread(field) && !field.is_default);
+            affected(created, &fields, accounts);
+            object(out, f::NEW_FIELDS, fields.iter());
             created.set_thread(thread);
         }
         (Some(before), Some(now)) => {
-            put_header(out, MODIFIED_NODE);
-            entry_type(out, now);
+            put_header(out, f::MODIFIED_NODE);
+            put_type(out, now.type_number());
             let previous = before.thread();
             if previous.ledger != 0 {
-                put_header(out, PREVIOUS_TXN_LGR_SEQ);
-                out.extend(previous.ledger.to_be_bytes());
-                put_hash(out, PREVIOUS_TXN_ID, &previous.txn);
+                put_previous(out, previous);
             }
-            put_hash(out, LEDGER_INDEX, key_index);
-            let (old, new) = (before.fields(), now.fields());
+            put_hash(out, f::LEDGER_INDEX, index);
+            let (old, mut new) = (before.fields(), now.fields());
             changed_fields(out, &old, &new);
-            object(
-                out,
-                FINAL_FIELDS,
-                new.iter().filter(|field| !is_thread(field)),
-            );
+            new.retain(|field| !is_thread(field));
+            affected(now, &new, accounts);
+            object(out, f::FINAL_FIELDS, new.iter());
             now.set_thread(thread);
         }
         (Some(before), None) => {
-            put_header(out, DELETED_NODE);
-            entry_type(out, before);
-            put_hash(out, LEDGER_INDEX, key_index);
+            put_header(out, f::DELETED_NODE);
+            put_type(out, before.type_number());
+            put_hash(out, f::LEDGER_INDEX, index);
             let last = change.last.as_ref().unwrap_or(before);
             let (old, new) = (before.fields(), last.fields());
             changed_fields(out, &old, &new);
-            object(out, FINAL_FIELDS, new.iter());
+            affected(last, &new, accounts);
+            object(out, f::FINAL_FIELDS, new.iter());
         }
         (None, None) => return,
     }
     out.push(OBJECT_END);
+}
+
+/// Notes the accounts that the shown fields of an entry name: the transaction belongs to their history.
+fn affected(entry: &Entry, shown: &[Listed], accounts: &mut Vec<AccountId>) {
+    if let Entry::Account(Account {
+        id,
+        regular_key: None,
+        extra: None,
+        ..
+    }) = entry
+    {
+        accounts.push(*id);
+        return;
+    }
+    for field in shown {
+        let named = match field.id {
+            FieldId(kind::ACCOUNT, _) => field.bytes.get(1..).and_then(|id| id.try_into().ok()),
+            f::LOW_LIMIT | f::HIGH_LIMIT | f::TAKER_PAYS | f::TAKER_GETS => {
+                issuer_of(&field.bytes).map(|issuer| issuer.0)
+            }
+            f::MPT_ISSUANCE_ID => field.bytes.get(4..).and_then(|id| id.try_into().ok()),
+            _ => None,
+        };
+        accounts.extend(named.map(AccountId));
+    }
 }
 
 fn put_hash(out: &mut Vec<u8>, id: FieldId, hash: &[u8; 32]) {
@@ -130,7 +222,7 @@ fn put_hash(out: &mut Vec<u8>, id: FieldId, hash: &[u8; 32]) {
 }
 
 fn is_thread(field: &Listed) -> bool {
-    field.id == PREVIOUS_TXN_ID || field.id == PREVIOUS_TXN_LGR_SEQ
+    field.id == f::PREVIOUS_TXN_ID || field.id == f::PREVIOUS_TXN_LGR_SEQ
 }
 
 /// The fields that had another value, with that value; one that is new has none to show.
@@ -139,7 +231,7 @@ fn changed_fields(out: &mut Vec<u8>, old: &[Listed], new: &[Listed]) {
         let now = new.iter().find(|candidate| candidate.id == field.id);
         !is_thread(field) && now.is_none_or(|now| now.bytes != field.bytes)
     };
-    object(out, PREVIOUS_FIELDS, old.iter().filter(differs));
+    object(out, f::PREVIOUS_FIELDS, old.iter().filter(differs));
 }
 
 /// An object of fields; nothing at all when there are none.

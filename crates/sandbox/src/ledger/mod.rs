@@ -6,6 +6,7 @@ pub(crate) mod chain;
 pub(crate) mod close;
 pub(crate) mod codes;
 pub(crate) mod entry;
+pub(crate) mod fields;
 pub(crate) mod held;
 pub(crate) mod log;
 pub(crate) mod meta;

@@ -3,69 +3,11 @@
 //!
 //! Owns nothing shared. A blob that does not parse is refused with rippled's words for it.
 
-use crate::st::{Field, FieldId, Fields, Malformed, kind};
+pub(crate) use super::fields::{f, types};
+use crate::st::{Field, FieldId, Fields, Malformed};
 use xrpayd_codec::keys::PublicKey;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
-
-/// Transaction types by their number.
-pub(crate) mod types {
-    pub(crate) const PAYMENT: u16 = 0;
-    pub(crate) const ESCROW_FINISH: u16 = 2;
-    pub(crate) const ACCOUNT_SET: u16 = 3;
-    pub(crate) const ESCROW_CANCEL: u16 = 4;
-    pub(crate) const SET_REGULAR_KEY: u16 = 5;
-    pub(crate) const TICKET_CREATE: u16 = 10;
-    pub(crate) const SIGNER_LIST_SET: u16 = 12;
-    pub(crate) const CHECK_CREATE: u16 = 16;
-    pub(crate) const CHECK_CASH: u16 = 17;
-    pub(crate) const CHECK_CANCEL: u16 = 18;
-    pub(crate) const ACCOUNT_DELETE: u16 = 21;
-    /// The first of the types that only validators make.
-    pub(crate) const PSEUDO_FIRST: u16 = 100;
-}
-
-/// Fields by their ids.
-pub(crate) mod f {
-    use super::{FieldId, kind};
-    pub(crate) const TRANSACTION_TYPE: FieldId = FieldId(kind::U16, 2);
-    pub(crate) const SIGNER_WEIGHT: FieldId = FieldId(kind::U16, 3);
-    pub(crate) const NETWORK_ID: FieldId = FieldId(kind::U32, 1);
-    pub(crate) const FLAGS: FieldId = FieldId(kind::U32, 2);
-    pub(crate) const SEQUENCE: FieldId = FieldId(kind::U32, 4);
-    pub(crate) const EXPIRATION: FieldId = FieldId(kind::U32, 10);
-    pub(crate) const TRANSFER_RATE: FieldId = FieldId(kind::U32, 11);
-    pub(crate) const DESTINATION_TAG: FieldId = FieldId(kind::U32, 14);
-    pub(crate) const LAST_LEDGER_SEQUENCE: FieldId = FieldId(kind::U32, 27);
-    pub(crate) const SET_FLAG: FieldId = FieldId(kind::U32, 33);
-    pub(crate) const CLEAR_FLAG: FieldId = FieldId(kind::U32, 34);
-    pub(crate) const SIGNER_QUORUM: FieldId = FieldId(kind::U32, 35);
-    pub(crate) const TICKET_COUNT: FieldId = FieldId(kind::U32, 40);
-    pub(crate) const TICKET_SEQUENCE: FieldId = FieldId(kind::U32, 41);
-    pub(crate) const EMAIL_HASH: FieldId = FieldId(kind::H128, 1);
-    pub(crate) const WALLET_LOCATOR: FieldId = FieldId(kind::H256, 7);
-    pub(crate) const ACCOUNT_TXN_ID: FieldId = FieldId(kind::H256, 9);
-    pub(crate) const INVOICE_ID: FieldId = FieldId(kind::H256, 17);
-    pub(crate) const AMOUNT: FieldId = FieldId(kind::AMOUNT, 1);
-    pub(crate) const FEE: FieldId = FieldId(kind::AMOUNT, 8);
-    pub(crate) const SEND_MAX: FieldId = FieldId(kind::AMOUNT, 9);
-    pub(crate) const DELIVER_MIN: FieldId = FieldId(kind::AMOUNT, 10);
-    pub(crate) const MESSAGE_KEY: FieldId = FieldId(kind::BLOB, 2);
-    pub(crate) const SIGNING_PUB_KEY: FieldId = FieldId(kind::BLOB, 3);
-    pub(crate) const TXN_SIGNATURE: FieldId = FieldId(kind::BLOB, 4);
-    pub(crate) const DOMAIN: FieldId = FieldId(kind::BLOB, 7);
-    pub(crate) const ACCOUNT: FieldId = FieldId(kind::ACCOUNT, 1);
-    pub(crate) const DESTINATION: FieldId = FieldId(kind::ACCOUNT, 3);
-    pub(crate) const REGULAR_KEY: FieldId = FieldId(kind::ACCOUNT, 8);
-    pub(crate) const NFTOKEN_MINTER: FieldId = FieldId(kind::ACCOUNT, 9);
-    pub(crate) const SIGNER: FieldId = FieldId(kind::OBJECT, 16);
-    pub(crate) const SIGNER_ENTRY: FieldId = FieldId(kind::OBJECT, 11);
-    pub(crate) const SIGNERS: FieldId = FieldId(kind::ARRAY, 3);
-    pub(crate) const SIGNER_ENTRIES: FieldId = FieldId(kind::ARRAY, 4);
-    pub(crate) const MEMOS: FieldId = FieldId(kind::ARRAY, 9);
-    pub(crate) const TICK_SIZE: FieldId = FieldId(kind::U8, 16);
-    pub(crate) const PATHS: FieldId = FieldId(18, 1);
-}
 
 /// An amount in a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::render;
 use super::select::{self, Selected};
 use crate::ledger::chain::{Ledger, Place};
 use crate::ledger::entry::{Account, Entry, Key};
+use crate::ledger::rules::directory;
 use crate::network::Net;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -161,27 +162,21 @@ pub(super) fn gateway_balances(call: &Call<'_>) -> Answer {
     Ok(Value::Object(out))
 }
 
-/// Lists an account's tickets and its signer list, by their indexes.
+/// Lists what an account owns, in the order of its directory.
 pub(super) fn account_objects(call: &Call<'_>) -> Answer {
     let net = call.shared.net();
     let asked = asked(call, &net).map_err(bare_not_found)?;
-    let mut keys: Vec<Key> = vec![Key::SignerList(asked.id)];
-    let open = &net.servers[call.server()].open.overlay.changed;
-    let tickets = net
-        .chain
-        .state
+    let owned = asked.selected.with_state(&net, call.server(), |state| {
+        let keys = directory::owned(state, asked.id);
+        let entries = keys
+            .into_iter()
+            .filter_map(|key| state.entry(&key).map(|entry| (key, entry)));
+        entries.collect::<Vec<_>>()
+    })?;
+    let objects: Vec<_> = owned
         .iter()
-        .map(|(key, _)| key)
-        .chain(open.keys());
-    keys.extend(tickets.filter(|key| matches!(key, Key::Ticket(owner, _) if *owner == asked.id)));
-    keys.sort_unstable_by_key(Key::index);
-    keys.dedup();
-    let mut objects = Vec::new();
-    for key in keys {
-        if let Some(entry) = asked.selected.entry(&net, call.server(), &key)? {
-            objects.push(render::entry(&key, &entry));
-        }
-    }
+        .map(|(key, entry)| render::entry(key, entry))
+        .collect();
     let mut out = asked.selected.fields();
     out.insert("account".to_owned(), json!(asked.id));
     out.insert("account_objects".to_owned(), json!(objects));

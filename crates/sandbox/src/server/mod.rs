@@ -11,7 +11,7 @@ mod info;
 mod ledger_methods;
 mod misc;
 mod object;
-mod render;
+pub(crate) mod render;
 mod sandbox;
 mod select;
 mod shared;

@@ -26,6 +26,11 @@ fn decode(blob: &[u8]) -> Map<String, Value> {
     }
 }
 
+/// Metadata's fields.
+pub(crate) fn metadata(bytes: &[u8]) -> Map<String, Value> {
+    super::object::to_json(bytes)
+}
+
 /// A transaction's fields as signed.
 pub(crate) fn transaction(blob: &[u8]) -> Map<String, Value> {
     decode(blob)
@@ -68,7 +73,7 @@ pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value
     meta.insert("TransactionResult".to_owned(), json!(result));
     if delivered == Delivered::Shown
         && result == "tesSUCCESS"
-        && let Some(amount) = delivered_amount(&tx.blob)
+        && let Some(amount) = delivered_amount(&tx.blob, &meta)
     {
         meta.insert("delivered_amount".to_owned(), amount);
     }
@@ -82,11 +87,17 @@ pub(crate) enum Delivered {
     Hidden,
 }
 
-/// What a payment that succeeded delivered: in the model always all of it.
-fn delivered_amount(blob: &[u8]) -> Option<Value> {
+/// What a transaction that succeeded delivered: as metadata says, or else all that was asked for.
+pub(crate) fn delivered_amount(blob: &[u8], meta: &Map<String, Value>) -> Option<Value> {
     let tx = decode(blob);
-    let is_payment = tx.get("TransactionType") == Some(&json!("Payment"));
-    is_payment.then(|| tx.get("Amount").cloned()).flatten()
+    let delivers = ["Payment", "CheckCash", "AccountDelete"];
+    let kind = tx.get("TransactionType").and_then(Value::as_str)?;
+    if !delivers.contains(&kind) {
+        return None;
+    }
+    meta.get("DeliveredAmount")
+        .or_else(|| tx.get("Amount"))
+        .cloned()
 }
 
 /// The compact id of a validated transaction: its ledger, place and network.

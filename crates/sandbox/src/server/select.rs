@@ -6,7 +6,7 @@ use super::dispatch::Call;
 use super::frame::RpcError;
 use crate::ledger::chain::Ledger;
 use crate::ledger::entry::{Entry, Key};
-use crate::ledger::state::Read as _;
+use crate::ledger::state::Read;
 use crate::network::Net;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -42,6 +42,24 @@ impl Selected {
         out
     }
 
+    /// Reads from the ledger's state.
+    pub(crate) fn with_state<T>(
+        &self,
+        net: &Net,
+        server: usize,
+        read: impl FnOnce(&dyn Read) -> T,
+    ) -> Result<T, RpcError> {
+        match self {
+            Self::Open { .. } => Ok(read(&net.open_view(server))),
+            Self::Closed(ledger) => {
+                let state = net.chain.state_at(ledger.header.index);
+                state
+                    .map(|state| read(&state))
+                    .ok_or_else(RpcError::ledger_not_found)
+            }
+        }
+    }
+
     /// An entry of the ledger's state.
     pub(crate) fn entry(
         &self,
@@ -49,15 +67,7 @@ impl Selected {
         server: usize,
         key: &Key,
     ) -> Result<Option<Entry>, RpcError> {
-        match self {
-            Self::Open { .. } => Ok(net.open_view(server).entry(key)),
-            Self::Closed(ledger) => {
-                let state = net.chain.state_at(ledger.header.index);
-                state
-                    .map(|state| state.entry(key))
-                    .ok_or_else(RpcError::ledger_not_found)
-            }
-        }
+        self.with_state(net, server, |state| state.entry(key))
     }
 }
 

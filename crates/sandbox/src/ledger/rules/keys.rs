@@ -114,7 +114,8 @@ pub(super) fn apply_signer_list(context: &mut Context<'_, '_>) -> Result<(), Ter
     };
     if let Some(list) = &old {
         account.owner_count = account.owner_count.saturating_sub(1);
-        directory::remove(context.changes, account.id, list.page);
+        let key = Key::SignerList(account.id);
+        directory::remove_owned(context.changes, account.id, list.page, &key);
     }
     let needed = context
         .setting
@@ -124,7 +125,7 @@ pub(super) fn apply_signer_list(context: &mut Context<'_, '_>) -> Result<(), Ter
         return Err(Ter::TEC_INSUFFICIENT_RESERVE);
     }
     entries.sort_unstable();
-    let page = directory::insert(context.changes, account.id)?;
+    let page = directory::insert_owned(context.changes, account.id, Key::SignerList(account.id))?;
     let thread = old.map_or_else(Thread::default, |list| list.thread);
     let list = SignerList {
         owner: account.id,
@@ -144,7 +145,8 @@ pub(super) fn apply_signer_list(context: &mut Context<'_, '_>) -> Result<(), Ter
 /// Removes a signer list and its place in the owner's directory.
 pub(super) fn remove_list(changes: &mut Changes<'_>, list: &SignerList) {
     changes.delete(Key::SignerList(list.owner));
-    directory::remove(changes, list.owner, list.page);
+    let key = Key::SignerList(list.owner);
+    directory::remove_owned(changes, list.owner, list.page, &key);
 }
 
 /// Whether the signers on a transaction stand for the account.

@@ -6,7 +6,7 @@
 
 mod account_delete;
 mod account_set;
-mod directory;
+pub(crate) mod directory;
 mod keys;
 mod payment;
 mod ticket;
@@ -92,6 +92,8 @@ pub(crate) struct Outcome {
     pub(crate) result: Ter,
     /// The changes, if it applied (`tes`, or a `tec` that is taken).
     pub(crate) changes: Option<BTreeMap<super::entry::Key, Change>>,
+    /// What was delivered, in the ledger's bytes, where metadata has to say it.
+    pub(crate) delivered: Option<Box<[u8]>>,
 }
 
 /// The fee a transaction needs when there is no load.
@@ -232,6 +234,8 @@ struct Context<'a, 'b> {
     changes: &'a mut Changes<'b>,
     /// The sender's balance before the fee.
     prior_balance: u64,
+    /// What was delivered, in the ledger's bytes, where metadata has to say it.
+    delivered: Option<Box<[u8]>>,
 }
 
 impl Context<'_, '_> {
@@ -248,6 +252,7 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
     let refused = |result| Outcome {
         result,
         changes: None,
+        delivered: None,
     };
     let claimed = check_sequence(tx, view)
         .and_then(|account| check_common(tx, setting, view, &account).map(|()| account));
@@ -268,13 +273,16 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
             setting,
             changes: &mut changes,
             prior_balance,
+            delivered: None,
         };
-        dispatch(&mut context)
+        dispatch(&mut context)?;
+        Ok(context.delivered)
     });
     match result {
-        Ok(()) => Outcome {
+        Ok(delivered) => Outcome {
             result: Ter::TES_SUCCESS,
             changes: Some(changes.map),
+            delivered,
         },
         Err(code) if code.is_tec() && setting.mode.takes_tec() => {
             changes.discard();
@@ -282,6 +290,7 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
                 Ok(()) => Outcome {
                     result: code,
                     changes: Some(changes.map),
+                    delivered: None,
                 },
                 Err(broken) => refused(broken),
             }

@@ -49,7 +49,8 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     }
     let first = account.sequence;
     for number in first..first.saturating_add(count) {
-        let page = directory::insert(context.changes, account.id)?;
+        let page =
+            directory::insert_owned(context.changes, account.id, Key::Ticket(account.id, number))?;
         let ticket = Ticket {
             owner: account.id,
             number,
@@ -71,7 +72,7 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
 pub(super) fn consume(changes: &mut Changes<'_>, owner: AccountId, number: u32) -> Result<(), Ter> {
     let ticket = changes.ticket(owner, number).ok_or(Ter::TEF_NO_TICKET)?;
     changes.delete(Key::Ticket(owner, number));
-    directory::remove(changes, owner, ticket.page);
+    directory::remove_owned(changes, owner, ticket.page, &Key::Ticket(owner, number));
     let mut account = changes.account(owner).ok_or(Ter::TER_NO_ACCOUNT)?;
     account.ticket_count = account.ticket_count.saturating_sub(1);
     account.owner_count = account.owner_count.saturating_sub(1);
