@@ -8,6 +8,7 @@ pub(crate) struct Ter(i16);
 
 macro_rules! codes {
     ($($constant:ident = $code:literal, $name:literal, $message:literal;)*) => {
+        #[allow(dead_code, reason = "a table of the ledger's codes, whichever the rules use")]
         impl Ter {
             $(pub(crate) const $constant: Self = Self($code);)*
 
@@ -37,7 +38,9 @@ macro_rules! codes {
 codes! {
     TEL_LOCAL_ERROR = -399, "telLOCAL_ERROR", "Local failure.";
     TEL_BAD_DOMAIN = -398, "telBAD_DOMAIN", "Domain too long.";
+    TEL_BAD_PATH_COUNT = -397, "telBAD_PATH_COUNT", "Malformed: Too many paths.";
     TEL_BAD_PUBLIC_KEY = -396, "telBAD_PUBLIC_KEY", "Public key is not valid.";
+    TEL_FAILED_PROCESSING = -395, "telFAILED_PROCESSING", "Failed to correctly process transaction.";
     TEL_INSUF_FEE_P = -394, "telINSUF_FEE_P", "Fee insufficient.";
     TEL_NO_DST_PARTIAL = -393, "telNO_DST_PARTIAL", "Partial payment to create account not allowed.";
     TEL_CAN_NOT_QUEUE = -392, "telCAN_NOT_QUEUE", "Can not queue at this time.";
@@ -52,7 +55,13 @@ codes! {
     TEM_MALFORMED = -299, "temMALFORMED", "Malformed transaction.";
     TEM_BAD_AMOUNT = -298, "temBAD_AMOUNT", "Malformed: Bad amount.";
     TEM_BAD_CURRENCY = -297, "temBAD_CURRENCY", "Malformed: Bad currency.";
+    TEM_BAD_EXPIRATION = -296, "temBAD_EXPIRATION", "Malformed: Bad expiration.";
     TEM_BAD_FEE = -295, "temBAD_FEE", "Invalid fee, negative or not XRP.";
+    TEM_BAD_ISSUER = -294, "temBAD_ISSUER", "Malformed: Bad issuer.";
+    TEM_BAD_LIMIT = -293, "temBAD_LIMIT", "Limits must be non-negative.";
+    TEM_BAD_OFFER = -292, "temBAD_OFFER", "Malformed: Bad offer.";
+    TEM_BAD_PATH = -291, "temBAD_PATH", "Malformed: Bad path.";
+    TEM_BAD_PATH_LOOP = -290, "temBAD_PATH_LOOP", "Malformed: Loop in path.";
     TEM_BAD_REGKEY = -289, "temBAD_REGKEY", "Malformed: Regular key cannot be same as master key.";
     TEM_BAD_SEND_XRP_LIMIT = -288, "temBAD_SEND_XRP_LIMIT", "Malformed: Limit quality is not allowed for XRP to XRP.";
     TEM_BAD_SEND_XRP_MAX = -287, "temBAD_SEND_XRP_MAX", "Malformed: Send max is not allowed for XRP to XRP.";
@@ -67,6 +76,7 @@ codes! {
     TEM_INVALID = -277, "temINVALID", "The transaction is ill-formed.";
     TEM_INVALID_FLAG = -276, "temINVALID_FLAG", "The transaction has an invalid flag.";
     TEM_REDUNDANT = -275, "temREDUNDANT", "The transaction is redundant.";
+    TEM_RIPPLE_EMPTY = -274, "temRIPPLE_EMPTY", "PathSet with no paths.";
     TEM_DISABLED = -273, "temDISABLED", "The transaction requires logic that is currently disabled.";
     TEM_BAD_SIGNER = -272, "temBAD_SIGNER", "Malformed: No signer may duplicate account or other signers.";
     TEM_BAD_QUORUM = -271, "temBAD_QUORUM", "Malformed: Quorum is unreachable.";
@@ -74,7 +84,11 @@ codes! {
     TEM_BAD_TICK_SIZE = -269, "temBAD_TICK_SIZE", "Malformed: Tick size out of range.";
     TEM_INVALID_COUNT = -266, "temINVALID_COUNT", "Malformed: Count field outside valid range.";
     TEM_SEQ_AND_TICKET = -263, "temSEQ_AND_TICKET", "Transaction contains a TicketSequence and a non-zero Sequence.";
+    TEF_FAILURE = -199, "tefFAILURE", "Failed to apply.";
     TEF_BAD_AUTH = -196, "tefBAD_AUTH", "Transaction's public key is not authorized.";
+    TEF_EXCEPTION = -193, "tefEXCEPTION", "Unexpected program state.";
+    TEF_INTERNAL = -192, "tefINTERNAL", "Internal error.";
+    TEF_NO_AUTH_REQUIRED = -191, "tefNO_AUTH_REQUIRED", "Auth is not required.";
     TEF_PAST_SEQ = -190, "tefPAST_SEQ", "This sequence number has already passed.";
     TEF_WRONG_PRIOR = -189, "tefWRONG_PRIOR", "This previous transaction does not match.";
     TEF_MASTER_DISABLED = -188, "tefMASTER_DISABLED", "Master key is disabled.";
@@ -85,28 +99,41 @@ codes! {
     TEF_NO_TICKET = -180, "tefNO_TICKET", "Ticket is not in ledger.";
     TER_INSUF_FEE_B = -97, "terINSUF_FEE_B", "Account balance can't pay fee.";
     TER_NO_ACCOUNT = -96, "terNO_ACCOUNT", "The source account does not exist.";
+    TER_NO_AUTH = -95, "terNO_AUTH", "Not authorized to hold IOUs.";
+    TER_NO_LINE = -94, "terNO_LINE", "No such line.";
     TER_OWNERS = -93, "terOWNERS", "Non-zero owner count.";
     TER_PRE_SEQ = -92, "terPRE_SEQ", "Missing/inapplicable prior transaction.";
+    TER_NO_RIPPLE = -90, "terNO_RIPPLE", "Path does not permit rippling.";
     TER_QUEUED = -89, "terQUEUED", "Held until escalated fee drops.";
     TER_PRE_TICKET = -88, "terPRE_TICKET", "Ticket is not yet in ledger.";
     TES_SUCCESS = 0, "tesSUCCESS", "The transaction was applied. Only final in a validated ledger.";
+    TEC_PATH_PARTIAL = 101, "tecPATH_PARTIAL", "Path could not send full amount.";
     TEC_UNFUNDED_PAYMENT = 104, "tecUNFUNDED_PAYMENT", "Insufficient XRP balance to send.";
     TEC_DIR_FULL = 121, "tecDIR_FULL", "Can not add entry to full directory.";
+    TEC_INSUF_RESERVE_LINE = 122, "tecINSUF_RESERVE_LINE", "Insufficient reserve to add trust line.";
     TEC_NO_DST = 124, "tecNO_DST", "Destination does not exist. Send XRP to create it.";
     TEC_NO_DST_INSUF_XRP = 125, "tecNO_DST_INSUF_XRP", "Destination does not exist. Too little XRP sent to create it.";
+    TEC_NO_LINE_INSUF_RESERVE = 126, "tecNO_LINE_INSUF_RESERVE", "No such line. Too little reserve to create it.";
+    TEC_NO_LINE_REDUNDANT = 127, "tecNO_LINE_REDUNDANT", "Can't set non-existent line to default.";
     TEC_PATH_DRY = 128, "tecPATH_DRY", "Path could not send partial amount.";
     TEC_NO_ALTERNATIVE_KEY = 130, "tecNO_ALTERNATIVE_KEY", "The operation would remove the ability to sign transactions with the account.";
     TEC_OWNERS = 132, "tecOWNERS", "Non-zero owner count.";
+    TEC_NO_ISSUER = 133, "tecNO_ISSUER", "Issuer account does not exist.";
+    TEC_NO_AUTH = 134, "tecNO_AUTH", "Not authorized to hold asset.";
+    TEC_NO_LINE = 135, "tecNO_LINE", "No such line.";
     TEC_INSUFF_FEE = 136, "tecINSUFF_FEE", "Insufficient balance to pay fee.";
+    TEC_FROZEN = 137, "tecFROZEN", "Asset is frozen.";
     TEC_NO_TARGET = 138, "tecNO_TARGET", "Target account does not exist.";
     TEC_NO_PERMISSION = 139, "tecNO_PERMISSION", "No permission to perform requested operation.";
     TEC_NO_ENTRY = 140, "tecNO_ENTRY", "No matching entry found.";
     TEC_INSUFFICIENT_RESERVE = 141, "tecINSUFFICIENT_RESERVE", "Insufficient reserve to complete requested operation.";
     TEC_NEED_MASTER_KEY = 142, "tecNEED_MASTER_KEY", "The operation requires the use of the Master Key.";
     TEC_DST_TAG_NEEDED = 143, "tecDST_TAG_NEEDED", "A destination tag is required.";
+    TEC_INTERNAL = 144, "tecINTERNAL", "An internal error has occurred during processing.";
     TEC_EXPIRED = 148, "tecEXPIRED", "Expiration time is passed.";
     TEC_HAS_OBLIGATIONS = 151, "tecHAS_OBLIGATIONS", "The account cannot be deleted since it has obligations.";
     TEC_TOO_SOON = 152, "tecTOO_SOON", "It is too early to attempt the requested operation. Please wait.";
+    TEC_INSUFFICIENT_FUNDS = 159, "tecINSUFFICIENT_FUNDS", "Not enough funds available to complete requested transaction.";
     TEC_OBJECT_NOT_FOUND = 160, "tecOBJECT_NOT_FOUND", "A requested object could not be located.";
 }
 

@@ -2,6 +2,12 @@
 //!
 //! Pure but for the log: no sockets, no clock, no randomness. `network` drives it.
 
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the rules of issued currencies and of offers come on top of it"
+)]
+pub(crate) mod amount;
 pub(crate) mod chain;
 pub(crate) mod close;
 pub(crate) mod codes;
