@@ -37,6 +37,8 @@ pub(crate) struct Header {
     pub(crate) total_drops: u64,
     pub(crate) parent_close_time: u32,
     pub(crate) close_time: u32,
+    /// Bit 1: the server that closed it agreed with nobody on the time.
+    pub(crate) close_flags: u8,
 }
 
 impl Header {
@@ -51,7 +53,7 @@ impl Header {
         out.extend(self.parent_close_time.to_be_bytes());
         out.extend(self.close_time.to_be_bytes());
         out.push(u8::try_from(super::close::CLOSE_RESOLUTION_S).unwrap_or_default());
-        out.push(0);
+        out.push(self.close_flags);
         out
     }
 
@@ -100,7 +102,7 @@ pub(crate) struct Place {
 }
 
 /// The chain.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chain {
     /// The state after the newest ledger.
     pub(crate) state: State,
@@ -132,6 +134,7 @@ impl Chain {
             total_drops: GENESIS_DROPS,
             parent_close_time: 0,
             close_time,
+            close_flags: 0,
         };
         header.hash = header.compute_hash();
         let mut chain = Self::empty(retain);
@@ -272,6 +275,40 @@ impl Chain {
                 }
                 if places.is_empty() {
                     self.by_account.remove(account);
+                }
+            }
+        }
+    }
+
+    /// A chain of its own that ends at the ledger `index` and may grow otherwise; `None` where the state
+    /// at that ledger cannot be read any more.
+    pub(crate) fn branch_at(&self, index: u32) -> Option<Self> {
+        self.state_at(index)?;
+        let mut branch = self.clone();
+        while branch.tip().header.index > index {
+            branch.take_back_newest();
+        }
+        Some(branch)
+    }
+
+    fn take_back_newest(&mut self) {
+        for (key, before) in self.undo.pop_back().unwrap_or_default() {
+            self.state.put(key, before);
+        }
+        let Some(ledger) = self.ledgers.pop_back() else {
+            return;
+        };
+        self.by_ledger_hash.remove(&ledger.header.hash);
+        for tx in &ledger.txs {
+            self.by_hash.remove(&tx.hash);
+            for account in &tx.accounts {
+                if let Some(places) = self.by_account.get_mut(account) {
+                    while places
+                        .back()
+                        .is_some_and(|place| place.ledger >= ledger.header.index)
+                    {
+                        places.pop_back();
+                    }
                 }
             }
         }

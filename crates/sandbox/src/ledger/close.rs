@@ -36,8 +36,34 @@ pub(crate) const fn close_time(now: u32, parent: u32) -> u32 {
     }
 }
 
+/// With whom a ledger is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// With the network, which agrees on the close time.
+    Network,
+    /// Alone. The header says that nobody agreed on the time, so that no ledger that a lone server closes
+    /// has the hash of one that the network closed.
+    Alone,
+}
+
+impl Company {
+    /// rippled's `sLCF_NoConsensusTime`.
+    const fn close_flags(self) -> u8 {
+        match self {
+            Self::Network => 0,
+            Self::Alone => 1,
+        }
+    }
+}
+
 /// Builds the successor of the chain's newest ledger from `set`, closed at `close_time`.
-pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], close_time: u32, network_id: u32) -> Built {
+pub(crate) fn build(
+    chain: &Chain,
+    set: &[Arc<Tx>],
+    close_time: u32,
+    network_id: u32,
+    company: Company,
+) -> Built {
     let parent = chain.tip();
     let index = parent.header.index + 1;
     let setting = |mode| Setting {
@@ -92,7 +118,7 @@ pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], close_time: u32, network_id:
             mode = Mode::CloseFinal;
         }
     }
-    let header = header(chain, &applied, &overlay, close_time);
+    let header = header(chain, &applied, &overlay, close_time, company.close_flags());
     Built {
         ledger: Ledger {
             header,
@@ -102,7 +128,13 @@ pub(crate) fn build(chain: &Chain, set: &[Arc<Tx>], close_time: u32, network_id:
     }
 }
 
-fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, close_time: u32) -> Header {
+fn header(
+    chain: &Chain,
+    applied: &[Applied],
+    overlay: &Overlay,
+    close_time: u32,
+    close_flags: u8,
+) -> Header {
     let parent = &chain.tip().header;
     let mut leaves: Vec<Leaf> = applied
         .iter()
@@ -118,6 +150,7 @@ fn header(chain: &Chain, applied: &[Applied], overlay: &Overlay, close_time: u32
         total_drops: parent.total_drops.saturating_sub(burned),
         parent_close_time: parent.close_time,
         close_time,
+        close_flags,
     };
     header.hash = header.compute_hash();
     header

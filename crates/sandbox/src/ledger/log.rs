@@ -331,6 +331,7 @@ impl<'a> In<'a> {
             total_drops: self.u64()?,
             parent_close_time: self.u32()?,
             close_time: self.u32()?,
+            close_flags: 0,
         };
         let count = self.u32()?;
         let txs = (0..count)

@@ -30,7 +30,7 @@ pub(crate) trait Read {
 }
 
 /// The state of the newest closed ledger.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct State {
     entries: HashMap<Key, Entry>,
 }

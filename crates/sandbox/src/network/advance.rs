@@ -2,9 +2,11 @@
 //!
 //! The order is what makes a kill harmless: build, write to the log, commit, and only then tell anyone.
 
-use super::{Event, Net};
+use super::{Event, Net, ServerView, chain_of};
+use crate::clock;
+use crate::faults::Apart;
 use crate::ledger::chain::Ledger;
-use crate::ledger::close;
+use crate::ledger::close::{self, Company};
 use crate::ledger::codes::Ter;
 use crate::ledger::open::Open;
 use crate::ledger::queue;
@@ -19,84 +21,118 @@ impl Net {
     /// Returns the index of the new open one.
     pub(crate) fn close(&mut self, advance_s: Option<u32>) -> u32 {
         for server in 0..self.servers.len() {
+            self.thaw_if_due(server);
+            if self.servers[server].is_deaf() && self.servers[server].branch.is_none() {
+                continue;
+            }
             for held in self.servers[server].memory.take_held() {
                 self.retry_open(server, &held);
             }
         }
-        let mut seen = HashSet::new();
-        let mut set = Vec::new();
-        for view in &self.servers {
-            // A server that fell behind still has what the others have validated long since.
-            let fresh = view
-                .open
-                .txs
-                .iter()
-                .filter(|tx| seen.insert(tx.hash) && self.chain.place(tx.hash).is_none());
-            set.extend(fresh.map(Arc::clone));
-        }
-        let parent_s = self.chain.tip().header.close_time;
+        let set = self.agreed_set();
+        let parent_s = self.main.tip().header.close_time;
         let close_s = self.time.close_s(parent_s, advance_s);
-        let built = close::build(&self.chain, &set, close_s, self.network_id);
+        let built = close::build(&self.main, &set, close_s, self.network_id, Company::Network);
         let ledger = Arc::new(built.ledger);
         if let Some(log) = &mut self.log
             && let Err(error) = log.append_ledger(&ledger, &built.overlay)
         {
             tracing::error!(%error, ledger.index = ledger.header.index, "the ledger's log cannot be written; this close is not published");
-            return self.chain.tip().header.index + 1;
+            return self.main.tip().header.index + 1;
         }
-        let needed = self.servers.iter().map(|view| view.validated).min();
+        let on_main = |view: &&ServerView| view.branch.is_none();
+        let oldest_read = self
+            .servers
+            .iter()
+            .filter(on_main)
+            .map(|view| view.validated);
         let index = ledger.header.index;
-        self.chain
-            .commit(ledger, built.overlay, needed.unwrap_or(index));
-        let tip = self.chain.tip().header.index;
+        let needed = oldest_read.min().unwrap_or(index);
+        self.main.commit(ledger, built.overlay, needed);
+        let tip = self.main.tip().header.index;
         for server in 0..self.servers.len() {
-            self.advance(server);
+            self.close_at(server, close_s);
         }
         tip + 1
     }
 
-    /// Lets a server validate as far as its faults allow. One that is too far behind for its state to be
-    /// read skips what it missed, as a real server does that resynchronises.
+    /// What the servers that are in touch with each other have in their open ledgers.
+    fn agreed_set(&self) -> Vec<Arc<Tx>> {
+        let mut seen = HashSet::new();
+        let mut set = Vec::new();
+        for view in self.servers.iter().filter(|view| !view.is_deaf()) {
+            // A server that fell behind still has what the others have validated long since.
+            let fresh = view
+                .open
+                .txs
+                .iter()
+                .filter(|tx| seen.insert(tx.hash) && self.main.place(tx.hash).is_none());
+            set.extend(fresh.map(Arc::clone));
+        }
+        set
+    }
+
+    /// What a close means to one server.
+    fn close_at(&mut self, server: usize, close_s: u32) {
+        let view = &mut self.servers[server];
+        if view.branch.is_some() {
+            self.close_alone(server, close_s);
+            return;
+        }
+        if view.faults.freeze.is_some() {
+            return;
+        }
+        let has_thawed = std::mem::take(&mut view.thawing);
+        self.advance(server);
+        if has_thawed {
+            self.empty_inbox(server);
+        }
+        self.crawl(server);
+    }
+
+    /// Lets a server close and validate as far as its faults allow. One that is too far behind for its
+    /// state to be read skips what it missed, as a real server does that resynchronises.
     pub(crate) fn advance(&mut self, server: usize) {
-        let tip = self.chain.tip().header.index;
-        let oldest = self.chain.oldest_state().max(self.chain.first_index());
-        let goal = self.servers[server].faults.validated_goal(tip).max(oldest);
-        while self.servers[server].validated < goal {
-            let next = (self.servers[server].validated + 1).max(oldest);
-            let Some(ledger) = self.chain.ledger(next).map(Arc::clone) else {
+        if self.servers[server].is_deaf() {
+            return;
+        }
+        let tip = self.main.tip().header.index;
+        let oldest = self.main.oldest_state().max(self.main.first_index());
+        let view = &mut self.servers[server];
+        let goal = view.faults.validated_goal(tip).max(oldest);
+        if goal > view.validated + 1 && view.faults.jump.is_some() && self.quorum_lost.is_none() {
+            view.crawl = view.faults.jump;
+        }
+        while self.servers[server].closed < goal {
+            let next = (self.servers[server].closed + 1).max(oldest);
+            let Some(ledger) = self.main.ledger(next).map(Arc::clone) else {
                 return;
             };
-            self.step(server, ledger);
+            self.step(server, &ledger);
             assert!(
-                self.servers[server].validated == next,
+                self.servers[server].closed == next,
                 "a step that may be taken is taken"
             );
         }
+        self.validate(server);
     }
 
-    /// Moves a server to the next validated ledger: a new open ledger, retries, and the news.
-    fn step(&mut self, server: usize, ledger: Arc<Ledger>) {
+    /// Moves a server to the next closed ledger: a new open ledger, the news, and retries.
+    pub(super) fn step(&mut self, server: usize, ledger: &Arc<Ledger>) {
         let header = &ledger.header;
         let in_ledger: HashSet<TxHash> = ledger.txs.iter().map(|tx| tx.hash).collect();
-        let first_index = self.first_index(server);
-        let Some(base) = self.chain.state_at(header.index) else {
+        let view = &mut self.servers[server];
+        let chain = chain_of(&self.main, view.branch.as_deref());
+        let Some(base) = chain.state_at(header.index) else {
             return;
         };
-        let view = &mut self.servers[server];
-        view.validated = header.index;
+        view.closed = header.index;
         view.memory.sweep_local(header.index, &base, &in_ledger);
         view.queue
             .sweep(header.index, &base, |hash| in_ledger.contains(&hash));
-        for hash in &in_ledger {
-            view.memory.known.remove(hash);
-        }
         let fresh = Open::new(header.index + 1, header.close_time, self.network_id);
         let old = std::mem::replace(&mut view.open, fresh);
-        let told = Event::Closed {
-            ledger: Arc::clone(&ledger),
-            first_index,
-        };
-        let _gone_at_shutdown = view.events.send(told);
+        self.validate(server);
         let left: VecDeque<Arc<Tx>> = old
             .txs
             .into_iter()
@@ -111,6 +147,62 @@ impl Net {
             if !is_bad {
                 self.retry_open(server, &tx);
             }
+        }
+    }
+
+    /// Lets a server hold for validated what it has closed, unless it must wait for a quorum. Its history
+    /// and its news keep up, or crawl behind after a leap.
+    fn validate(&mut self, server: usize) {
+        let view = &mut self.servers[server];
+        let waits = match view.branch {
+            Some(_) => view.faults.apart != Some(Apart::Fork),
+            None => self.quorum_lost.is_some(),
+        };
+        if waits || view.validated >= view.closed {
+            return;
+        }
+        view.validated = view.closed;
+        view.validated_at_us = clock::unix_us();
+        if view.crawl.is_none() {
+            self.complete_to(server, u32::MAX);
+        }
+    }
+
+    /// Gains some more ledgers of history, where it is behind.
+    fn crawl(&mut self, server: usize) {
+        let view = &mut self.servers[server];
+        let Some(ledgers) = view.crawl else {
+            return;
+        };
+        let goal = view.complete.saturating_add(ledgers);
+        self.complete_to(server, goal);
+    }
+
+    /// Extends a server's history up to `goal` at most, and tells its subscribers of every ledger in it.
+    pub(super) fn complete_to(&mut self, server: usize, goal: u32) {
+        let first_index = self.first_index(server);
+        let view = &mut self.servers[server];
+        let chain = chain_of(&self.main, view.branch.as_deref());
+        let goal = goal.min(view.validated);
+        let oldest = chain.oldest_state().max(chain.first_index());
+        let from = (view.complete + 1).max(oldest);
+        for ledger in (from..=goal).filter_map(|index| chain.ledger(index)) {
+            for tx in &ledger.txs {
+                view.memory.known.remove(&tx.hash);
+            }
+            if ledger.header.index <= view.told {
+                continue;
+            }
+            view.told = ledger.header.index;
+            let told = Event::Closed {
+                ledger: Arc::clone(ledger),
+                first_index,
+            };
+            let _gone_at_shutdown = view.events.send(told);
+        }
+        view.complete = view.complete.max(goal);
+        if view.complete == view.validated {
+            view.crawl = None;
         }
     }
 

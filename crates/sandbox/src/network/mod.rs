@@ -5,12 +5,14 @@
 //! only then move the servers on and tell their subscribers.
 
 mod advance;
+mod apart;
 mod submit;
 mod time;
 
+use crate::clock;
 use crate::config::{NetworkConfig, StartError};
-use crate::faults::Faults;
-use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Ledger, StateAt};
+use crate::faults::{Apart, Faults, QuorumLost};
+use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Header, Ledger, StateAt};
 use crate::ledger::codes::Ter;
 use crate::ledger::held::Memory;
 use crate::ledger::log::{Log, LogError};
@@ -48,9 +50,25 @@ pub(crate) enum Event {
 /// One server's view of the network.
 #[derive(Debug)]
 pub(crate) struct ServerView {
-    /// The newest ledger it holds for validated.
+    /// The newest ledger that it has closed; its open ledger lies over it.
+    pub(crate) closed: u32,
+    /// The newest ledger it holds for validated; not after `closed`.
     pub(crate) validated: u32,
-    /// Its open ledger, over that.
+    /// The newest ledger of its contiguous history; not after `validated`, and behind it after a leap.
+    pub(crate) complete: u32,
+    /// The newest ledger that its subscribers were told of.
+    pub(crate) told: u32,
+    /// How many ledgers of history it gains with each close, while its history is behind.
+    pub(crate) crawl: Option<u32>,
+    /// When it last validated a ledger, in microseconds of the Unix epoch.
+    pub(crate) validated_at_us: u64,
+    /// The chain of its own on which it stands alone.
+    pub(crate) branch: Option<Box<Chain>>,
+    /// It was frozen, and stands where it stood then until the next close.
+    pub(crate) thawing: bool,
+    /// What others sent it while it could not listen.
+    pub(crate) inbox: Vec<Arc<Tx>>,
+    /// Its open ledger, over the closed one.
     pub(crate) open: Open,
     /// What it remembers of transactions.
     pub(crate) memory: Memory,
@@ -62,6 +80,53 @@ pub(crate) struct ServerView {
     pub(crate) events: tokio::sync::mpsc::UnboundedSender<Event>,
     /// Whether anyone listens for proposed transactions.
     pub(crate) proposed_wanted: bool,
+}
+
+impl ServerView {
+    fn new(
+        tip: &Header,
+        network_id: u32,
+        events: tokio::sync::mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            closed: tip.index,
+            validated: tip.index,
+            complete: tip.index,
+            told: tip.index,
+            crawl: None,
+            validated_at_us: clock::unix_us(),
+            branch: None,
+            thawing: false,
+            inbox: Vec::new(),
+            open: Open::new(tip.index + 1, tip.close_time, network_id),
+            memory: Memory::default(),
+            queue: Queue::default(),
+            faults: Faults::default(),
+            events,
+            proposed_wanted: false,
+        }
+    }
+
+    /// Whether it has the ledger in its history.
+    pub(crate) fn has_history(&self, index: u32) -> bool {
+        index <= self.complete && !self.faults.lacks_ledger(index)
+    }
+
+    /// Whether it can show the ledger: from its history, or because it is the newest.
+    pub(crate) fn has_ledger(&self, index: u32) -> bool {
+        self.has_history(index) || (index == self.validated && !self.faults.lacks_ledger(index))
+    }
+
+    /// Whether it does nothing at all.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let until = self.faults.freeze.map(|freeze| freeze.until_us);
+        until.is_some_and(|until| until.is_none_or(|until| clock::unix_us() < until))
+    }
+
+    /// Whether it hears nothing of the others: it is frozen, or has thawed only just, or is cut off.
+    fn is_deaf(&self) -> bool {
+        self.faults.freeze.is_some() || self.thawing || self.branch.is_some()
+    }
 }
 
 /// What a server answers to a submission.
@@ -99,11 +164,14 @@ pub(crate) enum Origin {
 /// Everything that changes.
 #[derive(Debug)]
 pub(crate) struct Net {
-    pub(crate) chain: Chain,
+    /// The network's chain: the truth.
+    pub(crate) main: Chain,
     pub(crate) servers: Vec<ServerView>,
     pub(crate) network_id: u32,
     /// Transactions in an open ledger before the fee escalates.
     pub(crate) capacity: Option<u32>,
+    /// Set while the network closes ledgers and validates none.
+    pub(crate) quorum_lost: Option<QuorumLost>,
     pub(crate) random: Random,
     pub(crate) time: LedgerTime,
     pub(crate) genesis: Keypair,
@@ -157,22 +225,15 @@ impl Net {
         let tip = chain.tip().header.clone();
         let servers = events
             .into_iter()
-            .map(|events| ServerView {
-                validated: tip.index,
-                open: Open::new(tip.index + 1, tip.close_time, config.network_id),
-                memory: Memory::default(),
-                queue: Queue::default(),
-                faults: Faults::default(),
-                events,
-                proposed_wanted: false,
-            })
+            .map(|events| ServerView::new(&tip, config.network_id, events))
             .collect();
         let (network_id, capacity) = (config.network_id, config.ledger_capacity);
         let mut net = Self {
-            chain,
+            main: chain,
             servers,
             network_id,
             capacity,
+            quorum_lost: None,
             random,
             time,
             genesis,
@@ -202,7 +263,9 @@ impl Net {
     /// Pays an account out of the genesis account, by a real signed payment into the open ledgers.
     pub(crate) fn fund(&mut self, account: AccountId, drops: Drops) -> (Ter, Option<TxHash>) {
         let genesis = self.genesis.account_id();
-        let Some(root) = self.open_view(0).account(genesis) else {
+        let in_touch = self.servers.iter().position(|view| !view.is_deaf());
+        let server = in_touch.unwrap_or_default();
+        let Some(root) = self.open_view(server).account(genesis) else {
             return (Ter::TER_NO_ACCOUNT, None);
         };
         let mut payment = json!({
@@ -223,14 +286,33 @@ impl Net {
             return (Ter::TEM_MALFORMED, None);
         };
         let hash = tx.hash;
-        (self.submit(0, &tx, Origin::Client).result, Some(hash))
+        (self.submit(server, &tx, Origin::Client).result, Some(hash))
     }
 
-    /// The state of the newest ledger that a server holds for validated.
-    pub(crate) fn validated_state(&self, server: usize) -> StateAt<'_> {
-        let wanted = self.servers[server].validated;
-        let oldest = || self.chain.state_at(self.chain.tip().header.index);
-        let state = self.chain.state_at(wanted).or_else(oldest);
+    /// The chain that a server follows: the network's, or its own where it stands alone.
+    pub(crate) fn chain(&self, server: usize) -> &Chain {
+        chain_of(&self.main, self.servers[server].branch.as_deref())
+    }
+
+    /// Whether a server has heard of no validated ledger for so long that it admits it.
+    pub(crate) fn is_stale(&self, server: usize) -> bool {
+        let view = &self.servers[server];
+        let apart = match view.faults.apart {
+            Some(Apart::Partition { stale_after_ms }) => Some(stale_after_ms),
+            Some(Apart::Fork) => return false,
+            None => None,
+        };
+        let lost = self.quorum_lost.map(|lost| lost.stale_after_ms);
+        let age_us = clock::unix_us().saturating_sub(view.validated_at_us);
+        let stale_after_ms = apart.into_iter().chain(lost).min();
+        stale_after_ms.is_some_and(|ms| age_us / 1_000 >= ms)
+    }
+
+    /// The state over which a server's open ledger lies.
+    fn closed_state(&self, server: usize) -> StateAt<'_> {
+        let chain = self.chain(server);
+        let newest = || chain.state_at(chain.tip().header.index);
+        let state = chain.state_at(self.servers[server].closed).or_else(newest);
         assert!(state.is_some(), "the newest state can always be read");
         state.unwrap_or_else(|| unreachable!("asserted above"))
     }
@@ -238,17 +320,21 @@ impl Net {
     /// A server's open ledger as something to read.
     pub(crate) fn open_view(&self, server: usize) -> OpenView<'_> {
         OpenView {
-            base: self.validated_state(server),
+            base: self.closed_state(server),
             open: &self.servers[server].open,
         }
     }
 
     /// The oldest ledger that a server says it has.
     pub(crate) fn first_index(&self, server: usize) -> u32 {
-        self.chain
-            .first_index()
-            .max(self.servers[server].faults.history_from())
+        let first = self.chain(server).first_index();
+        first.max(self.servers[server].faults.history_from())
     }
+}
+
+/// The chain that a server follows, for where only a part of the network may be borrowed.
+fn chain_of<'a>(main: &'a Chain, branch: Option<&'a Chain>) -> &'a Chain {
+    branch.unwrap_or(main)
 }
 
 /// A server's open ledger over the state that it lies on.

@@ -1,12 +1,24 @@
 //! Taking transactions: into a server's open ledger, its queue or its memory, and on to the others.
 
-use super::{Event, Net, Origin, Submitted, SubmittedState};
+use super::{Event, Net, Origin, ServerView, Submitted, SubmittedState, chain_of};
 use crate::ledger::codes::Ter;
 use crate::ledger::queue::{self, Gate, Offered};
 use crate::ledger::rules::{self, Fees, Mode};
 use crate::ledger::state::{Layered, Read as _};
 use crate::ledger::tx::Tx;
 use std::sync::Arc;
+
+/// Transactions that others may send to a frozen server before the rest is lost.
+const INBOX_MAX: usize = 20_000;
+
+impl ServerView {
+    /// Keeps what another sent, if this server can hear it once it thaws. One that is cut off never will.
+    fn put_by(&mut self, tx: &Arc<Tx>) {
+        if self.branch.is_none() && self.inbox.len() < INBOX_MAX {
+            self.inbox.push(Arc::clone(tx));
+        }
+    }
+}
 
 impl Net {
     /// Takes a parsed transaction with good signatures to one server, and from there to the others.
@@ -92,9 +104,8 @@ impl Net {
             }
             return (result, applied);
         }
-        let validated = self.servers[server].validated;
         let view = &mut self.servers[server];
-        let Some(base) = self.chain.state_at(validated) else {
+        let Some(base) = chain_of(&self.main, view.branch.as_deref()).state_at(view.closed) else {
             return (Ter::TEL_LOCAL_ERROR, false);
         };
         let gate = Gate {
@@ -130,7 +141,7 @@ impl Net {
         if let Err(result) = rules::preflight(tx, &view.open.setting(mode)) {
             return (result, false);
         }
-        let Some(base) = self.chain.state_at(view.validated) else {
+        let Some(base) = chain_of(&self.main, view.branch.as_deref()).state_at(view.closed) else {
             return (Ter::TEL_LOCAL_ERROR, false);
         };
         let (result, applied) = view.open.apply(tx, &base, mode);
@@ -160,12 +171,32 @@ impl Net {
     }
 
     pub(super) fn relay(&mut self, from: usize, tx: &Arc<Tx>) {
+        if self.servers[from].branch.is_some() {
+            return;
+        }
         for peer in (0..self.servers.len()).filter(|&peer| peer != from) {
+            if self.servers[peer].is_deaf() {
+                self.servers[peer].put_by(tx);
+                continue;
+            }
             let known = self.servers[peer].open.contains(tx.hash);
             if !known && self.servers[peer].memory.bad.get(&tx.hash).is_none() {
                 let taken = self.take(peer, tx, Origin::Peer);
                 if taken.applied {
                     self.release_held(peer, tx);
+                }
+            }
+        }
+    }
+
+    /// Gives a server what the others sent it while it could not listen.
+    pub(super) fn empty_inbox(&mut self, server: usize) {
+        for tx in std::mem::take(&mut self.servers[server].inbox) {
+            let known = self.servers[server].open.contains(tx.hash);
+            if !known && self.main.place(tx.hash).is_none() {
+                let taken = self.take(server, &tx, Origin::Peer);
+                if taken.applied {
+                    self.release_held(server, &tx);
                 }
             }
         }

@@ -53,7 +53,8 @@ fn asked(call: &Call<'_>, net: &Net) -> Result<Asked, RpcError> {
 
 pub(super) fn account_info(call: &Call<'_>) -> Answer {
     let net = call.shared.net();
-    let asked = asked(call, &net)?;
+    let mut asked = asked(call, &net)?;
+    net.servers[call.server()].faults.retell(&mut asked.root);
     let (signer_lists, queue) = (call.flag("signer_lists")?, call.flag("queue")?);
     let is_open = matches!(asked.selected, Selected::Open { .. });
     let mut out = asked.selected.fields();
@@ -195,7 +196,7 @@ fn range(call: &Call<'_>, net: &Net) -> Result<Range, RpcError> {
     let server = call.server();
     let have = Range {
         min: net.first_index(server),
-        max: net.servers[server].validated,
+        max: net.servers[server].complete,
     };
     let bound = |name: &str| match call.params.get(name) {
         None => Ok(None),
@@ -306,7 +307,7 @@ fn page(
         rows: Vec::new(),
         next: None,
     };
-    let Some(history) = net.chain.history(account) else {
+    let Some(history) = net.chain(server).history(account) else {
         return page;
     };
     let low = Place {
@@ -331,7 +332,7 @@ fn page(
         Box::new(places.rev())
     };
     for &place in &mut ordered {
-        let Some((ledger, tx)) = net.chain.at(place) else {
+        let Some((ledger, tx)) = net.chain(server).at(place) else {
             continue;
         };
         if faults.hides(tx.hash, &tx.accounts) || faults.lacks_ledger(place.ledger) {

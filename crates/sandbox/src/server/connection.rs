@@ -6,6 +6,7 @@
 use super::dispatch::{self, Client};
 use super::shared::Shared;
 use super::streams::{Outgoing, QUEUE_MAX, Subscriber, too_slow};
+use crate::clock;
 use crate::faults::Loss;
 use crate::random::Random;
 use crate::tasks::Tasks;
@@ -79,6 +80,8 @@ async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "the socket keeps its delay");
     }
+    let mut thaws = shared.thaws[server].subscribe();
+    until_thawed(&shared, server, &mut thaws).await;
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_LEN_MAX))
         .max_frame_size(Some(FRAME_LEN_MAX))
@@ -106,7 +109,7 @@ async fn serve(
     };
     let cut_off = shared.disconnects[server].subscribe();
     tokio::select! {
-        () = read(source, &shared, &client, random, out) => {}
+        () = read(source, &shared, &client, random, out, thaws) => {}
         () = write(sink, queue) => {}
         () = until_changed(cut_off) => {}
     }
@@ -120,6 +123,30 @@ async fn until_changed(mut cut_off: watch::Receiver<u64>) {
     }
 }
 
+/// Waits while the server is frozen. Looks again whenever the server's faults change.
+async fn until_thawed(shared: &Shared, server: usize, thaws: &mut watch::Receiver<u64>) {
+    loop {
+        thaws.mark_unchanged();
+        let freeze = shared.net().servers[server].faults.freeze;
+        let Some(freeze) = freeze else { return };
+        let left_us = match freeze.until_us {
+            Some(until_us) => until_us.saturating_sub(clock::unix_us()),
+            None => u64::MAX,
+        };
+        if left_us == 0 {
+            return;
+        }
+        tokio::select! {
+            changed = thaws.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_micros(left_us)) => {}
+        }
+    }
+}
+
 /// Answers requests, one after the other.
 async fn read(
     mut source: SplitStream<Socket>,
@@ -127,8 +154,23 @@ async fn read(
     client: &Client,
     mut random: Random,
     out: mpsc::Sender<Outgoing>,
+    mut thaws: watch::Receiver<u64>,
 ) {
-    while let Some(frame) = source.next().await {
+    loop {
+        let frame = tokio::select! {
+            frame = source.next() => frame,
+            changed = thaws.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                until_thawed(shared, client.server, &mut thaws).await;
+                continue;
+            }
+        };
+        let Some(frame) = frame else { return };
+        if thaws.has_changed().unwrap_or_default() {
+            until_thawed(shared, client.server, &mut thaws).await;
+        }
         let text = match frame {
             Ok(Message::Text(text)) => text,
             Ok(Message::Binary(_)) => continue,

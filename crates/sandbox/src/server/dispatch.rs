@@ -112,6 +112,17 @@ fn admin_method(command: &str) -> Option<Method> {
     })
 }
 
+/// Methods that need a validated ledger which is not old.
+const NEEDS_CURRENT: [&str; 7] = [
+    "submit",
+    "submit_multisigned",
+    "simulate",
+    "fee",
+    "tx",
+    "ledger_current",
+    "ledger_closed",
+];
+
 /// Methods that need a server which follows the network's rules.
 const BLOCKED_BY_AMENDMENT: [&str; 3] = ["submit", "fee", "sign"];
 
@@ -133,6 +144,9 @@ pub(crate) fn answer(shared: &Arc<Shared>, client: &Client, request: &Request) -
 fn find(call: &Call<'_>, command: &str) -> Result<Method, RpcError> {
     if !command.starts_with("sandbox_") {
         let mut net = call.shared.net();
+        if NEEDS_CURRENT.contains(&command) && net.is_stale(call.server()) {
+            return Err(RpcError::no_current(call.version));
+        }
         let faults = &mut net.servers[call.server()].faults;
         if faults.slow_down > 0 {
             faults.slow_down -= 1;

@@ -50,6 +50,22 @@ impl RpcError {
             "You are placing too much load on the server.",
         )
     }
+    /// The method needs a current ledger, and the server's validated one is old.
+    pub(crate) fn no_current(version: u32) -> Self {
+        if version > 1 {
+            Self::new("notSynced", 18, "Not synced to the network.")
+        } else {
+            Self::new("noCurrent", 16, "Current ledger is unavailable.")
+        }
+    }
+    /// A ledger was asked for by what it is, and the server's validated one is old.
+    pub(crate) fn no_network(version: u32) -> Self {
+        if version > 1 {
+            Self::new("notSynced", 18, "notSynced")
+        } else {
+            Self::new("noNetwork", 17, "InsufficientNetworkMode")
+        }
+    }
     pub(crate) fn amendment_blocked() -> Self {
         Self::new("amendmentBlocked", 14, "Amendment blocked, need upgrade.")
     }

@@ -48,25 +48,25 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
     let net = call.shared.net();
     let server = call.server();
     let view = &net.servers[server];
-    let validated = net
-        .chain
+    let chain = net.chain(server);
+    let validated = chain
         .ledger(view.validated)
         .ok_or_else(RpcError::ledger_not_found)?;
     let validated = validated.header.clone();
     let first = net.first_index(server);
-    let oldest = net.chain.first_index();
+    let oldest = chain.first_index();
     let complete = match view.faults.gap {
-        Some(gap) if gap.from > oldest && gap.to < validated.index => {
+        Some(gap) if gap.from > oldest && gap.to < view.complete => {
             format!(
                 "{},{}",
                 range(oldest, gap.from - 1),
-                range(first, validated.index)
+                range(first, view.complete)
             )
         }
-        _ if first > validated.index => "empty".to_owned(),
-        _ => range(first, validated.index),
+        _ if first > view.complete => "empty".to_owned(),
+        _ => range(first, view.complete),
     };
-    let now_us = net.time.now_us(net.chain.tip().header.close_time);
+    let now_us = net.time.now_us(net.main.tip().header.close_time);
     let up_us = clock::unix_us().saturating_sub(call.shared.started_us);
     let duration = up_us.to_string();
     let port = |address: &std::net::SocketAddr| json!({"port": address.port().to_string(), "protocol": ["ws"]});

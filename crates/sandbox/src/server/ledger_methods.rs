@@ -7,7 +7,7 @@ use super::select::{self, Selected};
 use crate::clock;
 use crate::faults::Faults;
 use crate::ledger::chain::{Applied, Ledger};
-use crate::ledger::entry::Key;
+use crate::ledger::entry::{Entry, Key};
 use crate::ledger::tx::Tx;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -21,7 +21,9 @@ pub(super) fn ledger_current(call: &Call<'_>) -> Answer {
 
 pub(super) fn ledger_closed(call: &Call<'_>) -> Answer {
     let net = call.shared.net();
-    let ledger = select::closed(&net, call.server(), net.servers[call.server()].validated)?;
+    let server = call.server();
+    let ledger = net.chain(server).ledger(net.servers[server].closed);
+    let ledger = ledger.ok_or_else(RpcError::ledger_not_found)?;
     Ok(json!({
         "ledger_hash": LedgerHash(ledger.header.hash),
         "ledger_index": ledger.header.index,
@@ -54,8 +56,8 @@ pub(super) fn ledger(call: &Call<'_>) -> Answer {
         let view = &net.servers[call.server()];
         let selected = select::select(call, &net)?;
         let parent = net
-            .chain
-            .ledger(view.validated)
+            .chain(call.server())
+            .ledger(view.closed)
             .map(|parent| parent.header.hash);
         (selected, view.open.txs.clone(), parent, view.faults.clone())
     };
@@ -128,7 +130,7 @@ fn closed_body(
     } else {
         json!({
             "account_hash": LedgerHash(header.account_hash),
-            "close_flags": 0,
+            "close_flags": header.close_flags,
             "close_time": header.close_time,
             "close_time_human": clock::human(header.close_time),
             "close_time_iso": clock::iso(header.close_time),
@@ -205,7 +207,10 @@ pub(super) fn ledger_entry(call: &Call<'_>) -> Answer {
             .map(|entry| (key, entry)),
         None => None,
     };
-    let (key, entry) = found.ok_or_else(|| in_ledger(RpcError::bare("entryNotFound")))?;
+    let (key, mut entry) = found.ok_or_else(|| in_ledger(RpcError::bare("entryNotFound")))?;
+    if let Entry::Account(root) = &mut entry {
+        net.servers[call.server()].faults.retell(root);
+    }
     let mut out = fields.clone();
     out.insert("index".to_owned(), json!(hex(&key.index())));
     if call.flag("binary")? {
@@ -282,7 +287,7 @@ fn by_index(
         .keys()
         .filter(|_| matches!(selected, Selected::Open { .. }));
     let keys = net
-        .chain
+        .chain(call.server())
         .state
         .iter()
         .map(|(key, _)| key)

@@ -146,7 +146,7 @@ impl Network {
     #[must_use]
     pub fn truth(&self) -> Value {
         let everything = crate::auditor::Question::default();
-        let evidence = crate::auditor::collect(&self.shared.net().chain, everything);
+        let evidence = crate::auditor::collect(&self.shared.net().main, everything);
         evidence.render()
     }
 

@@ -23,7 +23,7 @@ pub(super) fn ledger_accept(call: &Call<'_>) -> Answer {
     };
     let mut net = call.shared.net();
     // Beyond the last second that a ledger can name there is no later one to close at.
-    let tip_s = net.chain.tip().header.close_time;
+    let tip_s = net.main.tip().header.close_time;
     if tip_s.checked_add(advance_s.unwrap_or(STEP_S)).is_none() {
         return Err(RpcError::invalid_field("advance_s"));
     }
@@ -77,14 +77,12 @@ pub(super) fn fault(shared: &Shared, asked: usize, request: &Value) -> Result<()
             vec![found.ok_or(FaultError::UnknownServer(text))?]
         }
     };
+    if shared.net().inflict_on_all(request)? {
+        return Ok(());
+    }
     for server in targets {
-        let effect = {
-            let mut net = shared.net();
-            let view = &mut net.servers[server];
-            let effect = faults::inflict(&mut view.faults, request, view.validated)?;
-            net.advance(server);
-            effect
-        };
+        let effect = shared.net().inflict(server, request)?;
+        shared.thaws[server].send_modify(|times| *times += 1);
         if effect == Effect::CloseConnections {
             shared.disconnects[server].send_modify(|times| *times += 1);
         }
@@ -108,6 +106,6 @@ pub(super) fn truth(call: &Call<'_>) -> Answer {
         account,
         after_ledger,
     };
-    let evidence = auditor::collect(&call.shared.net().chain, question);
+    let evidence = auditor::collect(&call.shared.net().main, question);
     Ok(evidence.render())
 }

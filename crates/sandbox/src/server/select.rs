@@ -52,7 +52,7 @@ impl Selected {
         match self {
             Self::Open { .. } => Ok(read(&net.open_view(server))),
             Self::Closed(ledger) => {
-                let state = net.chain.state_at(ledger.header.index);
+                let state = net.chain(server).state_at(ledger.header.index);
                 state
                     .map(|state| read(&state))
                     .ok_or_else(RpcError::ledger_not_found)
@@ -74,10 +74,10 @@ impl Selected {
 /// A validated ledger that the server has.
 pub(crate) fn closed(net: &Net, server: usize, index: u32) -> Result<Arc<Ledger>, RpcError> {
     let view = &net.servers[server];
-    if index > view.validated || view.faults.lacks_ledger(index) {
+    if !view.has_ledger(index) {
         return Err(RpcError::ledger_not_found());
     }
-    net.chain
+    net.chain(server)
         .ledger(index)
         .map(Arc::clone)
         .ok_or_else(RpcError::ledger_not_found)
@@ -95,7 +95,7 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
             .parse()
             .map_err(|_| RpcError::invalid("ledgerHashMalformed"))?;
         let index = net
-            .chain
+            .chain(server)
             .index_of(&hash.0)
             .ok_or_else(RpcError::ledger_not_found)?;
         return closed(net, server, index).map(Selected::Closed);
@@ -112,16 +112,27 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
         }
         closed(net, server, index).map(Selected::Closed)
     };
-    match wanted {
-        None => Ok(Selected::Open {
+    let by_shortcut = || {
+        if net.is_stale(server) {
+            return Err(RpcError::no_network(call.version));
+        }
+        Ok(())
+    };
+    let open = || {
+        by_shortcut()?;
+        Ok(Selected::Open {
             index: view.open.index,
-        }),
+        })
+    };
+    match wanted {
+        None => open(),
         Some(Value::Number(number)) => by_number(number.as_u64().ok_or_else(malformed)?),
         Some(Value::String(text)) => match text.as_str() {
-            "current" | "" => Ok(Selected::Open {
-                index: view.open.index,
-            }),
-            "validated" | "closed" => closed(net, server, view.validated).map(Selected::Closed),
+            "current" | "" => open(),
+            "validated" | "closed" => {
+                by_shortcut()?;
+                closed(net, server, view.validated).map(Selected::Closed)
+            }
             number => by_number(number.parse().map_err(|_| malformed())?),
         },
         Some(_) => Err(malformed()),

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     verified: Mutex<Recent<TxHash, ()>>,
     /// Changes when all connections of a server are to be closed.
     pub(crate) disconnects: Vec<watch::Sender<u64>>,
+    /// Changes when a server's faults do, and so perhaps its freeze.
+    pub(crate) thaws: Vec<watch::Sender<u64>>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) network_id: u32,
     pub(crate) close_interval: CloseInterval,
@@ -54,6 +56,7 @@ impl Shared {
             subscribers: (0..count).map(|_| Mutex::default()).collect(),
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
             disconnects: (0..count).map(|_| watch::Sender::new(0)).collect(),
+            thaws: (0..count).map(|_| watch::Sender::new(0)).collect(),
             addresses,
             close_interval,
             started_us,

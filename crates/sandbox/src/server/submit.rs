@@ -52,11 +52,11 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
     let (submitted, place) = {
         let mut net = call.shared.net();
         let submitted = net.submit(call.server(), &tx, origin);
-        let validated = net.servers[call.server()].validated;
+        let complete = net.servers[call.server()].complete;
         let place = net
-            .chain
+            .chain(call.server())
             .place(tx.hash)
-            .filter(|place| place.ledger <= validated);
+            .filter(|place| place.ledger <= complete);
         (submitted, place)
     };
     let mut json = json;

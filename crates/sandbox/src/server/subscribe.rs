@@ -58,20 +58,21 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
     }
     let server = call.server();
     let mut out = Map::new();
-    let validated = {
+    let complete = {
         let mut net = call.shared.net();
         let view = &net.servers[server];
         let (validated, first) = (view.validated, net.first_index(server));
+        let complete = view.complete;
         if named.streams.contains(&Stream::Ledger)
-            && let Some(ledger) = net.chain.ledger(validated)
+            && let Some(ledger) = net.chain(server).ledger(validated)
         {
-            ledger_fields(&mut out, &ledger.header, first);
+            ledger_fields(&mut out, &ledger.header, first, complete);
         }
         if named.streams.contains(&Stream::Server) {
             let random = super::render::hex(&net.random.bytes32());
             server_fields(call, &mut out, &random);
         }
-        validated
+        complete
     };
     {
         let mut subscribers = call.shared.subscribers(server);
@@ -80,7 +81,7 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
                 && client.accounts.is_empty()
                 && client.accounts_proposed.is_empty();
             if is_first {
-                client.since = validated;
+                client.since = complete;
             }
             client.version = call.version;
             client.streams.extend(named.streams);
@@ -92,7 +93,12 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
     Ok(Value::Object(out))
 }
 
-fn ledger_fields(out: &mut Map<String, Value>, header: &crate::ledger::chain::Header, first: u32) {
+fn ledger_fields(
+    out: &mut Map<String, Value>,
+    header: &crate::ledger::chain::Header,
+    first: u32,
+    complete: u32,
+) {
     let fields = json!({
         "fee_base": Fees::MODEL.base,
         "ledger_hash": LedgerHash(header.hash),
@@ -100,7 +106,7 @@ fn ledger_fields(out: &mut Map<String, Value>, header: &crate::ledger::chain::He
         "ledger_time": header.close_time,
         "reserve_base": Fees::MODEL.reserve_base,
         "reserve_inc": Fees::MODEL.reserve_increment,
-        "validated_ledgers": range(first, header.index),
+        "validated_ledgers": range(first, complete),
     });
     if let Value::Object(fields) = fields {
         out.extend(fields);

@@ -88,12 +88,11 @@ enum Found {
 fn find(net: &Net, server: usize, wanted: &Wanted) -> Option<Found> {
     let view = &net.servers[server];
     let place = match wanted {
-        Wanted::Hash(hash) => net.chain.place(*hash),
+        Wanted::Hash(hash) => net.chain(server).place(*hash),
         Wanted::Place(place) => Some(*place),
     };
-    let visible = place
-        .filter(|place| place.ledger <= view.validated && !view.faults.lacks_ledger(place.ledger));
-    if let Some((ledger, tx)) = visible.and_then(|place| net.chain.at(place)) {
+    let visible = place.filter(|place| view.has_history(place.ledger));
+    if let Some((ledger, tx)) = visible.and_then(|place| net.chain(server).at(place)) {
         if !view.faults.hides(tx.hash, &tx.accounts) {
             let position = place.and_then(|place| usize::try_from(place.position).ok())?;
             return Some(Found::Validated(Arc::clone(ledger), position));
@@ -115,10 +114,9 @@ fn find(net: &Net, server: usize, wanted: &Wanted) -> Option<Found> {
 fn searched_all(net: &Net, server: usize, bounds: Bounds) -> bool {
     let view = &net.servers[server];
     (bounds.min..=bounds.max).all(|index| {
-        index <= view.validated
-            && !view.faults.lacks_ledger(index)
+        view.has_history(index)
             && net
-                .chain
+                .chain(server)
                 .ledger(index)
                 .is_some_and(|ledger| !ledger.txs.is_empty())
     })

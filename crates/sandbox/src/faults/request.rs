@@ -1,164 +1,19 @@
-//! What a drill may inflict on one server. Faults change what a server says and hears, never the chain.
+//! Reading what a `sandbox_fault` request asks for.
 //!
-//! Owns one server's faults and the reading of `sandbox_fault` requests. A kind or a parameter that is
-//! not known is an error: a drill that does nothing by a slip of the pen would prove nothing.
+//! Owns nothing. A request that does not read leaves everything as it was.
 
+use super::{
+    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, Freeze, Gap, Latency, Loss,
+    QuorumLost, Target,
+};
+use crate::clock;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::TxHash;
 
-/// Why a fault was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FaultError {
-    /// No such kind.
-    #[error("there is no fault of kind {0:?}")]
-    UnknownKind(String),
-    /// No such server.
-    #[error("there is no server {0}")]
-    UnknownServer(String),
-    /// A parameter is missing or has a form that it cannot have.
-    #[error("parameter {0:?} is missing or malformed")]
-    BadParameter(&'static str),
-    /// A parameter that this kind does not have.
-    #[error("a fault of kind {kind:?} has no parameter {parameter:?}")]
-    UnknownParameter {
-        /// The kind.
-        kind: String,
-        /// The parameter.
-        parameter: String,
-    },
-}
-
-/// Which transactions a lie is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum About {
-    /// Every one.
-    #[default]
-    All,
-    /// Those with these hashes.
-    Hashes(BTreeSet<TxHash>),
-    /// Those that touch this account.
-    Account(AccountId),
-}
-
-impl About {
-    fn includes(&self, hash: TxHash, accounts: &[AccountId]) -> bool {
-        match self {
-            Self::All => true,
-            Self::Hashes(hashes) => hashes.contains(&hash),
-            Self::Account(account) => accounts.contains(account),
-        }
-    }
-}
-
-/// Requests or answers that get lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Loss {
-    /// How many in a thousand.
-    pub(crate) per_mille: u32,
-    /// Only of this command.
-    pub(crate) command: Option<String>,
-}
-
-/// Delay before an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Latency {
-    pub(crate) ms: u64,
-    pub(crate) jitter_ms: u64,
-}
-
-/// Ledgers that a server lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gap {
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-}
-
-/// A false result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FalseResult {
-    pub(crate) about: About,
-    pub(crate) result: String,
-}
-
-/// Everything that is wrong with one server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Faults {
-    /// New connections are refused.
-    pub(crate) refuse: bool,
-    pub(crate) latency: Option<Latency>,
-    pub(crate) drop_requests: Option<Loss>,
-    pub(crate) drop_responses: Option<Loss>,
-    /// The validated ledger stands still here.
-    pub(crate) stalled_at: Option<u32>,
-    /// The validated ledger is so many behind.
-    pub(crate) lag_ledgers: u32,
-    pub(crate) gap: Option<Gap>,
-    /// So many more requests are answered `slowDown`.
-    pub(crate) slow_down: u64,
-    pub(crate) network_id: Option<u32>,
-    pub(crate) amendment_blocked: bool,
-    pub(crate) lie_absent: Option<About>,
-    pub(crate) lie_result: Option<FalseResult>,
-}
-
-impl Faults {
-    /// The ledger that the server validates when the chain is at `tip`.
-    pub(crate) fn validated_goal(&self, tip: u32) -> u32 {
-        let lagging = tip.saturating_sub(self.lag_ledgers);
-        self.stalled_at.map_or(lagging, |at| lagging.min(at))
-    }
-
-    /// The oldest ledger of the contiguous history that ends at the newest one.
-    pub(crate) fn history_from(&self) -> u32 {
-        self.gap.map_or(0, |gap| gap.to.saturating_add(1))
-    }
-
-    /// Whether the server lacks the ledger.
-    pub(crate) fn lacks_ledger(&self, index: u32) -> bool {
-        self.gap
-            .is_some_and(|gap| (gap.from..=gap.to).contains(&index))
-    }
-
-    /// Whether the server denies that it knows the transaction.
-    pub(crate) fn hides(&self, hash: TxHash, accounts: &[AccountId]) -> bool {
-        self.lie_absent
-            .as_ref()
-            .is_some_and(|about| about.includes(hash, accounts))
-    }
-
-    /// The result that the server claims instead of the true one.
-    pub(crate) fn claims(&self, hash: TxHash, accounts: &[AccountId]) -> Option<&str> {
-        let lie = self.lie_result.as_ref()?;
-        lie.about
-            .includes(hash, accounts)
-            .then_some(lie.result.as_str())
-    }
-}
-
-/// What a request for a fault asks for, besides the change of the server's faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Nothing more.
-    None,
-    /// The server's connections are closed.
-    CloseConnections,
-}
-
-/// Which servers a request is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// The one that was asked.
-    Asked,
-    /// All of them.
-    All,
-    /// The one with this number.
-    Index(usize),
-    /// The one with this address.
-    Address(String),
-}
-
+/// How long a real server goes on as if all were well when no ledger is validated.
+const STALE_AFTER_MS: u64 = 120_000;
+/// How fast a real server's history followed its validated index after an outage.
+const LEDGERS_PER_CLOSE: u64 = 2;
 /// Reads which servers a request is about.
 pub(crate) fn target(request: &Value) -> Result<Target, FaultError> {
     match request.get("server") {
@@ -214,6 +69,35 @@ pub(crate) fn inflict(
         }
         "drop_requests" => faults.drop_requests = request.loss()?,
         "drop_responses" => faults.drop_responses = request.loss()?,
+        "jump" => {
+            request.only(&["on", "ledgers_per_close"])?;
+            let per_close = request.ledgers_per_close()?;
+            faults.jump = on()?.then_some(per_close);
+        }
+        "freeze" => {
+            request.only(&["on", "ms"])?;
+            let until_us = match request.request.get("ms") {
+                None => None,
+                Some(_) => {
+                    let ms = request.number("ms", None)?;
+                    Some(clock::unix_us().saturating_add(ms.saturating_mul(1_000)))
+                }
+            };
+            faults.freeze = on()?.then_some(Freeze { until_us });
+        }
+        "fork" => {
+            request.only(&["on"])?;
+            faults.apart = on()?.then_some(Apart::Fork);
+        }
+        "partition" => {
+            request.only(&["on", "stale_after_ms"])?;
+            let stale_after_ms = request.number("stale_after_ms", Some(STALE_AFTER_MS))?;
+            faults.apart = on()?.then_some(Apart::Partition { stale_after_ms });
+        }
+        "lie_balance" => {
+            request.only(&["account", "balance", "sequence"])?;
+            faults.lie_balance = Some(request.false_root()?);
+        }
         "stall_ledger" => {
             request.only(&["on"])?;
             faults.stalled_at = on()?.then_some(validated);
@@ -266,6 +150,32 @@ pub(crate) fn inflict(
         _ => return Err(FaultError::UnknownKind(kind.to_owned())),
     }
     Ok(Effect::None)
+}
+
+/// Changes what is wrong with the whole network, where the request is about that. Returns whether it is
+/// about nothing else.
+pub(crate) fn network_wide(
+    quorum_lost: &mut Option<QuorumLost>,
+    request: &Value,
+) -> Result<bool, FaultError> {
+    let kind = request.get("kind").and_then(Value::as_str);
+    match kind {
+        Some("clear") => {
+            *quorum_lost = None;
+            Ok(false)
+        }
+        Some(kind @ "quorum_lost") => {
+            let request = Parameters { kind, request };
+            request.only(&["on", "stale_after_ms", "ledgers_per_close"])?;
+            let lost = QuorumLost {
+                stale_after_ms: request.number("stale_after_ms", Some(STALE_AFTER_MS))?,
+                ledgers_per_close: request.ledgers_per_close()?,
+            };
+            *quorum_lost = request.flag("on", true)?.then_some(lost);
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 struct Parameters<'a> {
@@ -327,6 +237,41 @@ impl Parameters<'_> {
         Ok((per_mille > 0).then_some(Loss { per_mille, command }))
     }
 
+    fn ledgers_per_close(&self) -> Result<u32, FaultError> {
+        const NAME: &str = "ledgers_per_close";
+        let count = self.number(NAME, Some(LEDGERS_PER_CLOSE))?;
+        let count = u32::try_from(count).ok().filter(|&count| count > 0);
+        count.ok_or(FaultError::BadParameter(NAME))
+    }
+
+    fn false_root(&self) -> Result<FalseRoot, FaultError> {
+        let account = self
+            .text("account")?
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|_| FaultError::BadParameter("account"))?;
+        let balance = match self.request.get("balance") {
+            None => None,
+            Some(Value::String(text)) => Some(text.parse().ok()),
+            Some(number) => Some(number.as_u64()),
+        };
+        let balance = balance
+            .map(|balance| balance.ok_or(FaultError::BadParameter("balance")))
+            .transpose()?;
+        let sequence = match self.request.get("sequence") {
+            None => None,
+            Some(_) => Some(self.index("sequence")?),
+        };
+        if balance.is_none() && sequence.is_none() {
+            return Err(FaultError::BadParameter("balance"));
+        }
+        Ok(FalseRoot {
+            account,
+            balance,
+            sequence,
+        })
+    }
+
     fn about(&self) -> Result<About, FaultError> {
         let parse = |text: &str| text.parse().map_err(|_| FaultError::BadParameter("hash"));
         if let Some(account) = self.text("account")? {
@@ -351,38 +296,5 @@ impl Parameters<'_> {
                 .map(About::Hashes),
             Some(_) => Err(FaultError::BadParameter("hashes")),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_fault_that_is_misspelled_is_refused() {
-        let mut faults = Faults::default();
-        let unknown = inflict(&mut faults, &json!({"kind": "earthquake"}), 5);
-        assert_eq!(
-            unknown,
-            Err(FaultError::UnknownKind("earthquake".to_owned()))
-        );
-        let parameter = inflict(&mut faults, &json!({"kind": "lag", "ledger": 3}), 5);
-        assert!(matches!(
-            parameter,
-            Err(FaultError::UnknownParameter { .. })
-        ));
-        assert_eq!(faults, Faults::default());
-    }
-
-    #[test]
-    fn a_stalled_server_stands_still_until_it_is_cleared() {
-        let mut faults = Faults::default();
-        inflict(&mut faults, &json!({"kind": "stall_ledger"}), 5).unwrap();
-        assert_eq!(faults.validated_goal(9), 5);
-        inflict(&mut faults, &json!({"kind": "clear"}), 5).unwrap();
-        assert_eq!(faults.validated_goal(9), 9);
-        inflict(&mut faults, &json!({"kind": "lag", "ledgers": 2}), 5).unwrap();
-        assert_eq!(faults.validated_goal(9), 7);
     }
 }

@@ -1,0 +1,273 @@
+//! What a drill may inflict. Faults change what a server says and hears, never the network's chain.
+//!
+//! Owns one server's faults; `request` reads what `sandbox_fault` asks for. A kind or a parameter that is
+//! not known is an error: a drill that does nothing by a slip of the pen would prove nothing.
+//!
+//! | kind | parameters | what the server does |
+//! | --- | --- | --- |
+//! | `clear` | | is well again; ends what is network-wide too |
+//! | `disconnect` | | closes its connections once |
+//! | `refuse` | `on` | closes its connections and refuses new ones |
+//! | `latency` | `ms`, `jitter_ms` | answers late |
+//! | `drop_requests`, `drop_responses` | `per_mille`, `only` | loses requests (not carried out) or answers (carried out) |
+//! | `stall_ledger` | `on` | its validated ledger stands still |
+//! | `lag` | `ledgers` | is so many ledgers behind |
+//! | `history_gap` | `from`, `to` | lacks these ledgers |
+//! | `jump` | `on`, `ledgers_per_close` (2) | when it catches up, its validated index leaps while its history and its streams crawl |
+//! | `freeze` | `on`, `ms` | holds its sockets open and does nothing; thawed, it first carries out what it was asked meanwhile, on the ledger it stood at |
+//! | `fork` | `on` | closes ledgers of its own out of what it is given, and calls them validated |
+//! | `partition` | `on`, `stale_after_ms` (120000) | has lost its peers: its open ledger climbs, its validated one stands |
+//! | `quorum_lost` | `on`, `stale_after_ms` (120000), `ledgers_per_close` (2) | network-wide: ledgers close and none is validated; healed, they all are, and histories crawl |
+//! | `slow_down` | `requests` | answers so many requests `slowDown` |
+//! | `wrong_network` | `network_id` | is of another network |
+//! | `amendment_blocked` | `on` | does not follow the rules any more |
+//! | `lie_absent` | `hash`, `hashes`, `account` | denies transactions |
+//! | `lie_result` | the same, `result` | tells another result |
+//! | `lie_balance` | `account`, `balance`, `sequence` | tells another balance or sequence of an account, or of all |
+//!
+//! `on` is true unless said otherwise; `"on": false` ends one kind alone. Servers follow the network, they
+//! do not make it: the model's validators are elsewhere, so that the chain goes on whatever servers suffer.
+
+mod request;
+
+pub(crate) use request::{inflict, network_wide, target};
+
+use crate::ledger::entry::Account;
+use std::collections::BTreeSet;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::TxHash;
+
+/// Why a fault was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// No such kind.
+    #[error("there is no fault of kind {0:?}")]
+    UnknownKind(String),
+    /// No such server.
+    #[error("there is no server {0}")]
+    UnknownServer(String),
+    /// A parameter is missing or has a form that it cannot have.
+    #[error("parameter {0:?} is missing or malformed")]
+    BadParameter(&'static str),
+    /// A parameter that this kind does not have.
+    #[error("a fault of kind {kind:?} has no parameter {parameter:?}")]
+    UnknownParameter {
+        /// The kind.
+        kind: String,
+        /// The parameter.
+        parameter: String,
+    },
+}
+
+/// Which transactions a lie is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Every one.
+    #[default]
+    All,
+    /// Those with these hashes.
+    Hashes(BTreeSet<TxHash>),
+    /// Those that touch this account.
+    Account(AccountId),
+}
+
+impl About {
+    fn includes(&self, hash: TxHash, accounts: &[AccountId]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Hashes(hashes) => hashes.contains(&hash),
+            Self::Account(account) => accounts.contains(account),
+        }
+    }
+}
+
+/// Requests or answers that get lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// How many in a thousand.
+    pub(crate) per_mille: u32,
+    /// Only of this command.
+    pub(crate) command: Option<String>,
+}
+
+/// Delay before an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Latency {
+    pub(crate) ms: u64,
+    pub(crate) jitter_ms: u64,
+}
+
+/// Ledgers that a server lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+/// A false result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FalseResult {
+    pub(crate) about: About,
+    pub(crate) result: String,
+}
+
+/// A false account root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FalseRoot {
+    /// Of this account only.
+    pub(crate) account: Option<AccountId>,
+    pub(crate) balance: Option<u64>,
+    pub(crate) sequence: Option<u32>,
+}
+
+/// How a server is cut off from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apart {
+    /// It calls the ledgers that it closes alone validated.
+    Fork,
+    /// It closes ledgers and waits for a quorum, which it cannot hear.
+    Partition {
+        /// After so long without a validated ledger it admits that it is not synchronised.
+        stale_after_ms: u64,
+    },
+}
+
+/// A server that does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Freeze {
+    /// When it thaws by itself, in microseconds of the Unix epoch.
+    pub(crate) until_us: Option<u64>,
+}
+
+/// Ledgers close and none is validated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QuorumLost {
+    /// After so long without a validated ledger servers admit that they are not synchronised.
+    pub(crate) stale_after_ms: u64,
+    /// How fast histories follow when it is over.
+    pub(crate) ledgers_per_close: u32,
+}
+
+/// Everything that is wrong with one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// New connections are refused.
+    pub(crate) refuse: bool,
+    pub(crate) latency: Option<Latency>,
+    pub(crate) drop_requests: Option<Loss>,
+    pub(crate) drop_responses: Option<Loss>,
+    /// The validated ledger stands still here.
+    pub(crate) stalled_at: Option<u32>,
+    /// The validated ledger is so many behind.
+    pub(crate) lag_ledgers: u32,
+    pub(crate) gap: Option<Gap>,
+    /// So many more requests are answered `slowDown`.
+    pub(crate) slow_down: u64,
+    pub(crate) network_id: Option<u32>,
+    pub(crate) amendment_blocked: bool,
+    pub(crate) lie_absent: Option<About>,
+    pub(crate) lie_result: Option<FalseResult>,
+    pub(crate) lie_balance: Option<FalseRoot>,
+    pub(crate) freeze: Option<Freeze>,
+    pub(crate) apart: Option<Apart>,
+    /// How many ledgers of history it gains with each close when it has leapt.
+    pub(crate) jump: Option<u32>,
+}
+
+impl Faults {
+    /// The ledger that the server validates when the chain is at `tip`.
+    pub(crate) fn validated_goal(&self, tip: u32) -> u32 {
+        let lagging = tip.saturating_sub(self.lag_ledgers);
+        self.stalled_at.map_or(lagging, |at| lagging.min(at))
+    }
+
+    /// The oldest ledger of the contiguous history that ends at the newest one.
+    pub(crate) fn history_from(&self) -> u32 {
+        self.gap.map_or(0, |gap| gap.to.saturating_add(1))
+    }
+
+    /// Whether the server lacks the ledger.
+    pub(crate) fn lacks_ledger(&self, index: u32) -> bool {
+        self.gap
+            .is_some_and(|gap| (gap.from..=gap.to).contains(&index))
+    }
+
+    /// Whether the server denies that it knows the transaction.
+    pub(crate) fn hides(&self, hash: TxHash, accounts: &[AccountId]) -> bool {
+        self.lie_absent
+            .as_ref()
+            .is_some_and(|about| about.includes(hash, accounts))
+    }
+
+    /// Puts the server's lies into an account root.
+    pub(crate) fn retell(&self, root: &mut Account) {
+        let about = |lie: &&FalseRoot| lie.account.is_none_or(|account| account == root.id);
+        if let Some(lie) = self.lie_balance.as_ref().filter(about) {
+            root.balance = lie.balance.unwrap_or(root.balance);
+            root.sequence = lie.sequence.unwrap_or(root.sequence);
+        }
+    }
+
+    /// The result that the server claims instead of the true one.
+    pub(crate) fn claims(&self, hash: TxHash, accounts: &[AccountId]) -> Option<&str> {
+        let lie = self.lie_result.as_ref()?;
+        lie.about
+            .includes(hash, accounts)
+            .then_some(lie.result.as_str())
+    }
+}
+
+/// What a request for a fault asks for, besides the change of the server's faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing more.
+    None,
+    /// The server's connections are closed.
+    CloseConnections,
+}
+
+/// Which servers a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The one that was asked.
+    Asked,
+    /// All of them.
+    All,
+    /// The one with this number.
+    Index(usize),
+    /// The one with this address.
+    Address(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_fault_that_is_misspelled_is_refused() {
+        let mut faults = Faults::default();
+        let unknown = inflict(&mut faults, &json!({"kind": "earthquake"}), 5);
+        assert_eq!(
+            unknown,
+            Err(FaultError::UnknownKind("earthquake".to_owned()))
+        );
+        let parameter = inflict(&mut faults, &json!({"kind": "lag", "ledger": 3}), 5);
+        assert!(matches!(
+            parameter,
+            Err(FaultError::UnknownParameter { .. })
+        ));
+        assert_eq!(faults, Faults::default());
+    }
+
+    #[test]
+    fn a_stalled_server_stands_still_until_it_is_cleared() {
+        let mut faults = Faults::default();
+        inflict(&mut faults, &json!({"kind": "stall_ledger"}), 5).unwrap();
+        assert_eq!(faults.validated_goal(9), 5);
+        inflict(&mut faults, &json!({"kind": "clear"}), 5).unwrap();
+        assert_eq!(faults.validated_goal(9), 9);
+        inflict(&mut faults, &json!({"kind": "lag", "ledgers": 2}), 5).unwrap();
+        assert_eq!(faults.validated_goal(9), 7);
+    }
+}
