@@ -25,6 +25,7 @@ mod reader;
 pub mod sign;
 mod table;
 pub mod transaction;
+pub mod tree;
 mod xform;
 
 pub use amount::Amount;

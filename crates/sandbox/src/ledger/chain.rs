@@ -6,12 +6,11 @@
 
 use super::codes::Ter;
 use super::entry::{Account, Entry, Key};
-use super::shamap::Leaf;
 use super::state::{Overlay, Read, State};
-use crate::st::put_length;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use xrpayd_codec::sha512_half;
+use xrpayd_codec::tree;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
 
@@ -59,7 +58,7 @@ impl Header {
 
     /// The ledger's hash, over the header.
     pub(crate) fn compute_hash(&self) -> [u8; 32] {
-        sha512_half(&[b"LWR\0", &self.to_bytes()])
+        tree::ledger_hash(&self.to_bytes())
     }
 }
 
@@ -79,19 +78,6 @@ pub(crate) struct Applied {
 pub(crate) struct Ledger {
     pub(crate) header: Header,
     pub(crate) txs: Vec<Applied>,
-}
-
-/// The leaf of a transaction in its ledger's tree.
-pub(crate) fn transaction_leaf(hash: TxHash, blob: &[u8], meta: &[u8]) -> Leaf {
-    let mut bytes = Vec::with_capacity(blob.len() + meta.len() + 40);
-    put_length(&mut bytes, blob.len());
-    bytes.extend_from_slice(blob);
-    put_length(&mut bytes, meta.len());
-    bytes.extend_from_slice(meta);
-    Leaf {
-        key: hash.0,
-        hash: sha512_half(&[b"SND\0", &bytes, &hash.0]),
-    }
 }
 
 /// Where a transaction stands.

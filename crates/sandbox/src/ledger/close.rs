@@ -2,15 +2,15 @@
 //!
 //! Owns nothing; returns the ledger and what changed, for the caller to write down and then show.
 
-use super::chain::{Applied, Chain, Header, Ledger, transaction_leaf};
+use super::chain::{Applied, Chain, Header, Ledger};
 use super::codes::Ter;
 use super::meta;
 use super::rules::{self, Fees, Mode, Setting};
-use super::shamap::{self, Leaf};
 use super::state::{Layered, Overlay};
 use super::tx::{SeqProxy, Tx};
 use std::sync::Arc;
 use xrpayd_codec::sha512_half;
+use xrpayd_codec::tree::{self, Leaf, transaction_leaf};
 use xrpayd_core::ids::TxHash;
 
 /// Passes over the set; a `tec` is taken only in passes after [`RETRY_PASSES`].
@@ -138,14 +138,14 @@ fn header(
     let parent = &chain.tip().header;
     let mut leaves: Vec<Leaf> = applied
         .iter()
-        .map(|tx| transaction_leaf(tx.hash, &tx.blob, &tx.meta))
+        .filter_map(|tx| transaction_leaf(tx.hash, &tx.blob, &tx.meta))
         .collect();
     let burned: u64 = applied.iter().map(|tx| tx.fee).sum();
     let mut header = Header {
         index: parent.index + 1,
         hash: [0; 32],
         parent_hash: parent.hash,
-        transaction_hash: shamap::root(&mut leaves),
+        transaction_hash: tree::root(&mut leaves),
         account_hash: account_hash(parent.account_hash, overlay),
         total_drops: parent.total_drops.saturating_sub(burned),
         parent_close_time: parent.close_time,
@@ -188,7 +188,7 @@ fn canonical_order(set: &[Arc<Tx>]) -> Vec<Arc<Tx>> {
             hash: tx.hash.0,
         })
         .collect();
-    let salt = shamap::root(&mut leaves);
+    let salt = tree::root(&mut leaves);
     let mut keyed: Vec<([u8; 20], SeqProxy, TxHash, &Arc<Tx>)> = set
         .iter()
         .map(|tx| {

@@ -19,6 +19,5 @@ pub(crate) mod meta;
 pub(crate) mod open;
 pub(crate) mod queue;
 pub(crate) mod rules;
-pub(crate) mod shamap;
 pub(crate) mod state;
 pub(crate) mod tx;
