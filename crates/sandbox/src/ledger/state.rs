@@ -119,6 +119,21 @@ impl<'a> Changes<'a> {
         change.now = Some(entry);
     }
 
+    /// Takes over what was changed in a layer over these changes.
+    pub(crate) fn absorb(&mut self, map: BTreeMap<Key, Change>) {
+        for (key, change) in map {
+            match change.now {
+                Some(entry) => self.put(key, entry),
+                None => {
+                    if let Some(last) = change.last {
+                        self.put(key, last);
+                    }
+                    self.delete(key);
+                }
+            }
+        }
+    }
+
     /// Sets an account's root.
     pub(crate) fn put_account(&mut self, account: Account) {
         self.put(Key::Account(account.id), Entry::Account(account));

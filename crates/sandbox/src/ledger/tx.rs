@@ -3,71 +3,12 @@
 //!
 //! Owns nothing shared. A blob that does not parse is refused with rippled's words for it.
 
+pub(crate) use super::amount::Amount;
 pub(crate) use super::fields::{f, types};
 use crate::st::{Field, FieldId, Fields, Malformed};
 use xrpayd_codec::keys::PublicKey;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
-
-/// An amount in a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Amount {
-    /// XRP in drops; the sign is possible in the binary form and refused by the rules.
-    Drops(i64),
-    /// An issued currency: mantissa-and-exponent word, currency, issuer.
-    Token {
-        word: u64,
-        currency: [u8; 20],
-        issuer: AccountId,
-    },
-    /// A multi-purpose token.
-    Mpt { value: i128 },
-}
-
-impl Amount {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let word = u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
-        match bytes.len() {
-            8 => {
-                let drops = i64::try_from(word & 0x1FFF_FFFF_FFFF_FFFF).ok()?;
-                let positive = word & 0x4000_0000_0000_0000 != 0;
-                Some(Self::Drops(if positive { drops } else { -drops }))
-            }
-            33 => {
-                let value = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
-                let positive = bytes[0] & 0x40 != 0;
-                let value = i128::from(value);
-                Some(Self::Mpt {
-                    value: if positive { value } else { -value },
-                })
-            }
-            _ => Some(Self::Token {
-                word,
-                currency: bytes.get(8..28)?.try_into().ok()?,
-                issuer: AccountId(bytes.get(28..48)?.try_into().ok()?),
-            }),
-        }
-    }
-
-    /// The drops, if it is XRP.
-    pub(crate) const fn drops(&self) -> Option<i64> {
-        match self {
-            Self::Drops(drops) => Some(*drops),
-            Self::Token { .. } | Self::Mpt { .. } => None,
-        }
-    }
-
-    /// Whether it is more than zero.
-    pub(crate) const fn is_positive(&self) -> bool {
-        match self {
-            Self::Drops(drops) => *drops > 0,
-            Self::Token { word, .. } => {
-                *word & 0x4000_0000_0000_0000 != 0 && *word != 0x8000_0000_0000_0000
-            }
-            Self::Mpt { value } => *value > 0,
-        }
-    }
-}
 
 /// One signature of a multi-signed transaction.
 #[derive(Debug, Clone)]
@@ -139,8 +80,8 @@ pub(crate) struct Tx {
     pub(crate) amount: Option<Amount>,
     /// `SendMax`.
     pub(crate) send_max: Option<Amount>,
-    /// Whether `DeliverMin` is there.
-    pub(crate) has_deliver_min: bool,
+    /// `DeliverMin`.
+    pub(crate) deliver_min: Option<Amount>,
     /// Whether `Paths` is there.
     pub(crate) has_paths: bool,
 }
@@ -179,7 +120,7 @@ impl Tx {
             destination_tag: None,
             amount: None,
             send_max: None,
-            has_deliver_min: false,
+            deliver_min: None,
             has_paths: false,
         };
         let mut seen = Seen::default();
@@ -226,7 +167,7 @@ impl Tx {
             f::DESTINATION_TAG => self.destination_tag = Some(field.u32()),
             f::AMOUNT => self.amount = Amount::read(field.value),
             f::SEND_MAX => self.send_max = Amount::read(field.value),
-            f::DELIVER_MIN => self.has_deliver_min = true,
+            f::DELIVER_MIN => self.deliver_min = Amount::read(field.value),
             f::PATHS => self.has_paths = true,
             f::SIGNERS => self.signers = read_signers(field.value)?,
             _ => {}

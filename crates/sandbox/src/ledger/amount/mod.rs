@@ -235,7 +235,7 @@ impl Amount {
     }
 
     /// So many drops.
-    pub(crate) const fn drops(drops: i64) -> Self {
+    pub(crate) const fn xrp(drops: i64) -> Self {
         Value::Xrp(drops).of(Asset::Xrp)
     }
 
@@ -250,7 +250,7 @@ impl Amount {
         match bytes.len() {
             8 if bytes[0] & BIT_TOKEN == 0 => {
                 let drops = i64::try_from(word & (BIT_POSITIVE - 1)).ok()?;
-                Some(Self::drops(if word & BIT_POSITIVE != 0 {
+                Some(Self::xrp(if word & BIT_POSITIVE != 0 {
                     drops
                 } else {
                     -drops
@@ -315,6 +315,14 @@ impl Amount {
         }
     }
 
+    /// The drops, if it is XRP.
+    pub(crate) const fn drops(&self) -> Option<i64> {
+        match self.value {
+            Value::Xrp(drops) => Some(drops),
+            Value::Token(_) | Value::Mpt(_) => None,
+        }
+    }
+
     pub(crate) const fn is_zero(&self) -> bool {
         self.value.is_zero()
     }
@@ -355,9 +363,9 @@ mod tests {
     fn an_amount_survives_its_binary_form() {
         let one: TokenValue = "-1.5".parse().unwrap();
         for amount in [
-            Amount::drops(0),
-            Amount::drops(DROPS_MAX),
-            Amount::drops(-7),
+            Amount::xrp(0),
+            Amount::xrp(DROPS_MAX),
+            Amount::xrp(-7),
             Amount::token(one, [7; 20], AccountId([9; 20])),
             Amount::token(TokenValue::ZERO, [7; 20], NO_ACCOUNT),
             Value::Mpt(i64::MAX).of(Asset::Mpt([3; 24])),
@@ -365,7 +373,7 @@ mod tests {
         ] {
             assert_eq!(Amount::read(&amount.bytes()), Some(amount));
         }
-        assert_eq!(hex::encode(Amount::drops(1).bytes()), "4000000000000001");
+        assert_eq!(hex::encode(Amount::xrp(1).bytes()), "4000000000000001");
     }
 
     #[test]

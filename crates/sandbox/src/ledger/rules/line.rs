@@ -107,22 +107,36 @@ impl Line {
 
     /// The account at the other end.
     pub(crate) fn other(&self, account: AccountId) -> AccountId {
-        if account == self.low { self.high } else { self.low }
+        if account == self.low {
+            self.high
+        } else {
+            self.low
+        }
     }
 
     fn amount(&self, id: FieldId) -> TokenValue {
         let amount = self.object.raw(id).and_then(Amount::read);
-        amount.map(|amount| amount.value.token()).unwrap_or_default()
+        amount
+            .map(|amount| amount.value.token())
+            .unwrap_or_default()
     }
 
     /// What `account` holds of the other's issue; negative where it is the one that owes.
     pub(crate) fn balance(&self, account: AccountId) -> TokenValue {
         let balance = self.amount(f::BALANCE);
-        if account == self.low { balance } else { balance.negated() }
+        if account == self.low {
+            balance
+        } else {
+            balance.negated()
+        }
     }
 
     pub(crate) fn set_balance(&mut self, account: AccountId, value: TokenValue) {
-        let value = if account == self.low { value } else { value.negated() };
+        let value = if account == self.low {
+            value
+        } else {
+            value.negated()
+        };
         let amount = Amount::token(value, self.currency, NO_ACCOUNT);
         self.object.set_raw(f::BALANCE, amount.bytes());
     }
@@ -134,17 +148,22 @@ impl Line {
 
     pub(crate) fn set_limit(&mut self, account: AccountId, value: TokenValue) {
         let amount = Amount::token(value, self.currency, account);
-        self.object.set_raw(self.side(account).limit, amount.bytes());
+        self.object
+            .set_raw(self.side(account).limit, amount.bytes());
     }
 
     /// The rate at which `account` takes in what comes over the line; zero stands for one to one.
     pub(crate) fn quality_in(&self, account: AccountId) -> u32 {
-        self.object.u32(self.side(account).quality_in).unwrap_or_default()
+        self.object
+            .u32(self.side(account).quality_in)
+            .unwrap_or_default()
     }
 
     /// The rate at which `account` gives out what goes over the line; zero stands for one to one.
     pub(crate) fn quality_out(&self, account: AccountId) -> u32 {
-        self.object.u32(self.side(account).quality_out).unwrap_or_default()
+        self.object
+            .u32(self.side(account).quality_out)
+            .unwrap_or_default()
     }
 
     /// Whether a flag of the line is set.
@@ -160,7 +179,9 @@ impl Line {
     /// Whether the line, held by `account`, has nothing that a line without being asked for would not.
     pub(crate) fn is_default_for(&self, account: &Account) -> bool {
         let side = self.side(account.id);
-        self.is_bare_for(account) && !self.balance(account.id).is_positive() && !self.has(side.freeze)
+        self.is_bare_for(account)
+            && !self.balance(account.id).is_positive()
+            && !self.has(side.freeze)
     }
 
     /// Whether `account` set neither limit nor quality and its rippling is as its account's default.
@@ -227,7 +248,11 @@ pub(crate) fn side_of(account: AccountId, peer: AccountId) -> &'static Side {
 pub(crate) fn create(changes: &mut Changes<'_>, new: &NewLine) -> Result<(), Ter> {
     let (account, peer) = (new.account, new.peer);
     let key = Key::line(account, peer, &new.currency);
-    let (low, high) = if account < peer { (account, peer) } else { (peer, account) };
+    let (low, high) = if account < peer {
+        (account, peer)
+    } else {
+        (peer, account)
+    };
     let mut object = Object::new(lt::LINE);
     object.set_u64(f::LOW_NODE, directory::insert_owned(changes, low, key)?);
     object.set_u64(f::HIGH_NODE, directory::insert_owned(changes, high, key)?);
@@ -290,6 +315,8 @@ pub(crate) fn credit(
         && !after.is_positive()
         && line.has(side.reserve)
         && line.is_bare_for(&root)
+        && line.quality_in(sender) == 0
+        && line.quality_out(sender) == 0
         && !line.has(side.freeze);
     let mut owner_count = None;
     if returns {
@@ -297,11 +324,17 @@ pub(crate) fn credit(
         line.object.set_flags(line.object.flags() & !side.reserve);
         if after.is_zero() && !line.has(line.side(receiver).reserve) {
             line.delete(changes);
-            return Ok(Credited { before, owner_count });
+            return Ok(Credited {
+                before,
+                owner_count,
+            });
         }
     }
     line.put(changes);
-    Ok(Credited { before, owner_count })
+    Ok(Credited {
+        before,
+        owner_count,
+    })
 }
 
 fn give_line(
@@ -333,7 +366,8 @@ fn give_line(
 
 /// Whether an issuer froze everything that it issues.
 pub(crate) fn is_globally_frozen(view: &dyn Read, issuer: AccountId) -> bool {
-    view.account(issuer).is_some_and(|root| root.has(lsf::GLOBAL_FREEZE))
+    view.account(issuer)
+        .is_some_and(|root| root.has(lsf::GLOBAL_FREEZE))
 }
 
 /// Whether what `account` holds of an asset is frozen, by its line or with everything of its issuer.

@@ -7,9 +7,14 @@
 mod account_delete;
 mod account_set;
 pub(crate) mod directory;
+#[allow(dead_code, reason = "offers and checks take up the rest")]
+pub(crate) mod flow;
 mod keys;
+#[allow(dead_code, reason = "offers and checks take up the rest")]
+pub(crate) mod line;
 mod payment;
 mod ticket;
+mod trust_set;
 mod unmodelled;
 
 use super::codes::Ter;
@@ -139,6 +144,7 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
         types::SET_REGULAR_KEY => keys::preflight_regular_key(tx),
         types::SIGNER_LIST_SET => keys::preflight_signer_list(tx),
         types::TICKET_CREATE => ticket::preflight(tx),
+        types::TRUST_SET => trust_set::preflight(tx),
         types::ACCOUNT_DELETE => account_delete::preflight(tx),
         _ => unmodelled::preflight(tx, setting),
     }
@@ -304,6 +310,7 @@ fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
         types::PAYMENT => payment::preclaim(tx, setting, view),
         types::ACCOUNT_SET => account_set::preclaim(tx, view),
         types::TICKET_CREATE => ticket::preclaim(tx, view),
+        types::TRUST_SET => trust_set::preclaim(tx, view),
         types::ACCOUNT_DELETE => account_delete::preclaim(tx, setting, view),
         types::SET_REGULAR_KEY | types::SIGNER_LIST_SET => Ok(()),
         _ => unmodelled::preclaim(tx, setting, view),
@@ -317,6 +324,7 @@ fn dispatch(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         types::SET_REGULAR_KEY => keys::apply_regular_key(context),
         types::SIGNER_LIST_SET => keys::apply_signer_list(context),
         types::TICKET_CREATE => ticket::apply(context),
+        types::TRUST_SET => trust_set::apply(context),
         types::ACCOUNT_DELETE => account_delete::apply(context),
         _ => Err(Ter::TEM_DISABLED),
     }

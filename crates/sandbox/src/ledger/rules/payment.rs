@@ -1,59 +1,79 @@
-//! Payments. XRP moves by the ledger's own rules; no trust line and no issuance can exist in the model
-//! yet, so a payment of anything else ends as it would on a ledger without them.
+//! Payments: XRP straight from one account to another, anything else over the strands of `flow`.
+//!
+//! Multi-purpose tokens go neither way; there can be no issuance of them in the model yet.
 
+use super::flow::{Element, Purpose, Request, Sandbox, flow, read_paths};
 use super::{Context, Setting, deposit_allowed, flags};
+use crate::ledger::amount::{Amount, Asset, BAD_CURRENCY, Quality};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Account, lsf};
+use crate::ledger::entry::{Account, Key, lsf};
 use crate::ledger::state::Read;
-use crate::ledger::tx::{Amount, Tx};
+use crate::ledger::tx::{Tx, f};
 
 const TF_NO_RIPPLE_DIRECT: u32 = 0x0001_0000;
 const TF_PARTIAL_PAYMENT: u32 = 0x0002_0000;
 const TF_LIMIT_QUALITY: u32 = 0x0004_0000;
-/// All the XRP there is.
-const DROPS_MAX: i64 = 100_000_000_000_000_000;
+/// Paths that a transaction may name, and elements in each.
+const PATHS_MAX: usize = 6;
+const PATH_LENGTH_MAX: usize = 8;
+
+/// The most that the sender gives: what it says, or the amount in its own issue.
+fn source_max(tx: &Tx, amount: &Amount) -> Amount {
+    tx.send_max
+        .unwrap_or_else(|| amount.with_issuer(tx.account))
+}
 
 pub(super) fn preflight(tx: &Tx) -> Result<(), Ter> {
     let amount = tx.amount.as_ref().ok_or(Ter::TEM_BAD_AMOUNT)?;
-    let is_mpt = matches!(amount, Amount::Mpt { .. });
+    let is_mpt = matches!(amount.asset, Asset::Mpt(_));
     let allowed = if is_mpt {
         TF_PARTIAL_PAYMENT
     } else {
         TF_NO_RIPPLE_DIRECT | TF_PARTIAL_PAYMENT | TF_LIMIT_QUALITY
     };
     flags(tx, allowed)?;
-    let send_max_is_mpt = matches!(tx.send_max, Some(Amount::Mpt { .. }));
-    if (is_mpt && tx.has_paths) || (tx.send_max.is_some() && is_mpt != send_max_is_mpt) {
+    let most = source_max(tx, amount);
+    let is_other = most.asset != amount.asset;
+    if (is_mpt && (tx.has_paths || is_other)) || (!is_mpt && matches!(most.asset, Asset::Mpt(_))) {
         return Err(Ter::TEM_MALFORMED);
     }
-    let too_much = |amount: &Amount| amount.drops().is_some_and(|drops| drops > DROPS_MAX);
-    if too_much(amount) || tx.send_max.as_ref().is_some_and(too_much) {
+    if !amount.is_legal() || !most.is_legal() {
         return Err(Ter::TEM_BAD_AMOUNT);
     }
     let destination = tx
         .destination
         .filter(|id| id.0 != [0; 20])
         .ok_or(Ter::TEM_DST_NEEDED)?;
-    if tx.send_max.as_ref().is_some_and(|max| !max.is_positive()) || !amount.is_positive() {
+    if !most.is_positive() || !amount.is_positive() {
         return Err(Ter::TEM_BAD_AMOUNT);
     }
-    if is_bad_currency(amount) || tx.send_max.as_ref().is_some_and(is_bad_currency) {
+    if is_bad_currency(amount) || is_bad_currency(&most) {
         return Err(Ter::TEM_BAD_CURRENCY);
     }
-    let source = tx.send_max.as_ref().unwrap_or(amount);
-    if destination == tx.account && same_asset(source, amount) && !tx.has_paths {
+    if destination == tx.account && same_asset(&most, amount) && !tx.has_paths {
         return Err(Ter::TEM_REDUNDANT);
     }
-    let xrp_direct = amount.drops().is_some() && source.drops().is_some();
-    if xrp_direct {
+    if amount.drops().is_some() && most.drops().is_some() {
         xrp_shape(tx)?;
-    } else if is_mpt && tx.flags & TF_LIMIT_QUALITY != 0 {
-        return Err(Ter::TEM_BAD_SEND_XRP_LIMIT);
     }
-    if tx.has_deliver_min && tx.flags & TF_PARTIAL_PAYMENT == 0 {
-        return Err(Ter::TEM_BAD_AMOUNT);
+    match &tx.deliver_min {
+        Some(least) => deliver_min(tx, amount, least),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The least that is to be delivered only makes sense beside a partial payment of the same asset.
+fn deliver_min(tx: &Tx, amount: &Amount, least: &Amount) -> Result<(), Ter> {
+    let fits = tx.flags & TF_PARTIAL_PAYMENT != 0
+        && least.is_legal()
+        && least.is_positive()
+        && least.asset == amount.asset
+        && least.value <= amount.value;
+    if fits {
+        Ok(())
+    } else {
+        Err(Ter::TEM_BAD_AMOUNT)
+    }
 }
 
 /// What a payment of XRP in XRP must not carry.
@@ -82,18 +102,29 @@ fn xrp_shape(tx: &Tx) -> Result<(), Ter> {
 
 /// A token whose currency claims to be XRP.
 fn is_bad_currency(amount: &Amount) -> bool {
-    let Amount::Token { currency, .. } = amount else {
-        return false;
-    };
-    currency[..12] == [0; 12] && &currency[12..15] == b"XRP" && currency[15..] == [0; 5]
+    amount.asset.currency() == Some(BAD_CURRENCY)
 }
 
+/// Whether two amounts are of one currency, whoever issues it.
 fn same_asset(a: &Amount, b: &Amount) -> bool {
-    match (a, b) {
-        (Amount::Drops(_), Amount::Drops(_)) | (Amount::Mpt { .. }, Amount::Mpt { .. }) => true,
-        (Amount::Token { currency: x, .. }, Amount::Token { currency: y, .. }) => x == y,
-        _ => false,
+    match (a.asset.currency(), b.asset.currency()) {
+        (None, None) => a.asset == b.asset,
+        (one, other) => one == other,
     }
+}
+
+/// The paths that the transaction names.
+fn paths(tx: &Tx) -> Result<Vec<Vec<Element>>, Ter> {
+    match tx.field(f::PATHS) {
+        Some(field) => read_paths(field.value).ok_or(Ter::TEM_BAD_PATH),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Whether it goes over strands: all but plain XRP and multi-purpose tokens do.
+fn goes_over_strands(tx: &Tx, amount: &Amount) -> bool {
+    let is_mpt = matches!(amount.asset, Asset::Mpt(_));
+    !is_mpt && (tx.has_paths || tx.send_max.is_some() || amount.drops().is_none())
 }
 
 pub(super) fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
@@ -101,16 +132,25 @@ pub(super) fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<()
         return Err(Ter::TEM_MALFORMED);
     };
     match (view.account(destination), drops(amount)) {
-        (None, None) => Err(Ter::TEC_NO_DST),
+        (None, None) => return Err(Ter::TEC_NO_DST),
         (None, Some(_)) if setting.mode.is_open() && tx.flags & TF_PARTIAL_PAYMENT != 0 => {
-            Err(Ter::TEL_NO_DST_PARTIAL)
+            return Err(Ter::TEL_NO_DST_PARTIAL);
         }
-        (None, Some(drops)) if drops < setting.fees.reserve(0) => Err(Ter::TEC_NO_DST_INSUF_XRP),
+        (None, Some(drops)) if drops < setting.fees.reserve(0) => {
+            return Err(Ter::TEC_NO_DST_INSUF_XRP);
+        }
         (Some(to), _) if to.has(lsf::REQUIRE_DEST_TAG) && tx.destination_tag.is_none() => {
-            Err(Ter::TEC_DST_TAG_NEEDED)
+            return Err(Ter::TEC_DST_TAG_NEEDED);
         }
-        _ => Ok(()),
+        _ => {}
     }
+    if setting.mode.is_open() && goes_over_strands(tx, amount) {
+        let paths = paths(tx)?;
+        if paths.len() > PATHS_MAX || paths.iter().any(|path| path.len() > PATH_LENGTH_MAX) {
+            return Err(Ter::TEL_BAD_PATH_COUNT);
+        }
+    }
+    Ok(())
 }
 
 fn drops(amount: &Amount) -> Option<u64> {
@@ -123,20 +163,17 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         return Err(Ter::TEM_MALFORMED);
     };
     let existing = context.changes.account(destination);
-    let mut to = existing.unwrap_or_else(|| Account::new(destination, context.setting.ledger));
-    let xrp = drops(amount).filter(|_| tx.send_max.is_none() && !tx.has_paths);
-    let Some(drops) = xrp else {
-        if to.has(lsf::DEPOSIT_AUTH) && to.id != tx.account {
-            return Err(Ter::TEC_NO_PERMISSION);
-        }
-        let is_mpt = matches!(amount, Amount::Mpt { .. });
-        return Err(if is_mpt {
-            Ter::TEC_OBJECT_NOT_FOUND
-        } else {
-            Ter::TEC_PATH_DRY
-        });
-    };
-    let sender = context.sender()?;
+    let to = existing.unwrap_or_else(|| Account::new(destination, context.setting.ledger));
+    match drops(amount) {
+        _ if goes_over_strands(tx, amount) => over_strands(context, amount, to),
+        Some(drops) => plain_xrp(context, drops, to),
+        None => Err(Ter::TEC_OBJECT_NOT_FOUND),
+    }
+}
+
+fn plain_xrp(context: &mut Context<'_, '_>, drops: u64, mut to: Account) -> Result<(), Ter> {
+    let tx = context.tx;
+    let mut sender = context.sender()?;
     let keep = context
         .setting
         .fees
@@ -148,7 +185,6 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     if !deposit_allowed(tx.account, &to, drops, &context.setting.fees) {
         return Err(Ter::TEC_NO_PERMISSION);
     }
-    let mut sender = sender;
     sender.balance = sender
         .balance
         .checked_sub(drops)
@@ -160,5 +196,61 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     to.flags &= !lsf::PASSWORD_SPENT;
     context.changes.put_account(sender);
     context.changes.put_account(to);
+    Ok(())
+}
+
+/// Pays over strands. What was delivered is noted where it is not what was asked for.
+fn over_strands(context: &mut Context<'_, '_>, amount: &Amount, to: Account) -> Result<(), Ter> {
+    let tx = context.tx;
+    let preauthorised = || {
+        context
+            .changes
+            .entry(&Key::deposit_preauth(to.id, tx.account))
+            .is_some()
+    };
+    if to.has(lsf::DEPOSIT_AUTH) && to.id != tx.account && !preauthorised() {
+        return Err(Ter::TEC_NO_PERMISSION);
+    }
+    let destination = to.id;
+    context.changes.put_account(to);
+    let most = source_max(tx, amount);
+    let paths = paths(tx)?;
+    let request = Request {
+        source: tx.account,
+        destination,
+        deliver: *amount,
+        send_max: Some(most),
+        paths: &paths,
+        default_path: tx.flags & TF_NO_RIPPLE_DIRECT == 0,
+        is_partial: tx.flags & TF_PARTIAL_PAYMENT != 0,
+        limit_quality: (tx.flags & TF_LIMIT_QUALITY != 0)
+            .then(|| Quality::of_amounts(&most, amount)),
+        purpose: Purpose::Payment,
+    };
+    let found = {
+        let sandbox = Sandbox::over(&*context.changes, context.setting);
+        flow(&sandbox, &request)
+    };
+    if let Err(code) = found.result {
+        // What could be tried again is charged for all the same: such a search is dear.
+        return Err(if code.is_ter() {
+            Ter::TEC_PATH_DRY
+        } else {
+            code
+        });
+    }
+    if let Some(settled) = found.settled {
+        settled.apply(context.changes);
+    }
+    if found.flow.output != amount.value {
+        if tx
+            .deliver_min
+            .is_some_and(|least| found.flow.output < least.value)
+        {
+            return Err(Ter::TEC_PATH_PARTIAL);
+        }
+        let delivered = found.flow.output.of(amount.asset).bytes();
+        context.delivered = Some(delivered.into_boxed_slice());
+    }
     Ok(())
 }

@@ -34,7 +34,8 @@ struct Wish {
 }
 
 fn limit(tx: &Tx) -> Option<Amount> {
-    tx.field(f::LIMIT_AMOUNT).and_then(|field| Amount::read(field.value))
+    tx.field(f::LIMIT_AMOUNT)
+        .and_then(|field| Amount::read(field.value))
 }
 
 fn wish(tx: &Tx) -> Result<Wish, Ter> {
@@ -106,7 +107,13 @@ fn freezes(tx: &Tx, account: &Account, line: Option<&Line>, peer: AccountId) -> 
 
 /// A line's flags once the freezes asked for are set and cleared.
 const fn with_freezes(now: u32, asked: u32, side: &Side, account: &Account) -> u32 {
-    let now = set_or_clear(now, asked, (TF_SET_FREEZE, TF_CLEAR_FREEZE), side.freeze, account);
+    let now = set_or_clear(
+        now,
+        asked,
+        (TF_SET_FREEZE, TF_CLEAR_FREEZE),
+        side.freeze,
+        account,
+    );
     set_or_clear(
         now,
         asked,
@@ -116,7 +123,13 @@ const fn with_freezes(now: u32, asked: u32, side: &Side, account: &Account) -> u
     )
 }
 
-const fn set_or_clear(now: u32, asked: u32, (set, clear): (u32, u32), flag: u32, account: &Account) -> u32 {
+const fn set_or_clear(
+    now: u32,
+    asked: u32,
+    (set, clear): (u32, u32),
+    flag: u32,
+    account: &Account,
+) -> u32 {
     match (asked & set != 0, asked & clear != 0) {
         (true, false) if !account.has(lsf::NO_FREEZE) => now | flag,
         (false, true) => now & !flag,
@@ -130,7 +143,10 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let reserve = if account.owner_count < FREE_LINES {
         0
     } else {
-        context.setting.fees.reserve(account.owner_count.saturating_add(1))
+        context
+            .setting
+            .fees
+            .reserve(account.owner_count.saturating_add(1))
     };
     let lacks_reserve = context.prior_balance < reserve;
     match Line::read(context.changes, account.id, wish.peer, &wish.currency) {
@@ -164,7 +180,10 @@ fn make(context: &mut Context<'_, '_>, wish: &Wish, lacks_reserve: bool) -> Resu
         ),
         (asked & TF_SET_DEEP_FREEZE != 0, side.deep_freeze),
     ];
-    let flags = given.iter().filter(|(asked, _)| *asked).fold(0, |flags, (_, flag)| flags | flag);
+    let flags = given
+        .iter()
+        .filter(|(asked, _)| *asked)
+        .fold(0, |flags, (_, flag)| flags | flag);
     create(
         context.changes,
         &NewLine {
@@ -201,7 +220,10 @@ fn change(
     set_quality(&mut line, side.quality_in, wish.quality_in);
     set_quality(&mut line, side.quality_out, wish.quality_out);
     let mut flags = line.object.flags();
-    match (asked & TF_SET_NO_RIPPLE != 0, asked & TF_CLEAR_NO_RIPPLE != 0) {
+    match (
+        asked & TF_SET_NO_RIPPLE != 0,
+        asked & TF_CLEAR_NO_RIPPLE != 0,
+    ) {
         (true, false) if line.balance(account.id).is_negative() => {
             return Err(Ter::TEC_NO_PERMISSION);
         }
