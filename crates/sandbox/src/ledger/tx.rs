@@ -4,8 +4,10 @@
 //! Owns nothing shared. A blob that does not parse is refused with rippled's words for it.
 
 pub(crate) use super::amount::Amount;
+use super::amount::XRP_ACCOUNT;
 pub(crate) use super::fields::{f, types};
-use crate::st::{Field, FieldId, Fields, Malformed};
+use crate::st::{Field, FieldId, Fields, Malformed, kind};
+use std::collections::BTreeSet;
 use xrpayd_codec::keys::PublicKey;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
@@ -180,6 +182,19 @@ impl Tx {
         Fields::of(&self.blob)
             .filter_map(Result::ok)
             .find(|field| field.id == id)
+    }
+
+    /// The accounts that it names: in account fields, and as issuers of its amounts.
+    pub(crate) fn mentioned(&self) -> BTreeSet<AccountId> {
+        let fields = Fields::of(&self.blob).filter_map(Result::ok);
+        fields
+            .filter_map(|field| match field.id.0 {
+                kind::ACCOUNT => field.array().map(AccountId),
+                kind::AMOUNT => Amount::read(field.value).map(|amount| amount.asset.issuer()),
+                _ => None,
+            })
+            .filter(|id| *id != XRP_ACCOUNT)
+            .collect()
     }
 
     /// What decides when it may apply.

@@ -219,7 +219,7 @@ fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
 
 fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) {
     let mut subscribers = shared.subscribers(server);
-    let mentioned = [Some(tx.account), tx.destination];
+    let mentioned = tx.mentioned();
     subscribers.tell(
         |version| {
             proposed_message(tx, result, current, version)
@@ -229,7 +229,7 @@ fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) 
         |client| {
             let mine = |id: &AccountId| client.accounts_proposed.contains(id);
             usize::from(client.has(Stream::TransactionsProposed))
-                + usize::from(mentioned.iter().flatten().any(mine))
+                + usize::from(mentioned.iter().any(mine))
         },
     );
 }

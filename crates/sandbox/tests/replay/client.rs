@@ -124,6 +124,11 @@ impl Client {
         }
     }
 
+    /// Waits until so many news have come, or none come any more.
+    pub async fn heard(&mut self, count: usize) {
+        while self.news.len() < count && matches!(self.pump(STREAM_PATIENCE).await, Frame::Came) {}
+    }
+
     /// What else comes until the connection is silent, and the code with which the server closed it, if
     /// it did.
     pub async fn rest(mut self) -> (VecDeque<Value>, Option<u64>) {

@@ -63,6 +63,8 @@ const LIVES: [&[Chapter]; 2] = [
         exactly("s03v2_subscribe"),
         exactly("s04_failures"),
         exactly("s05_tickets"),
+        exactly("s06_partial"),
+        exactly("s06v2_partial"),
     ],
     // The same server as before, later: these two follow one another without a gap.
     &[
