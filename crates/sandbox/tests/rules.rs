@@ -204,7 +204,7 @@ async fn what_is_malformed_once_is_a_bad_signature_ever_after() {
     assert_eq!(scene.client.engine_result(&blob).await, "temBAD_AMOUNT");
     assert_eq!(scene.client.engine_result(&blob).await, "temBAD_SIGNATURE");
     let trust = json!({"TransactionType": "TrustSet", "LimitAmount": {"currency": "USD", "issuer": key(2).account_id().to_string(), "value": "1"}});
-    assert_eq!(scene.act(trust).await, "temDISABLED");
+    assert_eq!(scene.act(trust).await, "tecNO_DST");
     scene.network.stop().await;
 }
 
