@@ -12,6 +12,9 @@ macro_rules! codes {
         impl Ter {
             $(pub(crate) const $constant: Self = Self($code);)*
 
+            /// Every code.
+            pub(crate) const ALL: &[Self] = &[$(Self::$constant,)*];
+
             /// The code's text, such as `tesSUCCESS`.
             pub(crate) const fn name(self) -> &'static str {
                 match self.0 { $($code => $name,)* _ => "telLOCAL_ERROR" }

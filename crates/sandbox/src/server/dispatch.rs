@@ -5,7 +5,10 @@
 use super::connection::Role;
 use super::frame::{self, Request, RpcError};
 use super::shared::Shared;
-use super::{account, info, ledger_methods, misc, sandbox, submit, subscribe, transaction};
+use super::{
+    account, admin, definitions, features, info, ledger_methods, misc, sandbox, submit, subscribe,
+    transaction,
+};
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,14 +58,21 @@ impl Call<'_> {
     /// A parameter that is true or false. Version 1 takes anything for one or the other.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, RpcError> {
         match self.params.get(name) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            None | Some(Value::Bool(_)) => Ok(self.truthy(name)),
             Some(_) if self.version > 1 => Err(RpcError::invalid_field(name)),
-            Some(Value::String(text)) => Ok(!text.is_empty()),
-            Some(Value::Number(number)) => Ok(number.as_i64() != Some(0)),
-            Some(Value::Null) => Ok(false),
-            Some(Value::Array(items)) => Ok(!items.is_empty()),
-            Some(Value::Object(fields)) => Ok(!fields.is_empty()),
+            Some(_) => Ok(self.truthy(name)),
+        }
+    }
+
+    /// What most methods make of a parameter, in either version: anything is true or false.
+    pub(crate) fn truthy(&self, name: &str) -> bool {
+        match self.params.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Number(number)) => number.as_i64() != Some(0),
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::Object(fields)) => !fields.is_empty(),
         }
     }
 }
@@ -94,6 +104,9 @@ fn open_method(command: &str) -> Option<Method> {
         "subscribe" => subscribe::subscribe,
         "unsubscribe" => subscribe::unsubscribe,
         "sandbox_truth" => sandbox::truth,
+        "feature" => features::feature,
+        "server_definitions" => definitions::server_definitions,
+        "tx_reduce_relay" => admin::tx_reduce_relay,
         _ => return None,
     })
 }
@@ -105,8 +118,23 @@ fn admin_method(command: &str) -> Option<Method> {
         "sandbox_fund" => sandbox::fund_method,
         "sandbox_fault" => sandbox::fault_method,
         "peers" => misc::peers,
-        "fetch_info" => misc::fetch_info,
         "validators" => misc::validators,
+        "blacklist" => admin::blacklist,
+        "can_delete" => admin::can_delete,
+        "connect" => admin::connect,
+        "consensus_info" => admin::consensus_info,
+        "fetch_info" => admin::fetch_info,
+        "get_counts" => admin::get_counts,
+        "ledger_cleaner" => admin::ledger_cleaner,
+        "log_level" => admin::log_level,
+        "logrotate" => admin::log_rotate,
+        "peer_reservations_add" => admin::reservations_add,
+        "peer_reservations_del" => admin::reservations_del,
+        "peer_reservations_list" => admin::reservations_list,
+        "print" => admin::print,
+        "unl_list" => admin::unl_list,
+        "validator_info" => admin::validator_info,
+        "validator_list_sites" => admin::validator_list_sites,
         "stop" => misc::stop,
         _ => return None,
     })

@@ -15,12 +15,12 @@ const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
 pub(crate) struct RpcError {
     token: &'static str,
     code: Option<i32>,
-    message: Option<Cow<'static, str>>,
+    pub(super) message: Option<Cow<'static, str>>,
     pub(crate) extra: Map<String, Value>,
 }
 
 impl RpcError {
-    fn new(token: &'static str, code: i32, message: &'static str) -> Self {
+    pub(super) fn new(token: &'static str, code: i32, message: &'static str) -> Self {
         let message = Some(Cow::Borrowed(message));
         Self {
             token,

@@ -31,10 +31,6 @@ pub(super) fn peers(_call: &Call<'_>) -> Answer {
     Ok(json!({"cluster": {}, "peers": null}))
 }
 
-pub(super) fn fetch_info(_call: &Call<'_>) -> Answer {
-    Ok(json!({"info": {}}))
-}
-
 pub(super) fn validators(_call: &Call<'_>) -> Answer {
     Ok(json!({
         "local_static_keys": [],

@@ -4,8 +4,13 @@
 //! each close was written to the log before anyone heard of it.
 
 mod account;
+mod admin;
 mod connection;
+mod definitions;
+mod desk;
 mod dispatch;
+mod errors;
+mod features;
 mod frame;
 mod info;
 mod ledger_methods;

@@ -1,9 +1,10 @@
 //! What every connection shares: the network behind its lock, the subscribers, and what never changes.
 //!
-//! Owns both kinds of locks. Neither is held across an await, and where both are needed the network's
+//! Owns the locks. Neither is held across an await, and where both are needed the network's
 //! is taken and released first.
 
 use super::connection::Role;
+use super::desk::Desk;
 use super::streams::Subscribers;
 use crate::config::CloseInterval;
 use crate::ledger::held::Recent;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     net: Mutex<Net>,
     subscribers: Vec<Mutex<Subscribers>>,
     verified: Mutex<Recent<TxHash, ()>>,
+    desks: Vec<Mutex<Desk>>,
     /// Changes when all connections of a server are to be closed.
     pub(crate) disconnects: Vec<watch::Sender<u64>>,
     /// Changes when a server's faults do, and so perhaps its freeze.
@@ -55,6 +57,7 @@ impl Shared {
             net: Mutex::new(net),
             subscribers: (0..count).map(|_| Mutex::default()).collect(),
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
+            desks: (0..count).map(|_| Mutex::default()).collect(),
             disconnects: (0..count).map(|_| watch::Sender::new(0)).collect(),
             thaws: (0..count).map(|_| watch::Sender::new(0)).collect(),
             addresses,
@@ -73,6 +76,11 @@ impl Shared {
     /// A server's subscribers.
     pub(crate) fn subscribers(&self, server: usize) -> MutexGuard<'_, Subscribers> {
         lock(&self.subscribers[server])
+    }
+
+    /// What administrators set on a server.
+    pub(super) fn desk(&self, server: usize) -> MutexGuard<'_, Desk> {
+        lock(&self.desks[server])
     }
 
     /// Whether the transaction's signatures were found good before.

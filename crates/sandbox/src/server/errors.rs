@@ -1,0 +1,75 @@
+//! More of rippled's errors: those that only a few methods have.
+//!
+//! Owns nothing; each function is one line of rippled's table of errors.
+
+use super::frame::RpcError;
+use std::borrow::Cow;
+
+#[allow(dead_code, reason = "the methods that sign come next")]
+impl RpcError {
+    pub(super) fn no_permission() -> Self {
+        const WORDS: &str = "You don't have permission for this command.";
+        Self::new("noPermission", 6, WORDS)
+    }
+    pub(super) fn high_fee() -> Self {
+        const WORDS: &str = "Current transaction fee exceeds your limit.";
+        Self::new("highFee", 11, WORDS)
+    }
+    pub(super) fn not_enabled() -> Self {
+        Self::new("notEnabled", 12, "Not enabled in configuration.")
+    }
+    pub(super) fn not_synced() -> Self {
+        Self::new("notSynced", 18, "Not synced to the network.")
+    }
+    pub(super) fn master_disabled() -> Self {
+        Self::new("masterDisabled", 23, "Master key is disabled.")
+    }
+    pub(super) fn already_multisigned() -> Self {
+        Self::new("alreadyMultisig", 36, "Already multisigned.")
+    }
+    pub(super) fn already_single_signed() -> Self {
+        Self::new("alreadySingleSig", 37, "Already single-signed.")
+    }
+    pub(super) fn bad_feature() -> Self {
+        Self::new("badFeature", 40, "Feature unknown or invalid.")
+    }
+    pub(super) fn bad_secret() -> Self {
+        Self::new("badSecret", 43, "Secret does not match account.")
+    }
+    pub(super) fn bad_seed() -> Self {
+        Self::new("badSeed", 44, "Disallowed seed.")
+    }
+    pub(super) fn public_malformed() -> Self {
+        Self::new("publicMalformed", 62, "Public key is malformed.")
+    }
+    pub(super) fn signing_malformed() -> Self {
+        const WORDS: &str = "Signing of transaction is malformed.";
+        Self::new("signingMalformed", 63, WORDS)
+    }
+    pub(super) fn source_malformed() -> Self {
+        Self::new("srcActMalformed", 65, "Source account is malformed.")
+    }
+    pub(super) fn source_missing() -> Self {
+        Self::new("srcActMissing", 66, "Source account not provided.")
+    }
+    pub(super) fn source_not_found() -> Self {
+        Self::new("srcActNotFound", 67, "Source account not found.")
+    }
+    pub(super) fn bad_key_type() -> Self {
+        Self::new("badKeyType", 76, "Bad key type.")
+    }
+    pub(super) fn already_signed() -> Self {
+        Self::new("transactionSigned", 96, "Transaction should not be signed.")
+    }
+
+    /// A field that is not of the type that is named.
+    pub(super) fn expected(field: &str, kind: &str) -> Self {
+        Self::invalid(format!("Invalid field '{field}', not {kind}."))
+    }
+
+    /// The same error in other words.
+    pub(super) fn worded(mut self, words: impl Into<Cow<'static, str>>) -> Self {
+        self.message = Some(words.into());
+        self
+    }
+}
