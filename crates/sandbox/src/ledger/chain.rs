@@ -6,7 +6,7 @@
 
 use super::codes::Ter;
 use super::entry::{Account, Entry, Key};
-use super::state::{Overlay, Read, State};
+use super::state::{BookRoot, Overlay, Read, State};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use xrpayd_codec::sha512_half;
@@ -94,7 +94,7 @@ pub(crate) struct Chain {
     pub(crate) state: State,
     ledgers: VecDeque<Arc<Ledger>>,
     /// What each of the newest ledgers replaced, newest last.
-    undo: VecDeque<HashMap<Key, Option<Entry>>>,
+    undo: VecDeque<Overlay>,
     by_hash: HashMap<TxHash, Place>,
     by_account: HashMap<AccountId, VecDeque<Place>>,
     by_ledger_hash: HashMap<[u8; 32], u32>,
@@ -202,9 +202,9 @@ impl Chain {
     ///
     /// States from `needed` on stay readable, as far as memory allows.
     pub(crate) fn commit(&mut self, ledger: Arc<Ledger>, overlay: Overlay, needed: u32) {
-        let mut undo = HashMap::with_capacity(overlay.changed.len());
+        let mut undo = Overlay::with_capacity(overlay.changed.len());
         for (key, entry) in overlay.changed {
-            undo.insert(key, self.state.put(key, entry));
+            undo.put(key, self.state.put(key, entry));
         }
         self.undo.push_back(undo);
         let behind = ledger.header.index.saturating_sub(needed);
@@ -278,7 +278,7 @@ impl Chain {
     }
 
     fn take_back_newest(&mut self) {
-        for (key, before) in self.undo.pop_back().unwrap_or_default() {
+        for (key, before) in self.undo.pop_back().unwrap_or_default().changed {
             self.state.put(key, before);
         }
         let Some(ledger) = self.ledgers.pop_back() else {
@@ -325,10 +325,19 @@ impl Read for StateAt<'_> {
         let undo = &self.chain.undo;
         let newer = undo.range(undo.len() - self.back..);
         for replaced in newer {
-            if let Some(before) = replaced.get(key) {
+            if let Some(before) = replaced.changed.get(key) {
                 return before.clone();
             }
         }
         self.chain.state.entry(key)
+    }
+
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        let undo = &self.chain.undo;
+        let newer = undo.range(undo.len() - self.back..);
+        newer
+            .filter_map(|replaced| replaced.own_book_after(after))
+            .chain(self.chain.state.book_named_after(after))
+            .min()
     }
 }

@@ -105,7 +105,7 @@ pub(crate) fn build(
             };
             let written = meta::write(&mut changes, &view, &about);
             for (key, change) in changes {
-                overlay.changed.insert(key, change.now);
+                overlay.put(key, change.now);
             }
             applied.push(Applied::new(tx, written, outcome.result));
             false

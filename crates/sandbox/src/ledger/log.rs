@@ -239,9 +239,12 @@ fn apply_record(kind: u8, input: &mut In<'_>, chain: &mut Chain) -> Option<()> {
             chain.push(ledger);
         }
         LEDGER => {
-            let changed = input.changes()?.into_iter().collect();
+            let mut overlay = Overlay::default();
+            for (key, entry) in input.changes()? {
+                overlay.put(key, entry);
+            }
             let index = ledger.header.index;
-            chain.commit(ledger, Overlay { changed }, index);
+            chain.commit(ledger, overlay, index);
         }
         _ => return None,
     }

@@ -69,7 +69,7 @@ impl Open {
             return (outcome.result, false);
         };
         for (key, change) in changes {
-            self.overlay.changed.insert(key, change.now);
+            self.overlay.put(key, change.now);
         }
         self.ids.insert(tx.hash);
         self.txs.push(Arc::clone(tx));

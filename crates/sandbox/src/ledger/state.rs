@@ -4,13 +4,53 @@
 //! Owns the entries. Nothing here knows a rule.
 
 use super::entry::{Account, Entry, Key, Ticket};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use xrpayd_core::address::AccountId;
+
+/// The index of a book directory's first page.
+pub(crate) type BookRoot = [u8; 32];
+
+/// The root that stands first beyond `after` in an ordered set of them.
+fn first_beyond(roots: &BTreeSet<BookRoot>, after: &BookRoot) -> Option<BookRoot> {
+    let beyond = (Bound::Excluded(*after), Bound::Unbounded);
+    roots.range(beyond).next().copied()
+}
+
+/// The root that an entry makes known, where it is the first page of a book's directory.
+fn book_root(key: &Key, entry: Option<&Entry>) -> Option<BookRoot> {
+    match (key, entry) {
+        (Key::Dir(root, 0), Some(Entry::Dir(dir))) if dir.is_of_book() => Some(*root),
+        _ => None,
+    }
+}
+
+/// The lesser of two roots, where there are any.
+fn lesser(one: Option<BookRoot>, other: Option<BookRoot>) -> Option<BookRoot> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
 
 /// Something that entries can be read from.
 pub(crate) trait Read {
     /// The entry with this key.
     fn entry(&self, key: &Key) -> Option<Entry>;
+
+    /// The least root of a book's directory beyond `after` that this layer or one beneath it knows of.
+    /// A layer over it may have deleted that one since, which [`Read::next_book`] looks after.
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot>;
+
+    /// The root of the book directory that comes next beyond `after`, whichever book's it is. Directories
+    /// of one book differ in their last eight bytes only, which hold the price, the best first.
+    fn next_book(&self, after: &BookRoot) -> Option<BookRoot> {
+        let mut named = self.book_named_after(after)?;
+        while self.entry(&Key::Dir(named, 0)).is_none() {
+            named = self.book_named_after(&named)?;
+        }
+        Some(named)
+    }
 
     /// An account's root.
     fn account(&self, id: AccountId) -> Option<Account> {
@@ -33,14 +73,24 @@ pub(crate) trait Read {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct State {
     entries: HashMap<Key, Entry>,
+    /// Every book's directories, so that a book is read in the order of its prices without a search.
+    books: BTreeSet<BookRoot>,
 }
 
 impl State {
     /// Sets or removes an entry, and returns what was there.
     pub(crate) fn put(&mut self, key: Key, entry: Option<Entry>) -> Option<Entry> {
         match entry {
-            Some(entry) => self.entries.insert(key, entry),
-            None => self.entries.remove(&key),
+            Some(entry) => {
+                self.books.extend(book_root(&key, Some(&entry)));
+                self.entries.insert(key, entry)
+            }
+            None => {
+                if let Key::Dir(root, 0) = &key {
+                    self.books.remove(root);
+                }
+                self.entries.remove(&key)
+            }
         }
     }
 
@@ -54,12 +104,38 @@ impl Read for State {
     fn entry(&self, key: &Key) -> Option<Entry> {
         self.entries.get(key).cloned()
     }
+
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        first_beyond(&self.books, after)
+    }
 }
 
 /// What differs from a state beneath.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Overlay {
     pub(crate) changed: HashMap<Key, Option<Entry>>,
+    books: BTreeSet<BookRoot>,
+}
+
+impl Overlay {
+    /// An empty layer with room for so many entries.
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self {
+            changed: HashMap::with_capacity(count),
+            books: BTreeSet::new(),
+        }
+    }
+
+    /// Sets an entry, or notes that it is gone.
+    pub(crate) fn put(&mut self, key: Key, entry: Option<Entry>) {
+        self.books.extend(book_root(&key, entry.as_ref()));
+        self.changed.insert(key, entry);
+    }
+
+    /// The least root beyond `after` of the book directories that this layer itself holds.
+    pub(crate) fn own_book_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        first_beyond(&self.books, after)
+    }
 }
 
 /// An overlay with the state it lies on.
@@ -74,6 +150,13 @@ impl Read for Layered<'_> {
             Some(entry) => entry.clone(),
             None => self.base.entry(key),
         }
+    }
+
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        lesser(
+            self.overlay.own_book_after(after),
+            self.base.book_named_after(after),
+        )
     }
 }
 
@@ -164,5 +247,17 @@ impl Read for Changes<'_> {
             Some(change) => change.now.clone(),
             None => self.base.entry(key),
         }
+    }
+
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        let beyond = (
+            Bound::Excluded(Key::Dir(*after, u64::MAX)),
+            Bound::Unbounded,
+        );
+        let own = self
+            .map
+            .range(beyond)
+            .find_map(|(key, change)| book_root(key, change.now.as_ref()));
+        lesser(own, self.base.book_named_after(after))
     }
 }

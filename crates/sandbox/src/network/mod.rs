@@ -351,4 +351,15 @@ impl Read for OpenView<'_> {
         }
         .entry(key)
     }
+
+    fn book_named_after(
+        &self,
+        after: &crate::ledger::state::BookRoot,
+    ) -> Option<crate::ledger::state::BookRoot> {
+        Layered {
+            base: &self.base,
+            overlay: &self.open.overlay,
+        }
+        .book_named_after(after)
+    }
 }

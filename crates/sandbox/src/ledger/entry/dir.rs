@@ -36,6 +36,11 @@ impl Dir {
         }
     }
 
+    /// Whether it lists a book's offers at one price.
+    pub(crate) fn is_of_book(&self) -> bool {
+        self.about.iter().any(|(id, _)| *id == f::EXCHANGE_RATE)
+    }
+
     pub(super) fn list(&self, list: &mut Lister) {
         list.u32(f::FLAGS, 0);
         for (id, number) in [

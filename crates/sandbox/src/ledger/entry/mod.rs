@@ -11,7 +11,7 @@ mod object;
 
 pub(crate) use account::{Account, AccountExtra, lsf};
 pub(crate) use dir::Dir;
-pub(crate) use key::{Key, owner_dir};
+pub(crate) use key::{Key, book_base, owner_dir, with_quality};
 pub(crate) use object::Object;
 
 use super::fields::{f, lt};

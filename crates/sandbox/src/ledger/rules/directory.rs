@@ -57,6 +57,16 @@ pub(crate) fn members(view: &dyn Read, root: [u8; 32]) -> Vec<Key> {
     out
 }
 
+/// The first member of a directory.
+pub(crate) fn first_member(view: &dyn Read, root: [u8; 32]) -> Option<Key> {
+    let mut dir = page(view, root, 0)?;
+    while dir.members.is_empty() {
+        let next = dir.next.filter(|&number| number != 0)?;
+        dir = page(view, root, next)?;
+    }
+    dir.members.first().copied()
+}
+
 fn put(changes: &mut Changes<'_>, number: u64, dir: Dir) {
     changes.put(Key::Dir(dir.root, number), Entry::Dir(dir));
 }

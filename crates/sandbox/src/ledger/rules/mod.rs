@@ -12,16 +12,17 @@ pub(crate) mod flow;
 mod keys;
 #[allow(dead_code, reason = "offers and checks take up the rest")]
 pub(crate) mod line;
+pub(crate) mod offer;
 mod payment;
 mod ticket;
 mod trust_set;
 mod unmodelled;
 
 use super::codes::Ter;
-use super::entry::{Account, lsf};
+use super::entry::{Account, Key, lsf};
 use super::state::{Change, Changes, Read};
 use super::tx::{SeqProxy, Tx, types};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::address::AccountId;
 
 /// Flags that every transaction may carry.
@@ -145,6 +146,8 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
         types::SIGNER_LIST_SET => keys::preflight_signer_list(tx),
         types::TICKET_CREATE => ticket::preflight(tx),
         types::TRUST_SET => trust_set::preflight(tx),
+        types::OFFER_CREATE => offer::preflight(tx),
+        types::OFFER_CANCEL => offer::preflight_cancel(tx),
         types::ACCOUNT_DELETE => account_delete::preflight(tx),
         _ => unmodelled::preflight(tx, setting),
     }
@@ -242,6 +245,8 @@ struct Context<'a, 'b> {
     prior_balance: u64,
     /// What was delivered, in the ledger's bytes, where metadata has to say it.
     delivered: Option<Box<[u8]>>,
+    /// Offers that were found dead on the way, which go even if a killed offer undoes all else.
+    dead_offers: BTreeSet<Key>,
 }
 
 impl Context<'_, '_> {
@@ -272,6 +277,8 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
     };
     let mut changes = Changes::over(view);
     let prior_balance = account.balance;
+    let was_tried = early.is_ok();
+    let mut dead_offers = BTreeSet::new();
     let result = early.and_then(|()| {
         consume(tx, &mut changes, &account)?;
         let mut context = Context {
@@ -280,9 +287,11 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
             changes: &mut changes,
             prior_balance,
             delivered: None,
+            dead_offers: BTreeSet::new(),
         };
-        dispatch(&mut context)?;
-        Ok(context.delivered)
+        let done = dispatch(&mut context);
+        dead_offers = context.dead_offers;
+        done.map(|()| context.delivered)
     });
     match result {
         Ok(delivered) => Outcome {
@@ -290,9 +299,16 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
             changes: Some(changes.map),
             delivered,
         },
-        Err(code) if code.is_tec() && setting.mode.takes_tec() => {
+        Err(code) if claims(code, setting.mode, was_tried) => {
             changes.discard();
-            match consume(tx, &mut changes, &account) {
+            let consumed = consume(tx, &mut changes, &account).and_then(|()| {
+                if code == Ter::TEC_KILLED {
+                    offer::remove_all(&mut changes, &dead_offers)
+                } else {
+                    Ok(())
+                }
+            });
+            match consumed {
                 Ok(()) => Outcome {
                     result: code,
                     changes: Some(changes.map),
@@ -305,12 +321,20 @@ pub(crate) fn apply(tx: &Tx, setting: &Setting, view: &dyn Read) -> Outcome {
     }
 }
 
+/// Whether a result is taken for its fee. Some are final at once, even where others are tried again later.
+fn claims(code: Ter, mode: Mode, was_tried: bool) -> bool {
+    let is_final = was_tried && [Ter::TEC_KILLED, Ter::TEC_EXPIRED].contains(&code);
+    code.is_tec() && (mode.takes_tec() || (is_final && mode != Mode::OpenNoTec))
+}
+
 fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
     match tx.kind {
         types::PAYMENT => payment::preclaim(tx, setting, view),
         types::ACCOUNT_SET => account_set::preclaim(tx, view),
         types::TICKET_CREATE => ticket::preclaim(tx, view),
         types::TRUST_SET => trust_set::preclaim(tx, view),
+        types::OFFER_CREATE => offer::preclaim(tx, setting, view),
+        types::OFFER_CANCEL => offer::preclaim_cancel(tx, view),
         types::ACCOUNT_DELETE => account_delete::preclaim(tx, setting, view),
         types::SET_REGULAR_KEY | types::SIGNER_LIST_SET => Ok(()),
         _ => unmodelled::preclaim(tx, setting, view),
@@ -325,6 +349,8 @@ fn dispatch(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         types::SIGNER_LIST_SET => keys::apply_signer_list(context),
         types::TICKET_CREATE => ticket::apply(context),
         types::TRUST_SET => trust_set::apply(context),
+        types::OFFER_CREATE => offer::apply(context),
+        types::OFFER_CANCEL => offer::apply_cancel(context),
         types::ACCOUNT_DELETE => account_delete::apply(context),
         _ => Err(Ter::TEM_DISABLED),
     }

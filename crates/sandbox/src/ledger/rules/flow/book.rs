@@ -1,21 +1,42 @@
-//! A step through an order book: from one asset to another, at the price of whoever offers it.
+//! A step through an order book: from one asset to another, at the prices of those who offer it.
 //!
-//! No offer can exist in the model yet, so every book is empty and gives nothing.
+//! One run of the step takes offers of one price only, so that the search may compare strands after each.
+//! In a payment the sender bears the transfer fee of what goes in; where an offer crosses others, the owner
+//! of each pays that of what he gives. A new offer takes nothing at a worse price than its own, and meeting
+//! its own account's offers it deletes them.
 
-use super::{Debt, Direction, Making, Pass, Sandbox, Step, StepId, Stop};
-use crate::ledger::amount::{Asset, Flow, Overflow, Quality, Value, XRP_ACCOUNT};
+use super::offers::{self, OFFERS_MAX, Offers, Rates, Terms, Tip};
+use super::search::Parts;
+use super::{Debt, Direction, Making, Pass, Purpose, Sandbox, Step, StepId, Stop};
+use crate::ledger::amount::{
+    Asset, Flow, Overflow, QUALITY_ONE, Quality, Value, XRP_ACCOUNT, mul_ratio, rate_value,
+};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Key, Object};
-use crate::ledger::fields::f;
-use crate::ledger::rules::directory::{self, EmptyRoot};
-use crate::ledger::rules::line::{Line, adjust_owner_count};
-use crate::ledger::state::{Changes, Read};
+use crate::ledger::entry::lsf;
+use crate::ledger::rules::line::{Line, transfer_rate};
+use crate::ledger::rules::offer::{Book, Offer};
+use crate::ledger::state::Read;
+use xrpayd_core::address::AccountId;
+
+/// What a new offer that crosses minds, and a payment does not.
+#[derive(Debug, Clone, Copy)]
+struct Crossing {
+    /// Whether it is the offer's own book, not a way around over XRP.
+    is_direct: bool,
+    /// The worst price it takes.
+    threshold: Quality,
+}
 
 /// A step through an order book.
 #[derive(Debug)]
-struct Book {
-    input: Asset,
-    output: Asset,
+struct BookStep {
+    book: Book,
+    source: AccountId,
+    destination: AccountId,
+    crossing: Option<Crossing>,
+    cache: Option<Flow>,
+    offers_used: u32,
+    is_exhausted: bool,
 }
 
 /// Makes the step, or says why it cannot be.
@@ -47,60 +68,446 @@ pub(super) fn make(
             return Err(Ter::TER_NO_RIPPLE);
         }
     }
-    Ok(Box::new(Book { input, output }))
+    let crossing = match (making.purpose, making.limit_quality) {
+        (Purpose::Payment, _) => None,
+        (_, Some(threshold)) => Some(Crossing {
+            is_direct: making.is_default_path,
+            threshold,
+        }),
+        (_, None) => return Err(Ter::TEF_INTERNAL),
+    };
+    Ok(Box::new(BookStep {
+        book: Book {
+            pays: input,
+            gets: output,
+        },
+        source: making.source,
+        destination: making.destination,
+        crossing,
+        cache: None,
+        offers_used: 0,
+        is_exhausted: false,
+    }))
 }
 
-impl Book {
-    fn nothing(&self) -> Flow {
-        Flow {
-            input: Value::zero(self.input.kind()),
-            output: Value::zero(self.output.kind()),
-        }
+/// What a run of the step is asked for, and how much of that is left.
+enum Wanted {
+    Output(Value),
+    Input { given: Value, before: Flow },
+}
+
+/// One run over the offers of one price.
+struct Run {
+    wanted: Wanted,
+    left: Value,
+    inputs: Parts,
+    outputs: Parts,
+    result: Flow,
+}
+
+/// Whether the next offer is to be met.
+#[derive(PartialEq, Eq)]
+enum Onward {
+    Yes,
+    No,
+}
+
+impl From<bool> for Onward {
+    fn from(onward: bool) -> Self {
+        if onward { Self::Yes } else { Self::No }
     }
 }
 
-impl Step for Book {
+impl Terms {
+    /// No more than `limit` into the step.
+    fn limit_input(&mut self, offer: &Offer, limit: Value) -> Result<(), Overflow> {
+        if limit >= self.step.input {
+            return Ok(());
+        }
+        self.step.input = limit;
+        let into_offer = mul_ratio(limit, QUALITY_ONE, self.rates.input, false)?;
+        self.offer = offer
+            .quality()
+            .ceil_in_strict(self.offer, into_offer, false)?;
+        self.step.output = self.offer.output;
+        self.owner_gives = mul_ratio(self.offer.output, self.rates.output, QUALITY_ONE, false)?;
+        Ok(())
+    }
+
+    /// No more than `limit` out of the step.
+    fn limit_output(&mut self, offer: &Offer, limit: Value) -> Result<(), Overflow> {
+        if limit >= self.step.output {
+            return Ok(());
+        }
+        self.step.output = limit;
+        self.owner_gives = mul_ratio(limit, self.rates.output, QUALITY_ONE, false)?;
+        self.offer = offer.quality().ceil_out_strict(self.offer, limit, true)?;
+        self.step.input = mul_ratio(self.offer.input, self.rates.input, QUALITY_ONE, true)?;
+        Ok(())
+    }
+}
+
+impl Run {
+    fn new(book: &Book, wanted: Wanted) -> Self {
+        let left = match wanted {
+            Wanted::Output(value) | Wanted::Input { given: value, .. } => value,
+        };
+        Self {
+            wanted,
+            left,
+            inputs: Parts::default(),
+            outputs: Parts::default(),
+            result: Flow {
+                input: Value::zero(book.pays.kind()),
+                output: Value::zero(book.gets.kind()),
+            },
+        }
+    }
+
+    fn add(&mut self, part: Flow) -> Result<(), Overflow> {
+        self.inputs.add(part.input);
+        self.outputs.add(part.output);
+        self.result = Flow {
+            input: self.inputs.sum(part.input)?,
+            output: self.outputs.sum(part.output)?,
+        };
+        Ok(())
+    }
+
+    /// How much of the offer is taken: terms that what is left allows, and whether to go on even if the
+    /// offer is not used up.
+    fn take(&mut self, offer: &Offer, terms: Terms) -> Result<(Terms, bool), Overflow> {
+        match self.wanted {
+            Wanted::Output(wanted) => self.take_for_output(offer, terms, wanted),
+            Wanted::Input { given, before } => self.take_for_input(offer, terms, given, before),
+        }
+    }
+
+    fn take_for_output(
+        &mut self,
+        offer: &Offer,
+        mut terms: Terms,
+        wanted: Value,
+    ) -> Result<(Terms, bool), Overflow> {
+        if terms.step.output <= self.left {
+            self.add(terms.step)?;
+            self.left = wanted.minus(self.result.output)?;
+            // Even where that is enough the offer is used up and has to go.
+            return Ok((terms, true));
+        }
+        terms.limit_output(offer, self.left)?;
+        self.left = Value::zero(wanted.kind());
+        self.add(Flow {
+            input: terms.step.input,
+            output: self.left,
+        })?;
+        self.result.output = wanted;
+        Ok((terms, false))
+    }
+
+    fn take_for_input(
+        &mut self,
+        offer: &Offer,
+        whole: Terms,
+        given: Value,
+        before: Flow,
+    ) -> Result<(Terms, bool), Overflow> {
+        let mut terms = whole;
+        let is_whole = terms.step.input <= self.left;
+        if is_whole {
+            self.add(terms.step)?;
+        } else {
+            terms.limit_input(offer, self.left)?;
+            self.add(Flow {
+                input: self.left,
+                output: terms.step.output,
+            })?;
+            self.result.input = given;
+        }
+        if self.result.output > before.output && self.result.input <= before.input {
+            self.keep_to_reverse(offer, whole, &mut terms, given, before)?;
+        }
+        self.left = given.minus(self.result.input)?;
+        Ok((terms, is_whole))
+    }
+
+    /// Going forwards must not give more than going backwards did for the same input. Where the output of
+    /// then needs just what is left now, that is what is given.
+    fn keep_to_reverse(
+        &mut self,
+        offer: &Offer,
+        whole: Terms,
+        terms: &mut Terms,
+        given: Value,
+        before: Flow,
+    ) -> Result<(), Overflow> {
+        let last = terms.step.output;
+        self.outputs.take_back(last);
+        let zero = Value::zero(before.output.kind());
+        let output = before.output.minus(self.outputs.sum(zero)?)?;
+        let mut reverse = whole;
+        reverse.limit_output(offer, output)?;
+        if reverse.step.input != self.left {
+            self.outputs.add(last);
+            return Ok(());
+        }
+        self.result = Flow {
+            input: given,
+            output: before.output,
+        };
+        self.inputs = Parts::default();
+        self.inputs.add(given);
+        self.outputs = Parts::default();
+        self.outputs.add(before.output);
+        terms.offer = reverse.offer;
+        terms.step = Flow {
+            input: self.left,
+            output,
+        };
+        terms.owner_gives = reverse.owner_gives;
+        Ok(())
+    }
+
+    /// What the run came to. Arithmetic that went beyond what was asked makes it nothing.
+    fn outcome(mut self, book: &Book) -> Flow {
+        if self.left.is_negative() {
+            return Flow {
+                input: Value::zero(book.pays.kind()),
+                output: Value::zero(book.gets.kind()),
+            };
+        }
+        if self.left.is_zero() {
+            // What is left can be nothing by rounding while the sum is not quite what was asked.
+            match self.wanted {
+                Wanted::Output(wanted) => self.result.output = wanted,
+                Wanted::Input { given, .. } => self.result.input = given,
+            }
+        }
+        self.result
+    }
+}
+
+impl BookStep {
+    /// What an issuer charges, which the destination of the payment never pays.
+    fn rate(&self, view: &dyn Read, asset: &Asset) -> u32 {
+        let issuer = asset.issuer();
+        if issuer == XRP_ACCOUNT || issuer == self.destination {
+            QUALITY_ONE
+        } else {
+            transfer_rate(view, issuer)
+        }
+    }
+
+    fn rates(&self, view: &Sandbox<'_>, before: Debt) -> Rates {
+        Rates {
+            input: if before == Debt::Redeems {
+                self.rate(view, &self.book.pays)
+            } else {
+                QUALITY_ONE
+            },
+            output: if self.crossing.is_some() {
+                self.rate(view, &self.book.gets)
+            } else {
+                QUALITY_ONE
+            },
+        }
+    }
+
+    /// The rates for one owner: a new offer that meets its own account's offer pays itself nothing.
+    fn rates_for(&self, owner: AccountId, rates: Rates, previous: Option<&dyn Step>) -> Rates {
+        if self.crossing.is_none() {
+            return rates;
+        }
+        match previous.map(Step::id) {
+            Some(StepId::Direct { from, .. }) if from == owner => Rates {
+                input: QUALITY_ONE,
+                ..rates
+            },
+            Some(StepId::Book { .. }) if owner == self.destination => Rates {
+                output: QUALITY_ONE,
+                ..rates
+            },
+            _ => rates,
+        }
+    }
+
+    /// Whether the offer is the crossing account's own, which it deletes instead of taking.
+    fn is_own(&self, offer: &Offer) -> bool {
+        self.crossing.is_some_and(|crossing| {
+            crossing.is_direct
+                && offer.quality() >= crossing.threshold
+                && self.source == offer.owner
+                && self.destination == offer.owner
+        })
+    }
+
+    fn is_good_enough(&self, quality: Quality) -> bool {
+        self.crossing
+            .is_none_or(|crossing| !crossing.is_direct || quality >= crossing.threshold)
+    }
+
+    fn run(
+        &mut self,
+        pass: &mut Pass<'_, '_>,
+        wanted: Wanted,
+        direction: Direction,
+    ) -> Result<Flow, Stop> {
+        let before = pass
+            .previous
+            .map_or(Debt::Issues, |step| step.debt(pass.sandbox, direction));
+        let rates = self.rates(pass.sandbox, before);
+        let mut run = Run::new(&self.book, wanted);
+        let mut offers = Offers::of(self.book);
+        let mut quality: Option<Quality> = None;
+        let mut was_tried = false;
+        while let Some(tip) = offers.next(pass)? {
+            let own = tip.offer.quality();
+            if *quality.get_or_insert(own) != own {
+                break;
+            }
+            if self.is_own(&tip.offer) || !may_hold(pass.funds, &tip.offer) {
+                pass.dead_offers.insert(tip.offer.key);
+                if !was_tried {
+                    quality = None;
+                }
+                continue;
+            }
+            if !self.is_good_enough(own) {
+                break;
+            }
+            let rates = self.rates_for(tip.offer.owner, rates, pass.previous);
+            let terms = terms(&tip, rates)?;
+            was_tried = true;
+            if self.consume(pass, &mut run, tip, terms)? == Onward::No {
+                break;
+            }
+        }
+        self.offers_used = offers.met;
+        self.is_exhausted = self.is_exhausted || offers.met >= OFFERS_MAX;
+        let flow = run.outcome(&self.book);
+        self.cache = Some(flow);
+        Ok(flow)
+    }
+
+    /// Takes of one offer what the run still wants.
+    fn consume(
+        &self,
+        pass: &mut Pass<'_, '_>,
+        run: &mut Run,
+        tip: Tip,
+        terms: Terms,
+    ) -> Result<Onward, Stop> {
+        if !run.left.is_positive() {
+            return Ok(Onward::No);
+        }
+        let mut offer = tip.offer;
+        let (terms, goes_on) = run.take(&offer, terms)?;
+        let (pays, gets) = (self.book.pays, self.book.gets);
+        let sandbox = &mut *pass.sandbox;
+        sandbox.send(pays.issuer(), offer.owner, &terms.offer.input.of(pays))?;
+        sandbox.send(offer.owner, gets.issuer(), &terms.owner_gives.of(gets))?;
+        offer.consume(&mut sandbox.changes, terms.offer)?;
+        Ok((goes_on || offer.is_consumed()).into())
+    }
+}
+
+/// Whether the owner of an offer may hold what it asks.
+fn may_hold(view: &dyn Read, offer: &Offer) -> bool {
+    let Asset::Token { currency, issuer } = offer.pays.asset else {
+        return true;
+    };
+    let needs_auth = issuer != offer.owner
+        && view
+            .account(issuer)
+            .is_some_and(|root| root.has(lsf::REQUIRE_AUTH));
+    !needs_auth
+        || Line::read(view, offer.owner, issuer, &currency)
+            .is_some_and(|line| line.has(line.side(issuer).auth))
+}
+
+/// What all of an offer comes to, as far as its owner can fund it.
+fn terms(tip: &Tip, rates: Rates) -> Result<Terms, Overflow> {
+    let offer = tip.offer.amounts();
+    let mut terms = Terms {
+        offer,
+        step: Flow {
+            input: mul_ratio(offer.input, rates.input, QUALITY_ONE, true)?,
+            output: offer.output,
+        },
+        owner_gives: mul_ratio(offer.output, rates.output, QUALITY_ONE, false)?,
+        rates,
+    };
+    if let Some(funds) = tip.funds.filter(|funds| *funds < terms.owner_gives) {
+        terms.owner_gives = funds;
+        terms.step.output = mul_ratio(funds, QUALITY_ONE, rates.output, false)?;
+        let quality = tip.offer.quality();
+        terms.offer = quality.ceil_out_strict(terms.offer, terms.step.output, false)?;
+        terms.step.input = mul_ratio(terms.offer.input, rates.input, QUALITY_ONE, true)?;
+    }
+    Ok(terms)
+}
+
+impl Step for BookStep {
     fn id(&self) -> StepId {
         StepId::Book {
-            input: self.input,
-            output: self.output,
+            input: self.book.pays,
+            output: self.book.gets,
         }
     }
 
-    fn reverse(&mut self, _: &mut Pass<'_, '_>, _: Value) -> Result<Flow, Stop> {
-        Ok(self.nothing())
+    fn reverse(&mut self, pass: &mut Pass<'_, '_>, output: Value) -> Result<Flow, Stop> {
+        self.cache = None;
+        self.run(pass, Wanted::Output(output), Direction::Reverse)
     }
 
-    fn forward(&mut self, _: &mut Pass<'_, '_>, _: Value) -> Result<Flow, Stop> {
-        Ok(self.nothing())
+    fn forward(&mut self, pass: &mut Pass<'_, '_>, input: Value) -> Result<Flow, Stop> {
+        let before = self.cache.ok_or(Stop::Strand)?;
+        let wanted = Wanted::Input {
+            given: input,
+            before,
+        };
+        self.run(pass, wanted, Direction::Forward)
     }
 
     fn cached(&self) -> Option<Flow> {
-        Some(self.nothing())
+        self.cache
     }
 
     fn debt(&self, _: &Sandbox<'_>, _: Direction) -> Debt {
-        Debt::Issues
+        if self.crossing.is_some() {
+            Debt::Issues
+        } else {
+            Debt::Redeems
+        }
     }
 
     fn quality_bound(
         &self,
-        _: &Sandbox<'_>,
-        _: Debt,
+        view: &Sandbox<'_>,
+        before: Debt,
         _: Option<&dyn Step>,
     ) -> Result<(Option<Quality>, Debt), Overflow> {
-        Ok((None, Debt::Issues))
+        let debt = self.debt(view, Direction::Forward);
+        let Some(best) = offers::best(view, &self.book) else {
+            return Ok((None, debt));
+        };
+        // Where an offer crosses, an owner may be spared the fee: the bound is that without one.
+        if self.crossing.is_some() {
+            return Ok((Some(best), debt));
+        }
+        let rates = self.rates(view, before);
+        let fees = Quality::of(Flow {
+            input: rate_value(rates.input),
+            output: rate_value(rates.output),
+        });
+        Ok((Some(fees.then(best)?), debt))
     }
-}
 
-/// Deletes an offer, its places in the book and with its owner, and what it counted for.
-pub(crate) fn remove_offer(changes: &mut Changes<'_>, key: Key, offer: &Object) -> Result<(), Ter> {
-    let owner = offer.account(f::ACCOUNT).ok_or(Ter::TEF_INTERNAL)?;
-    let page = |id| offer.number(id).unwrap_or_default();
-    directory::remove_owned(changes, owner, page(f::OWNER_NODE), &key);
-    let book = offer.array(f::BOOK_DIRECTORY).ok_or(Ter::TEF_INTERNAL)?;
-    directory::remove(changes, book, page(f::BOOK_NODE), &key, EmptyRoot::Goes);
-    adjust_owner_count(changes, owner, -1)?;
-    changes.delete(key);
-    Ok(())
+    fn offers_used(&self) -> u32 {
+        self.offers_used
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.is_exhausted
+    }
 }

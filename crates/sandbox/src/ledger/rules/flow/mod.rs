@@ -22,6 +22,7 @@
 mod book;
 mod direct;
 mod endpoint;
+mod offers;
 mod path;
 mod sandbox;
 mod search;

@@ -12,7 +12,8 @@ use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Account, Entry, Key};
 use crate::ledger::rules::Setting;
 use crate::ledger::rules::line::{self, Line};
-use crate::ledger::state::{Change, Changes, Read};
+use crate::ledger::rules::offer::{self, Offer};
+use crate::ledger::state::{BookRoot, Change, Changes, Read};
 use std::collections::BTreeMap;
 use xrpayd_core::address::AccountId;
 
@@ -269,6 +270,13 @@ impl<'a> Sandbox<'a> {
         )
     }
 
+    /// Deletes an offer. The reserve that it kept is not free before the payment is over.
+    pub(crate) fn remove_offer(&mut self, offer: &Offer) -> Result<(), Ter> {
+        let owner = self.account(offer.owner).ok_or(Ter::TEF_INTERNAL)?;
+        self.credits.note_owner_count(owner.id, owner.owner_count);
+        offer::remove(&mut self.changes, offer)
+    }
+
     /// Takes XRP out of an account; its reserve is for the caller to ask about.
     pub(crate) fn take_xrp(&mut self, id: AccountId, drops: u64) -> Result<(), Ter> {
         let mut root = self.account(id).ok_or(Ter::TEF_INTERNAL)?;
@@ -339,5 +347,9 @@ fn xrp(drops: u64) -> Value {
 impl Read for Sandbox<'_> {
     fn entry(&self, key: &Key) -> Option<Entry> {
         self.changes.entry(key)
+    }
+
+    fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
+        self.changes.book_named_after(after)
     }
 }

@@ -3,8 +3,8 @@
 use super::{Debt, Found, Purpose, Request, Sandbox, Step, Stop, Strand, path, strand};
 use crate::ledger::amount::{Flow, Overflow, Quality, Value};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Entry, Key};
-use crate::ledger::state::Read;
+use crate::ledger::entry::Key;
+use crate::ledger::rules::offer::Offer;
 use std::collections::BTreeSet;
 
 /// Rounds of the search, which end by themselves long before.
@@ -14,15 +14,22 @@ const OFFERS_MAX: u32 = 1500;
 
 /// What was taken so far, each part on its own: they are summed from the smallest, which rounds least.
 #[derive(Default)]
-struct Parts(Vec<Value>);
+pub(super) struct Parts(Vec<Value>);
 
 impl Parts {
-    fn add(&mut self, value: Value) {
+    pub(super) fn add(&mut self, value: Value) {
         let at = self.0.partition_point(|part| *part <= value);
         self.0.insert(at, value);
     }
 
-    fn sum(&self, zero: Value) -> Result<Value, Overflow> {
+    /// Takes one part of this value away again.
+    pub(super) fn take_back(&mut self, value: Value) {
+        if let Some(at) = self.0.iter().position(|part| *part == value) {
+            self.0.remove(at);
+        }
+    }
+
+    pub(super) fn sum(&self, zero: Value) -> Result<Value, Overflow> {
         let mut parts = self.0.iter();
         let first = parts.next().copied().unwrap_or(zero);
         parts.try_fold(first, |sum, part| sum.plus(*part))
@@ -256,8 +263,8 @@ impl<'s, 'r> Search<'s, 'r> {
     /// Removes offers that were found unfunded or expired, and remembers them in case all of it fails.
     fn bury(&mut self, dead: BTreeSet<Key>) -> Result<(), Ter> {
         for key in &dead {
-            if let Some(Entry::Object(offer)) = self.sandbox.entry(key) {
-                super::book::remove_offer(&mut self.sandbox.changes, *key, &offer)?;
+            if let Some(offer) = Offer::read(&self.sandbox, *key) {
+                self.sandbox.remove_offer(&offer)?;
             }
         }
         self.dead_offers.extend(dead);
