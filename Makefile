@@ -6,8 +6,8 @@ SHELL := /bin/bash
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
 
-test: ## Every test, on both stores; installs PostgreSQL from Debian where it is missing
-	tests/postgres.sh cargo test --workspace --locked
+test: ## Every test, on both stores and with foreign clients; installs what of these is missing
+	tests/clients.sh tests/postgres.sh cargo test --workspace --locked
 
 fmt:
 	cargo fmt --all -- --check

@@ -404,3 +404,18 @@ async fn an_auditor_reads_the_truth_of_one_account_in_pages() {
     );
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_client_that_says_goodbye_hears_it_back() {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message;
+    let network = Network::start(by_hand(1)).await.unwrap();
+    let url = format!("ws://{}", network.addresses()[0]);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    socket.send(Message::Close(None)).await.unwrap();
+    assert!(matches!(
+        socket.next().await,
+        Some(Ok(Message::Close(None)))
+    ));
+    network.stop().await;
+}

@@ -175,7 +175,9 @@ async fn read(
             Ok(Message::Text(text)) => text,
             Ok(Message::Binary(_)) => continue,
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            Ok(Message::Close(_)) => return,
+            // The next look at the socket sends the goodbye back, and ends: a client that never hears it
+            // takes the connection for lost, and comes again.
+            Ok(Message::Close(_)) => continue,
             Err(error) => {
                 tracing::debug!(%error, peer = %client.peer, "the connection broke");
                 return;
