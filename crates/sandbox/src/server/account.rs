@@ -8,7 +8,7 @@ use crate::ledger::chain::{Ledger, Place};
 use crate::ledger::entry::{Account, Entry, Key};
 use crate::ledger::rules::directory;
 use crate::network::Net;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use xrpayd_core::address::AccountId;
 
@@ -19,10 +19,10 @@ const PAGE_MIN: u32 = 10;
 const PAGE_MAX: u32 = 400;
 
 /// The account that a request names and its root, in the ledger that it names.
-struct Asked {
-    id: AccountId,
-    root: Account,
-    selected: Selected,
+pub(super) struct Asked {
+    pub(super) id: AccountId,
+    pub(super) root: Account,
+    pub(super) selected: Selected,
 }
 
 fn name<'a>(call: &'a Call<'_>) -> Result<&'a str, RpcError> {
@@ -37,7 +37,8 @@ fn name<'a>(call: &'a Call<'_>) -> Result<&'a str, RpcError> {
     }
 }
 
-fn asked(call: &Call<'_>, net: &Net) -> Result<Asked, RpcError> {
+/// Finds the account and the ledger that a request is about.
+pub(super) fn asked(call: &Call<'_>, net: &Net) -> Result<Asked, RpcError> {
     let text = name(call)?;
     let selected = select::select(call, net)?;
     let id: AccountId = text
@@ -129,38 +130,10 @@ fn queued_row((tx, level): &(Arc<crate::ledger::tx::Tx>, u64)) -> Value {
     row
 }
 
-/// What an account has none of in the model: the answer says of which account and ledger.
-fn nothing(call: &Call<'_>, name: &str) -> Result<Map<String, Value>, RpcError> {
-    let asked = asked(call, &call.shared.net()).map_err(bare_not_found)?;
-    let mut out = asked.selected.fields();
-    if !name.is_empty() {
-        out.insert("account".to_owned(), json!(asked.id));
-        out.insert(name.to_owned(), json!([]));
-    }
-    Ok(out)
-}
-
 /// These methods do not say in which ledger an account was not found.
-fn bare_not_found(mut error: RpcError) -> RpcError {
+pub(super) fn bare_not_found(mut error: RpcError) -> RpcError {
     error.extra.clear();
     error
-}
-
-pub(super) fn account_lines(call: &Call<'_>) -> Answer {
-    nothing(call, "lines").map(Value::Object)
-}
-
-pub(super) fn account_currencies(call: &Call<'_>) -> Answer {
-    let mut out = nothing(call, "")?;
-    out.insert("receive_currencies".to_owned(), json!([]));
-    out.insert("send_currencies".to_owned(), json!([]));
-    Ok(Value::Object(out))
-}
-
-pub(super) fn gateway_balances(call: &Call<'_>) -> Answer {
-    let mut out = nothing(call, "assets")?;
-    out.remove("assets");
-    Ok(Value::Object(out))
 }
 
 /// Lists what an account owns, in the order of its directory.

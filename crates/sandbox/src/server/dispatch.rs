@@ -6,8 +6,8 @@ use super::connection::Role;
 use super::frame::{self, Request, RpcError};
 use super::shared::Shared;
 use super::{
-    account, admin, definitions, features, info, ledger_methods, misc, sandbox, submit, subscribe,
-    transaction,
+    account, admin, definitions, deposit, features, gateway, info, ledger_methods, lines, misc,
+    sandbox, submit, subscribe, transaction,
 };
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
@@ -90,10 +90,12 @@ fn open_method(command: &str) -> Option<Method> {
         "fee" => info::fee,
         "account_info" => account::account_info,
         "account_tx" => account::account_tx,
-        "account_lines" => account::account_lines,
+        "account_lines" => lines::account_lines,
         "account_objects" => account::account_objects,
-        "account_currencies" => account::account_currencies,
-        "gateway_balances" => account::gateway_balances,
+        "account_currencies" => lines::account_currencies,
+        "gateway_balances" => gateway::gateway_balances,
+        "noripple_check" => gateway::noripple_check,
+        "deposit_authorized" => deposit::deposit_authorized,
         "tx" => transaction::tx,
         "transaction_entry" => transaction::transaction_entry,
         "submit" => submit::submit,

@@ -90,6 +90,12 @@ impl RpcError {
     pub(crate) fn account_malformed() -> Self {
         Self::new("actMalformed", 35, "Account malformed.")
     }
+    pub(crate) fn invalid_hotwallet() -> Self {
+        Self::new("invalidHotWallet", 30, "Invalid hotwallet.")
+    }
+    pub(crate) fn destination_not_found() -> Self {
+        Self::new("dstActNotFound", 50, "Destination account not found.")
+    }
     pub(crate) fn ledger_indexes_invalid() -> Self {
         Self::new("lgrIdxsInvalid", 57, "Ledger indexes invalid.")
     }

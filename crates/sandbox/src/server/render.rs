@@ -5,9 +5,11 @@
 
 use crate::clock;
 use crate::faults::Faults;
+use crate::ledger::amount::{Amount, Asset};
 use crate::ledger::chain::{Applied, Ledger};
 use crate::ledger::entry::{Account, Entry, Key, lsf};
 use serde_json::{Map, Value, json};
+use xrpayd_core::currency::Currency;
 use xrpayd_core::ids::{LedgerHash, TxHash};
 
 /// Upper-case hexadecimal.
@@ -111,6 +113,33 @@ pub(crate) fn entry(key: &Key, entry: &Entry) -> Map<String, Value> {
     let mut out = super::object::to_json(&entry.to_bytes());
     out.insert("index".to_owned(), json!(hex(&key.index())));
     out
+}
+
+/// A currency code as rippled prints it.
+pub(crate) fn currency(code: &[u8; 20]) -> String {
+    Currency::from_bytes(*code).map_or_else(|| "XRP".to_owned(), |currency| currency.to_string())
+}
+
+/// An amount as rippled prints it.
+pub(crate) fn amount(amount: &Amount) -> Value {
+    match (&amount.asset, amount.value) {
+        (
+            Asset::Token {
+                currency: code,
+                issuer,
+            },
+            value,
+        ) => json!({
+            "currency": currency(code),
+            "issuer": issuer,
+            "value": value.token().to_string(),
+        }),
+        (Asset::Mpt(id), value) => json!({
+            "mpt_issuance_id": hex(id),
+            "value": value.integral().unwrap_or_default().to_string(),
+        }),
+        (Asset::Xrp, value) => json!(value.integral().unwrap_or_default().to_string()),
+    }
 }
 
 /// The flags of an account by their names.
