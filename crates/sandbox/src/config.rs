@@ -28,7 +28,8 @@ pub struct NetworkConfig {
     pub seed: u64,
     /// The network's id; above 1024 transactions must carry it.
     pub network_id: u32,
-    /// Transactions in an open ledger before the fee escalates; `None` never escalates.
+    /// Transactions in an open ledger before the fee escalates; three such ledgers wait in the queue.
+    /// `None` never escalates, whatever a ledger holds.
     pub ledger_capacity: Option<u32>,
     /// The log that makes the ledger survive a restart; `None` keeps it in memory only.
     pub state: Option<PathBuf>,

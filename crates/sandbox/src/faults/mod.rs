@@ -21,6 +21,8 @@
 //! | `slow_down` | `requests` | answers so many requests `slowDown` |
 //! | `wrong_network` | `network_id` | is of another network |
 //! | `amendment_blocked` | `on` | does not follow the rules any more |
+//! | `fee_spike` | `multiplier`, `load_factor` | asks so many times the base fee: of the open ledger (cheaper ones are queued), or for its own load (cheaper ones get `telINSUF_FEE_P`) |
+//! | `queue_full` | `on` | has a full open ledger and a full queue |
 //! | `lie_absent` | `hash`, `hashes`, `account` | denies transactions |
 //! | `lie_result` | the same, `result` | tells another result |
 //! | `lie_balance` | `account`, `balance`, `sequence` | tells another balance or sequence of an account, or of all |
@@ -33,6 +35,7 @@ mod request;
 pub(crate) use request::{inflict, network_wide, target};
 
 use crate::ledger::entry::Account;
+use crate::ledger::fees::LEVEL_REFERENCE;
 use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
@@ -139,6 +142,15 @@ pub(crate) struct Freeze {
     pub(crate) until_us: Option<u64>,
 }
 
+/// What a server asks beyond the base fee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FeeSpike {
+    /// The least that its open ledger asks, in base fees.
+    pub(crate) multiplier: Option<u64>,
+    /// What its own load makes it ask, in base fees.
+    pub(crate) load_factor: Option<u64>,
+}
+
 /// Ledgers close and none is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QuorumLost {
@@ -172,6 +184,8 @@ pub(crate) struct Faults {
     pub(crate) apart: Option<Apart>,
     /// How many ledgers of history it gains with each close when it has leapt.
     pub(crate) jump: Option<u32>,
+    pub(crate) fee_spike: Option<FeeSpike>,
+    pub(crate) queue_full: bool,
 }
 
 impl Faults {
@@ -197,6 +211,18 @@ impl Faults {
         self.lie_absent
             .as_ref()
             .is_some_and(|about| about.includes(hash, accounts))
+    }
+
+    /// What the server asks for its own load, in base fees.
+    pub(crate) fn load_factor(&self) -> u64 {
+        let spike = self.fee_spike.and_then(|spike| spike.load_factor);
+        spike.unwrap_or(1)
+    }
+
+    /// The least level that the open ledger asks.
+    pub(crate) fn level_min(&self) -> u64 {
+        let spike = self.fee_spike.and_then(|spike| spike.multiplier);
+        spike.unwrap_or(1).saturating_mul(LEVEL_REFERENCE)
     }
 
     /// Puts the server's lies into an account root.

@@ -3,8 +3,8 @@
 //! Owns nothing. A request that does not read leaves everything as it was.
 
 use super::{
-    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, Freeze, Gap, Latency, Loss,
-    QuorumLost, Target,
+    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, FeeSpike, Freeze, Gap,
+    Latency, Loss, QuorumLost, Target,
 };
 use crate::clock;
 use serde_json::Value;
@@ -14,6 +14,11 @@ use std::collections::BTreeSet;
 const STALE_AFTER_MS: u64 = 120_000;
 /// How fast a real server's history followed its validated index after an outage.
 const LEDGERS_PER_CLOSE: u64 = 2;
+/// What a spike asks where the request does not say.
+const MULTIPLIER: u64 = 100;
+/// The most that a spike may ask, in base fees.
+const FACTOR_MAX: u64 = 1_000_000_000;
+
 /// Reads which servers a request is about.
 pub(crate) fn target(request: &Value) -> Result<Target, FaultError> {
     match request.get("server") {
@@ -93,6 +98,15 @@ pub(crate) fn inflict(
             request.only(&["on", "stale_after_ms"])?;
             let stale_after_ms = request.number("stale_after_ms", Some(STALE_AFTER_MS))?;
             faults.apart = on()?.then_some(Apart::Partition { stale_after_ms });
+        }
+        "fee_spike" => {
+            request.only(&["on", "multiplier", "load_factor"])?;
+            let spike = request.fee_spike()?;
+            faults.fee_spike = on()?.then_some(spike);
+        }
+        "queue_full" => {
+            request.only(&["on"])?;
+            faults.queue_full = on()?;
         }
         "lie_balance" => {
             request.only(&["account", "balance", "sequence"])?;
@@ -242,6 +256,25 @@ impl Parameters<'_> {
         let count = self.number(NAME, Some(LEDGERS_PER_CLOSE))?;
         let count = u32::try_from(count).ok().filter(|&count| count > 0);
         count.ok_or(FaultError::BadParameter(NAME))
+    }
+
+    fn fee_spike(&self) -> Result<FeeSpike, FaultError> {
+        let factor = |name| -> Result<Option<u64>, FaultError> {
+            match self.request.get(name) {
+                None => Ok(None),
+                Some(value) => value
+                    .as_u64()
+                    .filter(|factor| (1..=FACTOR_MAX).contains(factor))
+                    .map(Some)
+                    .ok_or(FaultError::BadParameter(name)),
+            }
+        };
+        let (multiplier, load_factor) = (factor("multiplier")?, factor("load_factor")?);
+        let neither = multiplier.is_none() && load_factor.is_none();
+        Ok(FeeSpike {
+            multiplier: multiplier.or(neither.then_some(MULTIPLIER)),
+            load_factor,
+        })
     }
 
     fn false_root(&self) -> Result<FalseRoot, FaultError> {

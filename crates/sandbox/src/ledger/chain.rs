@@ -78,6 +78,8 @@ pub(crate) struct Applied {
 pub(crate) struct Ledger {
     pub(crate) header: Header,
     pub(crate) txs: Vec<Applied>,
+    /// The median fee level of its transactions; zero for none, and for a ledger read back from a log.
+    pub(crate) median_level: u64,
 }
 
 /// Where a transaction stands.
@@ -130,6 +132,7 @@ impl Chain {
         chain.push(Arc::new(Ledger {
             header,
             txs: Vec::new(),
+            median_level: 0,
         }));
         chain
     }

@@ -4,7 +4,9 @@
 
 use super::chain::{Applied, Chain, Header, Ledger};
 use super::codes::Ter;
+use super::fees;
 use super::meta;
+use super::queue::level_paid;
 use super::rules::{self, Fees, Mode, Setting};
 use super::state::{Layered, Overlay};
 use super::tx::{SeqProxy, Tx};
@@ -72,9 +74,11 @@ pub(crate) fn build(
         network_id,
         mode,
         fees: Fees::MODEL,
+        load_factor: 1,
     };
     let mut overlay = Overlay::default();
     let mut applied: Vec<Applied> = Vec::with_capacity(set.len());
+    let mut levels: Vec<u64> = Vec::with_capacity(set.len());
     let mut waiting = canonical_order(set);
     let mut mode = Mode::CloseRetry;
     for pass in 0..PASSES {
@@ -93,6 +97,7 @@ pub(crate) fn build(
                     delivered: None,
                 },
             };
+            let level = level_paid(tx, &view);
             let Some(mut changes) = outcome.changes else {
                 return outcome.result.is_ter() || outcome.result.is_tec();
             };
@@ -108,6 +113,7 @@ pub(crate) fn build(
                 overlay.put(key, change.now);
             }
             applied.push(Applied::new(tx, written, outcome.result));
+            levels.push(level);
             false
         });
         let changed = applied.len() > before;
@@ -123,6 +129,7 @@ pub(crate) fn build(
         ledger: Ledger {
             header,
             txs: applied,
+            median_level: fees::median(&mut levels),
         },
         overlay,
     }

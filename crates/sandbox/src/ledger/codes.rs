@@ -244,6 +244,10 @@ impl Ter {
         self.0 < 0 && self.0 >= -99
     }
 
+    pub(crate) const fn is_tef(self) -> bool {
+        self.0 < -99 && self.0 >= -199
+    }
+
     pub(crate) const fn is_tem(self) -> bool {
         self.0 < -199 && self.0 >= -299
     }

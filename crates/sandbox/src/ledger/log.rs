@@ -340,7 +340,11 @@ impl<'a> In<'a> {
         let txs = (0..count)
             .map(|_| self.applied())
             .collect::<Option<Vec<_>>>()?;
-        Some(Ledger { header, txs })
+        Some(Ledger {
+            header,
+            txs,
+            median_level: 0,
+        })
     }
 
     fn applied(&mut self) -> Option<Applied> {

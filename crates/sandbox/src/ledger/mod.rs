@@ -2,6 +2,7 @@
 //!
 //! Pure but for the log: no sockets, no clock, no randomness. `network` drives it.
 
+pub(crate) mod admission;
 #[allow(
     dead_code,
     unused_imports,
@@ -12,6 +13,7 @@ pub(crate) mod chain;
 pub(crate) mod close;
 pub(crate) mod codes;
 pub(crate) mod entry;
+pub(crate) mod fees;
 pub(crate) mod fields;
 pub(crate) mod held;
 pub(crate) mod log;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use xrpayd_core::ids::TxHash;
 
 /// One server's open ledger.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Open {
     /// Its index.
     pub(crate) index: u32,
@@ -20,6 +20,8 @@ pub(crate) struct Open {
     pub(crate) parent_close_time: u32,
     /// The network's id.
     pub(crate) network_id: u32,
+    /// What it asks for the server's own load, in base fees; zero asks for nothing beyond one.
+    pub(crate) load_factor: u64,
     /// What differs from the parent.
     pub(crate) overlay: Overlay,
     /// What applied, in order.
@@ -46,6 +48,11 @@ impl Open {
             network_id: self.network_id,
             mode,
             fees: Fees::MODEL,
+            load_factor: if self.load_factor == 0 {
+                1
+            } else {
+                self.load_factor
+            },
         }
     }
 

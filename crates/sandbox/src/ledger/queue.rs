@@ -1,106 +1,75 @@
-//! The fee that a full open ledger asks for, and the queue for those that do not pay it.
+//! The transactions that wait for a cheaper ledger, as rippled's transaction queue keeps them.
 //!
-//! Owns one server's queued transactions; nothing of it survives a restart. It is off unless the network
-//! has a ledger capacity, and then follows rippled: the price jumps when the ledger holds more than
-//! expected, the queue holds three ledgers, ten of an account, and is served by fee.
+//! Owns one server's queued transactions, by account and by fee; `admission` decides who comes in. Dearer
+//! ones are served first; equals are ordered by their hashes mixed with the parent ledger's, so that no
+//! hash is first for ever. Nothing of it survives a restart.
 
-use super::codes::Ter;
+use super::fees::LEVEL_REFERENCE;
 use super::rules::{self, Fees};
 use super::state::Read;
 use super::tx::{SeqProxy, Tx, f, types};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::TxHash;
 
-/// The level of a transaction that pays exactly the base fee.
-pub(crate) const LEVEL_REFERENCE: u64 = 256;
-/// The lowest multiplier of the escalated price.
-pub(crate) const LEVEL_MULTIPLIER: u64 = 128_000;
-/// How many expected ledgers the queue holds.
-pub(crate) const QUEUE_LEDGERS: u32 = 3;
-/// Queued transactions of one account.
-const PER_ACCOUNT_MAX: usize = 10;
-/// A queued transaction must be valid for so many ledgers from the open one.
-const LAST_LEDGER_BUFFER: u32 = 2;
 /// How often a queued transaction may fail before it is dropped.
-const TRIES_MAX: u8 = 10;
+pub(super) const TRIES_MAX: u8 = 10;
 
 /// The fee level of a transaction.
-pub(crate) fn level_paid(tx: &Tx) -> u64 {
-    let base = rules::base_fee(tx, &Fees::MODEL).max(1);
-    let level = u128::from(tx.fee_drops()) * u128::from(LEVEL_REFERENCE) / u128::from(base);
-    u64::try_from(level).unwrap_or(u64::MAX)
-}
-
-/// The level that the next transaction must pay to enter a ledger that holds `count`.
-pub(crate) fn level_required(count: usize, capacity: Option<u32>) -> u64 {
-    let Some(expected) = capacity.map(|capacity| u64::from(capacity.max(1))) else {
-        return LEVEL_REFERENCE;
+pub(crate) fn level_paid(tx: &Tx, view: &dyn Read) -> u64 {
+    let fee = tx.fee_drops();
+    let (base, paid) = match rules::needed_fee(tx, &Fees::MODEL, view) {
+        // Where nothing is asked, what is paid counts on top of what would be asked otherwise.
+        0 => (Fees::MODEL.base, fee.saturating_add(Fees::MODEL.base)),
+        base => (base, fee),
     };
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
-    if count <= expected {
-        return LEVEL_REFERENCE;
-    }
-    let squared = |n: u64| u128::from(n) * u128::from(n);
-    let level = u128::from(LEVEL_MULTIPLIER) * squared(count) / squared(expected);
+    let level = u128::from(paid) * u128::from(LEVEL_REFERENCE) / u128::from(base.max(1));
     u64::try_from(level).unwrap_or(u64::MAX)
 }
 
-/// A level in drops for a transaction that has this base fee.
-pub(crate) fn level_in_drops(level: u64, base_fee: u64) -> u64 {
-    let drops = u128::from(level) * u128::from(base_fee) / u128::from(LEVEL_REFERENCE);
-    u64::try_from(drops).unwrap_or(u64::MAX)
-}
-
+/// A transaction that waits.
 #[derive(Debug, Clone)]
-struct Queued {
-    tx: Arc<Tx>,
-    level: u64,
-    tries_left: u8,
+pub(crate) struct Queued {
+    pub(crate) tx: Arc<Tx>,
+    pub(crate) level: u64,
+    pub(super) tries_left: u8,
 }
 
-/// What became of a transaction that was offered to the queue.
-#[derive(Debug)]
-pub(crate) enum Offered {
-    /// It waits.
-    Queued,
-    /// It pays for those of its account that wait before it: apply these, then it.
-    PaysFor(Vec<Arc<Tx>>),
-    /// It does not come in.
-    Refused(Ter),
+impl Queued {
+    pub(super) fn new(tx: &Arc<Tx>, level: u64) -> Self {
+        Self {
+            tx: Arc::clone(tx),
+            level,
+            tries_left: TRIES_MAX,
+        }
+    }
+
+    /// Whether it changes who may sign, and so must be alone in the queue.
+    pub(crate) fn is_blocker(&self) -> bool {
+        is_blocker(&self.tx)
+    }
 }
 
-/// One server's queue.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    by_account: BTreeMap<AccountId, BTreeMap<SeqProxy, Queued>>,
-    count: usize,
-}
-
-/// What the queue must know of the open ledger.
-pub(crate) struct Gate<'a> {
-    pub(crate) view: &'a dyn Read,
-    pub(crate) open_index: u32,
-    pub(crate) open_count: usize,
-    pub(crate) capacity: u32,
-    pub(crate) fail_hard: bool,
-}
-
-/// Whether the transaction changes who may sign, and so must be alone in the queue.
-fn is_blocker(tx: &Tx) -> bool {
+/// Whether a transaction changes who may sign.
+pub(crate) fn is_blocker(tx: &Tx) -> bool {
+    const TF_AUTH: u32 = 0x0004_0000 | 0x0008_0000;
     let authorisation = |flag: u32| matches!(flag, 2 | 4 | 5);
     match tx.kind {
         types::SET_REGULAR_KEY | types::SIGNER_LIST_SET | types::ACCOUNT_DELETE => true,
-        types::ACCOUNT_SET => [f::SET_FLAG, f::CLEAR_FLAG]
-            .into_iter()
-            .any(|id| tx.field(id).is_some_and(|field| authorisation(field.u32()))),
+        types::ACCOUNT_SET => {
+            tx.flags & TF_AUTH != 0
+                || [f::SET_FLAG, f::CLEAR_FLAG]
+                    .into_iter()
+                    .any(|id| tx.field(id).is_some_and(|field| authorisation(field.u32())))
+        }
         _ => false,
     }
 }
 
 /// The most XRP that a transaction may take from its sender, besides the fee.
-fn spend(tx: &Tx) -> u64 {
+pub(crate) fn spend(tx: &Tx) -> u64 {
     let amount = tx.send_max.as_ref().or(tx.amount.as_ref());
     let drops = amount
         .and_then(super::tx::Amount::drops)
@@ -108,140 +77,117 @@ fn spend(tx: &Tx) -> u64 {
     u64::try_from(drops).unwrap_or_default()
 }
 
+/// What follows a queued transaction of an account, as rippled counts it.
+fn following(tx: &Tx) -> SeqProxy {
+    let consumed = match tx.kind {
+        types::TICKET_CREATE => tx.field(f::TICKET_COUNT).map_or(0, |field| field.u32()),
+        _ => u32::from(matches!(tx.proxy(), SeqProxy::Sequence(_))),
+    };
+    match tx.proxy() {
+        SeqProxy::Sequence(own) => SeqProxy::Sequence(own.saturating_add(consumed)),
+        SeqProxy::Ticket(own) => SeqProxy::Ticket(own.saturating_add(consumed)),
+    }
+}
+
+/// The place of a queued transaction among all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    level: Reverse<u64>,
+    mixed: [u8; 32],
+    pub(crate) account: AccountId,
+    pub(crate) proxy: SeqProxy,
+}
+
+/// What waits of one account, and what is held against it.
+#[derive(Debug, Default)]
+pub(super) struct Mine {
+    pub(super) txs: BTreeMap<SeqProxy, Queued>,
+    /// One of its transactions failed too often: the others get few tries.
+    retry_penalty: bool,
+    /// One of its transactions expired or failed for good: its last may be dropped for room.
+    drop_penalty: bool,
+}
+
+/// One server's queue.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(super) by_account: BTreeMap<AccountId, Mine>,
+    pub(super) by_fee: BTreeSet<Turn>,
+    parent: [u8; 32],
+}
+
+/// What becomes of a queued transaction whose turn failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It never can apply.
+    ForGood,
+    /// It may apply later.
+    ForNow,
+}
+
 impl Queue {
     /// How many wait.
-    pub(crate) const fn len(&self) -> usize {
-        self.count
+    pub(crate) fn len(&self) -> usize {
+        self.by_fee.len()
     }
 
-    /// The queued transactions of an account, with their levels.
-    pub(crate) fn of_account(&self, account: AccountId) -> Vec<(Arc<Tx>, u64)> {
-        let queued = self
-            .by_account
-            .get(&account)
-            .into_iter()
-            .flat_map(BTreeMap::values);
-        queued
-            .map(|queued| (Arc::clone(&queued.tx), queued.level))
-            .collect()
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_fee.is_empty()
     }
 
-    /// The sequence after the account's last queued one that continues from `next`.
+    /// The level of the cheapest.
+    pub(crate) fn lowest_level(&self) -> Option<u64> {
+        self.by_fee.last().map(|turn| turn.level.0)
+    }
+
+    pub(super) fn turn(&self, queued: &Queued) -> Turn {
+        let mut mixed = queued.tx.hash.0;
+        for (byte, parent) in mixed.iter_mut().zip(self.parent) {
+            *byte ^= parent;
+        }
+        Turn {
+            level: Reverse(queued.level),
+            mixed,
+            account: queued.tx.account,
+            proxy: queued.tx.proxy(),
+        }
+    }
+
+    /// The queued transactions of an account, in their order.
+    pub(crate) fn of_account(&self, account: AccountId) -> impl Iterator<Item = &Queued> {
+        let mine = self.by_account.get(&account);
+        mine.into_iter().flat_map(|mine| mine.txs.values())
+    }
+
+    /// The sequence that the account's next queued transaction must have, when its root has `next`.
     pub(crate) fn available(&self, account: AccountId, next: u32) -> u32 {
-        let queued = self.by_account.get(&account);
-        let has = |sequence| queued.is_some_and(|q| q.contains_key(&SeqProxy::Sequence(sequence)));
-        let mut available = next;
-        while has(available) {
-            available = available.saturating_add(1);
-        }
-        available
-    }
-
-    /// Offers a transaction that could not go straight into the open ledger for want of fee, or because
-    /// others of its account wait before it.
-    pub(crate) fn offer(&mut self, tx: &Arc<Tx>, gate: &Gate<'_>) -> Offered {
-        match self.admit(tx, gate) {
-            Ok(offered) => offered,
-            Err(code) => Offered::Refused(code),
-        }
-    }
-
-    fn admit(&mut self, tx: &Arc<Tx>, gate: &Gate<'_>) -> Result<Offered, Ter> {
-        let account = gate.view.account(tx.account).ok_or(Ter::TER_NO_ACCOUNT)?;
-        let short_lived = tx
-            .last_ledger
-            .is_some_and(|last| last < gate.open_index.saturating_add(LAST_LEDGER_BUFFER));
-        if tx.account_txn_id.is_some() || gate.fail_hard || short_lived {
-            return Err(Ter::TEL_CAN_NOT_QUEUE);
-        }
-        let empty = BTreeMap::new();
-        let mine = self.by_account.get(&tx.account).unwrap_or(&empty);
-        let proxy = tx.proxy();
-        let replaced = mine.get(&proxy);
-        let next = self.available(tx.account, account.sequence);
-        match proxy {
-            SeqProxy::Sequence(sequence) if sequence < account.sequence => {
-                return Err(Ter::TEF_PAST_SEQ);
-            }
-            SeqProxy::Sequence(sequence) if replaced.is_none() && sequence > next => {
-                return Err(if mine.is_empty() {
-                    Ter::TER_PRE_SEQ
-                } else {
-                    Ter::TEL_CAN_NOT_QUEUE
-                });
-            }
-            _ => {}
-        }
-        let fills_hole = matches!(proxy, SeqProxy::Sequence(sequence) if sequence == next)
-            && mine.keys().any(|key| *key > proxy);
-        if replaced.is_none() && mine.len() >= PER_ACCOUNT_MAX + usize::from(fills_hole) {
-            return Err(Ter::TEL_CAN_NOT_QUEUE);
-        }
-        let others = mine.values().filter(|queued| queued.tx.proxy() != proxy);
-        let others: Vec<&Queued> = others.collect();
-        if is_blocker(tx) && !others.is_empty() {
-            return Err(Ter::TEL_CAN_NOT_QUEUE_BLOCKS);
-        }
-        if others.iter().any(|queued| is_blocker(&queued.tx)) {
-            return Err(Ter::TEL_CAN_NOT_QUEUE_BLOCKED);
-        }
-        let level = level_paid(tx);
-        if let Some(replaced) = replaced {
-            // Strictly more than a quarter above the fee that waits.
-            if u128::from(level) * 4 <= u128::from(replaced.level) * 5 {
-                return Err(Ter::TEL_CAN_NOT_QUEUE_FEE);
-            }
-        }
-        if !others.is_empty() {
-            affordable(tx, &others, account.balance)?;
-        }
-        let before: Vec<&Queued> = others
-            .iter()
-            .copied()
-            .filter(|q| q.tx.proxy() < proxy)
-            .collect();
-        if replaced.is_none() && pays_for(&before, level, gate) {
-            let txs = before.iter().map(|queued| Arc::clone(&queued.tx)).collect();
-            return Ok(Offered::PaysFor(txs));
-        }
-        let is_replacement = replaced.is_some();
-        let max =
-            usize::try_from(gate.capacity.saturating_mul(QUEUE_LEDGERS)).unwrap_or(usize::MAX);
-        if !is_replacement && self.count >= max {
-            self.make_room(tx, level)?;
-        }
-        let queued = Queued {
-            tx: Arc::clone(tx),
-            level,
-            tries_left: TRIES_MAX,
+        let first = SeqProxy::Sequence(next);
+        let mine = self.by_account.get(&account);
+        let mut waiting = mine
+            .into_iter()
+            .flat_map(|mine| mine.txs.range(first..).map(|(_, queued)| queued));
+        let Some(head) = waiting.next().filter(|queued| queued.tx.proxy() == first) else {
+            return next;
         };
-        if self
-            .by_account
-            .entry(tx.account)
-            .or_default()
-            .insert(proxy, queued)
-            .is_none()
-        {
-            self.count += 1;
+        let mut attempt = following(&head.tx);
+        for queued in waiting {
+            if attempt < queued.tx.proxy() {
+                break;
+            }
+            attempt = following(&queued.tx);
         }
-        Ok(Offered::Queued)
+        match attempt {
+            SeqProxy::Sequence(sequence) | SeqProxy::Ticket(sequence) => sequence,
+        }
     }
 
-    /// Drops the cheapest queued transaction of another account, if it pays less.
-    fn make_room(&mut self, tx: &Tx, level: u64) -> Result<(), Ter> {
-        let lasts = self
-            .by_account
-            .values()
-            .filter_map(|mine| mine.last_key_value());
-        let cheapest = lasts.min_by_key(|(_, queued)| (queued.level, queued.tx.hash));
-        let victim = cheapest.map(|(proxy, queued)| (queued.tx.account, *proxy, queued.level));
-        match victim {
-            Some((account, proxy, lowest)) if lowest < level && account != tx.account => {
-                self.remove(account, proxy);
-                Ok(())
-            }
-            _ => Err(Ter::TEL_CAN_NOT_QUEUE_FULL),
-        }
+    pub(super) fn insert(&mut self, queued: Queued) {
+        let turn = self.turn(&queued);
+        self.remove(turn.account, turn.proxy);
+        self.by_fee.insert(turn);
+        let mine = self.by_account.entry(turn.account).or_default();
+        mine.txs.insert(turn.proxy, queued);
     }
 
     /// Forgets a queued transaction.
@@ -249,28 +195,23 @@ impl Queue {
         let Some(mine) = self.by_account.get_mut(&account) else {
             return;
         };
-        if mine.remove(&proxy).is_some() {
-            self.count -= 1;
-        }
-        if mine.is_empty() {
+        let removed = mine.txs.remove(&proxy);
+        if mine.txs.is_empty() {
             self.by_account.remove(&account);
+        }
+        if let Some(queued) = removed {
+            let turn = self.turn(&queued);
+            self.by_fee.remove(&turn);
         }
     }
 
-    /// Forgets what the closed ledger holds, what can no longer enter a ledger, and what has expired.
-    pub(crate) fn sweep(
-        &mut self,
-        closed: u32,
-        view: &dyn Read,
-        in_ledger: impl Fn(TxHash) -> bool,
-    ) {
+    /// Forgets what the closed ledger was the last chance of.
+    pub(crate) fn expire(&mut self, closed: u32) {
         let mut gone = Vec::new();
-        for (account, mine) in &self.by_account {
-            let sequence = view.account(*account).map_or(0, |root| root.sequence);
-            for (proxy, queued) in mine {
-                let past = matches!(proxy, SeqProxy::Sequence(own) if *own < sequence);
-                let expired = queued.tx.last_ledger.is_some_and(|last| last <= closed);
-                if past || expired || queued.tries_left == 0 || in_ledger(queued.tx.hash) {
+        for (account, mine) in &mut self.by_account {
+            for (proxy, queued) in &mine.txs {
+                if queued.tx.last_ledger.is_some_and(|last| last <= closed) {
+                    mine.drop_penalty = true;
                     gone.push((*account, *proxy));
                 }
             }
@@ -280,75 +221,89 @@ impl Queue {
         }
     }
 
-    /// What waits, dearest first, an account's own in their order.
-    pub(crate) fn by_fee(&self) -> Vec<Arc<Tx>> {
-        let all = self.by_account.values().flat_map(BTreeMap::values);
-        let mut all: Vec<&Queued> = all.collect();
-        all.sort_by_key(|queued| {
-            (
-                std::cmp::Reverse(queued.level),
-                queued.tx.proxy(),
-                queued.tx.hash,
-            )
-        });
-        all.into_iter()
-            .map(|queued| Arc::clone(&queued.tx))
-            .collect()
+    /// Orders those that pay alike anew, by the hash of the open ledger's parent.
+    pub(crate) fn reorder(&mut self, parent: [u8; 32]) {
+        self.parent = parent;
+        let all = self.by_account.values().flat_map(|mine| mine.txs.values());
+        self.by_fee = all.map(|queued| self.turn(queued)).collect();
     }
 
-    /// Notes that a queued transaction did not apply when its turn came.
-    pub(crate) fn failed(&mut self, tx: &Tx) {
-        let mine = self.by_account.get_mut(&tx.account);
-        if let Some(queued) = mine.and_then(|mine| mine.get_mut(&tx.proxy())) {
-            queued.tries_left = queued.tries_left.saturating_sub(1);
+    /// Whose turn it is first.
+    pub(crate) fn first(&self) -> Option<Turn> {
+        self.by_fee.first().copied()
+    }
+
+    /// Whose turn comes after `turn`.
+    pub(crate) fn after(&self, turn: &Turn) -> Option<Turn> {
+        let later = (Bound::Excluded(turn), Bound::Unbounded);
+        self.by_fee.range(later).next().copied()
+    }
+
+    /// The transaction whose turn it is; `None` while others of its account come before it.
+    pub(crate) fn at(&self, turn: &Turn) -> Option<&Queued> {
+        let mine = self.by_account.get(&turn.account)?;
+        let (first, _) = mine.txs.first_key_value()?;
+        let is_early = matches!(turn.proxy, SeqProxy::Sequence(_)) && turn.proxy > *first;
+        mine.txs.get(&turn.proxy).filter(|_| !is_early)
+    }
+
+    /// Forgets a transaction and returns whose turn it is next: its account's next one where that was
+    /// passed over before.
+    pub(crate) fn remove_and_advance(&mut self, turn: &Turn) -> Option<Turn> {
+        let by_fee = self.after(turn);
+        let mine = self.by_account.get(&turn.account);
+        let later = (Bound::Excluded(turn.proxy), Bound::Unbounded);
+        let own = mine
+            .and_then(|mine| mine.txs.range(later).next())
+            .map(|(_, queued)| self.turn(queued));
+        self.remove(turn.account, turn.proxy);
+        match (own, by_fee) {
+            (Some(own), Some(next)) if own < next => Some(own),
+            (Some(own), None) => Some(own),
+            (_, next) => next,
         }
     }
-}
 
-/// Whether the sender can pay everything that waits, and the fees are within what its reserve covers.
-fn affordable(tx: &Tx, others: &[&Queued], balance: u64) -> Result<(), Ter> {
-    let fees =
-        |txs: &mut dyn Iterator<Item = &Tx>| txs.map(Tx::fee_drops).fold(0, u64::saturating_add);
-    let queued_fees = fees(&mut others.iter().map(|queued| queued.tx.as_ref()));
-    let total_fees = queued_fees.saturating_add(tx.fee_drops());
-    let spends = others
-        .iter()
-        .map(|queued| spend(&queued.tx))
-        .fold(0, u64::saturating_add);
-    let reserve = Fees::MODEL.reserve(0);
-    let too_much = queued_fees >= balance || (queued_fees >= reserve && balance >= reserve);
-    if too_much || total_fees.saturating_add(spends.min(balance)) > balance {
-        return Err(Ter::TEL_CAN_NOT_QUEUE_BALANCE);
+    /// Notes that a transaction did not apply when its turn came, and returns whose turn it is next.
+    /// `is_nearly_full` asks accounts with a bad record for room.
+    pub(crate) fn failed(
+        &mut self,
+        turn: &Turn,
+        failure: Failure,
+        is_nearly_full: bool,
+    ) -> Option<Turn> {
+        let mine = self.by_account.get_mut(&turn.account)?;
+        let queued = mine.txs.get_mut(&turn.proxy)?;
+        if failure == Failure::ForGood || queued.tries_left == 0 {
+            if queued.tries_left == 0 {
+                mine.retry_penalty = true;
+            } else {
+                mine.drop_penalty = true;
+            }
+            return self.remove_and_advance(turn);
+        }
+        queued.tries_left = if mine.retry_penalty && queued.tries_left > 2 {
+            1
+        } else {
+            queued.tries_left - 1
+        };
+        if mine.drop_penalty && mine.txs.len() > 1 && is_nearly_full {
+            if matches!(turn.proxy, SeqProxy::Ticket(_)) {
+                return self.remove_and_advance(turn);
+            }
+            let last = mine.txs.last_key_value().map(|(proxy, _)| *proxy);
+            if let Some(last) = last.filter(|last| *last != turn.proxy) {
+                self.remove(turn.account, last);
+            }
+        }
+        self.after(turn)
     }
-    Ok(())
-}
 
-/// Whether a transaction's fee is enough for itself and for all that wait before it.
-fn pays_for(before: &[&Queued], level: u64, gate: &Gate<'_>) -> bool {
-    let required = level_required(gate.open_count, Some(gate.capacity));
-    if before.is_empty() || level <= required {
-        return false;
-    }
-    let paid = before
-        .iter()
-        .map(|queued| queued.level)
-        .fold(level, u64::saturating_add);
-    let needed = (0..=before.len())
-        .map(|n| level_required(gate.open_count + n, Some(gate.capacity)))
-        .fold(0, u64::saturating_add);
-    paid >= needed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_price_jumps_when_a_ledger_is_full_as_it_did_on_a_real_server() {
-        assert_eq!(level_required(15, Some(15)), LEVEL_REFERENCE);
-        let level = level_required(16, Some(15));
-        assert_eq!(level_in_drops(level, 10), 5_688);
-        assert_eq!(level_in_drops(level - 1, 10) + 1, 5_689);
-        assert_eq!(level_required(1_000_000, None), LEVEL_REFERENCE);
+    /// Uses up a try of a transaction that another one of its account tries to clear away.
+    pub(crate) fn use_up_try(&mut self, account: AccountId, proxy: SeqProxy) {
+        let mine = self.by_account.get_mut(&account);
+        if let Some(queued) = mine.and_then(|mine| mine.txs.get_mut(&proxy)) {
+            queued.tries_left = queued.tries_left.saturating_sub(1);
+        }
     }
 }

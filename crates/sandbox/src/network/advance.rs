@@ -2,15 +2,14 @@
 //!
 //! The order is what makes a kill harmless: build, write to the log, commit, and only then tell anyone.
 
+use super::submit::Told;
 use super::{Event, Net, ServerView, chain_of};
 use crate::clock;
 use crate::faults::Apart;
 use crate::ledger::chain::Ledger;
 use crate::ledger::close::{self, Company};
-use crate::ledger::codes::Ter;
+use crate::ledger::fees::Round;
 use crate::ledger::open::Open;
-use crate::ledger::queue;
-use crate::ledger::rules::Mode;
 use crate::ledger::tx::Tx;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -26,7 +25,7 @@ impl Net {
                 continue;
             }
             for held in self.servers[server].memory.take_held() {
-                self.retry_open(server, &held);
+                self.retry_open(server, &held, Told::No);
             }
         }
         let set = self.agreed_set();
@@ -128,9 +127,13 @@ impl Net {
         };
         view.closed = header.index;
         view.memory.sweep_local(header.index, &base, &in_ledger);
-        view.queue
-            .sweep(header.index, &base, |hash| in_ledger.contains(&hash));
-        let fresh = Open::new(header.index + 1, header.close_time, self.network_id);
+        let size = u64::try_from(ledger.txs.len()).unwrap_or(u64::MAX);
+        let is_slow = self.quorum_lost.is_some() || view.faults.apart.is_some();
+        let round = if is_slow { Round::Slow } else { Round::Timely };
+        view.metrics.closed(size, ledger.median_level, round);
+        view.queue.expire(header.index);
+        let mut fresh = Open::new(header.index + 1, header.close_time, self.network_id);
+        fresh.load_factor = view.faults.load_factor();
         let old = std::mem::replace(&mut view.open, fresh);
         self.validate(server);
         let left: VecDeque<Arc<Tx>> = old
@@ -139,15 +142,16 @@ impl Net {
             .filter(|tx| !in_ledger.contains(&tx.hash))
             .collect();
         for tx in left {
-            self.retry_open(server, &tx);
+            self.retry_open(server, &tx, Told::No);
         }
-        self.serve_queue(server);
+        self.serve_queue(server, header.hash);
         for tx in self.servers[server].memory.local_in_order() {
             let is_bad = self.servers[server].memory.bad.get(&tx.hash).is_some();
             if !is_bad {
-                self.retry_open(server, &tx);
+                self.retry_open(server, &tx, Told::No);
             }
         }
+        self.report_fees(server);
     }
 
     /// Lets a server hold for validated what it has closed, unless it must wait for a quorum. Its history
@@ -203,37 +207,6 @@ impl Net {
         view.complete = view.complete.max(goal);
         if view.complete == view.validated {
             view.crawl = None;
-        }
-    }
-
-    /// Takes what waits into the new open ledger, dearest first, while it has room at that price.
-    fn serve_queue(&mut self, server: usize) {
-        let Some(capacity) = self.capacity else {
-            return;
-        };
-        let mut waiting = self.servers[server].queue.by_fee();
-        let mut progressed = true;
-        while progressed {
-            progressed = false;
-            let mut later = Vec::new();
-            for tx in waiting {
-                let count = self.servers[server].open.txs.len();
-                if queue::level_paid(&tx) < queue::level_required(count, Some(capacity)) {
-                    later.push(tx);
-                    continue;
-                }
-                match self.try_open(server, &tx, Mode::Open) {
-                    (_, true) => {
-                        progressed = true;
-                        self.servers[server].queue.remove(tx.account, tx.proxy());
-                        self.relay(server, &tx);
-                    }
-                    (Ter::TER_PRE_SEQ, false) => later.push(tx),
-                    (result, false) if result.is_ter() => self.servers[server].queue.failed(&tx),
-                    (_, false) => self.servers[server].queue.remove(tx.account, tx.proxy()),
-                }
-            }
-            waiting = later;
         }
     }
 }

@@ -6,6 +6,7 @@
 //! more, and comes back where it still can apply.
 
 use super::Net;
+use super::submit::Told;
 use crate::faults::{self, Effect, FaultError};
 use crate::ledger::chain::Chain;
 use crate::ledger::close::{self, Company};
@@ -48,13 +49,15 @@ impl Net {
 
     /// Brings a server to where its faults let it be.
     fn settle(&mut self, server: usize) {
-        let view = &self.servers[server];
+        let view = &mut self.servers[server];
+        view.open.load_factor = view.faults.load_factor();
         match (view.faults.apart, view.branch.is_some()) {
             (Some(_), false) => self.part(server),
             (None, true) => self.rejoin(server),
             _ => {}
         }
         self.advance(server);
+        self.report_fees(server);
     }
 
     /// Ends a freeze whose time is over.
@@ -123,7 +126,7 @@ impl Net {
         self.advance(server);
         for tx in given {
             if self.main.place(tx.hash).is_none() {
-                self.retry_open(server, &tx);
+                self.retry_open(server, &tx, Told::No);
             }
         }
     }

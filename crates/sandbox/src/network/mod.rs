@@ -6,6 +6,7 @@
 
 mod advance;
 mod apart;
+mod queue;
 mod submit;
 mod time;
 
@@ -14,6 +15,7 @@ use crate::config::{NetworkConfig, StartError};
 use crate::faults::{Apart, Faults, QuorumLost};
 use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Header, Ledger, StateAt};
 use crate::ledger::codes::Ter;
+use crate::ledger::fees::FeeMetrics;
 use crate::ledger::held::Memory;
 use crate::ledger::log::{Log, LogError};
 use crate::ledger::open::Open;
@@ -22,6 +24,7 @@ use crate::ledger::rules::Fees;
 use crate::ledger::state::{Layered, Read};
 use crate::ledger::tx::Tx;
 use crate::random::Random;
+pub(crate) use queue::Load;
 use serde_json::json;
 use std::sync::Arc;
 use time::LedgerTime;
@@ -39,6 +42,8 @@ pub(crate) enum Event {
         ledger: Arc<Ledger>,
         first_index: u32,
     },
+    /// The server's fees have changed.
+    Status(Load),
     /// A transaction applied to the open ledger.
     Proposed {
         tx: Arc<Tx>,
@@ -74,18 +79,25 @@ pub(crate) struct ServerView {
     pub(crate) memory: Memory,
     /// What waits for a cheaper ledger.
     pub(crate) queue: Queue,
+    /// What it has learned of how full ledgers are.
+    pub(crate) metrics: FeeMetrics,
+    /// What it last told the subscribers of its status.
+    pub(crate) told_fees: Option<Load>,
     /// What is wrong with it.
     pub(crate) faults: Faults,
     /// What its subscribers have not been told yet.
     pub(crate) events: tokio::sync::mpsc::UnboundedSender<Event>,
     /// Whether anyone listens for proposed transactions.
     pub(crate) proposed_wanted: bool,
+    /// Whether anyone listens for its status.
+    pub(crate) status_wanted: bool,
 }
 
 impl ServerView {
     fn new(
         tip: &Header,
         network_id: u32,
+        capacity: Option<u32>,
         events: tokio::sync::mpsc::UnboundedSender<Event>,
     ) -> Self {
         Self {
@@ -101,9 +113,12 @@ impl ServerView {
             open: Open::new(tip.index + 1, tip.close_time, network_id),
             memory: Memory::default(),
             queue: Queue::default(),
+            metrics: FeeMetrics::new(capacity),
+            told_fees: None,
             faults: Faults::default(),
             events,
             proposed_wanted: false,
+            status_wanted: false,
         }
     }
 
@@ -168,8 +183,6 @@ pub(crate) struct Net {
     pub(crate) main: Chain,
     pub(crate) servers: Vec<ServerView>,
     pub(crate) network_id: u32,
-    /// Transactions in an open ledger before the fee escalates.
-    pub(crate) capacity: Option<u32>,
     /// Set while the network closes ledgers and validates none.
     pub(crate) quorum_lost: Option<QuorumLost>,
     pub(crate) random: Random,
@@ -225,14 +238,13 @@ impl Net {
         let tip = chain.tip().header.clone();
         let servers = events
             .into_iter()
-            .map(|events| ServerView::new(&tip, config.network_id, events))
+            .map(|events| ServerView::new(&tip, config.network_id, config.ledger_capacity, events))
             .collect();
-        let (network_id, capacity) = (config.network_id, config.ledger_capacity);
+        let network_id = config.network_id;
         let mut net = Self {
             main: chain,
             servers,
             network_id,
-            capacity,
             quorum_lost: None,
             random,
             time,

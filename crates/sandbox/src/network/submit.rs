@@ -2,11 +2,18 @@
 
 use super::{Event, Net, Origin, ServerView, Submitted, SubmittedState, chain_of};
 use crate::ledger::codes::Ter;
-use crate::ledger::queue::{self, Gate, Offered};
+use crate::ledger::fees;
 use crate::ledger::rules::{self, Fees, Mode};
-use crate::ledger::state::{Layered, Read as _};
+use crate::ledger::state::Read as _;
 use crate::ledger::tx::Tx;
 use std::sync::Arc;
+
+/// Whether subscribers hear of a transaction that is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Yes,
+    No,
+}
 
 /// Transactions that others may send to a frozen server before the rest is lost.
 const INBOX_MAX: usize = 20_000;
@@ -44,6 +51,9 @@ impl Net {
 
     fn take(&mut self, server: usize, tx: &Arc<Tx>, origin: Origin) -> Submitted {
         let (result, applied) = self.enter(server, tx, origin);
+        if applied {
+            self.announce(server, tx, result);
+        }
         let view = &mut self.servers[server];
         let current = view.open.index;
         view.memory.known.insert(tx.hash, Arc::clone(tx));
@@ -75,67 +85,7 @@ impl Net {
         }
     }
 
-    /// Lets a transaction into the open ledger, or into the queue where there is one and it must.
-    fn enter(&mut self, server: usize, tx: &Arc<Tx>, origin: Origin) -> (Ter, bool) {
-        let mode = if origin == Origin::ClientFailHard {
-            Mode::OpenNoTec
-        } else {
-            Mode::Open
-        };
-        let Some(capacity) = self.capacity else {
-            return self.try_open(server, tx, mode);
-        };
-        if let Err(result) = rules::preflight(tx, &self.servers[server].open.setting(mode)) {
-            return (result, false);
-        }
-        let open_count = self.servers[server].open.txs.len();
-        let required = queue::level_required(open_count, Some(capacity));
-        let sequence_fits = match rules::check_sequence(tx, &self.open_view(server)) {
-            Ok(_) => true,
-            Err(Ter::TER_PRE_SEQ) => false,
-            Err(result) => return (result, false),
-        };
-        let fee = tx.fee_drops();
-        let minimum = rules::needed_fee(tx, &Fees::MODEL, &self.open_view(server));
-        if sequence_fits && (queue::level_paid(tx) >= required || fee < minimum) {
-            let (result, applied) = self.try_open(server, tx, mode);
-            if applied {
-                self.servers[server].queue.remove(tx.account, tx.proxy());
-            }
-            return (result, applied);
-        }
-        let view = &mut self.servers[server];
-        let Some(base) = chain_of(&self.main, view.branch.as_deref()).state_at(view.closed) else {
-            return (Ter::TEL_LOCAL_ERROR, false);
-        };
-        let gate = Gate {
-            view: &Layered {
-                base: &base,
-                overlay: &view.open.overlay,
-            },
-            open_index: view.open.index,
-            open_count,
-            capacity,
-            fail_hard: origin == Origin::ClientFailHard,
-        };
-        match view.queue.offer(tx, &gate) {
-            Offered::Queued => (Ter::TER_QUEUED, false),
-            Offered::Refused(result) => (result, false),
-            Offered::PaysFor(before) => {
-                for earlier in &before {
-                    if self.try_open(server, earlier, Mode::Open).1 {
-                        self.servers[server]
-                            .queue
-                            .remove(earlier.account, earlier.proxy());
-                        self.relay(server, earlier);
-                    }
-                }
-                self.try_open(server, tx, mode)
-            }
-        }
-    }
-
-    /// Tries a transaction on a server's open ledger, and tells its subscribers if it applies.
+    /// Tries a transaction on a server's open ledger.
     pub(super) fn try_open(&mut self, server: usize, tx: &Arc<Tx>, mode: Mode) -> (Ter, bool) {
         let view = &mut self.servers[server];
         if let Err(result) = rules::preflight(tx, &view.open.setting(mode)) {
@@ -144,8 +94,14 @@ impl Net {
         let Some(base) = chain_of(&self.main, view.branch.as_deref()).state_at(view.closed) else {
             return (Ter::TEL_LOCAL_ERROR, false);
         };
-        let (result, applied) = view.open.apply(tx, &base, mode);
-        if applied && view.proposed_wanted {
+        view.open.apply(tx, &base, mode)
+    }
+
+    /// Tells the subscribers of a transaction that somebody submitted and that has applied. What comes out
+    /// of the queue or is tried again in a new open ledger is not told.
+    fn announce(&mut self, server: usize, tx: &Arc<Tx>, result: Ter) {
+        let view = &self.servers[server];
+        if view.proposed_wanted {
             let told = Event::Proposed {
                 tx: Arc::clone(tx),
                 result,
@@ -153,19 +109,19 @@ impl Net {
             };
             let _gone_at_shutdown = view.events.send(told);
         }
-        (result, applied)
+        self.report_fees(server);
     }
 
     fn state_after(&self, server: usize, tx: &Tx) -> SubmittedState {
         let view = &self.servers[server];
         let root = self.open_view(server).account(tx.account);
         let sequence_next = root.map_or(0, |root| root.sequence);
-        let level = queue::level_required(view.open.txs.len(), self.capacity);
-        let base_fee = rules::base_fee(tx, &Fees::MODEL);
+        let level = self.open_level(server);
+        let base_fee = rules::needed_fee(tx, &Fees::MODEL, &self.open_view(server));
         SubmittedState {
             sequence_next,
             sequence_available: view.queue.available(tx.account, sequence_next),
-            open_ledger_cost: queue::level_in_drops(level, base_fee),
+            open_ledger_cost: fees::level_in_drops(level, base_fee),
             validated: view.validated,
         }
     }
@@ -207,18 +163,25 @@ impl Net {
         let mut proxy = tx.proxy();
         while let Some(next) = self.servers[server].memory.take_next(tx.account, proxy) {
             proxy = next.proxy();
-            if !self.retry_open(server, &next) {
+            if !self.retry_open(server, &next, Told::Yes) {
                 break;
             }
         }
     }
 
-    /// Tries a transaction again that this server holds; tells of it and relays it if it applies.
-    pub(super) fn retry_open(&mut self, server: usize, tx: &Arc<Tx>) -> bool {
+    /// Tries a transaction again that this server holds, and relays it if it applies.
+    pub(super) fn retry_open(&mut self, server: usize, tx: &Arc<Tx>, told: Told) -> bool {
         if self.servers[server].open.contains(tx.hash) {
             return false;
         }
-        let (result, applied) = self.enter(server, tx, Origin::Peer);
+        let (mut result, mut applied) = self.enter(server, tx, Origin::Peer);
+        if result == Ter::TEL_CAN_NOT_QUEUE {
+            // What the queue will never take may still have a place in the open ledger.
+            (result, applied) = self.try_open(server, tx, Mode::Open);
+        }
+        if applied && told == Told::Yes {
+            self.announce(server, tx, result);
+        }
         if applied || result == Ter::TER_QUEUED {
             self.relay(server, tx);
         }

@@ -6,7 +6,9 @@ use super::render;
 use super::select::{self, Selected};
 use crate::ledger::chain::{Ledger, Place};
 use crate::ledger::entry::{Account, Entry, Key};
+use crate::ledger::queue::{self, Queued};
 use crate::ledger::rules::directory;
+use crate::ledger::tx::SeqProxy;
 use crate::network::Net;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -92,37 +94,50 @@ pub(super) fn account_info(call: &Call<'_>) -> Answer {
 
 /// What of an account waits in the queue.
 fn queue_data(net: &Net, server: usize, account: AccountId) -> Value {
-    let queued = net.servers[server].queue.of_account(account);
+    let queued: Vec<&Queued> = net.servers[server].queue.of_account(account).collect();
     let mut out = json!({ "txn_count": queued.len() });
-    let sequences = queued
-        .iter()
-        .filter(|(tx, _)| tx.sequence > 0)
-        .map(|(tx, _)| tx.sequence);
-    if let (Some(lowest), Some(highest)) = (sequences.clone().min(), sequences.max()) {
-        out["lowest_sequence"] = json!(lowest);
-        out["highest_sequence"] = json!(highest);
-        out["sequence_count"] = json!(queued.iter().filter(|(tx, _)| tx.sequence > 0).count());
+    if queued.is_empty() {
+        return out;
     }
-    if !queued.is_empty() {
-        let fees: u64 = queued.iter().map(|(tx, _)| tx.fee_drops()).sum();
-        let transactions: Vec<Value> = queued.iter().map(queued_row).collect();
-        out["auth_change_queued"] = json!(false);
-        out["max_spend_drops_total"] = json!(fees.to_string());
-        out["transactions"] = json!(transactions);
+    let (mut sequences, mut tickets) = (Vec::new(), Vec::new());
+    for waiting in &queued {
+        match waiting.tx.proxy() {
+            SeqProxy::Sequence(own) => sequences.push(own),
+            SeqProxy::Ticket(own) => tickets.push(own),
+        }
     }
+    for (name, numbers) in [("sequence", sequences), ("ticket", tickets)] {
+        if let (Some(lowest), Some(highest)) = (numbers.first(), numbers.last()) {
+            out[format!("{name}_count")] = json!(numbers.len());
+            out[format!("lowest_{name}")] = json!(lowest);
+            out[format!("highest_{name}")] = json!(highest);
+        }
+    }
+    let spends = queued.iter().map(|waiting| max_spend(waiting));
+    let total = spends.fold(0, u64::saturating_add);
+    let rows: Vec<Value> = queued.iter().map(|waiting| queued_row(waiting)).collect();
+    out["auth_change_queued"] = json!(queued.iter().any(|waiting| waiting.is_blocker()));
+    out["max_spend_drops_total"] = json!(total.to_string());
+    out["transactions"] = json!(rows);
     out
 }
 
-fn queued_row((tx, level): &(Arc<crate::ledger::tx::Tx>, u64)) -> Value {
+/// The most that a queued transaction may take from its sender.
+fn max_spend(queued: &Queued) -> u64 {
+    queue::spend(&queued.tx).saturating_add(queued.tx.fee_drops())
+}
+
+fn queued_row(queued: &Queued) -> Value {
+    let tx = &queued.tx;
     let mut row = json!({
-        "auth_change": false,
+        "auth_change": queued.is_blocker(),
         "fee": tx.fee_drops().to_string(),
-        "fee_level": level.to_string(),
-        "max_spend_drops": tx.fee_drops().to_string(),
+        "fee_level": queued.level.to_string(),
+        "max_spend_drops": max_spend(queued).to_string(),
     });
-    match tx.ticket {
-        Some(ticket) if tx.sequence == 0 => row["ticket"] = json!(ticket),
-        _ => row["seq"] = json!(tx.sequence),
+    match tx.proxy() {
+        SeqProxy::Sequence(own) => row["seq"] = json!(own),
+        SeqProxy::Ticket(own) => row["ticket"] = json!(own),
     }
     if let Some(last) = tx.last_ledger {
         row["LastLedgerSequence"] = json!(last);

@@ -5,9 +5,9 @@ use super::frame::RpcError;
 use super::streams::range;
 use crate::clock;
 use crate::config::CloseInterval;
-use crate::ledger::chain::FIRST_INDEX;
-use crate::ledger::queue;
+use crate::ledger::fees::{self, LEVEL_REFERENCE};
 use crate::ledger::rules::Fees;
+use crate::network::Load;
 use serde_json::{Value, json};
 use xrpayd_codec::sha512_half;
 use xrpayd_core::address::base58check_encode;
@@ -19,10 +19,6 @@ const BUILD_VERSION: &str = "2.4.0-rc2";
 const NODE_KEY_TYPE: u8 = 0x1C;
 /// What the model says it took to come up.
 const SYNC_US: &str = "1000";
-/// Transactions that an open ledger is expected to hold where no capacity is set.
-const EXPECTED_SIZE: u32 = 1_000;
-/// How many expected ledgers the queue says it holds where no capacity is set, as rippled's does.
-const QUEUE_LEDGERS: u32 = 20;
 
 /// The host's name as administrators see it, and as others do.
 pub(super) fn host_id(call: &Call<'_>) -> &'static str {
@@ -138,23 +134,58 @@ fn seconds(ms: u64) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
-/// The level that the open ledger asks for now.
-fn open_level(call: &Call<'_>) -> u64 {
-    let net = call.shared.net();
-    queue::level_required(net.servers[call.server()].open.txs.len(), net.capacity)
-}
-
-/// A level as a multiple of the base fee, without a float in between.
-fn load_factor(level: u64) -> Value {
-    let (whole, rest) = (
-        level / queue::LEVEL_REFERENCE,
-        level % queue::LEVEL_REFERENCE,
-    );
+/// A multiple of the reference level, without a float in between.
+fn multiple(level: u64) -> Value {
+    let (whole, rest) = (level / LEVEL_REFERENCE, level % LEVEL_REFERENCE);
     if rest == 0 {
         return json!(whole);
     }
-    let text = format!("{whole}.{:08}", rest * 100_000_000 / queue::LEVEL_REFERENCE);
+    let text = format!("{whole}.{:08}", rest * 100_000_000 / LEVEL_REFERENCE);
     serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// A number as rippled prints it where it has room for 32 bits.
+fn clipped(number: u64) -> u64 {
+    number.min(u64::from(u32::MAX))
+}
+
+/// What a server asks now, as it is told to people.
+fn load_for_people(out: &mut Value, load: &Load, is_admin: bool) {
+    let factor = load.factor();
+    out["load_factor"] = multiple(factor);
+    if load.server != factor {
+        out["load_factor_server"] = multiple(load.server);
+    }
+    if is_admin && load.server != LEVEL_REFERENCE {
+        out["load_factor_local"] = multiple(load.server);
+    }
+    if load.open_level != LEVEL_REFERENCE && (is_admin || load.open_level != factor) {
+        out["load_factor_fee_escalation"] = multiple(load.open_level);
+    }
+    if load.queue_level != LEVEL_REFERENCE {
+        out["load_factor_fee_queue"] = multiple(load.queue_level);
+    }
+}
+
+/// What a server asks now, as it is told to programs.
+fn load_for_programs(out: &mut Value, load: &Load) {
+    out["load_base"] = json!(LEVEL_REFERENCE);
+    out["load_factor"] = json!(clipped(load.factor()));
+    out["load_factor_fee_escalation"] = json!(clipped(load.open_level));
+    out["load_factor_fee_queue"] = json!(clipped(load.queue_level));
+    out["load_factor_fee_reference"] = json!(LEVEL_REFERENCE);
+    out["load_factor_server"] = json!(load.server);
+}
+
+/// The news that a server's fees have changed.
+pub(super) fn server_status(load: &Load) -> Value {
+    let mut out = json!({
+        "type": "serverStatus",
+        "base_fee": Fees::MODEL.base,
+        "server_status": "full",
+    });
+    load_for_programs(&mut out, load);
+    out
 }
 
 pub(super) fn server_info(call: &Call<'_>) -> Answer {
@@ -165,7 +196,8 @@ pub(super) fn server_info(call: &Call<'_>) -> Answer {
     } = facts(call)?;
     out["hostid"] = json!(host_id(call));
     out["last_close"] = json!({"converge_time_s": seconds(converge_ms(call)), "proposers": 0});
-    out["load_factor"] = load_factor(open_level(call));
+    let load = call.shared.net().load(call.server());
+    load_for_people(&mut out, &load, call.is_admin());
     out["validated_ledger"] = json!({
         "age": age_s,
         "base_fee_xrp": serde_json::from_str::<Value>("1e-05").unwrap_or(Value::Null),
@@ -186,17 +218,8 @@ pub(super) fn server_state(call: &Call<'_>) -> Answer {
         mut out, validated, ..
     } = facts(call)?;
     out["last_close"] = json!({"converge_time": converge_ms(call), "proposers": 0});
-    let level = open_level(call);
-    for name in [
-        "load_base",
-        "load_factor_fee_queue",
-        "load_factor_fee_reference",
-        "load_factor_server",
-    ] {
-        out[name] = json!(queue::LEVEL_REFERENCE);
-    }
-    out["load_factor"] = json!(level);
-    out["load_factor_fee_escalation"] = json!(level);
+    let load = call.shared.net().load(call.server());
+    load_for_programs(&mut out, &load);
     out["validated_ledger"] = json!({
         "base_fee": Fees::MODEL.base,
         "close_time": validated.close_time,
@@ -213,37 +236,32 @@ pub(super) fn server_state(call: &Call<'_>) -> Answer {
 
 pub(super) fn fee(call: &Call<'_>) -> Answer {
     let net = call.shared.net();
-    let view = &net.servers[call.server()];
-    let count = view.open.txs.len();
+    let server = call.server();
+    let view = &net.servers[server];
     let base = Fees::MODEL.base;
-    let (expected, queue_max) = match net.capacity {
-        Some(capacity) => (capacity, capacity.saturating_mul(queue::QUEUE_LEDGERS)),
-        None => (EXPECTED_SIZE, EXPECTED_SIZE * QUEUE_LEDGERS),
-    };
-    let level = queue::level_required(count, net.capacity);
-    let open_fee = queue::level_in_drops(level.saturating_sub(1), base).saturating_add(1);
-    let minimum_level = queue::LEVEL_REFERENCE;
+    let load = net.load(server);
+    let median = view.metrics.multiplier();
     let mut out = json!({
-        "current_ledger_size": count.to_string(),
-        "current_queue_size": view.queue.len().to_string(),
+        "current_ledger_size": view.open.txs.len().to_string(),
+        "current_queue_size": net.queue_len(server).to_string(),
         "drops": {
             "base_fee": base.to_string(),
-            "median_fee": queue::level_in_drops(queue::LEVEL_MULTIPLIER, base).to_string(),
-            "minimum_fee": base.to_string(),
-            "open_ledger_fee": open_fee.to_string(),
+            "median_fee": fees::level_in_drops(median, base).to_string(),
+            "minimum_fee": fees::level_in_drops(load.queue_level, base).to_string(),
+            "open_ledger_fee": fees::drops_for_level(load.open_level, base).to_string(),
         },
-        "expected_ledger_size": expected.to_string(),
+        "expected_ledger_size": view.metrics.expected().to_string(),
         "ledger_current_index": view.open.index,
         "levels": {
-            "median_level": queue::LEVEL_MULTIPLIER.to_string(),
-            "minimum_level": minimum_level.to_string(),
-            "open_ledger_level": level.to_string(),
-            "reference_level": queue::LEVEL_REFERENCE.to_string(),
+            "median_level": median.to_string(),
+            "minimum_level": load.queue_level.to_string(),
+            "open_ledger_level": load.open_level.to_string(),
+            "reference_level": LEVEL_REFERENCE.to_string(),
         },
     });
     // A real server cannot tell how large its queue may get before its first close.
-    if view.validated > FIRST_INDEX {
-        out["max_queue_size"] = json!(queue_max.to_string());
+    if let Some(max) = view.metrics.queue_max() {
+        out["max_queue_size"] = json!(max.to_string());
     }
     Ok(out)
 }

@@ -106,9 +106,14 @@ impl Shared {
         self.next_client.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Notes whether anyone listens for a server's proposed transactions.
+    /// Notes whether anyone listens for a server's proposed transactions, and for its status.
     pub(crate) fn note_proposed_wanted(&self, server: usize) {
-        let wanted = self.subscribers(server).proposed_wanted();
-        self.net().servers[server].proposed_wanted = wanted;
+        let (proposed, status) = {
+            let subscribers = self.subscribers(server);
+            (subscribers.proposed_wanted(), subscribers.status_wanted())
+        };
+        let mut net = self.net();
+        net.servers[server].proposed_wanted = proposed;
+        net.servers[server].status_wanted = status;
     }
 }

@@ -12,7 +12,7 @@ use crate::ledger::chain::{Applied, Ledger};
 use crate::ledger::codes::Ter;
 use crate::ledger::rules::Fees;
 use crate::ledger::tx::Tx;
-use crate::network::Event;
+use crate::network::{Event, Load};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -120,6 +120,13 @@ impl Subscribers {
         })
     }
 
+    /// Whether anyone wants to hear of the server's status.
+    pub(crate) fn status_wanted(&self) -> bool {
+        self.clients
+            .values()
+            .any(|client| client.has(Stream::Server))
+    }
+
     /// Tells each client `copies` times, and forgets those who cannot keep up.
     fn tell(
         &mut self,
@@ -167,6 +174,7 @@ pub(crate) async fn publish(
                 closed(&shared, server, &ledger, first_index);
                 tokio::task::yield_now().await;
             }
+            Event::Status(load) => status(&shared, server, &load),
             Event::Proposed {
                 tx,
                 result,
@@ -231,6 +239,13 @@ fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) 
             usize::from(client.has(Stream::TransactionsProposed))
                 + usize::from(mentioned.iter().any(mine))
         },
+    );
+}
+
+fn status(shared: &Shared, server: usize, load: &Load) {
+    shared.subscribers(server).tell(
+        |_| super::info::server_status(load).to_string().into(),
+        |client| usize::from(client.has(Stream::Server)),
     );
 }
 

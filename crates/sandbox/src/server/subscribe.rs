@@ -70,7 +70,8 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
         }
         if named.streams.contains(&Stream::Server) {
             let random = super::render::hex(&net.random.bytes32());
-            server_fields(call, &mut out, &random);
+            let load_factor = net.load(server).server;
+            server_fields(call, &mut out, &random, load_factor);
         }
         complete
     };
@@ -113,11 +114,11 @@ fn ledger_fields(
     }
 }
 
-fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str) {
+fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str, load_factor: u64) {
     let fields = json!({
         "hostid": super::info::host_id(call),
         "load_base": 256,
-        "load_factor": 256,
+        "load_factor": load_factor,
         "pubkey_node": super::info::node_key(call.server()),
         "random": random,
         "server_status": "full",

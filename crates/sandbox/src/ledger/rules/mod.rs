@@ -68,6 +68,8 @@ pub(crate) struct Setting {
     pub(crate) mode: Mode,
     /// What it charges.
     pub(crate) fees: Fees,
+    /// What an open ledger asks for the server's own load, in base fees.
+    pub(crate) load_factor: u64,
 }
 
 /// How a transaction is applied.
@@ -206,7 +208,8 @@ fn check_common(tx: &Tx, setting: &Setting, view: &dyn Read, account: &Account) 
 
 fn check_fee(tx: &Tx, setting: &Setting, view: &dyn Read, account: &Account) -> Result<(), Ter> {
     let fee = tx.fee_drops();
-    if setting.mode.is_open() && fee < needed_fee(tx, &setting.fees, view) {
+    let needed = needed_fee(tx, &setting.fees, view).saturating_mul(setting.load_factor);
+    if setting.mode.is_open() && fee < needed {
         return Err(Ter::TEL_INSUF_FEE_P);
     }
     if fee > account.balance {
@@ -255,6 +258,18 @@ impl Context<'_, '_> {
         self.changes
             .account(self.tx.account)
             .ok_or(Ter::TER_NO_ACCOUNT)
+    }
+}
+
+/// Whether a transaction that passed `preflight` is likely to claim its fee: it succeeds or ends in a
+/// `tec`, as far as can be told without applying it.
+pub(crate) fn claims_fee(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
+    let claimed = check_sequence(tx, view)
+        .and_then(|account| check_common(tx, setting, view, &account))
+        .and_then(|()| preclaim(tx, setting, view));
+    match claimed {
+        Err(code) if !code.is_tec() => Err(code),
+        _ => Ok(()),
     }
 }
 
