@@ -22,6 +22,7 @@ pub(crate) mod kind {
     pub(crate) const ARRAY: u8 = 15;
     pub(crate) const U8: u8 = 16;
     pub(crate) const H160: u8 = 17;
+    pub(crate) const HASHES: u8 = 19;
     pub(crate) const H192: u8 = 21;
 }
 

@@ -167,6 +167,10 @@ pub(crate) mod f {
     pub(crate) const AFFECTED_NODES: FieldId = FieldId(kind::ARRAY, 8);
     pub(crate) const MEMOS: FieldId = FieldId(kind::ARRAY, 9);
 
+    pub(crate) const AUTHORIZE_CREDENTIALS: FieldId = FieldId(kind::ARRAY, 26);
+    pub(crate) const UNAUTHORIZE_CREDENTIALS: FieldId = FieldId(kind::ARRAY, 27);
+    pub(crate) const CREDENTIAL_IDS: FieldId = FieldId(kind::HASHES, 5);
+
     pub(crate) const TRANSACTION_RESULT: FieldId = FieldId(kind::U8, 3);
     pub(crate) const ASSET_SCALE: FieldId = FieldId(kind::U8, 5);
     pub(crate) const TICK_SIZE: FieldId = FieldId(kind::U8, 16);

@@ -225,13 +225,24 @@ fn is_thread(field: &Listed) -> bool {
     field.id == f::PREVIOUS_TXN_ID || field.id == f::PREVIOUS_TXN_LGR_SEQ
 }
 
-/// The fields that had another value, with that value; one that is new has none to show.
+/// The fields that had another value, with that value. One that is new has none to show, but the object
+/// stands there for it, empty if need be.
 fn changed_fields(out: &mut Vec<u8>, old: &[Listed], new: &[Listed]) {
+    let has = |list: &[Listed], id: FieldId| list.iter().any(|candidate| candidate.id == id);
     let differs = |field: &&Listed| {
         let now = new.iter().find(|candidate| candidate.id == field.id);
         !is_thread(field) && now.is_none_or(|now| now.bytes != field.bytes)
     };
-    object(out, f::PREVIOUS_FIELDS, old.iter().filter(differs));
+    let any_changed = old.iter().any(|field| differs(&field));
+    let any_new = new
+        .iter()
+        .any(|field| !is_thread(field) && !has(old, field.id));
+    if any_new && !any_changed {
+        put_header(out, f::PREVIOUS_FIELDS);
+        out.push(OBJECT_END);
+    } else {
+        object(out, f::PREVIOUS_FIELDS, old.iter().filter(differs));
+    }
 }
 
 /// An object of fields; nothing at all when there are none.

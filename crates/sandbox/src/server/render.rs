@@ -8,7 +8,9 @@ use crate::faults::Faults;
 use crate::ledger::amount::{Amount, Asset};
 use crate::ledger::chain::{Applied, Ledger};
 use crate::ledger::entry::{Account, Entry, Key, lsf};
+use crate::ledger::fields::lt;
 use serde_json::{Map, Value, json};
+use xrpayd_core::address::AccountId;
 use xrpayd_core::currency::Currency;
 use xrpayd_core::ids::{LedgerHash, TxHash};
 
@@ -79,6 +81,12 @@ pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value
     {
         meta.insert("delivered_amount".to_owned(), amount);
     }
+    if delivered == Delivered::Shown
+        && result == "tesSUCCESS"
+        && let Some(id) = made_issuance(&meta)
+    {
+        meta.insert("mpt_issuance_id".to_owned(), json!(id));
+    }
     Value::Object(meta)
 }
 
@@ -102,6 +110,23 @@ pub(crate) fn delivered_amount(blob: &[u8], meta: &Map<String, Value>) -> Option
         .cloned()
 }
 
+/// The id of the issuance of multi-purpose tokens that a transaction made, if it made one.
+fn made_issuance(meta: &Map<String, Value>) -> Option<String> {
+    let nodes = meta.get("AffectedNodes")?.as_array()?;
+    let made = nodes
+        .iter()
+        .filter_map(|node| node.get("CreatedNode"))
+        .find(|node| node["LedgerEntryType"] == "MPTokenIssuance")?;
+    issuance_id(made.get("NewFields")?.as_object()?)
+}
+
+/// The id of an issuance out of its fields: its sequence, and its issuer.
+fn issuance_id(fields: &Map<String, Value>) -> Option<String> {
+    let sequence = u32::try_from(fields.get("Sequence")?.as_u64()?).ok()?;
+    let issuer: AccountId = fields.get("Issuer")?.as_str()?.parse().ok()?;
+    Some(hex(&[&sequence.to_be_bytes()[..], &issuer.0].concat()))
+}
+
 /// The compact id of a validated transaction: its ledger, place and network.
 pub(crate) fn ctid(ledger: u32, position: u32, network_id: u32) -> Option<String> {
     let fits = ledger < 0x1000_0000 && position <= 0xFFFF && network_id <= 0xFFFF;
@@ -111,6 +136,11 @@ pub(crate) fn ctid(ledger: u32, position: u32, network_id: u32) -> Option<String
 /// An entry as `ledger_entry` and `account_info` print it.
 pub(crate) fn entry(key: &Key, entry: &Entry) -> Map<String, Value> {
     let mut out = super::object::to_json(&entry.to_bytes());
+    if entry.type_number() == lt::MPT_ISSUANCE
+        && let Some(id) = issuance_id(&out)
+    {
+        out.insert("mpt_issuance_id".to_owned(), json!(id));
+    }
     out.insert("index".to_owned(), json!(hex(&key.index())));
     out
 }

@@ -6,18 +6,27 @@
 
 mod account_delete;
 mod account_set;
+pub(crate) mod channel;
+mod check;
+mod condition;
+mod deposit;
 pub(crate) mod directory;
+mod escrow;
 #[allow(dead_code, reason = "offers and checks take up the rest")]
 pub(crate) mod flow;
 mod keys;
 #[allow(dead_code, reason = "offers and checks take up the rest")]
 pub(crate) mod line;
+mod mpt;
+mod mpt_payment;
 pub(crate) mod offer;
+mod owned;
 mod payment;
 mod ticket;
 mod trust_set;
 mod unmodelled;
 
+use super::amount::{Amount, Asset};
 use super::codes::Ter;
 use super::entry::{Account, Key, lsf};
 use super::state::{Change, Changes, Read};
@@ -109,6 +118,10 @@ pub(crate) fn base_fee(tx: &Tx, fees: &Fees) -> u64 {
     let signatures = u64::try_from(tx.signers.len()).unwrap_or_default();
     match tx.kind {
         types::ACCOUNT_DELETE => fees.reserve_increment,
+        types::ESCROW_FINISH => fees
+            .base
+            .saturating_mul(1 + signatures)
+            .saturating_add(escrow::fulfillment_fee(tx, fees)),
         _ => fees.base.saturating_mul(1 + signatures),
     }
 }
@@ -143,6 +156,7 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
     }
     match tx.kind {
         types::PAYMENT => payment::preflight(tx),
+        types::CLAWBACK if is_mpt(tx) => mpt_payment::preflight_clawback(tx),
         types::ACCOUNT_SET => account_set::preflight(tx),
         types::SET_REGULAR_KEY => keys::preflight_regular_key(tx),
         types::SIGNER_LIST_SET => keys::preflight_signer_list(tx),
@@ -151,8 +165,33 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
         types::OFFER_CREATE => offer::preflight(tx),
         types::OFFER_CANCEL => offer::preflight_cancel(tx),
         types::ACCOUNT_DELETE => account_delete::preflight(tx),
-        _ => unmodelled::preflight(tx, setting),
+        types::MPT_ISSUANCE_CREATE => mpt::preflight_create(tx),
+        types::MPT_ISSUANCE_DESTROY => mpt::preflight_destroy(tx),
+        types::MPT_ISSUANCE_SET => mpt::preflight_set(tx),
+        types::MPT_AUTHORIZE => mpt::preflight_authorize(tx),
+        types::ESCROW_CREATE => escrow::preflight_create(tx),
+        types::ESCROW_FINISH => escrow::preflight_finish(tx),
+        types::ESCROW_CANCEL => escrow::preflight_cancel(tx),
+        types::CHANNEL_CREATE => channel::preflight_create(tx),
+        types::CHANNEL_FUND => channel::preflight_fund(tx),
+        types::CHANNEL_CLAIM => channel::preflight_claim(tx),
+        types::CHECK_CREATE => check::preflight_create(tx),
+        types::CHECK_CASH => check::preflight_cash(tx),
+        types::CHECK_CANCEL => check::preflight_cancel(tx),
+        types::DEPOSIT_PREAUTH => deposit::preflight(tx),
+        _ => unmodelled::preflight(tx),
     }
+}
+
+/// Whether what a transaction moves is a multi-purpose token.
+const fn is_mpt(tx: &Tx) -> bool {
+    matches!(
+        tx.amount,
+        Some(Amount {
+            asset: Asset::Mpt(_),
+            ..
+        })
+    )
 }
 
 fn network_id(tx: &Tx, network_id: u32) -> Result<(), Ter> {
@@ -345,6 +384,7 @@ fn claims(code: Ter, mode: Mode, was_tried: bool) -> bool {
 fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
     match tx.kind {
         types::PAYMENT => payment::preclaim(tx, setting, view),
+        types::CLAWBACK if is_mpt(tx) => mpt_payment::preclaim_clawback(tx, view),
         types::ACCOUNT_SET => account_set::preclaim(tx, view),
         types::TICKET_CREATE => ticket::preclaim(tx, view),
         types::TRUST_SET => trust_set::preclaim(tx, view),
@@ -352,13 +392,29 @@ fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
         types::OFFER_CANCEL => offer::preclaim_cancel(tx, view),
         types::ACCOUNT_DELETE => account_delete::preclaim(tx, setting, view),
         types::SET_REGULAR_KEY | types::SIGNER_LIST_SET => Ok(()),
-        _ => unmodelled::preclaim(tx, setting, view),
+        types::MPT_ISSUANCE_DESTROY => mpt::preclaim_destroy(tx, view),
+        types::MPT_ISSUANCE_SET => mpt::preclaim_set(tx, view),
+        types::MPT_AUTHORIZE => mpt::preclaim_authorize(tx, view),
+        types::ESCROW_CREATE => escrow::preclaim_create(tx, view),
+        types::CHANNEL_CREATE => channel::preclaim_create(tx, setting, view),
+        types::CHECK_CREATE => check::preclaim_create(tx, setting, view),
+        types::CHECK_CASH => check::preclaim_cash(tx, setting, view),
+        types::CHECK_CANCEL => check::preclaim_cancel(tx, setting, view),
+        types::DEPOSIT_PREAUTH => deposit::preclaim(tx, view),
+        // What these look for, they look for as they apply.
+        types::MPT_ISSUANCE_CREATE
+        | types::ESCROW_FINISH
+        | types::ESCROW_CANCEL
+        | types::CHANNEL_FUND
+        | types::CHANNEL_CLAIM => Ok(()),
+        _ => Err(Ter::TEM_DISABLED),
     }
 }
 
 fn dispatch(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     match context.tx.kind {
         types::PAYMENT => payment::apply(context),
+        types::CLAWBACK if is_mpt(context.tx) => mpt_payment::apply_clawback(context),
         types::ACCOUNT_SET => account_set::apply(context),
         types::SET_REGULAR_KEY => keys::apply_regular_key(context),
         types::SIGNER_LIST_SET => keys::apply_signer_list(context),
@@ -367,6 +423,20 @@ fn dispatch(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         types::OFFER_CREATE => offer::apply(context),
         types::OFFER_CANCEL => offer::apply_cancel(context),
         types::ACCOUNT_DELETE => account_delete::apply(context),
+        types::MPT_ISSUANCE_CREATE => mpt::apply_create(context),
+        types::MPT_ISSUANCE_DESTROY => mpt::apply_destroy(context),
+        types::MPT_ISSUANCE_SET => mpt::apply_set(context),
+        types::MPT_AUTHORIZE => mpt::apply_authorize(context),
+        types::ESCROW_CREATE => escrow::apply_create(context),
+        types::ESCROW_FINISH => escrow::apply_finish(context),
+        types::ESCROW_CANCEL => escrow::apply_cancel(context),
+        types::CHANNEL_CREATE => channel::apply_create(context),
+        types::CHANNEL_FUND => channel::apply_fund(context),
+        types::CHANNEL_CLAIM => channel::apply_claim(context),
+        types::CHECK_CREATE => check::apply_create(context),
+        types::CHECK_CASH => check::apply_cash(context),
+        types::CHECK_CANCEL => check::apply_cancel(context),
+        types::DEPOSIT_PREAUTH => deposit::apply(context),
         _ => Err(Ter::TEM_DISABLED),
     }
 }
@@ -393,10 +463,4 @@ fn consume(tx: &Tx, changes: &mut Changes<'_>, account: &Account) -> Result<(), 
             ticket::consume(changes, tx.account, number)
         }
     }
-}
-
-/// Whether `id` may pay `id`'s creditor without leave: an account's own money always may.
-fn deposit_allowed(source: AccountId, destination: &Account, drops: u64, fees: &Fees) -> bool {
-    let rescue = drops <= fees.reserve(0) && destination.balance <= fees.reserve(0);
-    !destination.has(lsf::DEPOSIT_AUTH) || source == destination.id || rescue
 }

@@ -1,12 +1,12 @@
 //! Payments: XRP straight from one account to another, anything else over the strands of `flow`.
 //!
-//! Multi-purpose tokens go neither way; there can be no issuance of them in the model yet.
+//! Multi-purpose tokens go neither way: `mpt_payment` moves them.
 
 use super::flow::{Element, Purpose, Request, Sandbox, flow, read_paths};
-use super::{Context, Setting, deposit_allowed, flags};
+use super::{Context, Setting, deposit, flags};
 use crate::ledger::amount::{Amount, Asset, BAD_CURRENCY, Quality};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Account, Key, lsf};
+use crate::ledger::entry::{Account, lsf};
 use crate::ledger::state::Read;
 use crate::ledger::tx::{Tx, f};
 
@@ -167,7 +167,7 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     match drops(amount) {
         _ if goes_over_strands(tx, amount) => over_strands(context, amount, to),
         Some(drops) => plain_xrp(context, drops, to),
-        None => Err(Ter::TEC_OBJECT_NOT_FOUND),
+        None => super::mpt_payment::apply(context, &to),
     }
 }
 
@@ -182,9 +182,13 @@ fn plain_xrp(context: &mut Context<'_, '_>, drops: u64, mut to: Account) -> Resu
     if context.prior_balance < drops.saturating_add(keep) {
         return Err(Ter::TEC_UNFUNDED_PAYMENT);
     }
-    if !deposit_allowed(tx.account, &to, drops, &context.setting.fees) {
-        return Err(Ter::TEC_NO_PERMISSION);
-    }
+    deposit::verify_xrp(
+        context.changes,
+        tx.account,
+        &to,
+        drops,
+        &context.setting.fees,
+    )?;
     sender.balance = sender
         .balance
         .checked_sub(drops)
@@ -202,15 +206,7 @@ fn plain_xrp(context: &mut Context<'_, '_>, drops: u64, mut to: Account) -> Resu
 /// Pays over strands. What was delivered is noted where it is not what was asked for.
 fn over_strands(context: &mut Context<'_, '_>, amount: &Amount, to: Account) -> Result<(), Ter> {
     let tx = context.tx;
-    let preauthorised = || {
-        context
-            .changes
-            .entry(&Key::deposit_preauth(to.id, tx.account))
-            .is_some()
-    };
-    if to.has(lsf::DEPOSIT_AUTH) && to.id != tx.account && !preauthorised() {
-        return Err(Ter::TEC_NO_PERMISSION);
-    }
+    deposit::verify(context.changes, tx.account, &to)?;
     let destination = to.id;
     context.changes.put_account(to);
     let most = source_max(tx, amount);

@@ -1,6 +1,6 @@
 //! Tickets: creating them, and using one up.
 
-use super::{Context, directory, flags};
+use super::{Context, directory, flags, owned};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Entry, Key, Thread, Ticket};
 use crate::ledger::state::{Changes, Read};
@@ -72,7 +72,7 @@ pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
 pub(super) fn consume(changes: &mut Changes<'_>, owner: AccountId, number: u32) -> Result<(), Ter> {
     let ticket = changes.ticket(owner, number).ok_or(Ter::TEF_NO_TICKET)?;
     changes.delete(Key::Ticket(owner, number));
-    directory::remove_owned(changes, owner, ticket.page, &Key::Ticket(owner, number));
+    owned::unlink(changes, owner, ticket.page, &Key::Ticket(owner, number));
     let mut account = changes.account(owner).ok_or(Ter::TER_NO_ACCOUNT)?;
     account.ticket_count = account.ticket_count.saturating_sub(1);
     account.owner_count = account.owner_count.saturating_sub(1);
