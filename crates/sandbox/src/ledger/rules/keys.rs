@@ -27,7 +27,9 @@ pub(super) fn preflight_regular_key(tx: &Tx) -> Result<(), Ter> {
 
 pub(super) fn apply_regular_key(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let mut account = context.sender()?;
-    if context.tx.fee_drops() < context.setting.fees.base {
+    // A reset that could have been had for nothing is spent, even where a fee was paid for it.
+    let free_reset = context.tx.signing_account == Some(account.id);
+    if free_reset && !account.has(lsf::PASSWORD_SPENT) {
         account.flags |= lsf::PASSWORD_SPENT;
     }
     let new_key = regular_key(context.tx);

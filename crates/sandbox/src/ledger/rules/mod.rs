@@ -32,7 +32,6 @@ use super::entry::{Account, Key, lsf};
 use super::state::{Change, Changes, Read};
 use super::tx::{SeqProxy, Tx, types};
 use std::collections::{BTreeMap, BTreeSet};
-use xrpayd_core::address::AccountId;
 
 /// Flags that every transaction may carry.
 const TF_UNIVERSAL: u32 = 0x8000_0000;
