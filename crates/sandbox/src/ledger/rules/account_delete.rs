@@ -1,5 +1,6 @@
 //! AccountDelete: an old account gives what it has to another and is gone.
 
+use super::offer::{self, Offer};
 use super::{Context, Setting, deposit, directory, flags, keys, owned, ticket};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Entry, Key, lsf, owner_dir};
@@ -69,20 +70,12 @@ fn remove(changes: &mut Changes<'_>, owner: AccountId, key: &Key) -> Result<(), 
             owned::adjust_count(changes, *owner, -1)
         }
         Key::Object(lt::DEPOSIT_PREAUTH, _) => deposit::remove(changes, owner, key),
-        Key::Object(lt::OFFER, _) => remove_offer(changes, owner, key),
+        Key::Object(lt::OFFER, _) => {
+            let offer = Offer::read(changes, *key).ok_or(Ter::TEF_BAD_LEDGER)?;
+            offer::remove(changes, &offer)
+        }
         Key::Object(..) | Key::Account(_) | Key::Dir(..) => Err(Ter::TEC_HAS_OBLIGATIONS),
     }
-}
-
-fn remove_offer(changes: &mut Changes<'_>, owner: AccountId, key: &Key) -> Result<(), Ter> {
-    let offer = owned::object(changes, key).ok_or(Ter::TEF_BAD_LEDGER)?;
-    let page = offer.number(f::OWNER_NODE).unwrap_or_default();
-    directory::remove_owned(changes, owner, page, key);
-    let book = offer.array(f::BOOK_DIRECTORY).ok_or(Ter::TEF_BAD_LEDGER)?;
-    let page = offer.number(f::BOOK_NODE).unwrap_or_default();
-    directory::remove(changes, book, page, key, directory::EmptyRoot::Goes);
-    changes.delete(*key);
-    owned::adjust_count(changes, owner, -1)
 }
 
 pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
