@@ -31,3 +31,4 @@ check: fmt clippy doc deny machete test ## What CI runs
 
 bench: ## Our rates beside the raw limits of the same machine, in the same run
 	tests/postgres.sh cargo bench --locked
+	cargo bench --locked -p xrpayd-sandbox --bench flood

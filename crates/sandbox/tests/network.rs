@@ -419,3 +419,45 @@ async fn a_client_that_says_goodbye_hears_it_back() {
     ));
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_server_that_stands_still_keeps_its_ledger_however_short_the_history() {
+    let network = Network::start(NetworkConfig {
+        retain_ledgers: Some(3),
+        ..by_hand(2)
+    })
+    .await
+    .unwrap();
+    let (alice, bob) = (key(1), key(2));
+    let sequence = fund(&network, &alice, 1_000);
+    let stall = json!({"server": 0, "kind": "stall_ledger"});
+    network.fault(&stall).unwrap();
+    let mut stalled = Client::connect(network.addresses()[0]).await;
+    let mut other = Client::connect(network.addresses()[1]).await;
+    let paid = payment(&alice, &bob, sequence, 2_000_000);
+    assert_eq!(other.engine_result(&paid).await, "tesSUCCESS");
+    for _ in 0..20 {
+        let _open = network.close_ledger();
+    }
+    assert_eq!(
+        stalled.validated_account(&alice).await["Balance"],
+        "1000000000"
+    );
+    let info = stalled.result(json!({"command": "server_info"})).await;
+    assert_eq!(info["info"]["validated_ledger"]["seq"], sequence);
+    network
+        .fault(&json!({"server": 0, "kind": "clear"}))
+        .unwrap();
+    let _open = network.close_ledger();
+    assert_eq!(
+        stalled.validated_account(&alice).await["Balance"],
+        "997999990"
+    );
+    let info = other.result(json!({"command": "server_info"})).await;
+    let newest = info["info"]["validated_ledger"]["seq"].as_u64().unwrap();
+    assert_eq!(
+        info["info"]["complete_ledgers"],
+        format!("{}-{newest}", newest - 2)
+    );
+    network.stop().await;
+}

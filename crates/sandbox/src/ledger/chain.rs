@@ -14,7 +14,7 @@ use xrpayd_codec::tree;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
 
-/// Ledgers whose state can be read at least.
+/// Ledgers whose state can be read at least, unless fewer are kept at all.
 const STATES_MIN: usize = 512;
 /// Ledgers whose state can be read at most, however far a server is behind.
 const STATES_MAX: usize = 8_192;
@@ -100,7 +100,10 @@ pub(crate) struct Chain {
     by_hash: HashMap<TxHash, Place>,
     by_account: HashMap<AccountId, VecDeque<Place>>,
     by_ledger_hash: HashMap<[u8; 32], u32>,
-    retain: Option<u32>,
+    /// How many ledgers are kept, where that is bounded.
+    retain: Option<usize>,
+    /// How far the slowest server is behind: what it stands on is kept, bounded history or not.
+    behind: usize,
 }
 
 impl Chain {
@@ -146,7 +149,8 @@ impl Chain {
             by_hash: HashMap::new(),
             by_account: HashMap::new(),
             by_ledger_hash: HashMap::new(),
-            retain: retain.map(|count| count.max(1)),
+            retain: retain.map(|count| usize::try_from(count.max(1)).unwrap_or(usize::MAX)),
+            behind: 0,
         }
     }
 
@@ -211,8 +215,11 @@ impl Chain {
         }
         self.undo.push_back(undo);
         let behind = ledger.header.index.saturating_sub(needed);
-        let behind = usize::try_from(behind).unwrap_or(usize::MAX);
-        let keep = behind.clamp(STATES_MIN, STATES_MAX);
+        self.behind = usize::try_from(behind).map_or(STATES_MAX, |behind| behind.min(STATES_MAX));
+        let least = self
+            .retain
+            .map_or(STATES_MIN, |count| count.min(STATES_MIN));
+        let keep = self.behind.max(least);
         while self.undo.len() > keep {
             self.undo.pop_front();
         }
@@ -237,10 +244,8 @@ impl Chain {
         }
         self.by_ledger_hash.insert(ledger.header.hash, index);
         self.ledgers.push_back(ledger);
-        while self
-            .retain
-            .is_some_and(|count| self.ledgers.len() > usize::try_from(count).unwrap_or(usize::MAX))
-        {
+        let kept = self.retain.map(|count| count.max(self.behind + 1));
+        while kept.is_some_and(|count| self.ledgers.len() > count) {
             self.forget_oldest();
         }
     }
