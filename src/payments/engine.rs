@@ -214,7 +214,13 @@ impl<'a> Engine<'a> {
         );
         deps.supervisor.spawn(
             format!("submit:{}", deps.wallet.name),
-            submit::run(deps.pool.clone(), outgoing, report_tx, cancel.clone()),
+            submit::run(
+                deps.pool.clone(),
+                Arc::clone(&open.backlog),
+                outgoing,
+                report_tx,
+                cancel.clone(),
+            ),
         );
         let (fee_tx, fees) = watch::channel(None);
         let mut new_fee = fees.clone();
@@ -266,10 +272,16 @@ impl<'a> Engine<'a> {
     /// What leaves next, without what was settled while it waited.
     fn next_batch(&mut self) -> Outgoing {
         let count = self.outbox.len().min(SEND_BATCH_MAX);
-        let batch = self.outbox.drain(..count);
-        batch
-            .filter(|(hash, _)| self.open.flights.contains_key(hash))
-            .collect()
+        let open = &self.open;
+        let blobs = self
+            .outbox
+            .drain(..count)
+            .filter(|(hash, blob)| open.leaves(hash, blob))
+            .collect();
+        Outgoing {
+            blobs,
+            mark: open.backlog.mark(),
+        }
     }
 
     /// Everything that the present level asks for.

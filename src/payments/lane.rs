@@ -4,6 +4,7 @@
 //! wallet's `max_in_flight`.
 
 use crate::store::{LaneRecord, PlugRecord};
+use crate::xrpl::Backlog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
@@ -64,6 +65,8 @@ pub struct OpenLane {
     pub payments: BTreeMap<PaymentId, Payment>,
     /// The attempts that could still be applied, by hash.
     pub flights: BTreeMap<TxHash, Flight>,
+    /// Those of them that were sent, for servers that lack them.
+    pub backlog: Arc<Backlog>,
     /// No signing before the journal is here.
     pub sign_from: Option<LedgerIndex>,
     /// Why the wallet signs nothing, where it does not.
@@ -79,6 +82,7 @@ impl OpenLane {
             cursor,
             payments: BTreeMap::new(),
             flights: BTreeMap::new(),
+            backlog: Arc::default(),
             sign_from: record.sign_from,
             halted: record.halted,
         };
@@ -140,12 +144,32 @@ impl OpenLane {
 
     /// Forgets an attempt that is settled.
     pub fn settle(&mut self, hash: TxHash) {
+        self.backlog.close(&hash);
         if let Some(Flight {
             slot: Slot::Sequence(sequence),
             ..
         }) = self.flights.remove(&hash)
         {
             self.lane.close(sequence);
+        }
+    }
+
+    /// Puts an attempt that is about to be sent among those that a server must have before later
+    /// ones; `false` where it was settled meanwhile, or no server would take it.
+    #[must_use]
+    pub fn leaves(&self, hash: &TxHash, blob: &Arc<[u8]>) -> bool {
+        let flight = self.flights.get(hash).filter(|flight| !flight.refused);
+        if let Some(flight) = flight {
+            self.backlog.open(*hash, flight.slot, blob);
+        }
+        flight.is_some()
+    }
+
+    /// No server would ever take it: it is not sent again.
+    pub fn refuse(&mut self, hash: &TxHash) {
+        self.backlog.close(hash);
+        if let Some(flight) = self.flights.get_mut(hash) {
+            flight.refused = true;
         }
     }
 

@@ -313,10 +313,8 @@ impl Engine<'_> {
 
     fn take_change(&mut self, change: Change) {
         for attempt in &change.payment.attempts {
-            if matches!(attempt.state, AttemptState::Refused { .. })
-                && let Some(flight) = self.open.flights.get_mut(&attempt.hash)
-            {
-                flight.refused = true;
+            if matches!(attempt.state, AttemptState::Refused { .. }) {
+                self.open.refuse(&attempt.hash);
             }
         }
         match change.payment.state {

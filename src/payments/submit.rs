@@ -1,7 +1,7 @@
 //! Sends signed attempts to the servers, in the order of their sequences, and brings the answers
 //! back. The only caller of the pool's `submit`; what it sends is durable already.
 
-use crate::xrpl::{Pool, SubmitAnswer, SubmitReport};
+use crate::xrpl::{Backlog, Mark, Pool, Submission, SubmitAnswer, SubmitReport};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
@@ -17,8 +17,14 @@ const BATCHES_WAITING_MAX: usize = 8;
 /// How long the answers of a batch are awaited.
 const ANSWERS_WAIT: Duration = Duration::from_secs(5);
 
-/// Bytes to send, in the order in which the ledger wants them.
-pub type Outgoing = Vec<(TxHash, Arc<[u8]>)>;
+/// What is to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The bytes, in the order in which the ledger wants them.
+    pub blobs: Vec<(TxHash, Arc<[u8]>)>,
+    /// The open attempts among which they stand: a server that lacks one of them gets it first.
+    pub mark: Mark,
+}
 
 /// What came of sending one attempt, over all servers it went to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +35,11 @@ pub struct Report {
     pub answer: Answer,
 }
 
-/// Sends what comes through `outgoing` until cancelled or the engine is gone.
+/// Sends what comes through `outgoing` until cancelled or the engine is gone. A server that becomes
+/// ready, for the first time or again, gets what is open and was not sent on its connection.
 pub async fn run(
     pool: Pool,
+    backlog: Arc<Backlog>,
     mut outgoing: mpsc::Receiver<Outgoing>,
     reports: mpsc::Sender<Vec<Report>>,
     cancel: CancellationToken,
@@ -40,6 +48,8 @@ pub async fn run(
         // Each is polled as soon as it is pushed, and writes before it waits: batches leave in the
         // order in which they came, while the answers of earlier ones are still awaited.
         let mut waiting = FuturesUnordered::new();
+        let mut arrivals = pool.arrivals();
+        let mut sent = Mark::default();
         loop {
             tokio::select! {
                 biased;
@@ -49,9 +59,16 @@ pub async fn run(
                     }
                 }
                 batch = outgoing.recv(), if waiting.len() < BATCHES_WAITING_MAX => match batch {
-                    Some(batch) => waiting.push(send(&pool, batch)),
+                    Some(batch) => {
+                        sent = sent.max(batch.mark);
+                        waiting.push(send(&pool, &backlog, batch));
+                    }
                     None => return,
                 },
+                Ok(()) = arrivals.changed(), if waiting.len() < BATCHES_WAITING_MAX => {
+                    let nothing_new = Outgoing { blobs: Vec::new(), mark: sent };
+                    waiting.push(send(&pool, &backlog, nothing_new));
+                }
             }
         }
     };
@@ -63,10 +80,19 @@ pub async fn run(
 
 /// Sends a batch and waits for its answers, but not for long: they are hints, and the journal tells
 /// what became of it.
-async fn send(pool: &Pool, batch: Outgoing) -> Vec<Report> {
-    match tokio::time::timeout(ANSWERS_WAIT, pool.submit(&batch)).await {
-        Ok(answered) => answered.into_iter().map(reduce).collect(),
-        Err(_) => batch
+async fn send(pool: &Pool, backlog: &Backlog, outgoing: Outgoing) -> Vec<Report> {
+    let Outgoing { blobs, mark } = outgoing;
+    let submission = pool.submit_from(backlog, mark, &blobs);
+    match tokio::time::timeout(ANSWERS_WAIT, submission).await {
+        Ok(Submission {
+            reports,
+            predecessors,
+        }) => {
+            // A predecessor has its own report from when it was sent; only good news of it count.
+            let taken = predecessors.into_iter().map(reduce).filter(is_taken);
+            reports.into_iter().map(reduce).chain(taken).collect()
+        }
+        Err(_) => blobs
             .into_iter()
             .map(|(hash, _)| Report {
                 hash,
@@ -74,6 +100,10 @@ async fn send(pool: &Pool, batch: Outgoing) -> Vec<Report> {
             })
             .collect(),
     }
+}
+
+fn is_taken(report: &Report) -> bool {
+    matches!(&report.answer, Answer::Engine(result) if codes::on_submit(result) == OnSubmit::Wait)
 }
 
 /// One answer out of several. The most hopeful one counts: a single server that lags, or is on

@@ -159,7 +159,7 @@ impl Connection {
         self.shown = state;
         self.shared.measure();
         if state == State::Ready {
-            self.shared.hint.notify_one();
+            self.shared.note_arrival();
         }
     }
 

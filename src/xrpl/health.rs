@@ -1,5 +1,6 @@
 //! What is known of one server, and how fit that makes it. Pure: the time is an argument.
 
+use super::latency::Latencies;
 use super::proto::ranges::Ranges;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,9 +44,21 @@ impl State {
 /// Ledgers that a server may be behind the pool before it is passed over.
 pub(super) const LAG_MAX: u32 = 3;
 
-/// A connection on which nothing comes in for this long while an answer is owed is passed over,
-/// long before its pings go unanswered.
-const MUTE_AFTER: Duration = Duration::from_secs(3);
+/// A connection on which nothing at all comes in while an answer is owed is passed over after so
+/// many times what its answers usually take, long before its pings go unanswered.
+const MUTE_AFTER_PATIENCES: u32 = 8;
+/// But not sooner than this: an answer may be long, and a machine busy.
+const MUTE_MIN: Duration = Duration::from_secs(1);
+/// And no later.
+const MUTE_MAX: Duration = Duration::from_secs(3);
+
+/// An answer is waited for at least this long before another server is asked too: a quick server's
+/// hiccup is not worth a second request.
+const PATIENCE_MIN: Duration = Duration::from_millis(100);
+/// And at most this long, however slow the server usually is.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// While too few of its answers have been timed.
+const PATIENCE_UNKNOWN: Duration = Duration::from_millis(250);
 
 /// Where the connection itself is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +77,8 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Health {
     pub stage: Stage,
+    /// Which connection stands, by its number; 0 while none does.
+    pub connection: u64,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// `full`, `tracking`, …; absent at servers that do not say.
@@ -74,8 +89,8 @@ pub(super) struct Health {
     pub network_id: Option<u32>,
     pub build_version: Option<String>,
     pub connected_since: Option<UnixMs>,
-    /// An exponentially weighted mean of the answers' times.
-    pub latency: Option<Duration>,
+    /// The answers' times.
+    pub latency: Latencies,
     /// When the oldest request that still waits was sent.
     pub waiting_since: Option<Instant>,
     /// Since when nothing at all has come in while an answer was owed.
@@ -95,7 +110,7 @@ impl Health {
             validated: self.validated,
             network_id: self.network_id,
             build_version: self.build_version.take(),
-            latency: self.latency,
+            latency: std::mem::take(&mut self.latency),
             cooling_until: self.cooling_until,
             ..Self::default()
         };
@@ -103,7 +118,22 @@ impl Health {
 
     /// Counts one answer's time.
     pub(super) fn note_latency(&mut self, took: Duration) {
-        self.latency = Some(self.latency.map_or(took, |mean| (mean * 7 + took) / 8));
+        self.latency.note(took);
+    }
+
+    /// How long its answers usually take at most, within bounds: so long one of them is waited for
+    /// before another server is asked too.
+    pub(super) fn patience(&self) -> Duration {
+        self.latency
+            .p95()
+            .unwrap_or(PATIENCE_UNKNOWN)
+            .clamp(PATIENCE_MIN, PATIENCE_MAX)
+    }
+
+    fn mute_after(&self) -> Duration {
+        self.patience()
+            .saturating_mul(MUTE_AFTER_PATIENCES)
+            .clamp(MUTE_MIN, MUTE_MAX)
     }
 
     /// How many ledgers it is behind `tip`.
@@ -129,7 +159,7 @@ impl Health {
         let cooling = self.cooling_until.is_some_and(|until| until > now);
         let mute = self
             .mute_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= MUTE_AFTER);
+            .is_some_and(|since| now.saturating_duration_since(since) >= self.mute_after());
         if lags || self.silent || cooling || mute {
             return State::Degraded;
         }
@@ -145,7 +175,7 @@ impl Health {
         };
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let lag = u64::from(self.lag(tip).unwrap_or(0).min(LAG_MAX)) * 50;
-        let slow = self.latency.map_or(0, |latency| ms(latency) / 5).min(200);
+        let slow = self.latency.mean().map_or(0, |mean| ms(mean) / 5).min(200);
         // A server that has stopped answering shows it here long before a time-out does.
         let waiting = self
             .waiting_since
@@ -215,7 +245,7 @@ mod tests {
             ..ready()
         };
         assert_eq!(mute.state(None, now), State::Ready);
-        assert_eq!(mute.state(None, now + MUTE_AFTER), State::Degraded);
+        assert_eq!(mute.state(None, now + mute.mute_after()), State::Degraded);
         let cooling = Health {
             cooling_until: Some(now + Duration::from_secs(1)),
             ..ready()
@@ -234,7 +264,7 @@ mod tests {
         health.disconnected("reset".into(), Stage::Down);
         assert_eq!(state_of(&health), State::Connecting);
         assert!(health.complete.is_empty());
-        assert_eq!(health.latency, Some(Duration::from_millis(8)));
+        assert_eq!(health.latency.mean(), Some(Duration::from_millis(8)));
     }
 
     proptest! {
@@ -244,12 +274,12 @@ mod tests {
         ) {
             let now = Instant::now() + Duration::from_secs(200);
             let tip = Some(LedgerIndex(100));
-            let worst_ready = Health {
+            let mut worst_ready = Health {
                 validated: Some(LedgerIndex(100 - lag)),
-                latency: Some(Duration::from_millis(latency)),
                 waiting_since: Some(now - Duration::from_millis(waited)),
                 ..ready()
             };
+            worst_ready.note_latency(Duration::from_millis(latency));
             let best_degraded = Health { silent: true, ..ready() };
             let (high, low) = (worst_ready.score(tip, now), best_degraded.score(tip, now));
             prop_assert!(high > low, "{high} {low}");

@@ -10,12 +10,14 @@
 //! `transport` moves frames, `connection` keeps one server connected, `route` chooses, `quorum`
 //! compares, `proto` is where rippled's JSON stops.
 
+mod backlog;
 mod backoff;
 mod config;
 mod connection;
 mod error;
 mod health;
 mod history;
+mod latency;
 mod pool;
 mod proto;
 mod quorum;
@@ -31,13 +33,14 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use backlog::{Backlog, Mark};
 pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
 pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
 pub use history::{AgreedHistory, AgreedRoot, HistoryEntry, Root, RootAfter};
 pub use pool::{FeeQuote, Pool};
 pub use proto::ranges::Ranges;
-pub use submit::{SubmitAnswer, SubmitReport};
+pub use submit::{Submission, SubmitAnswer, SubmitReport};
 pub use tip::Tip;
 pub use view::ServerView;
 pub use xrpayd_core::journal::Delivered;

@@ -1,5 +1,6 @@
 //! The pool: several servers, one face.
 
+use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::connection;
 use super::error::{HistoryError, RequestError};
@@ -10,7 +11,7 @@ use super::quorum;
 use super::route;
 use super::server::{Command, Server};
 use super::shared::Shared;
-use super::submit::{self, SubmitReport};
+use super::submit::{self, Submission, SubmitReport, Work};
 use super::subscribe::Subscription;
 use super::tip::Tip;
 use super::transport::{Transport, WebSocket};
@@ -121,6 +122,21 @@ impl Pool {
     /// Submits `blobs`, in the order given, to the fittest servers at once. One report a blob, in the
     /// same order. Lost answers are no errors: they are [`SubmitAnswer::Unknown`](super::SubmitAnswer).
     pub async fn submit(&self, blobs: &[(TxHash, Arc<[u8]>)]) -> Vec<SubmitReport> {
+        let alone = Backlog::default();
+        self.submit_from(&alone, Mark::default(), blobs)
+            .await
+            .reports
+    }
+
+    /// As [`submit`](Self::submit), for a wallet with other attempts open: each server is first
+    /// given those up to `mark` that it was not given on its present connection, in the order of
+    /// the sequences.
+    pub async fn submit_from(
+        &self,
+        backlog: &Backlog,
+        mark: Mark,
+        blobs: &[(TxHash, Arc<[u8]>)],
+    ) -> Submission {
         let count = self.shared.config.submit_to;
         let servers = {
             let found = route::candidates(&self.shared);
@@ -133,7 +149,18 @@ impl Pool {
             last.extend(servers.iter().take(count).map(|server| server.index));
             servers
         };
-        submit::submit(&self.shared, servers, count, blobs).await
+        let work = Work {
+            backlog,
+            mark,
+            blobs,
+        };
+        submit::submit(&self.shared, servers, count, work).await
+    }
+
+    /// Counts up whenever a server becomes ready: it may lack what the others have.
+    #[must_use]
+    pub fn arrivals(&self) -> watch::Receiver<u64> {
+        self.shared.watch_arrivals()
     }
 
     /// The account's validated transactions from `from` to at most `to`, agreed by the quorum. It
@@ -223,7 +250,7 @@ fn view(server: &Server, tip: Option<LedgerIndex>, now: Instant) -> ServerView {
         state: health.state(tip, now),
         validated_ledger: health.validated,
         lag: health.lag(tip),
-        latency: health.latency,
+        latency: health.latency.mean(),
         load_factor: health.load_factor,
         complete_ledgers: health.complete.to_string(),
         network_id: health.network_id,

@@ -13,6 +13,7 @@ use crate::telemetry::metrics::{Metrics, seconds};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -60,6 +61,8 @@ pub(super) struct Call {
     pub reply: oneshot::Sender<Reply>,
     /// Its place among those in flight; given back when it ends.
     pub place: OwnedSemaphorePermit,
+    /// The only connection on which it may go out, where it must be one.
+    pub connection: Option<u64>,
 }
 
 /// A request that was handed over.
@@ -89,6 +92,8 @@ pub(super) struct Server {
     health: Mutex<Health>,
     calls: mpsc::Sender<Call>,
     places: Arc<Semaphore>,
+    /// Held by the submission that hands its blobs over, so that those of another come after.
+    pub turn: tokio::sync::Mutex<()>,
     next_id: AtomicU64,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
@@ -111,6 +116,7 @@ impl Server {
             health: Mutex::default(),
             calls,
             places: Arc::new(Semaphore::new(in_flight_max.max(1))),
+            turn: tokio::sync::Mutex::default(),
             next_id: AtomicU64::new(1),
             request_timeout,
             metrics,
@@ -130,6 +136,11 @@ impl Server {
 
     pub(super) fn state(&self, tip: Option<xrpayd_core::ids::LedgerIndex>) -> State {
         self.health().state(tip, Instant::now())
+    }
+
+    /// How long one of its answers is waited for before another server is asked too.
+    pub(super) fn patience(&self) -> Duration {
+        self.health().patience()
     }
 
     pub(super) fn next_id(&self) -> u64 {
@@ -153,41 +164,66 @@ impl Server {
         command: Command,
         params: &str,
     ) -> Result<Pending, RequestError> {
+        let place = self.place(command).await?;
+        self.hand_over(place, None, command, params)
+    }
+
+    /// Waits for a place among the requests in flight.
+    pub(super) async fn place(
+        &self,
+        command: Command,
+    ) -> Result<OwnedSemaphorePermit, RequestError> {
         if matches!(self.health().stage, Stage::Down | Stage::Refused) {
-            self.count(command, "not_connected");
-            return Err(RequestError::NotConnected {
-                server: self.name().to_owned(),
-            });
+            return Err(self.not_connected(command));
         }
         let place = Arc::clone(&self.places).acquire_owned();
-        let place = match tokio::time::timeout(self.request_timeout, place).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) | Err(_) => {
-                self.count(command, "busy");
-                return Err(RequestError::Busy {
-                    server: self.name().to_owned(),
-                });
-            }
-        };
+        match tokio::time::timeout(self.request_timeout, place).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(self.busy(command)),
+        }
+    }
+
+    /// Hands a request over at once; to the connection of that number only, where one is given.
+    pub(super) fn hand_over(
+        &self,
+        place: OwnedSemaphorePermit,
+        connection: Option<u64>,
+        command: Command,
+        params: &str,
+    ) -> Result<Pending, RequestError> {
         let id = self.next_id();
-        let text = Self::request_text(id, command, params);
         let (reply, receiver) = oneshot::channel();
         let call = Call {
             id,
             command,
-            text,
+            text: Self::request_text(id, command, params),
             reply,
             place,
+            connection,
         };
-        if self.calls.send(call).await.is_err() {
-            return Err(RequestError::NotConnected {
+        match self.calls.try_send(call) {
+            Ok(()) => Ok(Pending {
                 server: self.name().to_owned(),
-            });
+                reply: receiver,
+            }),
+            // The channel has as much room as there are places.
+            Err(TrySendError::Full(_)) => Err(self.busy(command)),
+            Err(TrySendError::Closed(_)) => Err(self.not_connected(command)),
         }
-        Ok(Pending {
+    }
+
+    fn busy(&self, command: Command) -> RequestError {
+        self.count(command, "busy");
+        RequestError::Busy {
             server: self.name().to_owned(),
-            reply: receiver,
-        })
+        }
+    }
+
+    fn not_connected(&self, command: Command) -> RequestError {
+        self.count(command, "not_connected");
+        RequestError::NotConnected {
+            server: self.name().to_owned(),
+        }
     }
 
     /// Asks and waits for the answer.

@@ -8,6 +8,7 @@ use super::subscribe::Subscription;
 use super::tip::{Chain, Tip};
 use super::transport::Transport;
 use crate::telemetry::metrics::seconds;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -24,6 +25,10 @@ pub(super) struct Shared {
     pub hint: Arc<Notify>,
     tip: watch::Sender<Option<Tip>>,
     chain: Mutex<Chain>,
+    /// The number of the last connection that was made.
+    connections: AtomicU64,
+    /// How often a server became ready.
+    arrivals: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -47,7 +52,24 @@ impl Shared {
             subscription,
             hint: Arc::new(Notify::new()),
             tip: watch::Sender::new(None),
+            connections: AtomicU64::new(0),
+            arrivals: watch::Sender::new(0),
         }
+    }
+
+    /// A number for a new connection, never given out before.
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A server became ready.
+    pub(super) fn note_arrival(&self) {
+        self.arrivals.send_modify(|count| *count += 1);
+        self.hint.notify_one();
+    }
+
+    pub(super) fn watch_arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
     }
 
     fn chain(&self) -> MutexGuard<'_, Chain> {

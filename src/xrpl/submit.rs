@@ -1,21 +1,29 @@
 //! Submission: the same blobs, in the same order, to several servers at once.
 //!
+//! A server that lacks earlier transactions of the account gets those first, once a connection.
+//!
 //! Nothing here decides anything: an answer is a hint, and a lost one is [`SubmitAnswer::Unknown`].
 //! On each connection the blobs go out one behind the other without waiting for answers. Once one
 //! server has answered them all, the others are waited for only a moment longer, so that a server
 //! that has frozen holds nobody up; and while none has judged anything, further servers are tried.
 
+use super::backlog::{Backlog, Due, Mark};
 use super::error::RequestError;
 use super::proto;
 use super::proto::submit::{Submit, is_result_code};
-use super::server::{Command, Reply, Server};
+use super::server::{Command, Pending, Reply, Server};
 use super::shared::Shared;
 use super::transport::Text;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
+
+/// The longest wait for a first judgement before one more server is given the same blobs.
+const PATIENCE_MAX: Duration = Duration::from_millis(400);
 
 /// What one server said to one blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,44 +62,72 @@ pub struct SubmitReport {
     pub answers: Vec<(String, SubmitAnswer)>,
 }
 
-/// What one server has said so far; the place of each blob is that of the batch.
+/// What came of one submission.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Submission {
+    /// One report a blob, in the order in which they were given.
+    pub reports: Vec<SubmitReport>,
+    /// What servers judged of the earlier blobs that they lacked and so were given first.
+    pub predecessors: Vec<SubmitReport>,
+}
+
+/// What is submitted: a batch, and the open attempts among which it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub backlog: &'a Backlog,
+    pub mark: Mark,
+    pub blobs: &'a [(TxHash, Arc<[u8]>)],
+}
+
+/// What one server has said so far.
+#[derive(Default)]
+struct Said {
+    /// By the place in the batch.
+    batch: Vec<Option<SubmitAnswer>>,
+    predecessors: Vec<(TxHash, SubmitAnswer)>,
+}
+
 struct Told {
     name: String,
-    answers: Mutex<Vec<Option<SubmitAnswer>>>,
+    said: Mutex<Said>,
 }
 
 impl Told {
-    fn answers(&self) -> MutexGuard<'_, Vec<Option<SubmitAnswer>>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sends `blobs` to the first `copies` of `servers`, and to the next one for each that gives no
-/// judgement at all, or gives none for a while.
+/// Sends `work` to the first `copies` of `servers`, and to the next one for each that gives no
+/// judgement at all, or gives none for as long as answers of those that were asked usually take.
 pub(super) async fn submit(
     shared: &Shared,
     servers: Vec<Arc<Server>>,
     copies: usize,
-    blobs: &[(TxHash, Arc<[u8]>)],
-) -> Vec<SubmitReport> {
+    work: Work<'_>,
+) -> Submission {
     // The hex is made once and shared by all servers.
-    let params: Vec<String> = blobs
-        .iter()
-        .map(|(_, blob)| format!(r#","tx_blob":"{}""#, hex::encode_upper(blob)))
-        .collect();
+    let params: Vec<String> = work.blobs.iter().map(|(_, blob)| params(blob)).collect();
     let told: Vec<Told> = servers
         .iter()
         .map(|server| Told {
             name: server.name().to_owned(),
-            answers: Mutex::new(vec![None; blobs.len()]),
+            said: Mutex::new(Said {
+                batch: vec![None; work.blobs.len()],
+                predecessors: Vec::new(),
+            }),
         })
         .collect();
     let mut spares = servers.iter().map(Arc::as_ref).zip(&told);
     let mut sending = FuturesUnordered::new();
-    let send = |(server, told): (_, _)| send_all(server, &params, told);
+    let send = |(server, told): (_, _)| send_all(server, work, &params, told);
     sending.extend(spares.by_ref().take(copies.max(1)).map(send));
     let mut asked = sending.len();
-    let mut until = Instant::now() + shared.config.hedge_after;
+    let patience = |asked: usize| {
+        let usual = servers.iter().take(asked).map(|server| server.patience());
+        usual.max().unwrap_or(PATIENCE_MAX).min(PATIENCE_MAX)
+    };
+    let mut until = Instant::now() + patience(asked);
     let mut is_heard = false;
     while !sending.is_empty() {
         match tokio::time::timeout_at(until, sending.next()).await {
@@ -105,7 +141,11 @@ pub(super) async fn submit(
             Ok(Some(Heard::Nothing)) => {}
             Ok(None) => break,
             Err(_) if is_heard => break,
-            Err(_) => until = Instant::now() + shared.config.hedge_after,
+            // With nobody left to try, those that were asked have all the time there is.
+            Err(_) if asked == servers.len() => {
+                until = Instant::now() + shared.config.request_timeout
+            }
+            Err(_) => until = Instant::now() + patience(asked + 1),
         }
         if let Some(next) = spares.next() {
             sending.push(send(next));
@@ -113,24 +153,50 @@ pub(super) async fn submit(
         }
     }
     drop(sending);
+    report(shared, told.into_iter().take(asked), work.blobs)
+}
+
+/// Puts what the servers said in the order of the batch.
+fn report(
+    shared: &Shared,
+    told: impl Iterator<Item = Told>,
+    blobs: &[(TxHash, Arc<[u8]>)],
+) -> Submission {
     let mut reports: Vec<SubmitReport> = blobs
         .iter()
         .map(|(hash, _)| SubmitReport {
             hash: *hash,
-            answers: Vec::with_capacity(told.len()),
+            answers: Vec::new(),
         })
         .collect();
-    for Told { name, answers } in told.into_iter().take(asked) {
-        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for (report, answer) in reports.iter_mut().zip(answers) {
+    let mut earlier: BTreeMap<TxHash, Vec<(String, SubmitAnswer)>> = BTreeMap::new();
+    for Told { name, said } in told {
+        let said = said.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (report, answer) in reports.iter_mut().zip(said.batch) {
             let answer = answer.unwrap_or_else(|| SubmitAnswer::Unknown {
                 why: "no answer yet".into(),
             });
             count(shared, &answer);
             report.answers.push((name.clone(), answer));
         }
+        for (hash, answer) in said.predecessors {
+            count(shared, &answer);
+            let answers = earlier.entry(hash).or_default();
+            answers.push((name.clone(), answer));
+        }
     }
-    reports
+    let predecessors = earlier
+        .into_iter()
+        .map(|(hash, answers)| SubmitReport { hash, answers })
+        .collect();
+    Submission {
+        reports,
+        predecessors,
+    }
+}
+
+fn params(blob: &[u8]) -> String {
+    format!(r#","tx_blob":"{}""#, hex::encode_upper(blob))
 }
 
 /// Whether a server gave any judgement at all.
@@ -139,27 +205,69 @@ enum Heard {
     Nothing,
 }
 
-/// Sends everything to one server, in order, and then collects the answers.
-async fn send_all(server: &Server, params: &[String], told: &Told) -> Heard {
-    let mut pending = Vec::with_capacity(params.len());
-    for params in params {
-        pending.push(server.begin(Command::Submit, params).await);
+/// Gives one server what it lacks and all of the batch, in order, and then collects the answers.
+async fn send_all(server: &Server, work: Work<'_>, batch: &[String], told: &Told) -> Heard {
+    let mut pending = VecDeque::new();
+    let had_all = {
+        // What another submission has yet to hand to this server comes before this one.
+        let _turn = server.turn.lock().await;
+        hand_over(server, work, batch, &mut pending).await
+    };
+    let nothing_due = had_all.is_ok() && pending.is_empty();
+    let mut heard = if nothing_due {
+        Heard::Something
+    } else {
+        Heard::Nothing
+    };
+    if let Err(error) = had_all {
+        let why = error.to_string();
+        let mut said = told.said();
+        let unsaid = said.batch.iter_mut().filter(|answer| answer.is_none());
+        unsaid.for_each(|answer| *answer = Some(SubmitAnswer::Unknown { why: why.clone() }));
     }
-    let mut heard = Heard::Nothing;
-    for (place, pending) in pending.into_iter().enumerate() {
-        let reply = match pending {
-            Ok(pending) => pending.answer().await,
-            Err(error) => Err(error),
-        };
-        let answer = answer_of(server, reply);
+    for (due, pending) in pending {
+        let answer = answer_of(server, pending.answer().await);
         if matches!(answer, SubmitAnswer::Engine { .. }) {
             heard = Heard::Something;
         }
-        if let Some(slot) = told.answers().get_mut(place) {
-            *slot = Some(answer);
+        let mut said = told.said();
+        match due.place.map(|place| said.batch.get_mut(place)) {
+            Some(Some(slot)) => *slot = Some(answer),
+            Some(None) | None => said.predecessors.push((due.hash, answer)),
         }
     }
     heard
+}
+
+/// Hands everything that is due to the server's connection. What it got is noted blob by blob, so
+/// that a submission which is given up half way leaves the rest to the next.
+async fn hand_over(
+    server: &Server,
+    work: Work<'_>,
+    batch: &[String],
+    pending: &mut VecDeque<(Due, Pending)>,
+) -> Result<(), RequestError> {
+    let Work {
+        backlog,
+        mark,
+        blobs,
+    } = work;
+    let connection = server.health().connection;
+    let name = server.name();
+    for due in backlog.due(name, connection, mark, blobs) {
+        let place = server.place(Command::Submit).await?;
+        let text = match due.place.and_then(|nth| batch.get(nth)) {
+            Some(text) => text,
+            None => &params(&due.blob),
+        };
+        let sent = server.hand_over(place, Some(connection), Command::Submit, text)?;
+        if let Some(number) = due.number {
+            backlog.given(name, connection, number);
+        }
+        pending.push_back((due, sent));
+    }
+    backlog.given_all(name, connection, mark);
+    Ok(())
 }
 
 fn answer_of(server: &Server, reply: Reply) -> SubmitAnswer {

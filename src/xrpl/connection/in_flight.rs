@@ -60,6 +60,7 @@ impl InFlight {
             text,
             reply,
             place,
+            connection: _,
         } = call;
         self.insert(
             id,

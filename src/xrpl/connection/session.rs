@@ -3,6 +3,7 @@
 use super::follow::RECHECK_SYNCING;
 use super::in_flight::{InFlight, Own, Waiter, Waiting};
 use super::{Connection, End, Text};
+use crate::xrpl::error::RequestError;
 use crate::xrpl::health::Stage;
 use crate::xrpl::proto::envelope::{self, Envelope};
 use crate::xrpl::proto::looks_like_stream_transaction;
@@ -28,6 +29,8 @@ const COOLING: Duration = Duration::from_secs(10);
 /// One open connection.
 pub(super) struct Session<'a> {
     pub(super) connection: &'a mut Connection,
+    /// The number of this connection.
+    number: u64,
     pub(super) in_flight: InFlight,
     pub(super) out: VecDeque<Outgoing>,
     /// Something was queued or written that has not been flushed.
@@ -49,6 +52,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let config = &connection.shared.config;
         Self {
+            number: connection.shared.next_connection(),
             in_flight: InFlight::new(config.request_timeout),
             out: VecDeque::new(),
             dirty: false,
@@ -72,6 +76,7 @@ impl<'a> Session<'a> {
         {
             let mut health = self.server().health();
             health.stage = Stage::Greeting;
+            health.connection = self.number;
             health.connected_since = Some(self.connection.shared.deps.clock.now());
         }
         self.ask_own(Own::Info);
@@ -113,8 +118,19 @@ impl<'a> Session<'a> {
     fn send(&mut self, batch: &mut Vec<Call>) {
         let now = Instant::now();
         for call in batch.drain(..) {
-            // A caller that stopped waiting before anything was sent changed its mind.
-            if call.reply.is_closed() {
+            // It was meant for a connection that is gone: its sender counts on it there.
+            if call.connection.is_some_and(|meant| meant != self.number) {
+                self.server().count(call.command, "not_connected");
+                let error = RequestError::NotConnected {
+                    server: self.server().name().to_owned(),
+                };
+                // A caller that stopped waiting has no use for it.
+                let _ = call.reply.send(Err(error));
+                continue;
+            }
+            // A caller that stopped waiting before anything was sent changed its mind; but what
+            // was handed to this very connection is counted as sent on it.
+            if call.reply.is_closed() && call.connection.is_none() {
                 self.server().count(call.command, "abandoned");
                 continue;
             }

@@ -2,12 +2,13 @@
 
 use super::world::{Reaction, World, state, until};
 use crate::xrpl::transport::LinkError;
-use crate::xrpl::{RequestError, SubmitAnswer};
+use crate::xrpl::{Backlog, Pool, RequestError, SubmitAnswer};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::TxHash;
+use xrpayd_core::payment::Slot;
 
 fn blobs(count: u8) -> Vec<(TxHash, Arc<[u8]>)> {
     (0..count)
@@ -235,4 +236,106 @@ async fn a_frozen_server_does_not_hold_up_the_fee() {
     let began = Instant::now();
     assert!(pool.fee().await.is_ok());
     assert!(began.elapsed() <= Duration::from_secs(1));
+}
+
+/// Opens the blobs with the numbers `range` and submits those.
+async fn submit_more(pool: &Pool, backlog: &Backlog, range: std::ops::Range<usize>) -> Vec<TxHash> {
+    let all = blobs(u8::MAX);
+    let batch = all.get(range).unwrap();
+    for (hash, blob) in batch {
+        backlog.open(*hash, Slot::Sequence(hash.0[0].into()), blob);
+    }
+    let submission = pool.submit_from(backlog, backlog.mark(), batch).await;
+    let reported = submission.reports.iter().map(|report| report.hash);
+    assert!(reported.eq(batch.iter().map(|(hash, _)| *hash)));
+    submission
+        .predecessors
+        .iter()
+        .map(|report| report.hash)
+        .collect()
+}
+
+fn texts(range: std::ops::Range<u8>) -> Vec<String> {
+    range.map(|n| format!("12{n:02X}")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_comes_late_gets_the_predecessors_first_and_once_a_connection() {
+    let world = World::new(2);
+    world.server(1).refuses = Some(LinkError::Broken("down".into()));
+    let pool = world.start();
+    until(|| state(&pool, 0) == "ready").await;
+    let backlog = Backlog::default();
+    submit_more(&pool, &backlog, 0..3).await;
+    assert_eq!(sent_to(&world, 0), texts(0..3));
+    world.server(1).refuses = None;
+    until(|| state(&pool, 1) == "ready").await;
+
+    let earlier = submit_more(&pool, &backlog, 3..5).await;
+    assert_eq!(sent_to(&world, 1), texts(0..5), "what it lacks comes first");
+    assert_eq!(
+        sent_to(&world, 0),
+        texts(0..5),
+        "and nothing goes out twice"
+    );
+    assert_eq!(
+        earlier,
+        blobs(3)
+            .into_iter()
+            .map(|(hash, _)| hash)
+            .collect::<Vec<_>>()
+    );
+
+    backlog.close(&TxHash([1; 32]));
+    submit_more(&pool, &backlog, 0..0).await;
+    assert_eq!(world.server(1).asked("submit"), 5, "there is nothing to do");
+    world.server(1).hang_up();
+    until(|| state(&pool, 1) == "connecting").await;
+    until(|| state(&pool, 1) == "ready").await;
+    submit_more(&pool, &backlog, 5..6).await;
+    let mut again = texts(0..5);
+    again.extend(["1200", "1202", "1203", "1204", "1205"].map(str::to_owned));
+    assert_eq!(
+        sent_to(&world, 1),
+        again,
+        "a new connection has had nothing"
+    );
+    assert_eq!(sent_to(&world, 0), texts(0..6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_becomes_ready_is_an_arrival() {
+    let world = World::new(2);
+    let pool = world.ready().await;
+    let mut arrivals = pool.arrivals();
+    world.server(0).hang_up();
+    let again = tokio::time::timeout(Duration::from_secs(5), arrivals.changed());
+    again.await.expect("it came back").unwrap();
+    assert_eq!(state(&pool, 0), "ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_that_is_given_up_half_way_leaves_the_rest_to_the_next() {
+    let world = World::new(1);
+    let config = crate::xrpl::PoolConfig {
+        in_flight_max: 4,
+        ..world.config()
+    };
+    let pool = world.start_with(config);
+    until(|| state(&pool, 0) == "ready").await;
+    world.server(0).on("submit", |_| Some(Reaction::Silence));
+    let backlog = Backlog::default();
+    let all = blobs(10);
+    for (hash, blob) in &all {
+        backlog.open(*hash, Slot::Sequence(hash.0[0].into()), blob);
+    }
+    let first = pool.submit_from(&backlog, backlog.mark(), &all);
+    let given_up = tokio::time::timeout(Duration::from_secs(1), first).await;
+    assert!(given_up.is_err());
+    assert_eq!(sent_to(&world, 0), texts(0..4), "no more than has room");
+    world.server(0).scripts.clear();
+    until(|| state(&pool, 0) == "ready").await;
+    let rest = pool.submit_from(&backlog, backlog.mark(), &[]).await;
+    assert_eq!(sent_to(&world, 0), texts(0..10));
+    assert_eq!(rest.predecessors.len(), 6);
 }
