@@ -110,6 +110,7 @@ pub(super) fn pool(
         request_timeout: config.xrpl.request_timeout,
         connect_timeout: config.xrpl.connect_timeout,
         silence_timeout: config.xrpl.silence_timeout,
+        backoff_max: config.xrpl.reconnect_max,
         in_flight_max: config.xrpl.in_flight_max,
         ..PoolConfig::default()
     };

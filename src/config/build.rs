@@ -79,6 +79,7 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     let request_timeout = positive(r, "xrpl.request_timeout");
     let connect_timeout = positive(r, "xrpl.connect_timeout");
     let silence_timeout = positive(r, "xrpl.silence_timeout");
+    let reconnect_max = positive(r, "xrpl.reconnect_max");
     let in_flight_max = r.number("xrpl.in_flight_max", 1..=100_000);
     if let (Some(servers), Some(quorum)) = (&servers, quorum) {
         let trusted = servers.iter().filter(|server| server.trusted).count();
@@ -96,6 +97,7 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
         request_timeout: request_timeout?,
         connect_timeout: connect_timeout?,
         silence_timeout: silence_timeout?,
+        reconnect_max: reconnect_max?,
         in_flight_max: in_flight_max?,
     })
 }

@@ -149,6 +149,8 @@ pub struct Xrpl {
     pub connect_timeout: Duration,
     /// How long a server may close no ledger before it is passed over.
     pub silence_timeout: Duration,
+    /// The longest wait between attempts to connect.
+    pub reconnect_max: Duration,
     /// How many requests may wait for an answer on one connection.
     pub in_flight_max: usize,
 }

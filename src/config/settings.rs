@@ -176,6 +176,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long a server may report no new ledger before it is passed over.",
     ),
     row(
+        "xrpl.reconnect_max",
+        Kind::Duration,
+        "The longest wait between attempts to connect to a server that cannot be reached.",
+    ),
+    row(
         "xrpl.in_flight_max",
         Kind::Number,
         "How many requests may wait for their answers on one connection.",
