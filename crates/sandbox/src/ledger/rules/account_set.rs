@@ -1,8 +1,8 @@
 //! AccountSet: flags and the small fields of an account.
 
-use super::{Context, flags};
+use super::{Context, directory, flags};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Account, lsf};
+use crate::ledger::entry::{Account, Dir, lsf, owner_dir};
 use crate::ledger::state::Read;
 use crate::ledger::tx::{Tx, f};
 use crate::st::FieldId;
@@ -110,20 +110,27 @@ pub(super) fn preflight(tx: &Tx) -> Result<(), Ter> {
     }
     let minter = tx.field(f::NFTOKEN_MINTER).is_some();
     let minter_set = set == Some(ASF_NFTOKEN_MINTER);
-    if minter_set != minter || (clear == Some(ASF_NFTOKEN_MINTER) && minter) {
+    if (minter_set && !minter) || (clear == Some(ASF_NFTOKEN_MINTER) && minter) {
         return Err(Ter::TEM_MALFORMED);
     }
     Ok(())
 }
 
+fn is_empty(root: &Dir) -> bool {
+    root.members.is_empty() && root.next.unwrap_or_default() == 0
+}
+
 pub(super) fn preclaim(tx: &Tx, view: &dyn Read) -> Result<(), Ter> {
     let account = view.account(tx.account).ok_or(Ter::TER_NO_ACCOUNT)?;
-    if require_auth(tx).set && !account.has(lsf::REQUIRE_AUTH) && account.owner_count > 0 {
-        return Err(Ter::TER_OWNERS);
+    // A line that costs the account nothing stands in its directory all the same.
+    let owns =
+        || directory::page(view, owner_dir(account.id), 0).is_some_and(|root| !is_empty(&root));
+    if require_auth(tx).set && !account.has(lsf::REQUIRE_AUTH) && owns() {
+        return Err(Ter::TEC_OWNERS);
     }
     match number(tx, f::SET_FLAG) {
         Some(ASF_ALLOW_CLAWBACK) if account.has(lsf::NO_FREEZE) => Err(Ter::TEC_NO_PERMISSION),
-        Some(ASF_ALLOW_CLAWBACK) if account.owner_count > 0 => Err(Ter::TEC_OWNERS),
+        Some(ASF_ALLOW_CLAWBACK) if owns() => Err(Ter::TEC_OWNERS),
         Some(ASF_NO_FREEZE) if account.has(lsf::ALLOW_CLAWBACK) => Err(Ter::TEC_NO_PERMISSION),
         _ => Ok(()),
     }

@@ -8,6 +8,7 @@ mod account_delete;
 mod account_set;
 pub(crate) mod channel;
 mod check;
+mod clawback;
 mod condition;
 mod deposit;
 pub(crate) mod directory;
@@ -161,6 +162,7 @@ pub(crate) fn preflight(tx: &Tx, setting: &Setting) -> Result<(), Ter> {
         types::SIGNER_LIST_SET => keys::preflight_signer_list(tx),
         types::TICKET_CREATE => ticket::preflight(tx),
         types::TRUST_SET => trust_set::preflight(tx),
+        types::CLAWBACK => clawback::preflight(tx),
         types::OFFER_CREATE => offer::preflight(tx),
         types::OFFER_CANCEL => offer::preflight_cancel(tx),
         types::ACCOUNT_DELETE => account_delete::preflight(tx),
@@ -387,6 +389,7 @@ fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
         types::ACCOUNT_SET => account_set::preclaim(tx, view),
         types::TICKET_CREATE => ticket::preclaim(tx, view),
         types::TRUST_SET => trust_set::preclaim(tx, view),
+        types::CLAWBACK => clawback::preclaim(tx, view),
         types::OFFER_CREATE => offer::preclaim(tx, setting, view),
         types::OFFER_CANCEL => offer::preclaim_cancel(tx, view),
         types::ACCOUNT_DELETE => account_delete::preclaim(tx, setting, view),
@@ -419,6 +422,7 @@ fn dispatch(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         types::SIGNER_LIST_SET => keys::apply_signer_list(context),
         types::TICKET_CREATE => ticket::apply(context),
         types::TRUST_SET => trust_set::apply(context),
+        types::CLAWBACK => clawback::apply(context),
         types::OFFER_CREATE => offer::apply(context),
         types::OFFER_CANCEL => offer::apply_cancel(context),
         types::ACCOUNT_DELETE => account_delete::apply(context),
