@@ -262,3 +262,21 @@ async fn a_server_that_stood_still_for_very_long_still_tells_its_old_state_and_c
     );
     network.stop().await;
 }
+
+#[tokio::test]
+async fn every_kind_that_the_documentation_lists_is_known() {
+    let network = Network::start(by_hand(1)).await.unwrap();
+    let text = include_str!("../../../docs/SANDBOX.md");
+    let (_, faults) = text.split_once("## Faults").unwrap();
+    let (faults, _) = faults.split_once("\n## ").unwrap();
+    let rows = faults.lines().filter_map(|line| line.strip_prefix("| `"));
+    let kinds: Vec<&str> = rows
+        .filter_map(|row| row.split_once('`').map(|(kind, _)| kind))
+        .collect();
+    assert!(kinds.len() > 20, "{kinds:?}");
+    for kind in kinds {
+        let asked = network.fault(&json!({"kind": kind}));
+        assert_ne!(asked, Err(FaultError::UnknownKind(kind.to_owned())));
+    }
+    network.stop().await;
+}

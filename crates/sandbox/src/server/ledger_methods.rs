@@ -91,11 +91,14 @@ fn open_body(
         "ledger_index": index_value(index, version),
         "parent_hash": LedgerHash(parent.unwrap_or_default()),
     });
-    let list: Vec<Value> = txs
-        .iter()
-        .map(|tx| open_transaction(tx, version, shown))
-        .collect();
     if shown != Shown::Nothing {
+        // An open ledger too lists its transactions by their hashes, not as they came.
+        let mut ordered: Vec<&Arc<Tx>> = txs.iter().collect();
+        ordered.sort_unstable_by_key(|tx| tx.hash);
+        let list: Vec<Value> = ordered
+            .into_iter()
+            .map(|tx| open_transaction(tx, version, shown))
+            .collect();
         out["transactions"] = json!(list);
     }
     out
