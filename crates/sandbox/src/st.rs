@@ -5,7 +5,7 @@
 //! reason to know (state entries, metadata) and for reading a transaction's fields without JSON.
 
 /// A field's type code and field code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FieldId(pub(crate) u8, pub(crate) u8);
 
 /// Type codes that the model handles by name.

@@ -6,6 +6,7 @@
 pub(crate) use super::amount::Amount;
 use super::amount::XRP_ACCOUNT;
 pub(crate) use super::fields::{f, types};
+use super::formats;
 use crate::st::{Field, FieldId, Fields, Malformed, kind};
 use std::collections::BTreeSet;
 use xrpayd_codec::keys::PublicKey;
@@ -36,9 +37,18 @@ pub(crate) enum BadBlob {
     /// The bytes do not parse.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// A field every transaction has is not there.
+    /// It does not say of which type it is.
+    #[error("Field not found: TransactionType")]
+    NoType,
+    /// A type that does not exist.
+    #[error("Invalid transaction type {0}")]
+    Type(u16),
+    /// A field that every transaction of its type has is not there.
     #[error("Field '{0}' is required but missing.")]
     Missing(&'static str),
+    /// A field that no transaction of its type has is there.
+    #[error("Field '{0}' found in disallowed location.")]
+    Disallowed(&'static str),
 }
 
 /// A parsed, signed transaction.
@@ -125,40 +135,36 @@ impl Tx {
             deliver_min: None,
             has_paths: false,
         };
-        let mut seen = Seen::default();
+        let mut kind = None;
         let bytes = std::mem::take(&mut tx.blob);
         for field in Fields::of(&bytes) {
-            tx.take(&field?, &mut seen)?;
+            tx.take(&field?, &mut kind)?;
         }
+        formats::check(kind, &bytes)?;
         tx.blob = bytes;
-        seen.check()?;
         tx.public_key = PublicKey::from_bytes(&tx.signing_key).ok();
         tx.signing_account = tx.public_key.map(|key| key.account_id());
         Ok(tx)
     }
 
-    fn take(&mut self, field: &Field<'_>, seen: &mut Seen) -> Result<(), BadBlob> {
+    fn take(&mut self, field: &Field<'_>, kind: &mut Option<u16>) -> Result<(), BadBlob> {
         let account = || field.array::<20>().map(AccountId).ok_or(Malformed::Unknown);
         match field.id {
             f::TRANSACTION_TYPE => {
                 self.kind = u16::try_from(field.number()).unwrap_or(u16::MAX);
-                seen.kind = true;
+                *kind = Some(self.kind);
             }
             f::ACCOUNT => {
                 self.account = account()?;
-                seen.account = true;
             }
             f::SEQUENCE => {
                 self.sequence = field.u32();
-                seen.sequence = true;
             }
             f::FEE => {
                 self.fee = Amount::read(field.value).as_ref().and_then(Amount::drops);
-                seen.fee = true;
             }
             f::SIGNING_PUB_KEY => {
                 self.signing_key = field.value.to_vec();
-                seen.key = true;
             }
             f::TICKET_SEQUENCE => self.ticket = Some(field.u32()),
             f::FLAGS => self.flags = field.u32(),
@@ -291,31 +297,6 @@ impl Tx {
             }
         }
         Ok(())
-    }
-}
-
-/// The fields that no transaction may lack.
-#[derive(Default)]
-struct Seen {
-    kind: bool,
-    account: bool,
-    sequence: bool,
-    fee: bool,
-    key: bool,
-}
-
-impl Seen {
-    const fn check(&self) -> Result<(), BadBlob> {
-        match self {
-            Self { kind: false, .. } => Err(BadBlob::Missing("TransactionType")),
-            Self { account: false, .. } => Err(BadBlob::Missing("Account")),
-            Self { fee: false, .. } => Err(BadBlob::Missing("Fee")),
-            Self {
-                sequence: false, ..
-            } => Err(BadBlob::Missing("Sequence")),
-            Self { key: false, .. } => Err(BadBlob::Missing("SigningPubKey")),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod apart;
 mod queue;
 mod submit;
 mod time;
+mod trial;
 
 use crate::clock;
 use crate::config::{NetworkConfig, StartError};
@@ -29,6 +30,7 @@ use serde_json::json;
 use std::sync::Arc;
 use time::LedgerTime;
 pub(crate) use time::STEP_S;
+pub(crate) use trial::Tried;
 use xrpayd_codec::keys::Keypair;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;

@@ -1,56 +1,47 @@
 //! `server_definitions`: the tables by which a client writes and reads the ledger's binary form.
 //!
-//! Owns them, read once from the list beside this file. They are those of the release that the model
-//! speaks like; their hash is computed, as rippled computes it, and so proves the list.
+//! Owns the answer, made once. Its hash is computed, as rippled computes it, and so proves the tables.
 
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use crate::ledger::codes::Ter;
+use crate::ledger::definitions::{DEFINITIONS, Definition, Named};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use xrpayd_codec::sha512_half;
 use xrpayd_core::ids::LedgerHash;
 
-const LIST: &str = include_str!("data/definitions.txt");
-
 /// The whole answer, its own hash within.
-static DEFINITIONS: LazyLock<Map<String, Value>> = LazyLock::new(read);
+static ANSWER: LazyLock<Map<String, Value>> = LazyLock::new(render);
 
-fn read() -> Map<String, Value> {
-    let (mut types, mut entries, mut transactions) = (Map::new(), Map::new(), Map::new());
-    let mut fields = Vec::new();
-    for line in LIST.lines().filter(|line| !line.starts_with('#')) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |text: &str| {
-            let number: Option<i32> = text.parse().ok();
-            assert!(number.is_some(), "a line of the definitions has a number");
-            json!(number)
-        };
-        match words[..] {
-            ["type", name, code] => drop(types.insert(name.to_owned(), number(code))),
-            ["entry", name, code] => drop(entries.insert(name.to_owned(), number(code))),
-            ["transaction", name, code] => {
-                drop(transactions.insert(name.to_owned(), number(code)));
-            }
-            ["field", name, kind, nth, flags] => fields.push(json!([name, {
-                "isSerialized": flags.contains('S'),
-                "isSigningField": flags.contains('G'),
-                "isVLEncoded": flags.contains('V'),
-                "nth": number(nth),
-                "type": kind,
-            }])),
-            _ => unreachable!("every line of the definitions is one of these"),
-        }
-    }
+fn table(named: &[Named]) -> Value {
+    let table = named
+        .iter()
+        .map(|(name, code)| (name.to_string(), json!(code)));
+    Value::Object(table.collect())
+}
+
+fn field(field: &Definition) -> Value {
+    json!([field.name, {
+        "isSerialized": field.id.is_some(),
+        "isSigningField": field.is_signed,
+        "isVLEncoded": field.has_length,
+        "nth": field.number,
+        "type": field.kind,
+    }])
+}
+
+fn render() -> Map<String, Value> {
     let results = Ter::ALL
         .iter()
         .map(|code| (code.name().to_owned(), json!(code.number())));
+    let fields: Vec<Value> = DEFINITIONS.fields.iter().map(field).collect();
     let tables = [
         ("FIELDS", json!(fields)),
-        ("LEDGER_ENTRY_TYPES", Value::Object(entries)),
+        ("LEDGER_ENTRY_TYPES", table(&DEFINITIONS.entries)),
         ("TRANSACTION_RESULTS", Value::Object(results.collect())),
-        ("TRANSACTION_TYPES", Value::Object(transactions)),
-        ("TYPES", Value::Object(types)),
+        ("TRANSACTION_TYPES", table(&DEFINITIONS.transactions)),
+        ("TYPES", table(&DEFINITIONS.types)),
     ];
     let mut out: Map<String, Value> = tables
         .into_iter()
@@ -67,9 +58,9 @@ pub(super) fn server_definitions(call: &Call<'_>) -> Answer {
     if let Some(known) = call.params.get("hash") {
         let known = known.as_str().and_then(|text| text.parse().ok());
         let known: LedgerHash = known.ok_or_else(|| RpcError::invalid_field("hash"))?;
-        if DEFINITIONS.get("hash") == Some(&json!(known)) {
+        if ANSWER.get("hash") == Some(&json!(known)) {
             return Ok(json!({ "hash": known }));
         }
     }
-    Ok(Value::Object(DEFINITIONS.clone()))
+    Ok(Value::Object(ANSWER.clone()))
 }

@@ -7,7 +7,7 @@ use super::frame::{self, Request, RpcError};
 use super::shared::Shared;
 use super::{
     account, admin, definitions, deposit, features, gateway, info, ledger_methods, lines, misc,
-    sandbox, submit, subscribe, transaction,
+    sandbox, signing, simulate, submit, subscribe, transaction, wallet,
 };
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
@@ -84,7 +84,10 @@ fn open_method(command: &str) -> Option<Method> {
         "random" => misc::random,
         "version" => misc::version,
         "manifest" => misc::manifest,
-        "sign" => submit::sign,
+        "sign" => signing::sign,
+        "sign_for" => signing::sign_for,
+        "simulate" => simulate::simulate,
+        "submit_multisigned" => signing::submit_multisigned,
         "server_info" => info::server_info,
         "server_state" => info::server_state,
         "fee" => info::fee,
@@ -136,6 +139,7 @@ fn admin_method(command: &str) -> Option<Method> {
         "print" => admin::print,
         "unl_list" => admin::unl_list,
         "validator_info" => admin::validator_info,
+        "wallet_propose" => wallet::wallet_propose,
         "validator_list_sites" => admin::validator_list_sites,
         "stop" => misc::stop,
         _ => return None,

@@ -5,7 +5,6 @@
 use super::frame::RpcError;
 use std::borrow::Cow;
 
-#[allow(dead_code, reason = "the methods that sign come next")]
 impl RpcError {
     pub(super) fn no_permission() -> Self {
         const WORDS: &str = "You don't have permission for this command.";

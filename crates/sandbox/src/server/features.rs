@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use xrpayd_codec::sha512_half;
 use xrpayd_core::ids::Hash256;
 
-const LIST: &str = include_str!("data/amendments.txt");
+const LIST: &str = include_str!("../data/amendments.txt");
 
 /// An amendment. Its id is the hash of its name.
 struct Amendment {

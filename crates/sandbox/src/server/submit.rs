@@ -3,39 +3,22 @@
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::render;
+use super::signing;
 use crate::ledger::tx::{Tx, f, types};
 use crate::network::{Origin, Submitted};
 use crate::st::{Fields, kind};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-const SUBMIT_DEPRECATED: &str = "Signing support in the 'submit' command has been deprecated and will be removed in a future version of the server. Please migrate to a standalone signing tool.";
-const SIGN_DEPRECATED: &str = "This command has been deprecated and will be removed in a future version of the server. Please migrate to a standalone signing tool.";
 /// The most bytes that a transaction's memos may take.
 const MEMOS_LEN_MAX: usize = 1_024;
 /// What memo types and formats may consist of.
 const MEMO_CHARACTERS: &[u8] =
     b"0123456789-._~:/?#[]@!$&'()*+,;=%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The model signs for nobody: a secret that never reaches a server cannot leak from it.
-fn no_signing(call: &Call<'_>, deprecated: &str) -> RpcError {
-    let secret = ["secret", "seed", "seed_hex", "passphrase"];
-    let has_secret = secret.iter().any(|name| call.params.contains_key(*name));
-    let error = if has_secret {
-        RpcError::not_supported_because("Signing is not supported by this server.")
-    } else {
-        RpcError::missing("secret")
-    };
-    error.with("deprecated", json!(deprecated))
-}
-
-pub(super) fn sign(call: &Call<'_>) -> Answer {
-    Err(no_signing(call, SIGN_DEPRECATED))
-}
-
 pub(super) fn submit(call: &Call<'_>) -> Answer {
     let Some(blob) = call.params.get("tx_blob") else {
-        return Err(no_signing(call, SUBMIT_DEPRECATED));
+        return signing::sign_and_submit(call);
     };
     let text = blob.as_str().ok_or_else(RpcError::invalid_params)?;
     let blob = hex::decode(text).ok().filter(|blob| !blob.is_empty());
@@ -91,13 +74,16 @@ fn check(call: &Call<'_>, tx: &Tx) -> Result<(), RpcError> {
         }
         call.shared.remember_verified(tx.hash);
     }
-    if let Some(reason) = bad_memos(tx) {
-        return refuse(reason);
+    match local_problem(tx) {
+        Some(reason) => refuse(reason),
+        None => Ok(()),
     }
-    if tx.kind >= types::PSEUDO_FIRST {
-        return refuse("Cannot submit pseudo transactions.");
-    }
-    Ok(())
+}
+
+/// What is wrong with a transaction that no ledger is needed to see, in rippled's words.
+pub(super) fn local_problem(tx: &Tx) -> Option<&'static str> {
+    let pseudo = (tx.kind >= types::PSEUDO_FIRST).then_some("Cannot submit pseudo transactions.");
+    bad_memos(tx).or(pseudo)
 }
 
 fn bad_memos(tx: &Tx) -> Option<&'static str> {

@@ -88,6 +88,8 @@ pub(crate) enum Mode {
     Open,
     /// To an open ledger, where a `tec` is not taken.
     OpenNoTec,
+    /// To an open ledger that is thrown away after; nobody has signed the transaction.
+    Trial,
     /// To a ledger that is being closed; a `tec` is tried again later.
     CloseRetry,
     /// To a ledger that is being closed; a `tec` is final.
@@ -96,11 +98,11 @@ pub(crate) enum Mode {
 
 impl Mode {
     const fn is_open(self) -> bool {
-        matches!(self, Self::Open | Self::OpenNoTec)
+        matches!(self, Self::Open | Self::OpenNoTec | Self::Trial)
     }
 
     const fn takes_tec(self) -> bool {
-        matches!(self, Self::Open | Self::CloseFinal)
+        matches!(self, Self::Open | Self::Trial | Self::CloseFinal)
     }
 }
 
@@ -243,7 +245,7 @@ fn check_common(tx: &Tx, setting: &Setting, view: &dyn Read, account: &Account) 
         return Err(Ter::TEF_MAX_LEDGER);
     }
     check_fee(tx, setting, view, account)?;
-    check_sign(tx, view, account)
+    check_sign(tx, setting.mode, view, account)
 }
 
 fn check_fee(tx: &Tx, setting: &Setting, view: &dyn Read, account: &Account) -> Result<(), Ter> {
@@ -264,11 +266,17 @@ fn check_fee(tx: &Tx, setting: &Setting, view: &dyn Read, account: &Account) -> 
 }
 
 /// Whether the key or keys on the transaction may sign for the account.
-fn check_sign(tx: &Tx, view: &dyn Read, account: &Account) -> Result<(), Ter> {
+fn check_sign(tx: &Tx, mode: Mode, view: &dyn Read, account: &Account) -> Result<(), Ter> {
     if tx.is_multi_signed() {
-        return keys::check_multi_sign(tx, view);
+        return keys::check_multi_sign(tx, mode, view);
     }
-    let signer = tx.signing_account.ok_or(Ter::TEF_BAD_AUTH)?;
+    // Where nobody signed, the account's own key is taken for the signer.
+    let is_unsigned = mode == Mode::Trial && tx.signing_key.is_empty();
+    let signer = if is_unsigned {
+        tx.account
+    } else {
+        tx.signing_account.ok_or(Ter::TEF_BAD_AUTH)?
+    };
     let is_master = signer == tx.account;
     if account.regular_key == Some(signer) || (is_master && !account.has(lsf::DISABLE_MASTER)) {
         Ok(())
