@@ -330,3 +330,77 @@ async fn paths_are_bounded_and_must_lead_somewhere() {
     );
     town.network.stop().await;
 }
+
+#[tokio::test]
+async fn several_paths_share_a_payment_and_each_gives_what_it_has() {
+    let mut town = Town::new().await;
+    // The issuer owes through Alice and through Bob, who both trust it and are trusted by Carol.
+    for bridge in [ALICE, BOB] {
+        town.good(bridge, account_set(8)).await;
+    }
+    town.close().await;
+    for bridge in [ALICE, BOB] {
+        town.good(bridge, trust(ISSUER, "10")).await;
+        town.good(CAROL, trust(bridge, "100")).await;
+    }
+    town.close().await;
+    let both = json!({
+        "Paths": [[{"account": id(ALICE)}], [{"account": id(BOB)}]],
+        "SendMax": usd(ISSUER, "30"),
+    });
+    let too_much = with(pay(CAROL, usd(CAROL, "25")), both.clone());
+    assert_eq!(town.act(ISSUER, too_much.clone()).await, "tecPATH_PARTIAL");
+    town.good(ISSUER, with(pay(CAROL, usd(CAROL, "15")), both))
+        .await;
+    let lines = town.lines(CAROL).await;
+    let mut held: Vec<_> = lines
+        .iter()
+        .map(|line| line["balance"].as_str().unwrap())
+        .collect();
+    held.sort_unstable();
+    assert_eq!(held, ["10", "5"]);
+    town.close().await;
+    town.good(ISSUER, with(too_much, json!({"Flags": TF_PARTIAL})))
+        .await;
+    assert_eq!(town.close().await["delivered_amount"], usd(CAROL, "5"));
+    town.network.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_of_an_issued_currency_makes_its_line_and_outruns_its_limit() {
+    let mut town = Town::with_money().await;
+    let write = |to: u8, max: &str| json!({"TransactionType": "CheckCreate", "Destination": id(to), "SendMax": usd(ISSUER, max)});
+    town.good(ALICE, write(CAROL, "60")).await;
+    town.good(ALICE, write(BOB, "90")).await;
+    town.good(BOB, trust(ISSUER, "1")).await;
+    town.close().await;
+    let request = json!({"command": "account_objects", "account": id(ALICE), "type": "check"});
+    let objects = town.client.result(request).await;
+    let check = |to: u8| {
+        let all = objects["account_objects"].as_array().unwrap();
+        let found = all.iter().find(|object| object["Destination"] == id(to));
+        found.expect("the check")["index"].clone()
+    };
+    let cash = |to: u8, field: &str, amount: Value| json!({"TransactionType": "CheckCash", "CheckID": check(to), field: amount});
+    let too_much = cash(CAROL, "Amount", usd(ISSUER, "61"));
+    assert_eq!(town.act(CAROL, too_much).await, "tecPATH_PARTIAL");
+    town.good(CAROL, cash(CAROL, "Amount", usd(ISSUER, "60")))
+        .await;
+    assert_eq!(town.balance(CAROL).await, "60");
+    assert_eq!(town.lines(CAROL).await[0]["limit"], "0");
+    town.close().await;
+    let least = cash(BOB, "DeliverMin", usd(ISSUER, "41"));
+    assert_eq!(town.act(BOB, least).await, "tecPATH_PARTIAL");
+    town.close().await;
+    town.good(BOB, cash(BOB, "DeliverMin", usd(ISSUER, "5")))
+        .await;
+    assert_eq!(town.close().await["delivered_amount"], usd(ISSUER, "40"));
+    let line = town.lines(BOB).await[0].clone();
+    assert_eq!(
+        (line["balance"].clone(), line["limit"].clone()),
+        (json!("40"), json!("1"))
+    );
+    town.good(ISSUER, account_set(7)).await;
+    assert_eq!(town.act(ALICE, write(BOB, "1")).await, "tecFROZEN");
+    town.network.stop().await;
+}

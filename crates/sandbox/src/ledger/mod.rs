@@ -3,11 +3,6 @@
 //! Pure but for the log: no sockets, no clock, no randomness. `network` drives it.
 
 pub(crate) mod admission;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the rules of issued currencies and of offers come on top of it"
-)]
 pub(crate) mod amount;
 pub(crate) mod chain;
 pub(crate) mod close;

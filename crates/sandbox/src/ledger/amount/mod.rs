@@ -14,7 +14,6 @@ mod ratio;
 pub(crate) use arithmetic::{
     div_round, div_round_strict, divide, mul_round, mul_round_strict, multiply, rate_value,
 };
-pub(crate) use number::Rounding;
 pub(crate) use quality::{Flow, Quality};
 pub(crate) use ratio::mul_ratio;
 
@@ -229,11 +228,6 @@ const BIT_MPT: u8 = 0x20;
 const BIT_MPT_POSITIVE: u8 = 0x40;
 
 impl Amount {
-    /// Nothing of `asset`.
-    pub(crate) const fn zero(asset: Asset) -> Self {
-        Value::zero(asset.kind()).of(asset)
-    }
-
     /// So many drops.
     pub(crate) const fn xrp(drops: i64) -> Self {
         Value::Xrp(drops).of(Asset::Xrp)

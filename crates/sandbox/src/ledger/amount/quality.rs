@@ -3,9 +3,7 @@
 //! The word is the rate in/out: its exponent plus a hundred in the top byte, its mantissa beneath. A
 //! smaller word is a better quality, so the order of `Quality` is the reverse of the words'.
 
-use super::{
-    Amount, Kind, Overflow, Value, div_round, div_round_strict, divide, mul_round, mul_round_strict,
-};
+use super::{Amount, Kind, Overflow, Value, div_round_strict, divide, mul_round, mul_round_strict};
 use std::cmp::Ordering;
 use xrpayd_core::token::TokenValue;
 
@@ -80,11 +78,6 @@ impl Quality {
         Self(self.0 & !MANTISSA_MASK | mantissa)
     }
 
-    /// `flow` with no more than `limit` going in.
-    pub(crate) fn ceil_in(self, flow: Flow, limit: Value) -> Result<Flow, Overflow> {
-        self.bound_in(flow, limit, |a, b, kind| div_round(a, b, kind, true))
-    }
-
     /// `flow` with no more than `limit` going in, rounded up or down without quirks.
     pub(crate) fn ceil_in_strict(
         self,
@@ -93,11 +86,6 @@ impl Quality {
         up: bool,
     ) -> Result<Flow, Overflow> {
         self.bound_in(flow, limit, |a, b, kind| div_round_strict(a, b, kind, up))
-    }
-
-    /// `flow` with no more than `limit` coming out.
-    pub(crate) fn ceil_out(self, flow: Flow, limit: Value) -> Result<Flow, Overflow> {
-        self.bound_out(flow, limit, |a, b, kind| mul_round(a, b, kind, true))
     }
 
     /// `flow` with no more than `limit` coming out, rounded up or down without quirks.
@@ -178,11 +166,13 @@ mod tests {
     fn an_offer_is_cut_to_a_limit_on_either_side() {
         let offer = flow(Value::Xrp(100_000_000), token("10"));
         let quality = Quality::of(offer);
-        let by_in = quality.ceil_in(offer, Value::Xrp(50_000_000)).unwrap();
+        let by_in = quality
+            .ceil_in_strict(offer, Value::Xrp(50_000_000), false)
+            .unwrap();
         assert_eq!(by_in, flow(Value::Xrp(50_000_000), token("5")));
         let by_out = quality.ceil_out_strict(offer, token("2.5"), true).unwrap();
         assert_eq!(by_out, flow(Value::Xrp(25_000_000), token("2.5")));
-        assert_eq!(quality.ceil_out(offer, token("20")), Ok(offer));
+        assert_eq!(quality.ceil_out_strict(offer, token("20"), true), Ok(offer));
     }
 
     #[test]

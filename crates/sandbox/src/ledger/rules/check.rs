@@ -1,5 +1,6 @@
 //! Checks: leave for another account to draw up to so much, until it is cashed, cancelled or expired.
 
+use super::check_token::{self, Parties, Share};
 use super::{Context, Setting, directory, flags, owned};
 use crate::ledger::amount::{Amount, BAD_CURRENCY};
 use crate::ledger::codes::Ter;
@@ -42,6 +43,13 @@ pub(super) fn preclaim_create(tx: &Tx, setting: &Setting, view: &dyn Read) -> Re
     }
     if to.has(lsf::REQUIRE_DEST_TAG) && tx.destination_tag.is_none() {
         return Err(Ter::TEC_DST_TAG_NEEDED);
+    }
+    let parties = Parties {
+        writer: tx.account,
+        casher: to.id,
+    };
+    if let Some(amount) = owned::amount(tx, f::SEND_MAX) {
+        check_token::may_write(view, &parties, &amount.asset)?;
     }
     if owned::has_come(setting, owned::number(tx, f::EXPIRATION)) {
         return Err(Ter::TEC_EXPIRED);
@@ -128,8 +136,12 @@ pub(super) fn preclaim_cash(tx: &Tx, setting: &Setting, view: &dyn Read) -> Resu
     if wanted.value > most.value {
         return Err(Ter::TEC_PATH_PARTIAL);
     }
-    let Some(drops) = wanted.value.integral() else {
-        return Err(Ter::TEC_PATH_PARTIAL);
+    let Some(drops) = wanted.drops() else {
+        let parties = Parties {
+            writer: from.id,
+            casher: to.id,
+        };
+        return check_token::may_cash(view, setting, &parties, &wanted);
     };
     // The check's own reserve will be free once it is cashed.
     let available =
@@ -152,10 +164,19 @@ pub(super) fn apply_cash(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let (key, check) = named(tx, context.changes)?;
     let wanted = wanted(tx)?;
     let most = send_max(&check)?;
-    let (Some(wanted), Some(most)) = (wanted.value.integral(), most.value.integral()) else {
-        return Err(Ter::TEC_PATH_PARTIAL);
-    };
-    cash_xrp(context, &check, wanted.unsigned_abs(), most.unsigned_abs())?;
+    if let (Some(wanted), Some(most)) = (wanted.drops(), most.drops()) {
+        cash_xrp(context, &check, wanted.unsigned_abs(), most.unsigned_abs())?;
+    } else {
+        let writer = check
+            .account(f::ACCOUNT)
+            .ok_or(Ter::TEC_FAILED_PROCESSING)?;
+        let share = if tx.field(f::DELIVER_MIN).is_some() {
+            Share::AtLeast(wanted)
+        } else {
+            Share::Exactly(wanted)
+        };
+        check_token::cash(context, writer, &most, share)?;
+    }
     remove(context.changes, &key, &check)
 }
 

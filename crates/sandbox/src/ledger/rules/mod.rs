@@ -8,15 +8,14 @@ mod account_delete;
 mod account_set;
 pub(crate) mod channel;
 mod check;
+mod check_token;
 mod clawback;
 mod condition;
 mod deposit;
 pub(crate) mod directory;
 mod escrow;
-#[allow(dead_code, reason = "offers and checks take up the rest")]
 pub(crate) mod flow;
 mod keys;
-#[allow(dead_code, reason = "offers and checks take up the rest")]
 pub(crate) mod line;
 mod mpt;
 mod mpt_payment;
