@@ -135,6 +135,34 @@ async fn servers_differ_by_a_ledger_and_tell_the_same_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_server_that_follows_late_tells_late() {
+    let network = Network::start(by_hand(SERVERS)).await.unwrap();
+    let mut clients = clients(&network).await;
+    for client in &mut clients {
+        let ledgers = json!({"command": "subscribe", "streams": ["ledger"]});
+        client.result(ledgers).await;
+    }
+    network
+        .fault(&json!({"server": 1, "kind": "lag", "ms": 400}))
+        .unwrap();
+    let index = u64::from(network.close_ledger() - 1);
+    for server in [0, 2] {
+        assert_eq!(
+            clients[server].next_news("ledgerClosed").await["ledger_index"],
+            index
+        );
+    }
+    assert_eq!(validated(&mut clients[1]).await, index - 1);
+    assert!(clients[1].news.is_empty());
+    assert_eq!(
+        clients[1].next_news("ledgerClosed").await["ledger_index"],
+        index
+    );
+    assert_eq!(validated(&mut clients[1]).await, index);
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_died_returns_with_part_of_history_and_never_tells_what_it_missed() {
     let network = Network::start(by_hand(SERVERS)).await.unwrap();
     let (alice, bob) = (key(1), key(2));

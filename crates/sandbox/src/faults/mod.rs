@@ -11,7 +11,7 @@
 //! | `latency` | `ms`, `jitter_ms` | answers late |
 //! | `drop_requests`, `drop_responses` | `per_mille`, `only` | loses requests (not carried out) or answers (carried out) |
 //! | `stall_ledger` | `on` | its validated ledger stands still |
-//! | `lag` | `ledgers` | is so many ledgers behind |
+//! | `lag` | `ledgers`, `ms` | is so many ledgers behind, and follows each close so late |
 //! | `history_gap` | `from`, `to` | lacks these ledgers |
 //! | `jump` | `on`, `ledgers_per_close` (2) | when it catches up, its validated index leaps while its history and its streams crawl |
 //! | `freeze` | `on`, `ms` | holds its sockets open and does nothing; thawed, it first carries out what it was asked meanwhile, on the ledger it stood at |
@@ -172,6 +172,8 @@ pub(crate) struct Faults {
     pub(crate) stalled_at: Option<u32>,
     /// The validated ledger is so many behind.
     pub(crate) lag_ledgers: u32,
+    /// It follows each close so many milliseconds late.
+    pub(crate) lag_ms: u64,
     pub(crate) gap: Option<Gap>,
     /// So many more requests are answered `slowDown`.
     pub(crate) slow_down: u64,

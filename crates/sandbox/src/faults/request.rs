@@ -117,8 +117,14 @@ pub(crate) fn inflict(
             faults.stalled_at = on()?.then_some(validated);
         }
         "lag" => {
-            request.only(&["ledgers"])?;
-            faults.lag_ledgers = request.index("ledgers")?;
+            request.only(&["ledgers", "ms"])?;
+            let ms = request.number("ms", Some(0))?;
+            let is_late = request.request.get("ms").is_some();
+            let ledgers = match request.request.get("ledgers") {
+                None if is_late => 0,
+                _ => request.index("ledgers")?,
+            };
+            (faults.lag_ledgers, faults.lag_ms) = (ledgers, ms);
         }
         "history_gap" => {
             request.only(&["from", "to"])?;

@@ -307,3 +307,130 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use xrpayd_codec::keys::{Algorithm, Keypair};
+
+    fn queued(owner: u8, sequence: u32, level: u64) -> Queued {
+        let key = Keypair::from_entropy(Algorithm::Ed25519, &[owner; 16]).unwrap();
+        let tx = json!({
+            "TransactionType": "AccountSet",
+            "Account": key.account_id().to_string(),
+            "Fee": "10",
+            "Flags": 0,
+            "Sequence": sequence,
+        });
+        let blob = xrpayd_codec::sign::sign(&tx, &key).unwrap().blob;
+        Queued::new(&Arc::new(Tx::parse(blob).unwrap()), level)
+    }
+
+    fn of(queue: &Queue, account: AccountId) -> Vec<SeqProxy> {
+        let waiting = queue.of_account(account);
+        waiting.map(|queued| queued.tx.proxy()).collect()
+    }
+
+    #[test]
+    fn the_dearest_is_first_and_equals_are_ordered_by_their_hash_mixed_with_the_parents() {
+        let mut queue = Queue::default();
+        let all = [queued(1, 5, 300), queued(2, 5, 300), queued(3, 5, 900)];
+        for one in &all {
+            queue.insert(one.clone());
+        }
+        let dearest = queue.first().unwrap();
+        assert_eq!(dearest.account, all[2].tx.account);
+        let second = queue.after(&dearest).unwrap();
+        // A parent whose hash is that of the one that was last makes it the first of its price.
+        let last = queue.after(&second).unwrap();
+        let last = all
+            .iter()
+            .find(|one| one.tx.account == last.account)
+            .unwrap();
+        queue.reorder(last.tx.hash.0);
+        let dearest = queue.first().unwrap();
+        assert_eq!(dearest.account, all[2].tx.account);
+        assert_eq!(queue.after(&dearest).unwrap().account, last.tx.account);
+        assert_eq!(queue.lowest_level(), Some(300));
+    }
+
+    #[test]
+    fn a_later_one_is_passed_over_until_the_one_before_it_has_gone() {
+        let mut queue = Queue::default();
+        let (cheap, dear) = (queued(1, 5, 300), queued(1, 6, 900));
+        let other = queued(2, 5, 400);
+        for one in [&cheap, &dear, &other] {
+            queue.insert(one.clone());
+        }
+        let first = queue.first().unwrap();
+        assert_eq!(first.proxy, SeqProxy::Sequence(6));
+        assert!(queue.at(&first).is_none());
+        let turn = queue.turn(&cheap);
+        assert!(queue.at(&turn).is_some());
+        let next = queue.remove_and_advance(&turn).unwrap();
+        assert_eq!(
+            (next.account, next.proxy),
+            (dear.tx.account, SeqProxy::Sequence(6)),
+            "the one that was passed over has its turn now"
+        );
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn who_fails_too_often_is_dropped_and_leaves_the_others_fewer_tries() {
+        let mut queue = Queue::default();
+        let (head, tail) = (queued(1, 5, 300), queued(1, 6, 300));
+        queue.insert(head.clone());
+        queue.insert(tail.clone());
+        let turn = queue.turn(&head);
+        for _ in 0..=TRIES_MAX {
+            queue.failed(&turn, Failure::ForNow, false);
+        }
+        let account = head.tx.account;
+        assert_eq!(of(&queue, account), [SeqProxy::Sequence(6)]);
+        let turn = queue.turn(&tail);
+        for _ in 0..2 {
+            assert_eq!(queue.len(), 1);
+            queue.failed(&turn, Failure::ForNow, false);
+        }
+        assert!(!queue.is_empty());
+        queue.failed(&turn, Failure::ForNow, false);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn an_account_whose_transaction_expired_gives_up_its_last_when_room_is_scarce() {
+        let mut queue = Queue::default();
+        for sequence in 5..=8 {
+            queue.insert(queued(1, sequence, 300));
+        }
+        let account = queued(1, 5, 300).tx.account;
+        let head = queue.turn(&queued(1, 5, 300));
+        queue.failed(&head, Failure::ForGood, false);
+        assert_eq!(of(&queue, account).len(), 3);
+        let next = queue.turn(&queued(1, 6, 300));
+        queue.failed(&next, Failure::ForNow, false);
+        assert_eq!(of(&queue, account).len(), 3, "there is room");
+        queue.failed(&next, Failure::ForNow, true);
+        let left = [SeqProxy::Sequence(6), SeqProxy::Sequence(7)];
+        assert_eq!(of(&queue, account), left);
+    }
+
+    #[test]
+    fn the_next_sequence_is_after_those_that_wait_without_a_gap() {
+        let mut queue = Queue::default();
+        for sequence in [5, 6, 8] {
+            queue.insert(queued(1, sequence, 300));
+        }
+        let account = queued(1, 5, 300).tx.account;
+        assert_eq!(queue.available(account, 5), 7);
+        assert_eq!(
+            queue.available(account, 7),
+            7,
+            "a hole is to be filled first"
+        );
+        assert_eq!(queue.available(account, 8), 9);
+        assert_eq!(queue.available(AccountId([9; 20]), 3), 3);
+    }
+}

@@ -81,6 +81,21 @@ impl Net {
         if view.faults.freeze.is_some() {
             return;
         }
+        let lag_us = view.faults.lag_ms.saturating_mul(1_000);
+        if lag_us == 0 {
+            self.follow(server);
+            return;
+        }
+        let due_us = clock::unix_us().saturating_add(lag_us);
+        let _gone_at_shutdown = view.events.send(Event::Late { due_us });
+    }
+
+    /// Lets a server follow the network to where its faults let it be.
+    pub(crate) fn follow(&mut self, server: usize) {
+        let view = &mut self.servers[server];
+        if view.branch.is_some() || view.faults.freeze.is_some() {
+            return;
+        }
         let has_thawed = std::mem::take(&mut view.thawing);
         self.advance(server);
         if has_thawed {

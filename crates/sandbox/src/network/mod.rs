@@ -44,6 +44,8 @@ pub(crate) enum Event {
         ledger: Arc<Ledger>,
         first_index: u32,
     },
+    /// The network has closed a ledger, which the server follows only then (microseconds of the Unix epoch).
+    Late { due_us: u64 },
     /// The server's fees have changed.
     Status(Load),
     /// A transaction applied to the open ledger.

@@ -16,6 +16,7 @@ use crate::network::{Event, Load};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
@@ -173,6 +174,11 @@ pub(crate) async fn publish(
             } => {
                 closed(&shared, server, &ledger, first_index);
                 tokio::task::yield_now().await;
+            }
+            Event::Late { due_us } => {
+                let left_us = due_us.saturating_sub(clock::unix_us());
+                tokio::time::sleep(Duration::from_micros(left_us)).await;
+                shared.net().follow(server);
             }
             Event::Status(load) => status(&shared, server, &load),
             Event::Proposed {
