@@ -7,7 +7,7 @@ use super::frame::{self, Request, RpcError};
 use super::shared::Shared;
 use super::{
     account, admin, definitions, deposit, features, gateway, info, ledger_methods, lines, misc,
-    sandbox, signing, simulate, submit, subscribe, transaction, wallet,
+    offers, sandbox, signing, simulate, submit, subscribe, transaction, wallet,
 };
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
@@ -96,6 +96,9 @@ fn open_method(command: &str) -> Option<Method> {
         "account_lines" => lines::account_lines,
         "account_objects" => account::account_objects,
         "account_currencies" => lines::account_currencies,
+        "account_offers" => offers::account_offers,
+        "book_offers" => offers::book_offers,
+        "book_changes" => offers::book_changes,
         "gateway_balances" => gateway::gateway_balances,
         "noripple_check" => gateway::noripple_check,
         "deposit_authorized" => deposit::deposit_authorized,

@@ -32,11 +32,24 @@ impl RpcError {
     pub(super) fn bad_feature() -> Self {
         Self::new("badFeature", 40, "Feature unknown or invalid.")
     }
+    pub(super) fn bad_issuer() -> Self {
+        Self::new("badIssuer", 41, "Issuer account malformed.")
+    }
+    pub(super) fn no_market() -> Self {
+        Self::new("badMarket", 42, "No such market.")
+    }
     pub(super) fn bad_secret() -> Self {
         Self::new("badSecret", 43, "Secret does not match account.")
     }
     pub(super) fn bad_seed() -> Self {
         Self::new("badSeed", 44, "Disallowed seed.")
+    }
+    pub(super) fn destination_amount_malformed() -> Self {
+        const WORDS: &str = "Destination amount/currency/issuer is malformed.";
+        Self::new("dstAmtMalformed", 51, WORDS)
+    }
+    pub(super) fn destination_issuer_malformed() -> Self {
+        Self::new("dstIsrMalformed", 53, "Destination issuer is malformed.")
     }
     pub(super) fn public_malformed() -> Self {
         Self::new("publicMalformed", 62, "Public key is malformed.")
@@ -53,6 +66,12 @@ impl RpcError {
     }
     pub(super) fn source_not_found() -> Self {
         Self::new("srcActNotFound", 67, "Source account not found.")
+    }
+    pub(super) fn source_currency_malformed() -> Self {
+        Self::new("srcCurMalformed", 69, "Source currency is malformed.")
+    }
+    pub(super) fn source_issuer_malformed() -> Self {
+        Self::new("srcIsrMalformed", 70, "Source issuer is malformed.")
     }
     pub(super) fn bad_key_type() -> Self {
         Self::new("badKeyType", 76, "Bad key type.")

@@ -4,7 +4,7 @@ use super::account::{asked, bare_not_found};
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::render;
-use crate::ledger::entry::{Entry, Object};
+use crate::ledger::entry::{Entry, Key, Object};
 use crate::ledger::fields::f;
 use crate::ledger::rules::directory;
 use crate::ledger::rules::line::{self, Line};
@@ -53,7 +53,7 @@ pub(super) fn is_set(call: &Call<'_>, name: &str) -> bool {
 }
 
 /// Where a page begins: after the entry with this index.
-fn marker(call: &Call<'_>) -> Result<Option<[u8; 32]>, RpcError> {
+pub(super) fn marker(call: &Call<'_>) -> Result<Option<[u8; 32]>, RpcError> {
     let Some(marker) = call.params.get("marker") else {
         return Ok(None);
     };
@@ -104,44 +104,60 @@ struct Wanted {
     ignore_default: bool,
 }
 
-/// Reads a page; `None` where the account does not own what it is to begin after.
-fn read_page(view: &dyn Read, wanted: &Wanted) -> Option<Page> {
-    let owned = directory::owned(view, wanted.account);
-    let start = match wanted.after {
+/// One page of what an account owns, and where the next one begins.
+pub(super) struct OwnedPage {
+    pub(super) entries: Vec<(Key, Entry)>,
+    pub(super) next: Option<String>,
+}
+
+/// Reads a page of what an account owns; `None` where it does not own what the page is to begin after.
+pub(super) fn owned_page(
+    view: &dyn Read,
+    account: AccountId,
+    after: Option<[u8; 32]>,
+    limit: usize,
+) -> Option<OwnedPage> {
+    let owned = directory::owned(view, account);
+    let start = match after {
         None => 0,
         Some(after) => owned.iter().position(|key| key.index() == after)? + 1,
     };
-    let mut page = Page {
-        lines: Vec::new(),
+    let mut page = OwnedPage {
+        entries: Vec::new(),
         next: None,
     };
     let rest = owned.get(start..).unwrap_or_default();
-    for (place, key) in rest.iter().take(wanted.limit).enumerate() {
+    for (place, key) in rest.iter().take(limit).enumerate() {
         let Some(entry) = view.entry(key) else {
             continue;
         };
-        if place + 1 == wanted.limit && rest.len() > wanted.limit {
-            page.next = Some(format!(
-                "{},{}",
-                render::hex(&key.index()),
-                hint(&entry, wanted.account)
-            ));
+        if place + 1 == limit && rest.len() > limit {
+            let (index, page_number) = (render::hex(&key.index()), hint(&entry, account));
+            page.next = Some(format!("{index},{page_number}"));
         }
+        page.entries.push((*key, entry));
+    }
+    Some(page)
+}
+
+/// Reads a page; `None` where the account does not own what it is to begin after.
+fn read_page(view: &dyn Read, wanted: &Wanted) -> Option<Page> {
+    let owned = owned_page(view, wanted.account, wanted.after, wanted.limit)?;
+    let lines = owned.entries.into_iter().filter_map(|(_, entry)| {
         let Entry::Object(object) = entry else {
-            continue;
+            return None;
         };
-        let Some(line) = Line::of(object) else {
-            continue;
-        };
+        let line = Line::of(object)?;
         let is_free = !line.has(line.side(wanted.account).reserve);
         let is_other = wanted
             .peer
             .is_some_and(|peer| line.other(wanted.account) != peer);
-        if !(is_other || (wanted.ignore_default && is_free)) {
-            page.lines.push(line);
-        }
-    }
-    Some(page)
+        (!(is_other || (wanted.ignore_default && is_free))).then_some(line)
+    });
+    Some(Page {
+        lines: lines.collect(),
+        next: owned.next,
+    })
 }
 
 fn hint(entry: &Entry, owner: AccountId) -> u64 {

@@ -5,6 +5,8 @@
 
 mod account;
 mod admin;
+mod book_changes;
+mod books;
 mod connection;
 mod definitions;
 mod deposit;
@@ -19,6 +21,7 @@ mod ledger_methods;
 mod lines;
 mod misc;
 mod object;
+mod offers;
 mod prepare;
 pub(crate) mod render;
 mod sandbox;

@@ -6,6 +6,7 @@ use super::dispatch::Call;
 use super::frame::RpcError;
 use crate::ledger::chain::Ledger;
 use crate::ledger::entry::{Entry, Key};
+use crate::ledger::rules::{Mode, Setting};
 use crate::ledger::state::Read;
 use crate::network::Net;
 use serde_json::{Map, Value, json};
@@ -57,6 +58,19 @@ impl Selected {
                     .map(|state| read(&state))
                     .ok_or_else(RpcError::ledger_not_found)
             }
+        }
+    }
+
+    /// How its rules read: what it charges, and the time that offers end by.
+    pub(crate) fn setting(&self, net: &Net, server: usize) -> Setting {
+        let open = &net.servers[server].open;
+        match self {
+            Self::Open { .. } => open.setting(Mode::Open),
+            Self::Closed(ledger) => Setting {
+                ledger: ledger.header.index,
+                parent_close_time: ledger.header.parent_close_time,
+                ..open.setting(Mode::CloseFinal)
+            },
         }
     }
 

@@ -6,22 +6,24 @@
 
 use super::render::{self, Delivered};
 use super::shared::Shared;
+use super::{book_changes, books};
 use crate::clock;
 use crate::faults::Faults;
 use crate::ledger::chain::{Applied, Ledger};
 use crate::ledger::codes::Ter;
-use crate::ledger::rules::Fees;
+use crate::ledger::rules::offer::Book;
+use crate::ledger::rules::{Fees, Mode};
 use crate::ledger::tx::Tx;
-use crate::network::{Event, Load};
+use crate::network::{Event, Load, Net};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::LedgerHash;
+use xrpayd_core::ids::{LedgerHash, TxHash};
 
 /// What goes to a client's socket.
 #[derive(Debug)]
@@ -77,6 +79,7 @@ pub(crate) struct Subscriber {
     pub(crate) streams: BTreeSet<Stream>,
     pub(crate) accounts: BTreeSet<AccountId>,
     pub(crate) accounts_proposed: BTreeSet<AccountId>,
+    pub(crate) books: BTreeSet<Book>,
 }
 
 impl Subscriber {
@@ -89,7 +92,20 @@ impl Subscriber {
             streams: BTreeSet::new(),
             accounts: BTreeSet::new(),
             accounts_proposed: BTreeSet::new(),
+            books: BTreeSet::new(),
         }
+    }
+
+    /// Whether it has subscribed to nothing, or to nothing any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.is_empty()
+            && self.accounts.is_empty()
+            && self.accounts_proposed.is_empty()
+            && self.books.is_empty()
+    }
+
+    fn wants_book(&self, touched: &BTreeSet<Book>) -> bool {
+        !touched.is_disjoint(&self.books)
     }
 
     fn has(&self, stream: Stream) -> bool {
@@ -191,11 +207,15 @@ pub(crate) async fn publish(
 }
 
 fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
-    let faults = shared.net().servers[server].faults.clone();
-    let mut subscribers = shared.subscribers(server);
-    if subscribers.clients.is_empty() {
+    if shared.subscribers(server).clients.is_empty() {
         return;
     }
+    let (faults, funds) = {
+        let net = shared.net();
+        let funds = funds_of_offers(&net, server, ledger);
+        (net.servers[server].faults.clone(), funds)
+    };
+    let mut subscribers = shared.subscribers(server);
     let index = ledger.header.index;
     let news =
         |client: &Subscriber, stream| usize::from(client.has(stream) && client.since < index);
@@ -208,23 +228,39 @@ fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
         |client| news(client, Stream::Ledger),
     );
     subscribers.tell(
-        |_| book_changes(ledger).to_string().into(),
+        |_| book_changes::message(ledger).to_string().into(),
         |client| news(client, Stream::BookChanges),
     );
+    let minds_books = subscribers
+        .clients
+        .values()
+        .any(|client| !client.books.is_empty());
     for tx in ledger
         .txs
         .iter()
         .filter(|tx| !faults.hides(tx.hash, &tx.accounts))
     {
+        let touched = if minds_books {
+            book_changes::touched(tx)
+        } else {
+            BTreeSet::new()
+        };
+        let funds = funds.get(&tx.hash).map(String::as_str);
         subscribers.tell(
-            |version| validated(ledger, tx, &faults, version).to_string().into(),
+            |version| {
+                validated(ledger, tx, &faults, funds, version)
+                    .to_string()
+                    .into()
+            },
             |client| {
                 let streams = [Stream::Transactions, Stream::TransactionsProposed];
                 let copies = streams
                     .into_iter()
                     .filter(|stream| client.has(*stream))
                     .count();
-                let copies = copies + usize::from(client.wants_validated(&tx.accounts));
+                let copies = copies
+                    + usize::from(client.wants_book(&touched))
+                    + usize::from(client.wants_validated(&tx.accounts));
                 if client.since < index { copies } else { 0 }
             },
         );
@@ -232,11 +268,16 @@ fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
 }
 
 fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) {
+    let funds = book_changes::made_offer(&tx.blob).and_then(|(owner, gives)| {
+        let net = shared.net();
+        let setting = net.servers[server].open.setting(Mode::Open);
+        books::owner_funds(&net.open_view(server), &setting, owner, &gives)
+    });
     let mut subscribers = shared.subscribers(server);
     let mentioned = tx.mentioned();
     subscribers.tell(
         |version| {
-            proposed_message(tx, result, current, version)
+            proposed_message(tx, result, current, funds.as_deref(), version)
                 .to_string()
                 .into()
         },
@@ -283,17 +324,6 @@ fn ledger_closed(ledger: &Ledger, first_index: u32, network_id: u32) -> Value {
     message
 }
 
-fn book_changes(ledger: &Ledger) -> Value {
-    json!({
-        "type": "bookChanges",
-        "changes": [],
-        "ledger_hash": LedgerHash(ledger.header.hash),
-        "ledger_index": ledger.header.index,
-        "ledger_time": ledger.header.close_time,
-        "validated": true,
-    })
-}
-
 fn with_result(message: &mut Map<String, Value>, result: Ter) {
     message.insert("engine_result".to_owned(), json!(result.name()));
     message.insert("engine_result_code".to_owned(), json!(result.number()));
@@ -316,9 +346,37 @@ fn with_transaction(
     }
 }
 
-fn validated(ledger: &Ledger, tx: &Applied, faults: &Faults, version: u32) -> Value {
+/// What the senders of a ledger's offers have of what they give, once the ledger is closed.
+fn funds_of_offers(net: &Net, server: usize, ledger: &Ledger) -> HashMap<TxHash, String> {
+    let offers = ledger
+        .txs
+        .iter()
+        .filter_map(|tx| book_changes::made_offer(&tx.blob).map(|made| (tx.hash, made)));
+    let mut offers = offers.peekable();
+    let state = net.chain(server).state_at(ledger.header.index);
+    let (Some(_), Some(state)) = (offers.peek(), state) else {
+        return HashMap::new();
+    };
+    let setting = net.servers[server].open.setting(Mode::CloseFinal);
+    offers
+        .filter_map(|(hash, (owner, gives))| {
+            books::owner_funds(&state, &setting, owner, &gives).map(|funds| (hash, funds))
+        })
+        .collect()
+}
+
+fn validated(
+    ledger: &Ledger,
+    tx: &Applied,
+    faults: &Faults,
+    owner_funds: Option<&str>,
+    version: u32,
+) -> Value {
     let header = &ledger.header;
     let mut fields = render::tx_json(&tx.blob, tx.hash, version);
+    if let Some(funds) = owner_funds {
+        fields.insert("owner_funds".to_owned(), json!(funds));
+    }
     fields.insert("date".to_owned(), json!(header.close_time));
     let mut message = Map::new();
     let claimed = Ter::from_name(render::claimed_result(faults, tx)).unwrap_or(tx.result);
@@ -339,10 +397,19 @@ fn validated(ledger: &Ledger, tx: &Applied, faults: &Faults, version: u32) -> Va
     Value::Object(message)
 }
 
-fn proposed_message(tx: &Tx, result: Ter, current: u32, version: u32) -> Value {
+fn proposed_message(
+    tx: &Tx,
+    result: Ter,
+    current: u32,
+    owner_funds: Option<&str>,
+    version: u32,
+) -> Value {
     let mut message = Map::new();
     with_result(&mut message, result);
-    let fields = render::tx_json(&tx.blob, tx.hash, version);
+    let mut fields = render::tx_json(&tx.blob, tx.hash, version);
+    if let Some(funds) = owner_funds {
+        fields.insert("owner_funds".to_owned(), json!(funds));
+    }
     with_transaction(&mut message, fields, json!(tx.hash), version);
     message.insert("ledger_current_index".to_owned(), json!(current));
     message.insert("status".to_owned(), json!("proposed"));

@@ -1,10 +1,14 @@
 //! `subscribe` and `unsubscribe`.
 
+use super::books;
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
+use super::select::{self, Selected};
 use super::streams::{Stream, range};
 use crate::config::CloseInterval;
 use crate::ledger::rules::Fees;
+use crate::ledger::rules::offer::Book;
+use crate::network::Net;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
@@ -15,6 +19,17 @@ struct Named {
     streams: BTreeSet<Stream>,
     accounts: BTreeSet<AccountId>,
     accounts_proposed: BTreeSet<AccountId>,
+    books: Vec<books::Subscribed>,
+}
+
+impl Named {
+    /// Every book that is meant, on both sides where that is asked for.
+    fn all_books(&self) -> impl Iterator<Item = Book> + '_ {
+        self.books.iter().flat_map(|subscribed| {
+            let other = subscribed.both.then(|| subscribed.book.reversed());
+            std::iter::once(subscribed.book).chain(other)
+        })
+    }
 }
 
 fn named(call: &Call<'_>) -> Result<Named, RpcError> {
@@ -34,6 +49,7 @@ fn named(call: &Call<'_>) -> Result<Named, RpcError> {
         streams,
         accounts_proposed: accounts(call, old_name)?,
         accounts: accounts(call, "accounts")?,
+        books: books::subscribed(call.params)?,
     })
 }
 
@@ -73,18 +89,19 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
             let load_factor = net.load(server).server;
             server_fields(call, &mut out, &random, load_factor);
         }
+        for subscribed in named.books.iter().filter(|book| book.snapshot) {
+            snapshot(&net, server, subscribed, &mut out)?;
+        }
         complete
     };
     {
         let mut subscribers = call.shared.subscribers(server);
         if let Some(client) = subscribers.clients.get_mut(&call.client.id) {
-            let is_first = client.streams.is_empty()
-                && client.accounts.is_empty()
-                && client.accounts_proposed.is_empty();
-            if is_first {
+            if client.is_idle() {
                 client.since = complete;
             }
             client.version = call.version;
+            client.books.extend(named.all_books());
             client.streams.extend(named.streams);
             client.accounts.extend(named.accounts);
             client.accounts_proposed.extend(named.accounts_proposed);
@@ -92,6 +109,35 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
     }
     call.shared.note_proposed_wanted(server);
     Ok(Value::Object(out))
+}
+
+/// Shows what is offered in the newest validated ledger.
+fn snapshot(
+    net: &Net,
+    server: usize,
+    subscribed: &books::Subscribed,
+    out: &mut Map<String, Value>,
+) -> Result<(), RpcError> {
+    let ledger = select::closed(net, server, net.servers[server].validated)?;
+    let selected = Selected::Closed(ledger);
+    let setting = selected.setting(net, server);
+    let mut add = |name: &str, book: Book| {
+        let rows = selected.with_state(net, server, |view| {
+            books::page(view, &setting, &book, subscribed.taker, books::PAGE_USUAL)
+        })?;
+        let rows = rows.map_err(|_| RpcError::internal())?;
+        let list = out.entry(name).or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.extend(rows);
+        }
+        Ok(())
+    };
+    if subscribed.both {
+        add("bids", subscribed.book)?;
+        add("asks", subscribed.book.reversed())
+    } else {
+        add("offers", subscribed.book)
+    }
 }
 
 fn ledger_fields(
@@ -147,6 +193,9 @@ pub(super) fn unsubscribe(call: &Call<'_>) -> Answer {
             client
                 .accounts_proposed
                 .retain(|account| !named.accounts_proposed.contains(account));
+            for book in named.all_books() {
+                client.books.remove(&book);
+            }
         }
     }
     call.shared.note_proposed_wanted(call.server());

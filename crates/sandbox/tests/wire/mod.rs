@@ -1,6 +1,8 @@
 //! A small client for the model's servers, and signed transactions to give them.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+pub mod market;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::collections::VecDeque;

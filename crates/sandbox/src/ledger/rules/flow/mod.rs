@@ -27,6 +27,7 @@ mod path;
 mod sandbox;
 mod search;
 mod strand;
+mod take;
 
 pub(crate) use path::{Element, Making, read_paths};
 pub(crate) use sandbox::{Sandbox, Settled};

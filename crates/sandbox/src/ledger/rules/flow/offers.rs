@@ -5,7 +5,7 @@
 //! it is to go even if nothing else of the strand is kept.
 
 use super::{Pass, Sandbox, Stop};
-use crate::ledger::amount::{Asset, Flow, Overflow, Quality, Value};
+use crate::ledger::amount::{Asset, Overflow, Quality, Value};
 use crate::ledger::entry::Key;
 use crate::ledger::rules::directory;
 use crate::ledger::rules::line::Line;
@@ -146,24 +146,4 @@ fn least_of(asset: &Asset) -> Result<Value, Overflow> {
     }
     let least = TokenValue::new(false, 1_000_000_000_000_000, -96).map_err(|_| Overflow)?;
     Ok(Value::Token(least))
-}
-
-/// What is taken of one offer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    /// What the offer itself takes in and gives.
-    pub(super) offer: Flow,
-    /// What the step takes in and puts out: with the transfer fees of both sides.
-    pub(super) step: Flow,
-    /// What the owner pays, his transfer fee included.
-    pub(super) owner_gives: Value,
-    /// What the issuers charge on either side, in billionths.
-    pub(super) rates: Rates,
-}
-
-/// Transfer fees on either side of a book, in billionths.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
-    pub(super) input: u32,
-    pub(super) output: u32,
 }

@@ -54,10 +54,28 @@ impl Book {
         with_quality(self.base(), quality.0)
     }
 
+    /// The book that goes the other way.
+    pub(crate) const fn reversed(&self) -> Self {
+        Self {
+            pays: self.gets,
+            gets: self.pays,
+        }
+    }
+
     /// The directory with the best price beyond `after`, which is a root of this book.
     pub(crate) fn next(&self, view: &dyn Read, after: &BookRoot) -> Option<BookRoot> {
         let next = view.next_book(after)?;
         (next[..24] == after[..24]).then_some(next)
+    }
+
+    /// Every directory of the book, the best price first.
+    pub(crate) fn directories<'v>(
+        &self,
+        view: &'v dyn Read,
+    ) -> impl Iterator<Item = BookRoot> + use<'v> {
+        let book = *self;
+        let first = book.next(view, &book.base());
+        std::iter::successors(first, move |root| book.next(view, root))
     }
 }
 
