@@ -27,6 +27,9 @@ pub(super) struct SandboxLedger {
     /// Transactions in an open ledger before the fee escalates. Without it the fee never does.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ledger_capacity: Option<u32>,
+    /// How many ledgers of history the servers keep, which bounds their memory. Without it they keep all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    retain_ledgers: Option<u32>,
     /// The file that makes the ledger survive a restart. Without it nothing is kept.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -88,6 +91,7 @@ impl SandboxLedger {
             seed: self.seed,
             network_id: self.network_id,
             ledger_capacity: self.ledger_capacity,
+            retain_ledgers: self.retain_ledgers,
             state: self.state,
             fund: self.fund,
             ..NetworkConfig::default()

@@ -132,6 +132,13 @@ fn bad_usage_exits_with_two_and_help_with_zero() {
             "--close-interval",
             "0s",
         ],
+        vec![
+            "sandbox-ledger",
+            "--listen",
+            "127.0.0.1:0",
+            "--retain-ledgers",
+            "0",
+        ],
     ] {
         let output = run(&arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -384,6 +391,8 @@ fn the_model_ledger_names_its_servers_and_ends_cleanly_on_either_signal() {
                 "127.0.0.1:0,127.0.0.1:0",
                 "--close-interval",
                 "manual",
+                "--retain-ledgers",
+                "32",
             ])
             .stdout(Stdio::piped())
             .spawn()
