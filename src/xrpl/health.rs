@@ -97,6 +97,8 @@ pub(super) struct Health {
     pub mute_since: Option<Instant>,
     /// No ledger for the silence time-out, and the server did not say that it stands alone.
     pub silent: bool,
+    /// Why it is not heard any more: the ledger proved it wrong.
+    pub quarantined: Option<String>,
     /// It asked us to slow down; until then it is asked last.
     pub cooling_until: Option<Instant>,
 }
@@ -112,6 +114,7 @@ impl Health {
             build_version: self.build_version.take(),
             latency: std::mem::take(&mut self.latency),
             cooling_until: self.cooling_until,
+            quarantined: self.quarantined.take(),
             ..Self::default()
         };
     }
@@ -143,6 +146,9 @@ impl Health {
 
     /// The state, given the pool's newest agreed ledger.
     pub(super) fn state(&self, tip: Option<LedgerIndex>, now: Instant) -> State {
+        if self.quarantined.is_some() {
+            return State::Refused;
+        }
         match self.stage {
             Stage::Down | Stage::Greeting => return State::Connecting,
             Stage::Refused => return State::Refused,

@@ -14,11 +14,13 @@ mod backlog;
 mod backoff;
 mod config;
 mod connection;
+mod dispute;
 mod error;
 mod health;
 mod history;
 mod latency;
 mod pool;
+mod proof;
 mod proto;
 mod quorum;
 mod route;
@@ -29,12 +31,14 @@ mod subscribe;
 mod tip;
 pub mod transport;
 mod view;
+mod voters;
 
 #[cfg(test)]
 mod tests;
 
 pub use backlog::{Backlog, Mark};
 pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
+pub use dispute::{Dispute, Outcome};
 pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
 pub use history::{AgreedHistory, AgreedRoot, HistoryEntry, Root, RootAfter};

@@ -3,6 +3,7 @@
 use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::connection;
+use super::dispute::Dispute;
 use super::error::{HistoryError, RequestError};
 use super::history::{AgreedHistory, AgreedRoot};
 use super::proto;
@@ -117,6 +118,12 @@ impl Pool {
             .iter()
             .map(|server| view(server, tip, now))
             .collect()
+    }
+
+    /// What servers have said against each other, the newest last; a bounded number.
+    #[must_use]
+    pub fn disputes(&self) -> Vec<Dispute> {
+        self.shared.disputes()
     }
 
     /// Submits `blobs`, in the order given, to the fittest servers at once. One report a blob, in the

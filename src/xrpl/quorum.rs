@@ -1,11 +1,14 @@
-//! Agreement: the same question to as many servers as the quorum asks for, at once, and the next
-//! server for each that cannot answer or contradicts.
+//! Agreement: the same question to several servers at once, and an answer once enough voices say
+//! the same and nobody who was asked says otherwise.
 //!
-//! A contradiction is counted and kept as evidence even where a majority becomes clear; where none
-//! does, nothing is concluded.
+//! One voice more than the quorum is asked, so that servers which mislead in concert meet a witness.
+//! A contradiction is counted and kept as evidence. It is settled by proof where the ledger itself can
+//! be made to speak (`verdict`), and a server that is proven wrong is not heard again; by a clear
+//! majority where there is one; and otherwise not at all: then nothing is concluded.
 
 mod history;
 mod root;
+mod verdict;
 
 use super::error::{Evidence, HistoryError, RequestError};
 use super::route;
@@ -13,16 +16,18 @@ use super::server::Server;
 use super::shared::Shared;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use verdict::Verdict;
 
 pub(super) use history::history;
 pub(super) use root::account_root;
 
 /// What one server says.
-trait Claim {
+trait Claim: Sized {
     /// `None` where `other` says the same; else what each says that the other does not.
     fn difference(
         &self,
@@ -30,20 +35,37 @@ trait Claim {
         other: &Self,
         other_name: &str,
     ) -> Option<(Evidence, Evidence)>;
+
+    /// Whom the ledger itself bears out, of claims that contradict each other.
+    fn judge(shared: &Shared, claims: &[&Self]) -> impl Future<Output = Verdict> + Send;
 }
 
 /// Servers that say the same.
 struct Group<T> {
     claim: T,
-    names: Vec<String>,
+    servers: Vec<Arc<Server>>,
+    voters: BTreeSet<String>,
+}
+
+impl<T> Group<T> {
+    fn names(&self) -> Vec<String> {
+        let names = self.servers.iter().map(|server| server.name().to_owned());
+        names.collect()
+    }
 }
 
 /// How often it is looked whether a server has come to hold what is asked for.
 const LATECOMER_POLL: Duration = Duration::from_millis(20);
+/// Voices that are asked at least, where there are so many.
+const VOICES_MIN: usize = 3;
+/// How long a witness is waited for once a quorum has spoken with one voice.
+const WITNESS_WAIT: Duration = Duration::from_millis(400);
+/// A majority settles what cannot be proven where it outnumbers the others by more than this.
+const CLEAR_MAJORITY: usize = 2;
 
-/// Asks until `quorum` servers say the same. `holders` are the servers that hold what is asked for,
-/// the fittest first; it is looked at again for each server, because the last ones to validate a
-/// ledger do so moments after the first.
+/// Asks until a quorum of voices says the same. `holders` are the servers that hold what is asked
+/// for, the fittest first; it is looked at again for each server, because the last ones to validate
+/// a ledger do so moments after the first.
 async fn agree<T, H, F, Asking>(
     shared: &Shared,
     holders: H,
@@ -55,87 +77,191 @@ where
     F: Fn(Arc<Server>) -> Asking,
     Asking: Future<Output = Result<T, RequestError>>,
 {
-    let quorum = shared.config.quorum.max(1);
+    let quorum = shared.quorum();
     let mut choice = Choice {
         shared,
         holders,
-        asked: Vec::new(),
+        asked: BTreeSet::new(),
+        busy: BTreeSet::new(),
     };
     let mut asking = FuturesUnordered::new();
     let begin = |server: Arc<Server>| {
-        let name = server.name().to_owned();
-        let answer = ask(server);
-        async move { (name, answer.await) }
+        let answer = ask(Arc::clone(&server));
+        async move { (server, answer.await) }
     };
     let mut groups: Vec<Group<T>> = Vec::new();
-    let mut dispute = None;
     let mut last_error = None;
+    let mut witness_until = None;
     loop {
-        // Enough are under way only while they could still make a quorum.
-        let best = groups.iter().map(|group| group.names.len()).max();
-        while best.unwrap_or(0) + asking.len() < quorum {
-            let next = match choice.next() {
-                Some(next) => Some(next),
-                None if asking.is_empty() => choice.latecomer().await,
-                None => None,
-            };
-            match next {
-                Some(server) => asking.push(begin(server)),
-                None => break,
+        let is_split = groups.len() > 1;
+        let heard: usize = groups.iter().map(|group| group.voters.len()).sum();
+        let wanted = if is_split {
+            usize::MAX
+        } else {
+            VOICES_MIN.max(quorum + 1)
+        };
+        while heard + asking.len() < wanted {
+            let Some(next) = choice.next() else { break };
+            asking.push(begin(next));
+        }
+        let is_quorate = groups.iter().any(|group| group.voters.len() >= quorum);
+        if is_quorate && !is_split {
+            let until = *witness_until.get_or_insert_with(|| Instant::now() + WITNESS_WAIT);
+            let has_all = heard >= wanted || (asking.is_empty() && !choice.may_have_latecomer());
+            if has_all || Instant::now() >= until {
+                break;
             }
         }
         if asking.is_empty() {
-            break;
-        }
-        let answer = tokio::time::timeout(shared.config.hedge_after, asking.next()).await;
-        match answer {
-            Ok(Some((name, Ok(claim)))) => {
-                dispute = dispute.or_else(|| contradiction(shared, &groups, &name, &claim));
-                if let Some(group) = join(&mut groups, name, claim, quorum) {
-                    return Ok((group.claim, group.names));
-                }
+            match choice.latecomer(witness_until).await {
+                Some(next) => asking.push(begin(next)),
+                None => break,
             }
-            Ok(Some((_, Err(error)))) => last_error = Some(error),
+        }
+        let patience = witness_until
+            .unwrap_or_else(|| Instant::now() + shared.config.hedge_after)
+            .min(Instant::now() + shared.config.hedge_after);
+        match tokio::time::timeout_at(patience, asking.next()).await {
+            Ok(Some((server, Ok(claim)))) => {
+                contradiction(shared, &groups, &server, &claim);
+                join(&mut groups, shared, server, claim);
+            }
+            Ok(Some((server, Err(error)))) => {
+                choice.failed(&server);
+                last_error = Some(error);
+            }
             Ok(None) => {}
             // A server that is slow, or frozen, may yet answer; another may do so sooner.
-            Err(_) => asking.extend(choice.next().map(&begin)),
+            Err(_) if witness_until.is_none() => asking.extend(choice.next().map(&begin)),
+            Err(_) => {}
         }
     }
-    match (dispute, last_error) {
-        (Some((left, right)), _) => Err(HistoryError::Disagreement {
-            left: Box::new(left),
-            right: Box::new(right),
-        }),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => Err(HistoryError::NotEnoughServers {
-            ready: groups.iter().map(|group| group.names.len()).sum(),
+    drop(asking);
+    conclude(shared, groups, last_error).await
+}
+
+/// What follows from all that was said.
+async fn conclude<T: Claim>(
+    shared: &Shared,
+    mut groups: Vec<Group<T>>,
+    last_error: Option<RequestError>,
+) -> Result<(T, Vec<String>), HistoryError> {
+    let quorum = shared.quorum();
+    if groups.len() > 1 {
+        groups = settle(shared, groups).await?;
+    }
+    match (groups.pop(), last_error) {
+        (Some(group), _) if group.voters.len() >= quorum => {
+            let names = group.names();
+            Ok((group.claim, names))
+        }
+        (_, Some(error)) => Err(error.into()),
+        (group, None) => Err(HistoryError::NotEnoughServers {
+            ready: group.map_or(0, |group| group.voters.len()),
             quorum,
         }),
     }
 }
 
-/// Which server is asked next; each is asked once.
+/// Settles a contradiction: what is left is what nobody contradicts any more.
+async fn settle<T: Claim>(
+    shared: &Shared,
+    mut groups: Vec<Group<T>>,
+) -> Result<Vec<Group<T>>, HistoryError> {
+    let disagreement = |groups: &[Group<T>]| {
+        let pair = groups.split_first().and_then(|(first, rest)| {
+            let name = |group: &Group<T>| group.names().first().cloned().unwrap_or_default();
+            rest.iter().find_map(|other| {
+                first
+                    .claim
+                    .difference(&name(first), &other.claim, &name(other))
+            })
+        });
+        match pair {
+            Some((left, right)) => HistoryError::Disagreement {
+                left: Box::new(left),
+                right: Box::new(right),
+            },
+            None => HistoryError::NotEnoughServers {
+                ready: 0,
+                quorum: shared.quorum(),
+            },
+        }
+    };
+    let claims: Vec<&T> = groups.iter().map(|group| &group.claim).collect();
+    let verdict = T::judge(shared, &claims).await;
+    if let Verdict::Proven(right) = verdict {
+        let error = disagreement(&groups);
+        let mut kept = Vec::new();
+        for (group, right) in groups.into_iter().zip(right) {
+            if right {
+                kept.push(group);
+            } else {
+                for server in &group.servers {
+                    shared.quarantine(server, &error);
+                }
+            }
+        }
+        return if kept.len() > 1 { Err(error) } else { Ok(kept) };
+    }
+    groups.sort_by_key(|group| group.voters.len());
+    let most = groups.last().map_or(0, |group| group.voters.len());
+    let others: usize = groups.iter().map(|group| group.voters.len()).sum::<usize>() - most;
+    match verdict {
+        // Which chain is the network's is not proven by either chain: the majority follows it.
+        Verdict::Chains if most > others => Ok(groups.split_off(groups.len().saturating_sub(1))),
+        Verdict::Open if most > CLEAR_MAJORITY * others => {
+            Ok(groups.split_off(groups.len().saturating_sub(1)))
+        }
+        Verdict::Chains | Verdict::Open | Verdict::Proven(_) => Err(disagreement(&groups)),
+    }
+}
+
+/// Which server is asked next: each once, and of those with one voice one at a time.
 struct Choice<'a, H> {
     shared: &'a Shared,
     holders: H,
-    asked: Vec<usize>,
+    asked: BTreeSet<usize>,
+    /// The voices that are asked, or were heard.
+    busy: BTreeSet<String>,
 }
 
 impl<H: Fn() -> Vec<Arc<Server>>> Choice<'_, H> {
+    fn is_free(&self, server: &Server) -> bool {
+        let voter = self.shared.voter(server);
+        voter.is_some_and(|voter| !self.busy.contains(&voter))
+            && !self.asked.contains(&server.index)
+    }
+
     fn next(&mut self) -> Option<Arc<Server>> {
         let mut holders = (self.holders)().into_iter();
-        let next = holders.find(|server| !self.asked.contains(&server.index))?;
-        self.asked.push(next.index);
+        let next = holders.find(|server| self.is_free(server))?;
+        self.asked.insert(next.index);
+        self.busy.extend(self.shared.voter(&next));
         Some(next)
     }
 
+    /// Another server with this voice may be asked.
+    fn failed(&mut self, server: &Server) {
+        if let Some(voter) = self.shared.voter(server) {
+            self.busy.remove(&voter);
+        }
+    }
+
+    /// Whether a server that is fit may yet come to hold what is asked for.
+    fn may_have_latecomer(&self) -> bool {
+        route::voices(self.shared)
+            .iter()
+            .any(|candidate| candidate.is_ready() && self.is_free(&candidate.server))
+    }
+
     /// Waits a moment for a server that does not hold it yet.
-    async fn latecomer(&mut self) -> Option<Arc<Server>> {
-        let until = Instant::now() + self.shared.config.hedge_after;
+    async fn latecomer(&mut self, until: Option<Instant>) -> Option<Arc<Server>> {
+        let until = until.unwrap_or_else(|| Instant::now() + self.shared.config.hedge_after);
         while Instant::now() < until {
             let may_come = route::voices(self.shared)
                 .iter()
-                .any(|candidate| !self.asked.contains(&candidate.server.index));
+                .any(|candidate| self.is_free(&candidate.server));
             if !may_come {
                 return None;
             }
@@ -148,43 +274,32 @@ impl<H: Fn() -> Vec<Arc<Server>>> Choice<'_, H> {
     }
 }
 
-/// Adds a claim to the group that says the same, and takes the group out when it is a quorum.
-fn join<T: Claim>(
-    groups: &mut Vec<Group<T>>,
-    name: String,
-    claim: T,
-    quorum: usize,
-) -> Option<Group<T>> {
+/// Adds a claim to the group that says the same.
+fn join<T: Claim>(groups: &mut Vec<Group<T>>, shared: &Shared, server: Arc<Server>, claim: T) {
+    let voter = shared.voter(&server);
     let same = groups
-        .iter()
-        .position(|group| claim.difference("", &group.claim, "").is_none());
-    let index = match same {
-        Some(index) => index,
-        None => {
-            groups.push(Group {
-                claim,
-                names: Vec::new(),
-            });
-            groups.len() - 1
+        .iter_mut()
+        .find(|group| claim.difference("", &group.claim, "").is_none());
+    match same {
+        Some(group) => {
+            group.voters.extend(voter);
+            group.servers.push(server);
         }
-    };
-    let group = groups.get_mut(index)?;
-    group.names.push(name);
-    (group.names.len() >= quorum).then(|| groups.swap_remove(index))
+        None => groups.push(Group {
+            claim,
+            servers: vec![server],
+            voters: voter.into_iter().collect(),
+        }),
+    }
 }
 
-/// The first contradiction of a claim with what was said before, counted and logged.
-fn contradiction<T: Claim>(
-    shared: &Shared,
-    groups: &[Group<T>],
-    name: &str,
-    claim: &T,
-) -> Option<(Evidence, Evidence)> {
+/// The first contradiction of a claim with what was said before, counted and kept.
+fn contradiction<T: Claim>(shared: &Shared, groups: &[Group<T>], server: &Server, claim: &T) {
     let found = groups.iter().find_map(|group| {
-        let other_name = group.names.first().map_or("", String::as_str);
-        claim.difference(name, &group.claim, other_name)
-    })?;
-    shared.deps.metrics.xrpl_server_disagreements_total.inc();
-    tracing::error!(left = %found.0, right = %found.1, "servers disagree about an account");
-    Some(found)
+        let other = group.servers.first().map_or("", |server| server.name());
+        claim.difference(server.name(), &group.claim, other)
+    });
+    if let Some((left, right)) = found {
+        shared.dispute("an account", left, right);
+    }
 }

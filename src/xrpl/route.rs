@@ -9,6 +9,7 @@ use super::config::Voice;
 use super::health::State;
 use super::server::Server;
 use super::shared::Shared;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::Instant;
 use xrpayd_core::ids::LedgerIndex;
@@ -25,6 +26,11 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// Whether it is fit for everything.
+    pub(super) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
     /// Smaller is better.
     fn rank(&self) -> (bool, u32, u32) {
         (
@@ -71,6 +77,17 @@ pub(super) fn runs(
             (end >= from).then(|| (Arc::clone(&candidate.server), end.min(to)))
         })
         .collect()
+}
+
+/// How many voices speak through these servers.
+pub(super) fn voters<'a>(
+    shared: &Shared,
+    servers: impl IntoIterator<Item = &'a Arc<Server>>,
+) -> usize {
+    let voters = servers
+        .into_iter()
+        .filter_map(|server| shared.voter(server));
+    voters.collect::<BTreeSet<String>>().len()
 }
 
 /// The servers whose word counts, the fittest first.

@@ -1,12 +1,15 @@
 //! What the connections of a pool have in common: the servers, and the ledger they agree on.
 
 use super::config::{Deps, PoolConfig};
+use super::dispute::{Dispute, Disputes, Outcome};
+use super::error::{Evidence, HistoryError};
 use super::health::State;
 use super::proto::stream::Header;
 use super::server::Server;
 use super::subscribe::Subscription;
 use super::tip::{Chain, Tip};
 use super::transport::Transport;
+use super::voters::{self, Told};
 use crate::telemetry::metrics::seconds;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +24,9 @@ pub(super) struct Shared {
     pub deps: Deps,
     pub transport: Arc<dyn Transport>,
     pub servers: Vec<Arc<Server>>,
+    /// How the servers' voices are told apart.
+    told: Told,
+    disputes: Mutex<Disputes>,
     pub subscription: Subscription,
     pub hint: Arc<Notify>,
     tip: watch::Sender<Option<Tip>>,
@@ -39,12 +45,21 @@ impl Shared {
         servers: Vec<Arc<Server>>,
         subscription: Subscription,
     ) -> Self {
-        let voices = servers
-            .iter()
-            .map(|server| (server.name().to_owned(), server.config.voice))
-            .collect();
+        let told = voters::told_apart(&config.servers, config.quorum);
+        if told == Told::ByServer && config.quorum > 1 {
+            tracing::warn!(
+                quorum = config.quorum,
+                "the servers are run by fewer operators than must agree: each server counts as a voice of its own"
+            );
+        }
+        let mut chain = Chain::new(config.quorum);
+        for server in &servers {
+            chain.join(server.index, server.name(), told.voter(&server.config));
+        }
         Self {
-            chain: Mutex::new(Chain::new(config.quorum, voices)),
+            told,
+            disputes: Mutex::default(),
+            chain: Mutex::new(chain),
             config,
             deps,
             transport,
@@ -76,6 +91,50 @@ impl Shared {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many voices must agree.
+    pub(super) fn quorum(&self) -> usize {
+        self.config.quorum.max(1)
+    }
+
+    /// The voice that a server's word belongs to; `None` where it does not count.
+    pub(super) fn voter(&self, server: &Server) -> Option<String> {
+        self.told.voter(&server.config)
+    }
+
+    /// What servers have said against each other, the newest last.
+    pub(super) fn disputes(&self) -> Vec<Dispute> {
+        self.kept().newest()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Disputes> {
+        self.disputes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts and keeps a contradiction.
+    pub(super) fn dispute(&self, about: &'static str, left: Evidence, right: Evidence) {
+        self.deps.metrics.xrpl_server_disagreements_total.inc();
+        if self
+            .kept()
+            .note(about, &left, &right, self.deps.clock.now())
+        {
+            tracing::error!(%left, %right, "servers disagree about {about}");
+        }
+    }
+
+    /// Hears a server no more that is proven to have said what is not so.
+    pub(super) fn quarantine(&self, server: &Server, proof: &HistoryError) {
+        let why = format!("proven wrong by the ledger itself: {proof}");
+        tracing::error!(
+            server.name = server.name(),
+            why,
+            "the server is not heard any more"
+        );
+        server.health().quarantined = Some(why);
+        self.kept().settle(server.name(), Outcome::Proven);
+        self.chain().silence(server.index);
+        self.measure();
+    }
+
     pub(super) fn watch_tip(&self) -> watch::Receiver<Option<Tip>> {
         self.tip.subscribe()
     }
@@ -103,8 +162,7 @@ impl Shared {
         }
         drop(chain);
         if let Some((left, right)) = noted.dispute {
-            self.deps.metrics.xrpl_server_disagreements_total.inc();
-            tracing::error!(%left, %right, "servers disagree about a validated ledger");
+            self.dispute("a validated ledger", left, right);
         }
     }
 

@@ -4,7 +4,6 @@
 //! what a server said stays said across its reconnects. Two headers for one index are a
 //! disagreement: it is reported once an index, and an index without a quorum never becomes the tip.
 
-use super::config::Voice;
 use super::error::Evidence;
 use super::proto::stream::Header;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,58 +41,87 @@ pub(super) struct Noted {
     pub dispute: Option<(Evidence, Evidence)>,
 }
 
+/// What one server told.
+#[derive(Debug)]
+struct Told {
+    name: String,
+    /// Whose word it is; `None` where it does not count.
+    voter: Option<String>,
+    ring: BTreeMap<LedgerIndex, Header>,
+}
+
 /// The headers of all servers, and what they agree on.
 #[derive(Debug)]
 pub(super) struct Chain {
     quorum: usize,
-    names: Vec<String>,
-    voices: Vec<Voice>,
-    rings: Vec<BTreeMap<LedgerIndex, Header>>,
+    servers: BTreeMap<usize, Told>,
     tip: Option<LedgerIndex>,
     disputed: BTreeSet<LedgerIndex>,
 }
 
 impl Chain {
-    pub(super) fn new(quorum: usize, servers: Vec<(String, Voice)>) -> Self {
-        let (names, voices): (Vec<String>, Vec<Voice>) = servers.into_iter().unzip();
+    pub(super) const fn new(quorum: usize) -> Self {
         Self {
-            quorum: quorum.max(1),
-            rings: vec![BTreeMap::new(); names.len()],
-            names,
-            voices,
+            quorum,
+            servers: BTreeMap::new(),
             tip: None,
             disputed: BTreeSet::new(),
         }
     }
 
+    /// How many voters must agree from now on.
+    pub(super) const fn set_quorum(&mut self, quorum: usize) {
+        self.quorum = quorum;
+    }
+
+    /// A server joins, or its word counts differently from now on; what it told stays.
+    pub(super) fn join(&mut self, server: usize, name: &str, voter: Option<String>) {
+        let told = self.servers.entry(server).or_insert_with(|| Told {
+            name: name.to_owned(),
+            voter: None,
+            ring: BTreeMap::new(),
+        });
+        told.voter = voter;
+    }
+
+    /// A server's word does not count any more.
+    pub(super) fn silence(&mut self, server: usize) {
+        if let Some(told) = self.servers.get_mut(&server) {
+            told.voter = None;
+        }
+    }
+
+    /// A server leaves, and its word with it.
+    pub(super) fn leave(&mut self, server: usize) {
+        self.servers.remove(&server);
+    }
+
     /// The hash of a ledger as one server told it.
     pub(super) fn hash_at(&self, server: usize, index: LedgerIndex) -> Option<LedgerHash> {
-        self.rings
-            .get(server)?
-            .get(&index)
-            .map(|header| header.hash)
+        let told = self.servers.get(&server)?;
+        told.ring.get(&index).map(|header| header.hash)
     }
 
     /// Takes a header that a server told of.
     pub(super) fn note(&mut self, server: usize, header: Header, now: UnixMs) -> Noted {
         let dispute = self.dispute(server, &header);
         let index = header.index;
-        let Some(ring) = self.rings.get_mut(server) else {
+        let Some(told) = self.servers.get_mut(&server) else {
             return Noted::default();
         };
         // The first word counts: a server that takes it back is in dispute with itself.
-        let header = ring.entry(index).or_insert(header).clone();
-        while ring.len() > RING_LEN {
-            ring.pop_first();
+        let header = told.ring.entry(index).or_insert(header).clone();
+        while told.ring.len() > RING_LEN {
+            told.ring.pop_first();
         }
-        let agreeing = self
-            .rings
-            .iter()
-            .zip(&self.voices)
-            .filter(|(ring, voice)| **voice == Voice::Counts && ring.get(&index) == Some(&header))
-            .count();
+        let agreeing: BTreeSet<&str> = self
+            .servers
+            .values()
+            .filter(|told| told.ring.get(&index) == Some(&header))
+            .filter_map(|told| told.voter.as_deref())
+            .collect();
         let is_newer = self.tip.is_none_or(|tip| index > tip);
-        let tip = (is_newer && agreeing >= self.quorum).then(|| {
+        let tip = (is_newer && agreeing.len() >= self.quorum.max(1)).then(|| {
             self.tip = Some(index);
             Tip {
                 index,
@@ -109,8 +137,8 @@ impl Chain {
     }
 
     fn dispute(&mut self, server: usize, header: &Header) -> Option<(Evidence, Evidence)> {
-        let (other, told) = self.rings.iter().enumerate().find_map(|(other, ring)| {
-            let told = ring.get(&header.index)?;
+        let (other, told) = self.servers.iter().find_map(|(&other, told)| {
+            let told = told.ring.get(&header.index)?;
             (told != header).then_some((other, told))
         })?;
         let evidence = (self.evidence(server, header), self.evidence(other, told));
@@ -123,7 +151,11 @@ impl Chain {
 
     fn evidence(&self, server: usize, header: &Header) -> Evidence {
         Evidence {
-            server: self.names.get(server).cloned().unwrap_or_default(),
+            server: self
+                .servers
+                .get(&server)
+                .map(|told| told.name.clone())
+                .unwrap_or_default(),
             ledger: header.index,
             ledger_hash: Some(header.hash),
             says: format!(
@@ -157,8 +189,11 @@ mod tests {
     }
 
     fn chain(quorum: usize, servers: usize) -> Chain {
-        let named = |n| (format!("s{n}"), Voice::Counts);
-        Chain::new(quorum, (0..servers).map(named).collect())
+        let mut chain = Chain::new(quorum);
+        for server in 0..servers {
+            chain.join(server, &format!("s{server}"), Some(format!("o{server}")));
+        }
+        chain
     }
 
     fn tip_of(noted: Noted) -> Option<u32> {
@@ -184,12 +219,29 @@ mod tests {
 
     #[test]
     fn a_server_whose_word_does_not_count_is_no_part_of_a_quorum() {
-        let servers = [Voice::Counts, Voice::Unheard, Voice::Counts];
-        let named = servers.map(|voice| ("s".to_owned(), voice));
-        let mut chain = Chain::new(2, named.to_vec());
+        let mut chain = chain(2, 3);
+        chain.join(1, "s1", None);
         assert_eq!(tip_of(chain.note(0, header(5, 5), NOW)), None);
         assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
         assert_eq!(tip_of(chain.note(2, header(5, 5), NOW)), Some(5));
+    }
+
+    #[test]
+    fn two_servers_of_one_operator_are_one_voice() {
+        let mut chain = chain(2, 3);
+        chain.join(1, "s1", Some("o0".to_owned()));
+        assert_eq!(tip_of(chain.note(0, header(5, 5), NOW)), None);
+        assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
+        assert_eq!(tip_of(chain.note(2, header(5, 5), NOW)), Some(5));
+    }
+
+    #[test]
+    fn a_server_that_left_has_no_say() {
+        let mut chain = chain(2, 2);
+        chain.note(0, header(5, 5), NOW);
+        chain.leave(0);
+        assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
+        assert_eq!(chain.hash_at(0, LedgerIndex(5)), None);
     }
 
     #[test]
@@ -238,7 +290,7 @@ mod tests {
         for index in 0..2_000 {
             chain.note(0, header(index, 1), NOW);
         }
-        assert_eq!(chain.rings[0].len(), RING_LEN);
+        assert_eq!(chain.servers[&0].ring.len(), RING_LEN);
         assert_eq!(chain.hash_at(0, LedgerIndex(0)), None);
     }
 

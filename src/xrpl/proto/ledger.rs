@@ -1,8 +1,29 @@
-//! The answer to `ledger`: only the hash of a validated ledger is used.
+//! The answer to `ledger`: the hash of a validated ledger, or the whole of it in bytes.
 
 use serde::Deserialize;
 use std::borrow::Cow;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+
+/// The result of asking for the whole ledger in binary form.
+#[derive(Debug, Deserialize)]
+pub(in crate::xrpl) struct WholeLedger {
+    pub ledger: LedgerBytes,
+}
+
+/// A ledger's header and transactions, in hexadecimal.
+#[derive(Debug, Deserialize)]
+pub(in crate::xrpl) struct LedgerBytes {
+    pub ledger_data: String,
+    #[serde(default)]
+    pub transactions: Vec<TransactionBytes>,
+}
+
+/// One transaction and its metadata, in hexadecimal.
+#[derive(Debug, Deserialize)]
+pub(in crate::xrpl) struct TransactionBytes {
+    pub tx_blob: String,
+    pub meta_blob: String,
+}
 
 /// The result.
 #[derive(Debug, Deserialize)]

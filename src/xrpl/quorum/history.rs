@@ -1,5 +1,6 @@
 //! An account's validated transactions, agreed.
 
+use super::verdict::{self, Verdict};
 use super::{Claim, agree};
 use crate::xrpl::error::{Evidence, HistoryError, RequestError};
 use crate::xrpl::history::{AgreedHistory, HistoryEntry};
@@ -22,10 +23,11 @@ const ENTRIES_MAX: usize = 20_000;
 const EMPTY_PAGES_MAX: u32 = 64;
 
 /// What one server holds of the range.
-struct Claimed {
-    to: LedgerIndex,
-    to_hash: LedgerHash,
-    entries: Vec<HistoryEntry>,
+pub(super) struct Claimed {
+    pub(super) subject: Arc<Subject>,
+    pub(super) to: LedgerIndex,
+    pub(super) to_hash: LedgerHash,
+    pub(super) entries: Vec<HistoryEntry>,
 }
 
 /// Reads `from ..= to`, or as much of it from its beginning as enough servers hold.
@@ -35,19 +37,20 @@ pub(in crate::xrpl) async fn history(
     from: LedgerIndex,
     to: LedgerIndex,
 ) -> Result<AgreedHistory, HistoryError> {
-    let quorum = shared.config.quorum.max(1);
+    let quorum = shared.quorum();
     let candidates = route::voices(shared);
-    if candidates.len() < quorum {
-        return Err(HistoryError::NotEnoughServers {
-            ready: candidates.len(),
-            quorum,
-        });
+    let ready = route::voters(shared, candidates.iter().map(|candidate| &candidate.server));
+    if ready < quorum {
+        return Err(HistoryError::NotEnoughServers { ready, quorum });
     }
     let runs = route::runs(&candidates, from, to.max(from));
-    // The furthest ledger that a quorum of them reaches.
-    let mut ends: Vec<LedgerIndex> = runs.iter().map(|(_, end)| *end).collect();
-    ends.sort_unstable_by(|a, b| b.cmp(a));
-    let Some(to) = ends.get(quorum - 1).copied() else {
+    // The furthest ledger that a quorum of voices reaches.
+    let reach = |end: &LedgerIndex| {
+        let reaching = runs.iter().filter(|(_, other)| other >= end);
+        route::voters(shared, reaching.map(|(server, _)| server)) >= quorum
+    };
+    let ends = runs.iter().map(|(_, end)| *end);
+    let Some(to) = ends.filter(reach).max() else {
         return Err(HistoryError::Gap {
             from,
             holding: runs.len(),
@@ -55,7 +58,7 @@ pub(in crate::xrpl) async fn history(
             lowest: route::lowest(&candidates),
         });
     };
-    let subject = Subject::new(account);
+    let subject = Arc::new(Subject::new(account));
     let ask = |server| read(shared, server, &subject, from, to);
     let (claim, names) = agree(shared, || route::holders(shared, from, to), ask).await?;
     Ok(AgreedHistory {
@@ -71,7 +74,7 @@ pub(in crate::xrpl) async fn history(
 async fn read(
     shared: &Shared,
     server: Arc<Server>,
-    subject: &Subject,
+    subject: &Arc<Subject>,
     from: LedgerIndex,
     to: LedgerIndex,
 ) -> Result<Claimed, RequestError> {
@@ -119,6 +122,7 @@ async fn read(
     let entries = in_order(entries).map_err(malformed)?;
     let to_hash = hash_at(shared, &server, &entries, end).await?;
     Ok(Claimed {
+        subject: Arc::clone(subject),
         to: end,
         to_hash,
         entries,
@@ -180,6 +184,14 @@ async fn hash_at(
 }
 
 impl Claimed {
+    /// What it tells of one ledger.
+    pub(super) fn of_ledger(&self, ledger: LedgerIndex) -> Vec<&HistoryEntry> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|entry| entry.ledger_index == ledger)
+            .collect()
+    }
+
     fn evidence(&self, name: &str, says: String) -> Evidence {
         Evidence {
             server: name.to_owned(),
@@ -191,6 +203,10 @@ impl Claimed {
 }
 
 impl Claim for Claimed {
+    async fn judge(shared: &Shared, claims: &[&Self]) -> Verdict {
+        verdict::of_histories(shared, claims).await
+    }
+
     fn difference(
         &self,
         name: &str,
@@ -221,7 +237,7 @@ impl Claim for Claimed {
 
 /// Whether two servers tell the same of one transaction. The close time is not of the transaction,
 /// and some servers leave it out.
-fn alike(left: Option<&HistoryEntry>, right: Option<&HistoryEntry>) -> bool {
+pub(super) fn alike(left: Option<&HistoryEntry>, right: Option<&HistoryEntry>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => {
             left == right

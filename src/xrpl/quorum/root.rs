@@ -1,5 +1,6 @@
 //! An account root at one validated ledger, agreed.
 
+use super::verdict::{self, Verdict};
 use super::{Claim, agree};
 use crate::xrpl::error::{Evidence, HistoryError, RequestError};
 use crate::xrpl::history::{AgreedRoot, Root};
@@ -13,10 +14,11 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 
 /// What one server says of the account.
-struct Claimed {
-    at: LedgerIndex,
-    hash: Option<LedgerHash>,
-    root: Option<Root>,
+pub(super) struct Claimed {
+    pub(super) account: AccountId,
+    pub(super) at: LedgerIndex,
+    pub(super) hash: Option<LedgerHash>,
+    pub(super) root: Option<Root>,
 }
 
 /// Reads the root of `account` at exactly the validated ledger `at`.
@@ -25,15 +27,13 @@ pub(in crate::xrpl) async fn account_root(
     account: AccountId,
     at: LedgerIndex,
 ) -> Result<AgreedRoot, HistoryError> {
-    let quorum = shared.config.quorum.max(1);
+    let quorum = shared.quorum();
     let candidates = route::voices(shared);
-    if candidates.len() < quorum {
-        return Err(HistoryError::NotEnoughServers {
-            ready: candidates.len(),
-            quorum,
-        });
+    let ready = route::voters(shared, candidates.iter().map(|candidate| &candidate.server));
+    if ready < quorum {
+        return Err(HistoryError::NotEnoughServers { ready, quorum });
     }
-    let holding = route::holders(shared, at, at).len();
+    let holding = route::voters(shared, &route::holders(shared, at, at));
     if holding < quorum {
         return Err(HistoryError::Gap {
             from: at,
@@ -42,11 +42,10 @@ pub(in crate::xrpl) async fn account_root(
             lowest: route::lowest(&candidates),
         });
     }
-    let text = account.to_string();
     let (claim, servers) = agree(
         shared,
         || route::holders(shared, at, at),
-        |server| read(server, &text, at),
+        |server| read(server, account, at),
     )
     .await?;
     Ok(AgreedRoot {
@@ -58,9 +57,10 @@ pub(in crate::xrpl) async fn account_root(
 
 async fn read(
     server: Arc<Server>,
-    account: &str,
+    id: AccountId,
     at: LedgerIndex,
 ) -> Result<Claimed, RequestError> {
+    let account = id.to_string();
     let malformed = |why: &dyn ToString| server.malformed(Command::AccountInfo, why.to_string());
     let params = format!(r#","account":"{account}","ledger_index":{at}"#);
     let answer = server.ask(Command::AccountInfo, &params).await?;
@@ -83,6 +83,7 @@ async fn read(
                 regular_key: data.regular_key,
             };
             Ok(Claimed {
+                account: id,
                 at,
                 hash,
                 root: Some(root),
@@ -94,6 +95,7 @@ async fn read(
                 serde_json::from_str(frame).map_err(|error| malformed(&error))?;
             let hash = about.check(at).map_err(|why| malformed(&why))?;
             Ok(Claimed {
+                account: id,
                 at,
                 hash,
                 root: None,
@@ -107,6 +109,10 @@ async fn read(
 }
 
 impl Claim for Claimed {
+    async fn judge(shared: &Shared, claims: &[&Self]) -> Verdict {
+        verdict::of_roots(shared, claims).await
+    }
+
     fn difference(
         &self,
         name: &str,

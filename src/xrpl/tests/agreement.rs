@@ -33,7 +33,7 @@ async fn history_is_read_to_its_last_page_from_as_many_servers_as_must_agree() {
     let history = pool.history(genesis(), FROM, TO).await.unwrap();
     assert_eq!(
         (history.from, history.to, history.servers.len()),
-        (FROM, TO, 2)
+        (FROM, TO, 3)
     );
     assert_eq!(history.to_hash.to_string(), world.server(0).hash(5));
     let places: Vec<(u32, u32)> = history
@@ -61,12 +61,15 @@ async fn history_is_read_to_its_last_page_from_as_many_servers_as_must_agree() {
     let asked: usize = (0..3)
         .map(|index| world.server(index).asked("account_tx"))
         .sum();
-    assert_eq!(asked, 6, "three pages from each of two servers");
+    assert_eq!(
+        asked, 9,
+        "three pages from each of three servers: two that must agree, and a witness"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_hides_a_transaction_is_outvoted_and_counted() {
-    let (world, pool) = world(3).await;
+async fn a_server_that_hides_a_transaction_is_outvoted_by_a_clear_majority_and_counted() {
+    let (world, pool) = world(4).await;
     world.server(0).history.remove(3);
     for _ in 0..3 {
         let history = pool.history(genesis(), FROM, TO).await.unwrap();
@@ -74,6 +77,42 @@ async fn a_server_that_hides_a_transaction_is_outvoted_and_counted() {
         assert!(!history.servers.contains(&"s0".to_owned()));
     }
     assert!(world.metrics.xrpl_server_disagreements_total.get() >= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_against_one_conclude_nothing_where_nothing_can_be_proven() {
+    let (world, pool) = world(3).await;
+    for liar in 0..2 {
+        world.server(liar).history.remove(3);
+    }
+    let history = pool.history(genesis(), FROM, TO).await;
+    assert!(
+        matches!(history, Err(HistoryError::Disagreement { .. })),
+        "two liars are no majority over an honest server: {history:?}"
+    );
+    assert!(!pool.disputes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_servers_of_one_operator_do_not_make_a_quorum() {
+    let world = World::new(3);
+    world.each(tell_history);
+    let mut config = world.config();
+    config.servers[1].operator = config.servers[0].operator.clone();
+    let pool = world.start_with(config);
+    for index in 0..3 {
+        until(|| state(&pool, index) == "ready").await;
+    }
+    let history = pool.history(genesis(), FROM, TO).await.unwrap();
+    assert!(history.servers.contains(&"s2".to_owned()));
+    world.server(2).refuses = Some(crate::xrpl::transport::LinkError::Broken("down".into()));
+    world.server(2).hang_up();
+    until(|| state(&pool, 2) == "connecting").await;
+    let none = HistoryError::NotEnoughServers {
+        ready: 1,
+        quorum: 2,
+    };
+    assert_eq!(pool.history(genesis(), FROM, TO).await, Err(none));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,161 @@
+//! Who is right when servers contradict each other: not the louder ones, but those whom the ledger's
+//! own bytes bear out.
+//!
+//! The history of a ledger is proven by all of its transactions and the root in its header; an
+//! account's root by the last transaction that changed it. Where no proof can be had the contradiction
+//! stays open.
+
+use super::history::{self, alike};
+use super::root;
+use crate::xrpl::history::{HistoryEntry, RootAfter};
+use crate::xrpl::proof::{self, Proven};
+use crate::xrpl::proto;
+use crate::xrpl::proto::account_tx::Subject;
+use crate::xrpl::proto::ledger::Ledger;
+use crate::xrpl::route;
+use crate::xrpl::server::{Command, Server};
+use crate::xrpl::shared::Shared;
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+
+/// What can be said of claims that contradict each other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Which of them the ledger bears out, in their order.
+    Proven(Vec<bool>),
+    /// They are about different chains.
+    Chains,
+    /// Nothing can be proven.
+    Open,
+}
+
+/// Ledgers that are proven for one verdict at most: one is enough to show a lie, and each is large.
+const LEDGERS_MAX: usize = 4;
+
+/// Judges histories of one account over the same range.
+pub(super) async fn of_histories(shared: &Shared, claims: &[&history::Claimed]) -> Verdict {
+    let Some((first, rest)) = claims.split_first() else {
+        return Verdict::Open;
+    };
+    if rest.iter().any(|claim| claim.to != first.to) {
+        return Verdict::Open;
+    }
+    if rest.iter().any(|claim| claim.to_hash != first.to_hash) {
+        return Verdict::Chains;
+    }
+    let mut right = vec![true; claims.len()];
+    let mut is_proven = false;
+    for ledger in differing(claims).into_iter().take(LEDGERS_MAX) {
+        let Some(proven) = proven(shared, ledger).await else {
+            continue;
+        };
+        is_proven = true;
+        let truth = proven.of_account(&first.subject);
+        for (claim, right) in claims.iter().zip(&mut right) {
+            *right = *right && same(&claim.of_ledger(ledger), &truth);
+        }
+    }
+    if is_proven {
+        Verdict::Proven(right)
+    } else {
+        Verdict::Open
+    }
+}
+
+/// The ledgers of which the claims do not tell the same.
+fn differing(claims: &[&history::Claimed]) -> BTreeSet<LedgerIndex> {
+    let named = claims.iter().flat_map(|claim| &claim.entries);
+    let mut ledgers: BTreeSet<LedgerIndex> = named.map(|entry| entry.ledger_index).collect();
+    ledgers.retain(|ledger| {
+        let mut told = claims.iter().map(|claim| claim.of_ledger(*ledger));
+        let first = told.next().unwrap_or_default();
+        told.any(|other| other != first && !pairwise(&first, &other))
+    });
+    ledgers
+}
+
+fn pairwise(left: &[&HistoryEntry], right: &[&HistoryEntry]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(a, b)| alike(Some(*a), Some(*b)))
+}
+
+fn same(claimed: &[&HistoryEntry], truth: &[HistoryEntry]) -> bool {
+    pairwise(claimed, &truth.iter().collect::<Vec<_>>())
+}
+
+/// Judges roots of one account in the same ledger.
+pub(super) async fn of_roots(shared: &Shared, claims: &[&root::Claimed]) -> Verdict {
+    let hashes: BTreeSet<LedgerHash> = claims.iter().filter_map(|claim| claim.hash).collect();
+    if hashes.len() > 1 {
+        return Verdict::Chains;
+    }
+    let mut borne_out: Vec<Option<LedgerIndex>> = Vec::with_capacity(claims.len());
+    let mut known: BTreeMap<LedgerIndex, Option<RootAfter>> = BTreeMap::new();
+    for claim in claims {
+        let Some(root) = &claim.root else {
+            return Verdict::Open;
+        };
+        let changed = LedgerIndex(root.previous_txn_lgr_seq);
+        if let std::collections::btree_map::Entry::Vacant(unknown) = known.entry(changed) {
+            let Some(proven) = proven(shared, changed).await else {
+                return Verdict::Open;
+            };
+            let subject = Subject::new(claim.account);
+            let entries = proven.of_account(&subject);
+            unknown.insert(entries.iter().rev().find_map(|entry| entry.own_root));
+        }
+        let is_true = known.get(&changed).copied().flatten().is_some_and(|after| {
+            (after.balance, after.sequence, after.owner_count)
+                == (root.balance, root.sequence, root.owner_count)
+        });
+        borne_out.push((is_true && changed <= claim.at).then_some(changed));
+    }
+    // Of several that were true once, the latest is true now.
+    let Some(latest) = borne_out.iter().flatten().max().copied() else {
+        return Verdict::Open;
+    };
+    Verdict::Proven(
+        borne_out
+            .iter()
+            .map(|changed| *changed == Some(latest))
+            .collect(),
+    )
+}
+
+/// The whole of a ledger whose hash the voices agree on.
+async fn proven(shared: &Shared, ledger: LedgerIndex) -> Option<Proven> {
+    let hash = agreed_hash(shared, ledger).await?;
+    proof::of_ledger(shared, ledger, hash).await
+}
+
+/// The hash of a ledger by a quorum of voices that no other voice contradicts: as their streams told
+/// it, or, where that is too long ago, as they tell it now.
+async fn agreed_hash(shared: &Shared, ledger: LedgerIndex) -> Option<LedgerHash> {
+    let voices = route::voices(shared);
+    let asked = voices.iter().map(|candidate| async move {
+        let server = &candidate.server;
+        let hash = match shared.hash_at(server, ledger) {
+            Some(hash) => Some(hash),
+            None => ask_hash(server, ledger).await,
+        };
+        Some((hash?, shared.voter(server)?))
+    });
+    let mut told: BTreeMap<LedgerHash, BTreeSet<String>> = BTreeMap::new();
+    for (hash, voter) in join_all(asked).await.into_iter().flatten() {
+        told.entry(hash).or_default().insert(voter);
+    }
+    let (hash, voters) = told.iter().max_by_key(|(_, voters)| voters.len())?;
+    let others: usize = told.values().map(BTreeSet::len).sum::<usize>() - voters.len();
+    (voters.len() >= shared.quorum() && voters.len() > others).then_some(*hash)
+}
+
+async fn ask_hash(server: &Server, ledger: LedgerIndex) -> Option<LedgerHash> {
+    let params = format!(r#","ledger_index":{ledger}"#);
+    let frame = server.ask_ok(Command::Ledger, &params).await.ok()?;
+    let answer: Ledger<'_> = proto::result(&frame).ok()?;
+    answer.hash_of(ledger).ok()
+}
