@@ -167,6 +167,12 @@ impl Engine<'_> {
             let Some(flight) = self.open.flights.get_mut(&hash) else {
                 continue;
             };
+            // What waits in a queue or found no room may wait long: the fee has moved.
+            if let Answer::Engine(code) = &answer
+                && (codes::on_submit(code) == OnSubmit::Crowded || code == "terQUEUED")
+            {
+                self.deps.pool.doubt_fee();
+            }
             if answer == Answer::Lost {
                 flight.sent_at = Sent::Lost(tokio::time::Instant::now());
             }

@@ -2,6 +2,7 @@
 
 use super::latency::Latencies;
 use super::proto::ranges::Ranges;
+use super::proto::stream::Load;
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -86,6 +87,8 @@ pub(super) struct Health {
     pub validated: Option<LedgerIndex>,
     pub complete: Ranges,
     pub load_factor: Option<u64>,
+    /// What its stream says of its fees; it tells every change.
+    pub load: Option<Load>,
     pub network_id: Option<u32>,
     pub build_version: Option<String>,
     pub connected_since: Option<UnixMs>,

@@ -19,6 +19,7 @@ use super::transport::{Transport, WebSocket};
 use super::view::{ServerView, shown_url};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -49,6 +50,8 @@ pub struct Pool {
     shared: Arc<Shared>,
     /// The servers of the last submission.
     last_submitters: Arc<Mutex<Vec<usize>>>,
+    /// An answer has said that the fee is not what it was held for.
+    fee_doubted: Arc<AtomicBool>,
 }
 
 impl Pool {
@@ -93,6 +96,7 @@ impl Pool {
         Self {
             shared,
             last_submitters: Arc::default(),
+            fee_doubted: Arc::default(),
         }
     }
 
@@ -196,11 +200,43 @@ impl Pool {
         quorum::account_root(&self.shared, account, at).await
     }
 
-    /// What a transaction costs now.
+    /// What a transaction costs now: as the servers' streams tell it, which costs no request, or, where
+    /// none does or an answer has put it in doubt, as they say when asked.
     ///
     /// # Errors
     /// No server answered.
     pub async fn fee(&self) -> Result<FeeQuote, RequestError> {
+        let is_doubted = self.fee_doubted.swap(false, Ordering::Relaxed);
+        match self.told_fee() {
+            Some(quote) if !is_doubted => Ok(quote),
+            _ => self.asked_fee().await,
+        }
+    }
+
+    /// A server has just said that a fee is too low: the next one is asked for.
+    pub fn doubt_fee(&self) {
+        self.fee_doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// The fee by the streams of the servers that are fit.
+    fn told_fee(&self) -> Option<FeeQuote> {
+        let base = self.shared.watch_tip().borrow().as_ref()?.base_fee;
+        let found = route::candidates(&self.shared);
+        let told = found.iter().filter(|candidate| candidate.is_ready());
+        let quotes: Vec<FeeQuote> = told
+            .filter_map(|candidate| {
+                let (open_ledger, minimum) = candidate.server.health().load?.fees(base)?;
+                Some(FeeQuote {
+                    base,
+                    open_ledger,
+                    minimum,
+                })
+            })
+            .collect();
+        median_quote(&quotes)
+    }
+
+    async fn asked_fee(&self) -> Result<FeeQuote, RequestError> {
         let mut found = route::candidates(&self.shared);
         found.truncate(FEE_SAMPLE);
         let mut asking: FuturesUnordered<_> = found
@@ -222,20 +258,22 @@ impl Pool {
             }
         }
         drop(asking);
-        let median = |field: fn(&FeeQuote) -> Drops| {
-            let mut values: Vec<Drops> = quotes.iter().map(field).collect();
-            values.sort_unstable();
-            values.get(values.len() / 2).copied()
-        };
-        let quote = || {
-            Some(FeeQuote {
-                base: median(|quote| quote.base)?,
-                open_ledger: median(|quote| quote.open_ledger)?,
-                minimum: median(|quote| quote.minimum)?,
-            })
-        };
-        quote().ok_or(last_error)
+        median_quote(&quotes).ok_or(last_error)
     }
+}
+
+/// The median of each amount, so that one server alone moves none.
+fn median_quote(quotes: &[FeeQuote]) -> Option<FeeQuote> {
+    let median = |field: fn(&FeeQuote) -> Drops| {
+        let mut values: Vec<Drops> = quotes.iter().map(field).collect();
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
+    };
+    Some(FeeQuote {
+        base: median(|quote| quote.base)?,
+        open_ledger: median(|quote| quote.open_ledger)?,
+        minimum: median(|quote| quote.minimum)?,
+    })
 }
 
 async fn ask_fee(server: &Server) -> Result<FeeQuote, RequestError> {

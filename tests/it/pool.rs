@@ -7,7 +7,7 @@ use xrpayd::clock::{SeededEntropy, SystemClock};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd::xrpl::{
-    Delivered, Deps, HistoryError, Pool, PoolConfig, ServerConfig, State, SubmitAnswer, Voice,
+    Delivered, Deps, Outcome, Pool, PoolConfig, ServerConfig, State, SubmitAnswer, Voice,
 };
 use xrpayd_codec::keys::{Algorithm, Keypair};
 use xrpayd_core::ids::{LedgerIndex, TxHash};
@@ -158,7 +158,7 @@ async fn payments_go_in_and_come_back_as_agreed_history() {
         .unwrap();
     assert_eq!(
         (history.to, history.servers.len(), history.entries.len()),
-        (closed, 2, 30)
+        (closed, 3, 30)
     );
     let hashes: Vec<TxHash> = history.entries.iter().map(|entry| entry.hash).collect();
     assert_eq!(
@@ -190,49 +190,94 @@ async fn payments_go_in_and_come_back_as_agreed_history() {
         .account_root(key(9).account_id(), closed)
         .await
         .unwrap();
-    assert_eq!((nobody.root, nobody.servers.len()), (None, 2));
+    assert_eq!((nobody.root, nobody.servers.len()), (None, 3));
     assert_eq!(ground.pool.fee().await.unwrap().base.get(), 10);
     ground.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_liar_of_three_is_outvoted_and_two_conclude_nothing() {
+/// Three servers and three payments, of which the liars lie about the second.
+async fn lied_about(liars: &[usize], lie: serde_json::Value) -> (Ground, LedgerIndex, LedgerIndex) {
     let mut ground = Ground::new(3, 2).await;
     let before = ground.close().await;
     let blobs = ground.payments(3);
     ground.pool.submit(&blobs).await;
     let closed = ground.close().await;
-    let alice = ground.alice.account_id();
-    let hash = blobs[1].0.to_string();
-    for fault in [
-        json!({"server": 0, "kind": "lie_absent", "hash": hash}),
-        json!({"server": 0, "kind": "lie_result", "hash": hash, "result": "tecPATH_DRY"}),
-    ] {
-        ground.fault(json!({"server": "all", "kind": "clear"}));
+    for liar in liars {
+        let mut fault = lie.clone();
+        fault["server"] = json!(liar);
+        fault["hash"] = json!(blobs[1].0.to_string());
         ground.fault(fault);
-        let history = ground
-            .pool
-            .history(alice, before.plus(1), closed)
-            .await
-            .unwrap();
-        assert!(
-            history
+    }
+    (ground, before.plus(1), closed)
+}
+
+fn lies() -> [serde_json::Value; 2] {
+    [
+        json!({"kind": "lie_absent"}),
+        json!({"kind": "lie_result", "result": "tecPATH_DRY"}),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_liar_of_three_is_proven_wrong_by_the_ledger_and_heard_no_more() {
+    for lie in lies() {
+        for liar in 0..3 {
+            let (ground, from, to) = lied_about(&[liar], lie.clone()).await;
+            let alice = ground.alice.account_id();
+            let history = ground.pool.history(alice, from, to).await.unwrap();
+            let results: Vec<&str> = history
                 .entries
                 .iter()
-                .all(|entry| entry.result == "tesSUCCESS"),
-            "{history:?}"
-        );
-        assert_eq!(history.entries.len(), 3);
+                .map(|entry| entry.result.as_str())
+                .collect();
+            assert_eq!(results, ["tesSUCCESS"; 3], "{lie} {liar}");
+            assert!(!history.servers.contains(&format!("s{liar}")));
+            assert_eq!(ground.pool.servers()[liar].state, State::Refused, "{lie}");
+            assert!(ground.metrics.xrpl_server_disagreements_total.get() >= 1);
+            let disputes = ground.pool.disputes();
+            assert_eq!(disputes[0].outcome, Outcome::Proven, "{disputes:?}");
+            ground.end().await;
+        }
     }
-    ground.fault(json!({"server": 1, "kind": "lie_absent", "hash": hash}));
-    ground.fault(json!({"server": 2, "kind": "refuse"}));
-    ground.until(|states| states[2] == State::Connecting).await;
-    let history = ground.pool.history(alice, before.plus(1), closed).await;
-    assert!(
-        matches!(history, Err(HistoryError::Disagreement { .. })),
-        "{history:?}"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_liars_of_three_stop_finality_and_are_not_believed() {
+    for lie in lies() {
+        let (ground, from, to) = lied_about(&[0, 2], lie.clone()).await;
+        let alice = ground.alice.account_id();
+        for _ in 0..3 {
+            let history = ground.pool.history(alice, from, to).await;
+            assert!(history.is_err(), "{lie}: {history:?}");
+        }
+        let states: Vec<State> = ground
+            .pool
+            .servers()
+            .iter()
+            .map(|view| view.state)
+            .collect();
+        assert_eq!(
+            states,
+            [State::Refused, State::Ready, State::Refused],
+            "{lie}"
+        );
+        ground.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lies_about_an_account_root_is_proven_wrong() {
+    let mut ground = Ground::new(3, 2).await;
+    let blobs = ground.payments(3);
+    ground.pool.submit(&blobs).await;
+    let closed = ground.close().await;
+    let alice = ground.alice.account_id();
+    ground.fault(
+        json!({"server": 1, "kind": "lie_balance", "account": alice.to_string(), "sequence": 1}),
     );
-    assert!(ground.metrics.xrpl_server_disagreements_total.get() >= 1);
+    let agreed = ground.pool.account_root(alice, closed).await.unwrap();
+    assert_eq!(agreed.root.unwrap().sequence, ground.sequence);
+    assert_eq!(ground.pool.servers()[1].state, State::Refused);
     ground.end().await;
 }
 

@@ -112,6 +112,12 @@ impl Session<'_> {
             }
         };
         self.stand_alone |= closed.stand_alone;
+        if let Some(load) = proto::result::<ServerStatus<'_>>(frame)
+            .ok()
+            .and_then(|status| status.load())
+        {
+            self.server().health().load = Some(load);
+        }
         if closed.has_ledger() {
             self.take_header(&closed, frame)?;
         }
@@ -184,6 +190,7 @@ impl Session<'_> {
                 health.server_state = Some(state.clone().into_owned());
             }
             health.load_factor = status.load_factor().or(health.load_factor);
+            health.load = status.load().or(health.load);
         }
         // A server that came back into sync has a new range of ledgers to tell of.
         self.next_info = Instant::now();

@@ -87,12 +87,54 @@ pub(in crate::xrpl) struct ServerStatus<'a> {
     load_factor: Option<u64>,
     #[serde(default)]
     load_base: Option<u64>,
+    #[serde(default)]
+    load_factor_fee_escalation: Option<u64>,
+    #[serde(default)]
+    load_factor_fee_reference: Option<u64>,
+    #[serde(default)]
+    load_factor_server: Option<u64>,
+}
+
+/// By how much a server's fees stand above the base fee: numerators and their denominators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::xrpl) struct Load {
+    /// What gets a transaction into the open ledger.
+    pub open_ledger: (u64, u64),
+    /// What the server asks of any transaction.
+    pub server: (u64, u64),
+}
+
+impl Load {
+    /// The fees that a base fee becomes: for the open ledger, and at least; rounded up.
+    pub(in crate::xrpl) fn fees(&self, base: Drops) -> Option<(Drops, Drops)> {
+        let times = |(above, below): (u64, u64)| {
+            let product = u128::from(base.get()).checked_mul(u128::from(above))?;
+            let drops = product.checked_next_multiple_of(u128::from(below).max(1))?
+                / u128::from(below).max(1);
+            Drops::new(u64::try_from(drops).ok()?)
+        };
+        let minimum = times(self.server)?;
+        Some((times(self.open_ledger)?.max(minimum), minimum))
+    }
 }
 
 impl ServerStatus<'_> {
     /// The load factor in the unit of `server_info`: 1 is no load.
     pub(in crate::xrpl) fn load_factor(&self) -> Option<u64> {
         self.load_factor?.checked_div(self.load_base?)
+    }
+
+    /// What the server's fees are, where the message says it. One that names only the load factor
+    /// means all of it.
+    pub(in crate::xrpl) fn load(&self) -> Option<Load> {
+        let base = self.load_base.filter(|base| *base > 0)?;
+        let all = (self.load_factor?, base);
+        let escalation = self.load_factor_fee_escalation;
+        let reference = self.load_factor_fee_reference.filter(|base| *base > 0);
+        Some(Load {
+            open_ledger: escalation.zip(reference).unwrap_or(all),
+            server: self.load_factor_server.map_or(all, |server| (server, base)),
+        })
     }
 }
 
@@ -124,6 +166,29 @@ mod tests {
         let text = CLOSED.replace("5EB35E", "XEB35E");
         let closed: LedgerClosed<'_> = serde_json::from_str(&text).unwrap();
         assert_eq!(closed.header(), Err(BadHeader("ledger_hash")));
+    }
+
+    #[test]
+    fn fees_follow_from_the_load() {
+        let base = Drops::new(10).unwrap();
+        let fees = |text: &str| {
+            let status: ServerStatus<'_> = serde_json::from_str(text).unwrap();
+            let (open, least) = status.load()?.fees(base)?;
+            Some((open.get(), least.get()))
+        };
+        let told = r#"{"type":"serverStatus","load_base":256,"load_factor":145600,"load_factor_fee_escalation":145600,
+            "load_factor_fee_queue":256,"load_factor_fee_reference":256,"load_factor_server":256}"#;
+        assert_eq!(fees(told), Some((5_688, 10)));
+        assert_eq!(
+            fees(r#"{"load_base":256,"load_factor":257}"#),
+            Some((11, 11)),
+            "rounded up"
+        );
+        let busy = r#"{"load_base":256,"load_factor":2560,"load_factor_fee_escalation":256,
+            "load_factor_fee_reference":256,"load_factor_server":2560}"#;
+        assert_eq!(fees(busy), Some((100, 100)), "the dearer of the two");
+        assert_eq!(fees(r#"{"load_base":0,"load_factor":257}"#), None);
+        assert_eq!(fees(r#"{"server_status":"full"}"#), None);
     }
 
     #[test]
