@@ -3,6 +3,7 @@
 use super::latency::Latencies;
 use super::proto::ranges::Ranges;
 use super::proto::stream::Load;
+use super::quorum::parole::Quarantine;
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -101,7 +102,7 @@ pub(super) struct Health {
     /// No ledger for the silence time-out, and the server did not say that it stands alone.
     pub silent: bool,
     /// Why it is not heard any more: the ledger proved it wrong.
-    pub quarantined: Option<String>,
+    pub quarantined: Option<Quarantine>,
     /// It asked us to slow down; until then it is asked last.
     pub cooling_until: Option<Instant>,
 }
@@ -120,6 +121,12 @@ impl Health {
             quarantined: self.quarantined.take(),
             ..Self::default()
         };
+    }
+
+    /// What is wrong with it, or went wrong last.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let proven = self.quarantined.as_ref().map(|case| case.why.clone());
+        proven.or_else(|| self.last_error.clone())
     }
 
     /// Counts one answer's time.

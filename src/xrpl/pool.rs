@@ -93,6 +93,7 @@ impl Pool {
             supervisor.spawn(format!("xrpl:{}", server.name()), work);
         }
         supervisor.spawn("xrpl:gauges", measure(Arc::clone(&shared)));
+        supervisor.spawn("xrpl:parole", quorum::parole::run(Arc::clone(&shared)));
         Self {
             shared,
             last_submitters: Arc::default(),
@@ -300,7 +301,7 @@ fn view(server: &Server, tip: Option<LedgerIndex>, now: Instant) -> ServerView {
         complete_ledgers: health.complete.to_string(),
         network_id: health.network_id,
         build_version: health.build_version.clone(),
-        last_error: health.last_error.clone(),
+        last_error: health.trouble(),
         score: health.score(tip, now),
         connected_since: health.connected_since,
     }

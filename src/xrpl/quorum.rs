@@ -7,6 +7,7 @@
 //! majority where there is one; and otherwise not at all: then nothing is concluded.
 
 mod history;
+pub(super) mod parole;
 mod root;
 mod verdict;
 
@@ -16,6 +17,7 @@ use super::server::Server;
 use super::shared::Shared;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use parole::Quarantine;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -190,7 +192,7 @@ async fn settle<T: Claim>(
     };
     let claims: Vec<&T> = groups.iter().map(|group| &group.claim).collect();
     let verdict = T::judge(shared, &claims).await;
-    if let Verdict::Proven(right) = verdict {
+    if let Verdict::Proven(right, case) = verdict {
         let error = disagreement(&groups);
         let mut kept = Vec::new();
         for (group, right) in groups.into_iter().zip(right) {
@@ -198,7 +200,8 @@ async fn settle<T: Claim>(
                 kept.push(group);
             } else {
                 for server in &group.servers {
-                    shared.quarantine(server, &error);
+                    let why = format!("proven wrong by the ledger itself: {error}");
+                    shared.quarantine(server, Quarantine::new(why, Arc::clone(&case)));
                 }
             }
         }
@@ -213,7 +216,7 @@ async fn settle<T: Claim>(
         Verdict::Open if most > CLEAR_MAJORITY * others => {
             Ok(groups.split_off(groups.len().saturating_sub(1)))
         }
-        Verdict::Chains | Verdict::Open | Verdict::Proven(_) => Err(disagreement(&groups)),
+        Verdict::Chains | Verdict::Open | Verdict::Proven(..) => Err(disagreement(&groups)),
     }
 }
 

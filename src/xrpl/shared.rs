@@ -2,9 +2,10 @@
 
 use super::config::{Deps, PoolConfig};
 use super::dispute::{Dispute, Disputes, Outcome};
-use super::error::{Evidence, HistoryError};
+use super::error::Evidence;
 use super::health::State;
 use super::proto::stream::Header;
+use super::quorum::parole::Quarantine;
 use super::server::Server;
 use super::subscribe::Subscription;
 use super::tip::{Chain, Tip};
@@ -122,17 +123,24 @@ impl Shared {
     }
 
     /// Hears a server no more that is proven to have said what is not so.
-    pub(super) fn quarantine(&self, server: &Server, proof: &HistoryError) {
-        let why = format!("proven wrong by the ledger itself: {proof}");
+    pub(super) fn quarantine(&self, server: &Server, quarantine: Quarantine) {
+        let why = quarantine.why.as_str();
         tracing::error!(
             server.name = server.name(),
             why,
             "the server is not heard any more"
         );
-        server.health().quarantined = Some(why);
+        server.health().quarantined = Some(quarantine);
         self.kept().settle(server.name(), Outcome::Proven);
-        self.chain().silence(server.index);
+        self.chain().count_as(server.index, None);
         self.measure();
+    }
+
+    /// Hears a server again.
+    pub(super) fn hear_again(&self, server: &Server) {
+        self.chain().count_as(server.index, self.voter(server));
+        self.measure();
+        self.hint.notify_one();
     }
 
     pub(super) fn watch_tip(&self) -> watch::Receiver<Option<Tip>> {

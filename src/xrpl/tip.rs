@@ -79,10 +79,10 @@ impl Chain {
         told.voter = voter;
     }
 
-    /// A server's word does not count any more.
-    pub(super) fn silence(&mut self, server: usize) {
+    /// A server's word counts as this voice from now on, or not at all.
+    pub(super) fn count_as(&mut self, server: usize, voter: Option<String>) {
         if let Some(told) = self.servers.get_mut(&server) {
-            told.voter = None;
+            told.voter = voter;
         }
     }
 

@@ -242,6 +242,27 @@ async fn one_liar_of_three_is_proven_wrong_by_the_ledger_and_heard_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_liar_that_tells_the_truth_again_is_heard_again_and_not_before() {
+    let (ground, from, to) = lied_about(&[1], json!({"kind": "lie_absent"})).await;
+    let alice = ground.alice.account_id();
+    ground.pool.history(alice, from, to).await.unwrap();
+    ground.until(|states| states[1] == State::Refused).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(
+        ground.pool.servers()[1].state,
+        State::Refused,
+        "it still lies"
+    );
+    ground.fault(json!({"server": 1, "kind": "clear"}));
+    ground
+        .until(|states| states.iter().all(|state| *state == State::Ready))
+        .await;
+    let history = ground.pool.history(alice, from, to).await.unwrap();
+    assert_eq!(history.servers.len(), 3);
+    ground.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_liars_of_three_stop_finality_and_are_not_believed() {
     for lie in lies() {
         let (ground, from, to) = lied_about(&[0, 2], lie.clone()).await;

@@ -71,7 +71,7 @@ pub(in crate::xrpl) async fn history(
 }
 
 /// Reads the range from one server, to the end of its pages.
-async fn read(
+pub(super) async fn read(
     shared: &Shared,
     server: Arc<Server>,
     subject: &Arc<Subject>,

@@ -55,7 +55,8 @@ pub(in crate::xrpl) async fn account_root(
     })
 }
 
-async fn read(
+/// Reads the root from one server.
+pub(super) async fn read(
     server: Arc<Server>,
     id: AccountId,
     at: LedgerIndex,

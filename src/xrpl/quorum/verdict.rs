@@ -7,7 +7,7 @@
 
 use super::history::{self, alike};
 use super::root;
-use crate::xrpl::history::{HistoryEntry, RootAfter};
+use crate::xrpl::history::{HistoryEntry, Root, RootAfter};
 use crate::xrpl::proof::{self, Proven};
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_tx::Subject;
@@ -17,17 +17,36 @@ use crate::xrpl::server::{Command, Server};
 use crate::xrpl::shared::Shared;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 
 /// What can be said of claims that contradict each other.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Verdict {
-    /// Which of them the ledger bears out, in their order.
-    Proven(Vec<bool>),
+    /// Which of them the ledger bears out, in their order; and what it was that the others denied.
+    Proven(Vec<bool>, Arc<Case>),
     /// They are about different chains.
     Chains,
     /// Nothing can be proven.
     Open,
+}
+
+/// What was proven against those who said otherwise.
+#[derive(Debug)]
+pub(in crate::xrpl) enum Case {
+    /// What a ledger holds of an account's transactions.
+    History {
+        subject: Arc<Subject>,
+        ledger: LedgerIndex,
+        truth: Vec<HistoryEntry>,
+    },
+    /// An account's root in a ledger.
+    Root {
+        account: AccountId,
+        at: LedgerIndex,
+        truth: Root,
+    },
 }
 
 /// Ledgers that are proven for one verdict at most: one is enough to show a lie, and each is large.
@@ -45,21 +64,24 @@ pub(super) async fn of_histories(shared: &Shared, claims: &[&history::Claimed]) 
         return Verdict::Chains;
     }
     let mut right = vec![true; claims.len()];
-    let mut is_proven = false;
+    let mut case = None;
     for ledger in differing(claims).into_iter().take(LEDGERS_MAX) {
         let Some(proven) = proven(shared, ledger).await else {
             continue;
         };
-        is_proven = true;
         let truth = proven.of_account(&first.subject);
         for (claim, right) in claims.iter().zip(&mut right) {
             *right = *right && same(&claim.of_ledger(ledger), &truth);
         }
+        case.get_or_insert(Case::History {
+            subject: Arc::clone(&first.subject),
+            ledger,
+            truth,
+        });
     }
-    if is_proven {
-        Verdict::Proven(right)
-    } else {
-        Verdict::Open
+    match case {
+        Some(case) => Verdict::Proven(right, Arc::new(case)),
+        None => Verdict::Open,
     }
 }
 
@@ -83,7 +105,8 @@ fn pairwise(left: &[&HistoryEntry], right: &[&HistoryEntry]) -> bool {
             .all(|(a, b)| alike(Some(*a), Some(*b)))
 }
 
-fn same(claimed: &[&HistoryEntry], truth: &[HistoryEntry]) -> bool {
+/// Whether a claim about one ledger is what was proven of it.
+pub(super) fn same(claimed: &[&HistoryEntry], truth: &[HistoryEntry]) -> bool {
     pairwise(claimed, &truth.iter().collect::<Vec<_>>())
 }
 
@@ -118,12 +141,19 @@ pub(super) async fn of_roots(shared: &Shared, claims: &[&root::Claimed]) -> Verd
     let Some(latest) = borne_out.iter().flatten().max().copied() else {
         return Verdict::Open;
     };
-    Verdict::Proven(
-        borne_out
-            .iter()
-            .map(|changed| *changed == Some(latest))
-            .collect(),
-    )
+    let right: Vec<bool> = borne_out
+        .iter()
+        .map(|changed| *changed == Some(latest))
+        .collect();
+    let truth = claims.iter().zip(&right).find(|(_, right)| **right);
+    let case = truth.and_then(|(claim, _)| {
+        let (account, at) = (claim.account, claim.at);
+        claim.root.map(|truth| Case::Root { account, at, truth })
+    });
+    match case {
+        Some(case) => Verdict::Proven(right, Arc::new(case)),
+        None => Verdict::Open,
+    }
 }
 
 /// The whole of a ledger whose hash the voices agree on.
