@@ -150,6 +150,13 @@ async fn a_partitioned_server_climbs_without_validating_and_what_it_took_comes_b
     close(&network, 3);
     assert_eq!(current(&mut cut_off).await, before + 3);
     assert_eq!(info(&mut cut_off).await["validated_ledger"]["seq"], seq);
+    let closed = json!({"command": "account_info", "account": bob.account_id().to_string(), "ledger_index": "closed"});
+    let closed = cut_off.result(closed).await;
+    assert_eq!(
+        (&closed["validated"], &closed["ledger_index"]),
+        (&json!(false), &json!(before + 2)),
+        "its own newest ledger is closed and no more"
+    );
     assert_eq!(
         lookup(&mut cut_off, &hash).await["result"]["validated"],
         false

@@ -131,9 +131,10 @@ impl ServerView {
         index <= self.complete && !self.faults.lacks_ledger(index)
     }
 
-    /// Whether it can show the ledger: from its history, or because it is the newest.
+    /// Whether it can show the ledger: also one that a leap of the validated index passed over, which is
+    /// validated by its place below that index though the history does not count it yet.
     pub(crate) fn has_ledger(&self, index: u32) -> bool {
-        self.has_history(index) || (index == self.validated && !self.faults.lacks_ledger(index))
+        index <= self.validated && !self.faults.lacks_ledger(index)
     }
 
     /// Whether it does nothing at all.

@@ -206,7 +206,7 @@ fn range(call: &Call<'_>, net: &Net) -> Result<Range, RpcError> {
                     max: index,
                 })
             }
-            Selected::Open { .. } => Err(RpcError::ledger_not_validated()),
+            Selected::Open { .. } | Selected::Awaiting(_) => Err(RpcError::ledger_not_validated()),
         };
     }
     if call.version > 1 && by_name {

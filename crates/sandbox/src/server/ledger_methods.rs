@@ -63,7 +63,9 @@ pub(super) fn ledger(call: &Call<'_>) -> Answer {
     };
     let body = match &selected {
         Selected::Open { index } => open_body(call.version, *index, parent, &open, shown),
-        Selected::Closed(ledger) => closed_body(call.version, ledger, &faults, shown, binary),
+        Selected::Closed(ledger) | Selected::Awaiting(ledger) => {
+            closed_body(call.version, ledger, &faults, shown, binary)
+        }
     };
     let mut out = selected.fields();
     out.insert("ledger".to_owned(), body);

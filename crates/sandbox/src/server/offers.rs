@@ -103,7 +103,7 @@ pub(super) fn book_changes(call: &Call<'_>) -> Answer {
     }
     let net = call.shared.net();
     match select::select(call, &net)? {
-        Selected::Closed(ledger) => Ok(book_changes::message(&ledger)),
+        Selected::Closed(ledger) | Selected::Awaiting(ledger) => Ok(book_changes::message(&ledger)),
         Selected::Open { .. } => Err(RpcError::invalid("Ledger index too large")),
     }
 }

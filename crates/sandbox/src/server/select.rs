@@ -20,6 +20,8 @@ pub(crate) enum Selected {
     Open { index: u32 },
     /// A validated one.
     Closed(Arc<Ledger>),
+    /// The newest that the server has closed, which no quorum has validated yet.
+    Awaiting(Arc<Ledger>),
 }
 
 impl Selected {
@@ -31,13 +33,14 @@ impl Selected {
                 out.insert("ledger_current_index".to_owned(), json!(index));
                 out.insert("validated".to_owned(), json!(false));
             }
-            Self::Closed(ledger) => {
+            Self::Closed(ledger) | Self::Awaiting(ledger) => {
                 out.insert(
                     "ledger_hash".to_owned(),
                     json!(LedgerHash(ledger.header.hash)),
                 );
                 out.insert("ledger_index".to_owned(), json!(ledger.header.index));
-                out.insert("validated".to_owned(), json!(true));
+                let is_validated = matches!(self, Self::Closed(_));
+                out.insert("validated".to_owned(), json!(is_validated));
             }
         }
         out
@@ -52,7 +55,7 @@ impl Selected {
     ) -> Result<T, RpcError> {
         match self {
             Self::Open { .. } => Ok(read(&net.open_view(server))),
-            Self::Closed(ledger) => {
+            Self::Closed(ledger) | Self::Awaiting(ledger) => {
                 let state = net.chain(server).state_at(ledger.header.index);
                 state
                     .map(|state| read(&state))
@@ -66,7 +69,7 @@ impl Selected {
         let open = &net.servers[server].open;
         match self {
             Self::Open { .. } => open.setting(Mode::Open),
-            Self::Closed(ledger) => Setting {
+            Self::Closed(ledger) | Self::Awaiting(ledger) => Setting {
                 ledger: ledger.header.index,
                 parent_close_time: ledger.header.parent_close_time,
                 ..open.setting(Mode::CloseFinal)
@@ -143,6 +146,12 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
         Some(Value::Number(number)) => by_number(number.as_u64().ok_or_else(malformed)?),
         Some(Value::String(text)) => match text.as_str() {
             "current" | "" => open(),
+            "closed" if view.closed > view.validated => {
+                by_shortcut()?;
+                let ledger = net.chain(server).ledger(view.closed).map(Arc::clone);
+                let ledger = ledger.ok_or_else(RpcError::ledger_not_found)?;
+                Ok(Selected::Awaiting(ledger))
+            }
             "validated" | "closed" => {
                 by_shortcut()?;
                 closed(net, server, view.validated).map(Selected::Closed)

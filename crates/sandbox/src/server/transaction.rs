@@ -238,7 +238,7 @@ pub(super) fn transaction_entry(call: &Call<'_>) -> Answer {
     };
     let ledger = match &selected {
         Selected::Open { .. } => return Err(RpcError::bare("notYetImplemented").with_all(out)),
-        Selected::Closed(ledger) => ledger,
+        Selected::Closed(ledger) | Selected::Awaiting(ledger) => ledger,
     };
     let faults = &net.servers[call.server()].faults;
     let found = ledger
