@@ -89,6 +89,33 @@ fn human_seconds(unix_s: u64) -> String {
     )
 }
 
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+/// Now as HTTP headers show it: `Sat, 21 Nov 2026 03:09:45 +0000`.
+pub(crate) fn http_date() -> String {
+    http_date_at(unix_us() / 1_000_000)
+}
+
+fn http_date_at(unix_s: u64) -> String {
+    let c = civil(unix_s);
+    let month = usize::try_from(c.month - 1)
+        .ok()
+        .and_then(|m| MONTHS.get(m));
+    let day = usize::try_from(unix_s / 86_400 % 7)
+        .ok()
+        .and_then(|d| DAYS.get(d));
+    format!(
+        "{}, {:02} {} {:04} {:02}:{:02}:{:02} +0000",
+        day.copied().unwrap_or_default(),
+        c.day,
+        month.copied().unwrap_or_default(),
+        c.year,
+        c.hour,
+        c.minute,
+        c.second
+    )
+}
+
 /// `2026-Nov-21 03:05:21.000000000 UTC`, from seconds of the ledger's epoch.
 pub(crate) fn human(ripple_s: u32) -> String {
     let seconds = human_seconds(u64::from(ripple_s) + RIPPLE_EPOCH_UNIX_S);
@@ -109,6 +136,10 @@ mod tests {
     fn times_print_as_the_recordings_show_them() {
         assert_eq!(iso(848_545_521), "2026-11-21T03:05:21Z");
         assert_eq!(human(848_545_521), "2026-Nov-21 03:05:21.000000000 UTC");
+        assert_eq!(
+            http_date_at(1_795_230_585),
+            "Sat, 21 Nov 2026 03:09:45 +0000"
+        );
         assert_eq!(iso(0), "2000-01-01T00:00:00Z");
         assert_eq!(iso(5_097_600), "2000-02-29T00:00:00Z");
         assert_eq!(

@@ -27,6 +27,7 @@
 
 mod auditor;
 mod clock;
+mod condition;
 mod config;
 mod faults;
 mod ledger;

@@ -18,6 +18,11 @@
 //! | `fork` | `on` | closes ledgers of its own out of what it is given, and calls them validated |
 //! | `partition` | `on`, `stale_after_ms` (120000) | has lost its peers: its open ledger climbs, its validated one stands |
 //! | `quorum_lost` | `on`, `stale_after_ms` (120000), `ledgers_per_close` (2) | network-wide: ledgers close and none is validated; healed, they all are, and histories crawl |
+//! | `stop` | `graceful` | goes down: it closes its connections, with a goodbye or without, refuses new ones, and forgets what was in its memory; `clear` and `restart` bring it up |
+//! | `restart` | `graceful`, `history` (`lost`, `kept`) | goes down and comes up at the newest ledger; what is older lies in its database and does not count as complete |
+//! | `state` | `state`, `validated` | is `disconnected`, `connected`, `syncing`, `tracking` or `full`; `"validated": false` takes its validated ledger away |
+//! | `stale` | `seconds` | its validated ledger is so much older |
+//! | `clio` | `on` | answers as Clio does |
 //! | `slow_down` | `requests` | answers so many requests `slowDown` |
 //! | `wrong_network` | `network_id` | is of another network |
 //! | `amendment_blocked` | `on` | does not follow the rules any more |
@@ -32,8 +37,9 @@
 
 mod request;
 
-pub(crate) use request::{inflict, network_wide, target};
+pub(crate) use request::{Parameters, inflict, network_wide, target};
 
+use crate::condition::{Change, Condition};
 use crate::ledger::entry::Account;
 use crate::ledger::fees::LEVEL_REFERENCE;
 use std::collections::BTreeSet;
@@ -188,6 +194,8 @@ pub(crate) struct Faults {
     pub(crate) jump: Option<u32>,
     pub(crate) fee_spike: Option<FeeSpike>,
     pub(crate) queue_full: bool,
+    /// What is wrong with the server as a whole.
+    pub(crate) condition: Condition,
 }
 
 impl Faults {
@@ -252,6 +260,8 @@ pub(crate) enum Effect {
     None,
     /// The server's connections are closed.
     CloseConnections,
+    /// The server as a whole goes down or comes up.
+    Server(Change),
 }
 
 /// Which servers a request is about.

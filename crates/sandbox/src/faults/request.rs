@@ -7,6 +7,7 @@ use super::{
     Latency, Loss, QuorumLost, Target,
 };
 use crate::clock;
+use crate::condition;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -167,7 +168,11 @@ pub(crate) fn inflict(
                 result,
             });
         }
-        _ => return Err(FaultError::UnknownKind(kind.to_owned())),
+        _ => {
+            return condition::inflict(&mut faults.condition, &request)
+                .unwrap_or_else(|| Err(FaultError::UnknownKind(kind.to_owned())))
+                .map(Effect::Server);
+        }
     }
     Ok(Effect::None)
 }
@@ -198,13 +203,15 @@ pub(crate) fn network_wide(
     }
 }
 
-struct Parameters<'a> {
-    kind: &'a str,
+/// A request for a fault, and the reading of its parameters.
+pub(crate) struct Parameters<'a> {
+    pub(crate) kind: &'a str,
     request: &'a Value,
 }
 
 impl Parameters<'_> {
-    fn only(&self, allowed: &[&str]) -> Result<(), FaultError> {
+    /// Refuses parameters that the kind does not have.
+    pub(crate) fn only(&self, allowed: &[&str]) -> Result<(), FaultError> {
         let keys = self
             .request
             .as_object()
@@ -219,7 +226,8 @@ impl Parameters<'_> {
         Ok(())
     }
 
-    fn flag(&self, name: &'static str, default: bool) -> Result<bool, FaultError> {
+    /// A parameter that is true or false.
+    pub(crate) fn flag(&self, name: &'static str, default: bool) -> Result<bool, FaultError> {
         match self.request.get(name) {
             None => Ok(default),
             Some(value) => value.as_bool().ok_or(FaultError::BadParameter(name)),
@@ -234,11 +242,13 @@ impl Parameters<'_> {
         }
     }
 
-    fn index(&self, name: &'static str) -> Result<u32, FaultError> {
+    /// A parameter that is a number of 32 bits.
+    pub(crate) fn index(&self, name: &'static str) -> Result<u32, FaultError> {
         u32::try_from(self.number(name, None)?).map_err(|_| FaultError::BadParameter(name))
     }
 
-    fn text(&self, name: &'static str) -> Result<Option<String>, FaultError> {
+    /// A parameter that is a text.
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, FaultError> {
         match self.request.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),

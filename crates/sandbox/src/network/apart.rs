@@ -7,6 +7,7 @@
 
 use super::Net;
 use super::submit::Told;
+use crate::condition::{Change, History};
 use crate::faults::{self, Effect, FaultError};
 use crate::ledger::chain::Chain;
 use crate::ledger::close::{self, Company};
@@ -20,12 +21,25 @@ impl Net {
     pub(crate) fn inflict(&mut self, server: usize, request: &Value) -> Result<Effect, FaultError> {
         let view = &mut self.servers[server];
         let was_frozen = view.faults.freeze.is_some();
+        let was_down = view.faults.condition.down;
         let effect = faults::inflict(&mut view.faults, request, view.validated)?;
         view.thawing |= was_frozen && view.faults.freeze.is_none();
         if request.get("kind").and_then(Value::as_str) == Some("clear") {
+            self.servers[server].history_from = 0;
             self.complete_to(server, u32::MAX);
         }
+        let is_up = !self.servers[server].faults.condition.down;
+        match effect {
+            Effect::Server(Change::Stop(_)) => self.stop(server),
+            Effect::Server(Change::Restart(_, history)) => {
+                self.stop(server);
+                self.begin_again(server, history);
+            }
+            _ if was_down && is_up => self.begin_again(server, History::Lost),
+            _ => {}
+        }
         self.settle(server);
+        self.note_state(server);
         Ok(effect)
     }
 

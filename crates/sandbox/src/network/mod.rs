@@ -6,12 +6,14 @@
 
 mod advance;
 mod apart;
+mod lifecycle;
 mod queue;
 mod submit;
 mod time;
 mod trial;
 
 use crate::clock;
+use crate::condition::Accounting;
 use crate::config::{NetworkConfig, StartError};
 use crate::faults::{Apart, Faults, QuorumLost};
 use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Header, Ledger, StateAt};
@@ -36,6 +38,9 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
 use xrpayd_core::money::Drops;
 
+/// A validated ledger that is older says nothing of the network any more.
+const VALIDATED_AGE_MAX_S: u32 = 120;
+
 /// What subscribers of a server are to be told, in this order.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
@@ -46,7 +51,7 @@ pub(crate) enum Event {
     },
     /// The network has closed a ledger, which the server follows only then (microseconds of the Unix epoch).
     Late { due_us: u64 },
-    /// The server's fees have changed.
+    /// The server's fees or its state have changed.
     Status(Load),
     /// A transaction applied to the open ledger.
     Proposed {
@@ -95,6 +100,10 @@ pub(crate) struct ServerView {
     pub(crate) proposed_wanted: bool,
     /// Whether anyone listens for its status.
     pub(crate) status_wanted: bool,
+    /// The oldest ledger that it counts as complete since it last started.
+    pub(crate) history_from: u32,
+    /// Where its time went.
+    pub(crate) accounting: Accounting,
 }
 
 impl ServerView {
@@ -123,6 +132,8 @@ impl ServerView {
             events,
             proposed_wanted: false,
             status_wanted: false,
+            history_from: 0,
+            accounting: Accounting::started(clock::unix_us()),
         }
     }
 
@@ -143,9 +154,12 @@ impl ServerView {
         until.is_some_and(|until| until.is_none_or(|until| clock::unix_us() < until))
     }
 
-    /// Whether it hears nothing of the others: it is frozen, or has thawed only just, or is cut off.
+    /// Whether it hears nothing of the others: it is frozen or down, or has thawed only just, or is cut off.
     fn is_deaf(&self) -> bool {
-        self.faults.freeze.is_some() || self.thawing || self.branch.is_some()
+        self.faults.condition.down
+            || self.faults.freeze.is_some()
+            || self.thawing
+            || self.branch.is_some()
     }
 }
 
@@ -314,6 +328,10 @@ impl Net {
     /// Whether a server has heard of no validated ledger for so long that it admits it.
     pub(crate) fn is_stale(&self, server: usize) -> bool {
         let view = &self.servers[server];
+        let condition = &view.faults.condition;
+        if condition.without_validated || condition.older_s > VALIDATED_AGE_MAX_S {
+            return true;
+        }
         let apart = match view.faults.apart {
             Some(Apart::Partition { stale_after_ms }) => Some(stale_after_ms),
             Some(Apart::Fork) => return false,
@@ -345,7 +363,8 @@ impl Net {
     /// The oldest ledger that a server says it has.
     pub(crate) fn first_index(&self, server: usize) -> u32 {
         let first = self.chain(server).first_index();
-        first.max(self.servers[server].faults.history_from())
+        let view = &self.servers[server];
+        first.max(view.faults.history_from()).max(view.history_from)
     }
 }
 

@@ -201,6 +201,9 @@ fn range(call: &Call<'_>, net: &Net) -> Result<Range, RpcError> {
         return match select::select(call, net)? {
             Selected::Closed(ledger) => {
                 let index = ledger.header.index;
+                if index < have.min {
+                    return Err(RpcError::ledger_not_validated());
+                }
                 Ok(Range {
                     min: index,
                     max: index,

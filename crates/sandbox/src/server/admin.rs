@@ -59,7 +59,10 @@ pub(super) fn get_counts(call: &Call<'_>) -> Answer {
         }
         (counted.0, counted.1, counted.2, chain.state.iter().count())
     };
-    let up_us = clock::unix_us().saturating_sub(call.shared.started_us);
+    let started_us = call.shared.net().servers[call.server()]
+        .accounting
+        .started_us;
+    let up_us = clock::unix_us().saturating_sub(started_us);
     let kilobytes = |bytes: u64| bytes.div_ceil(1_024).max(1);
     let header_bytes = ledgers.saturating_mul(118);
     Ok(json!({

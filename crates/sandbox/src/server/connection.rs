@@ -3,23 +3,25 @@
 //! Owns the socket and the client's queue. Ends when the client leaves, when a drill cuts it off, or
 //! when the client reads too slowly.
 
-use super::dispatch::{self, Client};
+use super::dispatch::{self, Client, Transport};
+use super::limits::{self, Load};
 use super::shared::Shared;
 use super::streams::{Outgoing, QUEUE_MAX, Subscriber, too_slow};
 use crate::clock;
-use crate::faults::Loss;
+use crate::condition::Leave;
+use crate::faults::{Latency, Loss};
 use crate::random::Random;
-use crate::tasks::Tasks;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{self, CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Who a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,69 +36,67 @@ const FRAME_LEN_MAX: usize = 4 << 20;
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// Bytes that are gathered before they go to the socket.
 const WRITE_BUFFER_LEN: usize = 64 << 10;
+/// How long a client may take to hear that the server leaves.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Accepts connections until the network stops.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    server: usize,
-    role: Role,
-    tasks: Weak<Tasks>,
-) {
-    let mut accepted = 0_u64;
-    loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let Some(tasks) = tasks.upgrade() else { return };
-        if shared.net().servers[server].faults.refuse {
-            drop(stream);
-            continue;
-        }
-        accepted += 1;
-        let random = shared.connection_random(server, role, accepted);
-        tasks.start(serve(
-            stream,
-            peer,
-            Arc::clone(&shared),
-            server,
-            role,
-            random,
-        ));
+/// That all of a server's connections are to end, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    times: u64,
+    leave: Leave,
+}
+
+impl Cut {
+    /// No connection was ever cut.
+    pub(crate) const NONE: Self = Self {
+        times: 0,
+        leave: Leave::Abrupt,
+    };
+
+    /// Cuts all of a server's connections.
+    pub(crate) fn now(cuts: &watch::Sender<Self>, leave: Leave) {
+        cuts.send_modify(|cut| {
+            *cut = Self {
+                times: cut.times + 1,
+                leave,
+            };
+        });
     }
 }
 
-async fn serve(
+/// Waits until the server's connections are cut.
+pub(crate) async fn until_cut(mut cuts: watch::Receiver<Cut>) -> Leave {
+    if cuts.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    let cut = *cuts.borrow();
+    cut.leave
+}
+
+/// Serves a client that has upgraded, and has perhaps sent its first frame already.
+pub(crate) async fn serve(
     stream: TcpStream,
+    early: Vec<u8>,
     peer: SocketAddr,
     shared: Arc<Shared>,
     server: usize,
     role: Role,
     random: Random,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, %peer, "the socket keeps its delay");
-    }
-    let mut thaws = shared.thaws[server].subscribe();
-    until_thawed(&shared, server, &mut thaws).await;
+    let thaws = shared.thaws[server].subscribe();
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_LEN_MAX))
         .max_frame_size(Some(FRAME_LEN_MAX))
         .write_buffer_size(WRITE_BUFFER_LEN);
-    let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await;
-    let socket = match handshake {
-        Ok(socket) => socket,
-        Err(error) => {
-            tracing::debug!(%error, %peer, "the handshake failed");
-            return;
-        }
-    };
-    let (sink, source) = socket.split();
+    let socket =
+        WebSocketStream::from_partially_read(stream, early, protocol::Role::Server, Some(config))
+            .await;
+    let (mut sink, source) = socket.split();
     let (out, queue) = mpsc::channel(QUEUE_MAX);
     let id = shared.next_client();
+    let cut_off = shared.cuts[server].subscribe();
     shared
         .subscribers(server)
         .clients
@@ -105,26 +105,24 @@ async fn serve(
         id,
         server,
         role,
+        transport: Transport::WebSocket,
         peer,
     };
-    let cut_off = shared.disconnects[server].subscribe();
-    tokio::select! {
-        () = read(source, &shared, &client, random, out, thaws) => {}
-        () = write(sink, queue) => {}
-        () = until_changed(cut_off) => {}
-    }
+    let leave = tokio::select! {
+        () = read(source, &shared, &client, random, out, thaws) => Leave::Abrupt,
+        () = write(&mut sink, queue) => Leave::Abrupt,
+        leave = until_cut(cut_off) => leave,
+    };
     shared.subscribers(server).clients.remove(&id);
-    shared.note_proposed_wanted(server);
-}
-
-async fn until_changed(mut cut_off: watch::Receiver<u64>) {
-    if cut_off.changed().await.is_err() {
-        std::future::pending::<()>().await;
+    shared.note_wanted(server);
+    if leave == Leave::Goodbye {
+        let goodbye = sink.send(Message::Close(None));
+        let _gone_or_deaf = tokio::time::timeout(GOODBYE, goodbye).await;
     }
 }
 
 /// Waits while the server is frozen. Looks again whenever the server's faults change.
-async fn until_thawed(shared: &Shared, server: usize, thaws: &mut watch::Receiver<u64>) {
+pub(crate) async fn until_thawed(shared: &Shared, server: usize, thaws: &mut watch::Receiver<u64>) {
     loop {
         thaws.mark_unchanged();
         let freeze = shared.net().servers[server].faults.freeze;
@@ -173,7 +171,8 @@ async fn read(
         }
         let text = match frame {
             Ok(Message::Text(text)) => text,
-            Ok(Message::Binary(_)) => continue,
+            // A server reads a request, whichever kind of frame it comes in.
+            Ok(Message::Binary(bytes)) => String::from_utf8_lossy(&bytes).into_owned().into(),
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             // The next look at the socket sends the goodbye back, and ends: a client that never hears it
             // takes the connection for lost, and comes again.
@@ -186,9 +185,15 @@ async fn read(
         let Some(answer) = answer(shared, client, &mut random, &text).await else {
             continue;
         };
-        if out.send(Outgoing::Text(answer.into())).await.is_err() {
+        let is_last = matches!(answer, Outgoing::Close(_));
+        if out.send(answer).await.is_err() {
             return;
         }
+        if is_last {
+            // The frame that ends the connection is on its way; whoever writes it ends all of this.
+            std::future::pending::<()>().await;
+        }
+        super::history::tell_past(shared, client, &out).await;
         let is_known = shared
             .subscribers(client.server)
             .clients
@@ -207,36 +212,82 @@ async fn answer(
     client: &Client,
     random: &mut Random,
     text: &str,
-) -> Option<String> {
-    let (latency, requests, responses) = {
-        let net = shared.net();
-        let faults = &net.servers[client.server].faults;
-        (
-            faults.latency,
-            faults.drop_requests.clone(),
-            faults.drop_responses.clone(),
-        )
+) -> Option<Outgoing> {
+    let exchange = Exchange::of(shared, client.server);
+    exchange.delay(random).await;
+    if client.role == Role::User && shared.is_over_limit(client) {
+        return Some(Outgoing::Close(over_limit()));
+    }
+    let request = match super::frame::read(text) {
+        Ok(request) => request,
+        Err(refusal) => {
+            if client.role == Role::User {
+                shared.charge(client, limits::MALFORMED);
+            }
+            return Some(Outgoing::Text(refusal.into()));
+        }
     };
-    if let Some(latency) = latency {
+    if exchange.loses_request(random, &request.command) {
+        return None;
+    }
+    let outcome = dispatch::call(shared, client, &request);
+    let load = match client.role {
+        Role::User => shared.charge(client, limits::cost(&request.command, &outcome)),
+        Role::Admin => Load::Fine,
+    };
+    let answer = match outcome {
+        Ok(result) => super::frame::success(result, &request.params, load),
+        Err(error) => super::frame::failure(&error, &request.params),
+    };
+    (!exchange.loses_answer(random, &request.command)).then(|| Outgoing::Text(answer.into()))
+}
+
+/// The close frame for a client that asks for too much.
+fn over_limit() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Policy,
+        reason: Utf8Bytes::from_static("threshold exceeded"),
+    }
+}
+
+/// What a drill does to one request and its answer on their way.
+pub(crate) struct Exchange {
+    latency: Option<Latency>,
+    requests: Option<Loss>,
+    answers: Option<Loss>,
+}
+
+impl Exchange {
+    /// What happens to a request that reaches the server now.
+    pub(crate) fn of(shared: &Shared, server: usize) -> Self {
+        let net = shared.net();
+        let faults = &net.servers[server].faults;
+        Self {
+            latency: faults.latency,
+            requests: faults.drop_requests.clone(),
+            answers: faults.drop_responses.clone(),
+        }
+    }
+
+    /// Waits as long as the request is on its way.
+    pub(crate) async fn delay(&self, random: &mut Random) {
+        let Some(latency) = self.latency else { return };
         let jitter = match latency.jitter_ms {
             0 => 0,
             most => random.next() % most.saturating_add(1),
         };
         tokio::time::sleep(Duration::from_millis(latency.ms.saturating_add(jitter))).await;
     }
-    let parsed = super::frame::read(text);
-    let command = parsed
-        .as_ref()
-        .map_or("", |request| request.command.as_str())
-        .to_owned();
-    if is_lost(random, requests.as_ref(), &command) {
-        return None;
+
+    /// Whether the request never arrives.
+    pub(crate) fn loses_request(&self, random: &mut Random, command: &str) -> bool {
+        is_lost(random, self.requests.as_ref(), command)
     }
-    let answer = match parsed {
-        Ok(request) => dispatch::answer(shared, client, &request),
-        Err(refusal) => refusal,
-    };
-    (!is_lost(random, responses.as_ref(), &command)).then_some(answer)
+
+    /// Whether the answer never arrives.
+    pub(crate) fn loses_answer(&self, random: &mut Random, command: &str) -> bool {
+        is_lost(random, self.answers.as_ref(), command)
+    }
 }
 
 /// Whether this one is lost. The drill's own commands never are: a drill must be able to end.
@@ -247,7 +298,7 @@ fn is_lost(random: &mut Random, loss: Option<&Loss>, command: &str) -> bool {
 }
 
 /// Sends what is queued; flushes when the queue is empty; pings a silent client.
-async fn write(mut sink: SplitSink<Socket, Message>, mut queue: mpsc::Receiver<Outgoing>) {
+async fn write(sink: &mut SplitSink<Socket, Message>, mut queue: mpsc::Receiver<Outgoing>) {
     loop {
         let first = match tokio::time::timeout(PING_AFTER, queue.recv()).await {
             Ok(Some(first)) => first,

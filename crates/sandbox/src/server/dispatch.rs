@@ -3,15 +3,23 @@
 //! Owns the table of methods and who may call them.
 
 use super::connection::Role;
-use super::frame::{self, Request, RpcError};
+use super::frame::{Request, RpcError};
 use super::shared::Shared;
 use super::{
     account, admin, definitions, deposit, features, gateway, info, ledger_methods, lines, misc,
     offers, sandbox, signing, simulate, submit, subscribe, transaction, wallet,
 };
+use crate::condition::State;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// How a client is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    WebSocket,
+    Http,
+}
 
 /// Who asks, and whom.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +27,7 @@ pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) server: usize,
     pub(crate) role: Role,
+    pub(crate) transport: Transport,
     pub(crate) peer: SocketAddr,
 }
 
@@ -149,54 +158,68 @@ fn admin_method(command: &str) -> Option<Method> {
     })
 }
 
-/// Methods that need a validated ledger which is not old.
-const NEEDS_CURRENT: [&str; 7] = [
+/// Methods that need a server which is in step with its network. `ledger_accept` would be one; here it
+/// moves the network and not the server that was asked.
+const NEED_NETWORK: [&str; 9] = [
+    "fee",
+    "ledger_closed",
+    "ledger_current",
+    "owner_info",
+    "path_find",
+    "simulate",
     "submit",
     "submit_multisigned",
-    "simulate",
-    "fee",
     "tx",
-    "ledger_current",
-    "ledger_closed",
 ];
 
-/// Methods that need a server which follows the network's rules.
-const BLOCKED_BY_AMENDMENT: [&str; 3] = ["submit", "fee", "sign"];
+/// Whether only administrators may call the method.
+pub(crate) fn is_for_administrators(command: &str) -> bool {
+    open_method(command).is_none() && admin_method(command).is_some()
+}
 
-/// The whole answer to a request.
-pub(crate) fn answer(shared: &Arc<Shared>, client: &Client, request: &Request) -> String {
-    let params = &request.params;
+/// Calls the method that a request names.
+pub(crate) fn call(shared: &Arc<Shared>, client: &Client, request: &Request) -> Answer {
     let call = Call {
         shared,
         client,
         version: request.version,
-        params,
+        params: &request.params,
     };
-    match find(&call, &request.command).and_then(|method| method(&call)) {
-        Ok(result) => frame::success(result, params),
-        Err(error) => frame::failure(&error, params),
-    }
+    find(&call, &request.command).and_then(|method| method(&call))
 }
 
 fn find(call: &Call<'_>, command: &str) -> Result<Method, RpcError> {
     if !command.starts_with("sandbox_") {
         let mut net = call.shared.net();
-        if NEEDS_CURRENT.contains(&command) && net.is_stale(call.server()) {
-            return Err(RpcError::no_current(call.version));
-        }
         let faults = &mut net.servers[call.server()].faults;
         if faults.slow_down > 0 {
             faults.slow_down -= 1;
             return Err(RpcError::slow_down());
         }
-        if faults.amendment_blocked && BLOCKED_BY_AMENDMENT.contains(&command) {
-            return Err(RpcError::amendment_blocked());
-        }
     }
-    match (open_method(command), admin_method(command)) {
-        (Some(method), _) => Ok(method),
-        (None, Some(method)) if call.is_admin() => Ok(method),
-        (None, Some(_)) => Err(RpcError::forbidden()),
-        (None, None) => Err(RpcError::unknown_command()),
+    let method = match (open_method(command), admin_method(command)) {
+        (Some(method), _) => method,
+        (None, Some(method)) if call.is_admin() => method,
+        (None, Some(_)) => return Err(RpcError::forbidden()),
+        (None, None) => return Err(RpcError::unknown_command()),
+    };
+    if NEED_NETWORK.contains(&command) {
+        in_step(call)?;
+    }
+    Ok(method)
+}
+
+/// Refuses for a server that does not follow its network.
+fn in_step(call: &Call<'_>) -> Result<(), RpcError> {
+    let net = call.shared.net();
+    let faults = &net.servers[call.server()].faults;
+    if faults.amendment_blocked {
+        Err(RpcError::amendment_blocked())
+    } else if faults.condition.state < State::Syncing {
+        Err(RpcError::not_in_network(call.version))
+    } else if net.is_stale(call.server()) {
+        Err(RpcError::no_current(call.version))
+    } else {
+        Ok(())
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Owns nothing. Whatever a client sends, there is an answer.
 
+use super::limits::Load;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// A request longer than this is not read.
-const REQUEST_LEN_MAX: usize = 1_000_000;
+pub(crate) const REQUEST_LEN_MAX: usize = 1_000_000;
 /// The API versions that rippled 2.4 speaks.
 const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
 
@@ -42,6 +43,14 @@ impl RpcError {
 
     pub(crate) fn forbidden() -> Self {
         Self::new("forbidden", 3, "Bad credentials.")
+    }
+    /// The server has no part in its network.
+    pub(crate) fn not_in_network(version: u32) -> Self {
+        if version > 1 {
+            Self::new("notSynced", 18, "Not synced to the network.")
+        } else {
+            Self::new("noNetwork", 17, "Not synced to the network.")
+        }
     }
     pub(crate) fn slow_down() -> Self {
         Self::new(
@@ -152,6 +161,24 @@ impl RpcError {
         }
     }
 
+    /// The error's name.
+    pub(crate) const fn token(&self) -> &'static str {
+        self.token
+    }
+
+    /// The error as fields of an answer.
+    pub(crate) fn fields(&self) -> Map<String, Value> {
+        let mut fields = self.extra.clone();
+        fields.insert("error".to_owned(), json!(self.token));
+        if let Some(code) = self.code {
+            fields.insert("error_code".to_owned(), json!(code));
+        }
+        if let Some(message) = &self.message {
+            fields.insert("error_message".to_owned(), json!(message));
+        }
+        fields
+    }
+
     /// The error with one more field in its frame.
     pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
         self.extra.insert(field.to_owned(), value);
@@ -183,13 +210,7 @@ pub(crate) fn read(text: &str) -> Result<Request, String> {
         Ok(Value::Object(params)) => params,
         _ => return Err(not_json()),
     };
-    let version = match params.get("api_version") {
-        None => Some(1),
-        Some(version) => version
-            .as_u64()
-            .filter(|version| VERSIONS.contains(version)),
-    };
-    let Some(version) = version.and_then(|version| u32::try_from(version).ok()) else {
+    let Some(version) = version(&params) else {
         return Err(failure(&RpcError::bare("invalid_API_version"), &params));
     };
     let name = |field: &str| params.get(field).map(Value::as_str);
@@ -208,6 +229,17 @@ pub(crate) fn read(text: &str) -> Result<Request, String> {
     }
 }
 
+/// The API version that a request asks for: 1 when it names none.
+pub(crate) fn version(params: &Map<String, Value>) -> Option<u32> {
+    match params.get("api_version") {
+        None => Some(1),
+        Some(version) => version
+            .as_u64()
+            .filter(|version| VERSIONS.contains(version))
+            .and_then(|version| u32::try_from(version).ok()),
+    }
+}
+
 fn envelope(params: &Map<String, Value>, status: &str) -> Map<String, Value> {
     let mut frame = Map::new();
     for field in ["id", "api_version", "jsonrpc", "ripplerpc"] {
@@ -220,30 +252,35 @@ fn envelope(params: &Map<String, Value>, status: &str) -> Map<String, Value> {
     frame
 }
 
-/// The frame of an answer.
-pub(crate) fn success(result: Value, params: &Map<String, Value>) -> String {
-    let mut frame = envelope(params, "success");
-    frame.insert("result".to_owned(), result);
-    Value::Object(frame).to_string()
+fn with_load(frame: &mut Map<String, Value>, load: Load) {
+    if load == Load::Warned {
+        frame.insert("warning".to_owned(), json!("load"));
+    }
 }
 
-/// The frame of an error.
-pub(crate) fn failure(error: &RpcError, params: &Map<String, Value>) -> String {
-    let mut frame = envelope(params, "error");
+/// A request as it may be shown: without its secrets.
+pub(crate) fn masked(params: &Map<String, Value>) -> Map<String, Value> {
     let mut request = params.clone();
     for secret in ["secret", "seed", "seed_hex", "passphrase"] {
         if let Some(value) = request.get_mut(secret) {
             *value = json!("<masked>");
         }
     }
-    frame.insert("request".to_owned(), Value::Object(request));
-    frame.extend(error.extra.clone());
-    frame.insert("error".to_owned(), json!(error.token));
-    if let Some(code) = error.code {
-        frame.insert("error_code".to_owned(), json!(code));
-    }
-    if let Some(message) = &error.message {
-        frame.insert("error_message".to_owned(), json!(message));
-    }
+    request
+}
+
+/// The frame of an answer.
+pub(crate) fn success(result: Value, params: &Map<String, Value>, load: Load) -> String {
+    let mut frame = envelope(params, "success");
+    with_load(&mut frame, load);
+    frame.insert("result".to_owned(), result);
+    Value::Object(frame).to_string()
+}
+
+/// The frame of an error. A real server's warning of load gets lost where there is one, and so does ours.
+pub(crate) fn failure(error: &RpcError, params: &Map<String, Value>) -> String {
+    let mut frame = envelope(params, "error");
+    frame.insert("request".to_owned(), Value::Object(masked(params)));
+    frame.extend(error.fields());
     Value::Object(frame).to_string()
 }

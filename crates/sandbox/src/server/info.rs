@@ -4,6 +4,7 @@ use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::streams::range;
 use crate::clock;
+use crate::condition::{SYNC_US, State};
 use crate::config::CloseInterval;
 use crate::ledger::fees::{self, LEVEL_REFERENCE};
 use crate::ledger::rules::Fees;
@@ -14,11 +15,9 @@ use xrpayd_core::address::base58check_encode;
 use xrpayd_core::ids::LedgerHash;
 
 /// The version of rippled that the model speaks like.
-const BUILD_VERSION: &str = "2.4.0-rc2";
+pub(super) const BUILD_VERSION: &str = "2.4.0-rc2";
 /// The type byte of a node's public key as text.
 const NODE_KEY_TYPE: u8 = 0x1C;
-/// What the model says it took to come up.
-const SYNC_US: &str = "1000";
 
 /// The host's name as administrators see it, and as others do.
 pub(super) fn host_id(call: &Call<'_>) -> &'static str {
@@ -52,6 +51,7 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
     let first = net.first_index(server);
     let oldest = chain.first_index();
     let complete = match view.faults.gap {
+        _ if view.faults.condition.without_validated => "empty".to_owned(),
         Some(gap) if gap.from > oldest && gap.to < view.complete => {
             format!(
                 "{},{}",
@@ -63,9 +63,10 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         _ => range(first, view.complete),
     };
     let now_us = net.time.now_us(net.main.tip().header.close_time);
-    let up_us = clock::unix_us().saturating_sub(call.shared.started_us);
-    let duration = up_us.to_string();
-    let port = |address: &std::net::SocketAddr| json!({"port": address.port().to_string(), "protocol": ["ws"]});
+    let wall_us = clock::unix_us();
+    let up_us = wall_us.saturating_sub(view.accounting.started_us);
+    let condition = &view.faults.condition;
+    let port = |address: &std::net::SocketAddr| json!({"port": address.port().to_string(), "protocol": ["http", "ws"]});
     let ports: Vec<Value> = call
         .shared
         .addresses
@@ -77,7 +78,7 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
     let mut out = json!({
         "build_version": BUILD_VERSION,
         "complete_ledgers": complete,
-        "initial_sync_duration_us": SYNC_US,
+        "initial_sync_duration_us": SYNC_US.to_string(),
         "io_latency_ms": 1,
         "jq_trans_overflow": "0",
         "peer_disconnects": "0",
@@ -85,15 +86,9 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         "peers": 0,
         "ports": ports,
         "pubkey_node": node_key(server),
-        "server_state": "full",
-        "server_state_duration_us": duration,
-        "state_accounting": {
-            "connected": {"duration_us": "0", "transitions": "0"},
-            "disconnected": {"duration_us": SYNC_US, "transitions": "1"},
-            "full": {"duration_us": duration, "transitions": "1"},
-            "syncing": {"duration_us": "0", "transitions": "0"},
-            "tracking": {"duration_us": "0", "transitions": "0"},
-        },
+        "server_state": condition.state.name(),
+        "server_state_duration_us": view.accounting.in_state_us(wall_us).to_string(),
+        "state_accounting": view.accounting.render(wall_us),
         "time": clock::human_us(now_us),
         "uptime": up_us / 1_000_000,
         "validation_quorum": 0,
@@ -113,7 +108,8 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         out["pubkey_validator"] = json!("none");
     }
     let closed_s = u64::from(validated.close_time) + clock::RIPPLE_EPOCH_UNIX_S;
-    let age_s = (now_us / 1_000_000).saturating_sub(closed_s);
+    let older_s = u64::from(condition.older_s);
+    let age_s = (now_us / 1_000_000).saturating_sub(closed_s) + older_s;
     Ok(Facts {
         out,
         validated,
@@ -177,12 +173,12 @@ fn load_for_programs(out: &mut Value, load: &Load) {
     out["load_factor_server"] = json!(load.server);
 }
 
-/// The news that a server's fees have changed.
-pub(super) fn server_status(load: &Load) -> Value {
+/// The news that a server's fees or its state have changed.
+pub(super) fn server_status(load: &Load, state: State) -> Value {
     let mut out = json!({
         "type": "serverStatus",
         "base_fee": Fees::MODEL.base,
-        "server_status": "full",
+        "server_status": state.name(),
     });
     load_for_programs(&mut out, load);
     out

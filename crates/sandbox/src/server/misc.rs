@@ -1,15 +1,15 @@
 //! Small methods that ask nothing of the ledger.
 
-use super::dispatch::{Answer, Call};
+use super::dispatch::{Answer, Call, Transport};
 use super::frame::RpcError;
 use super::render::hex;
 use serde_json::json;
 
 pub(super) fn ping(call: &Call<'_>) -> Answer {
-    Ok(if call.is_admin() {
-        json!({"role": "admin", "unlimited": true})
-    } else {
-        json!({})
+    Ok(match (call.is_admin(), call.client.transport) {
+        (true, Transport::WebSocket) => json!({"role": "admin", "unlimited": true}),
+        (true, Transport::Http) => json!({"role": "admin"}),
+        (false, _) => json!({}),
     })
 }
 

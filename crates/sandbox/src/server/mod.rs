@@ -12,12 +12,17 @@ mod definitions;
 mod deposit;
 mod desk;
 mod dispatch;
+mod door;
 mod errors;
 mod features;
 mod frame;
 mod gateway;
+mod history;
+mod http;
 mod info;
+mod jsonrpc;
 mod ledger_methods;
+mod limits;
 mod lines;
 mod misc;
 mod object;
@@ -37,7 +42,6 @@ mod transaction;
 mod tx_json;
 mod wallet;
 
-use crate::clock;
 use crate::config::{CloseInterval, NetworkConfig, StartError};
 use crate::faults::FaultError;
 use crate::network::Net;
@@ -96,7 +100,6 @@ impl Network {
             net,
             addresses,
             config.close_interval,
-            clock::unix_us(),
             config.seed,
         ));
         let tasks = Arc::new(Tasks::default());
@@ -104,7 +107,7 @@ impl Network {
             tasks.start(streams::publish(Arc::clone(&shared), server, events));
         }
         for (listener, server, role) in listeners {
-            let accept = connection::accept(
+            let accept = door::accept(
                 listener,
                 Arc::clone(&shared),
                 server,

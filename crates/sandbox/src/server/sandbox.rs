@@ -1,9 +1,11 @@
 //! What the model offers beyond rippled: closing by hand, money, faults, and the truth.
 
+use super::connection::Cut;
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::shared::Shared;
 use crate::auditor::{self, Question};
+use crate::condition::{Change, Leave};
 use crate::faults::{self, Effect, FaultError, Target};
 use crate::network::STEP_S;
 use serde_json::{Value, json};
@@ -81,12 +83,27 @@ pub(super) fn fault(shared: &Shared, asked: usize, request: &Value) -> Result<()
         return Ok(());
     }
     for server in targets {
-        let effect = shared.net().inflict(server, request)?;
-        shared.thaws[server].send_modify(|times| *times += 1);
-        if effect == Effect::CloseConnections {
-            shared.disconnects[server].send_modify(|times| *times += 1);
-        }
+        inflict(shared, server, request)?;
     }
+    Ok(())
+}
+
+fn inflict(shared: &Shared, server: usize, request: &Value) -> Result<(), FaultError> {
+    let (effect, is_up) = {
+        let mut net = shared.net();
+        let effect = net.inflict(server, request)?;
+        (effect, !net.servers[server].faults.condition.down)
+    };
+    shared.thaws[server].send_modify(|times| *times += 1);
+    let leave = match effect {
+        Effect::CloseConnections => Some(Leave::Abrupt),
+        Effect::Server(Change::Stop(leave) | Change::Restart(leave, _)) => Some(leave),
+        Effect::None | Effect::Server(Change::None) => None,
+    };
+    if let Some(leave) = leave {
+        Cut::now(&shared.cuts[server], leave);
+    }
+    shared.doors[server].send_if_modified(|open| std::mem::replace(open, is_up) != is_up);
     Ok(())
 }
 

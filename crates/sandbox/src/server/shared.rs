@@ -3,9 +3,12 @@
 //! Owns the locks. Neither is held across an await, and where both are needed the network's
 //! is taken and released first.
 
-use super::connection::Role;
+use super::connection::{Cut, Role};
 use super::desk::Desk;
+use super::dispatch::Client;
+use super::limits::{Consumers, Load};
 use super::streams::Subscribers;
+use crate::clock;
 use crate::config::CloseInterval;
 use crate::ledger::held::Recent;
 use crate::network::Net;
@@ -26,14 +29,16 @@ pub(crate) struct Shared {
     subscribers: Vec<Mutex<Subscribers>>,
     verified: Mutex<Recent<TxHash, ()>>,
     desks: Vec<Mutex<Desk>>,
+    consumers: Vec<Mutex<Consumers>>,
     /// Changes when all connections of a server are to be closed.
-    pub(crate) disconnects: Vec<watch::Sender<u64>>,
+    pub(crate) cuts: Vec<watch::Sender<Cut>>,
+    /// Whether each server is to take connections.
+    pub(crate) doors: Vec<watch::Sender<bool>>,
     /// Changes when a server's faults do, and so perhaps its freeze.
     pub(crate) thaws: Vec<watch::Sender<u64>>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) network_id: u32,
     pub(crate) close_interval: CloseInterval,
-    pub(crate) started_us: u64,
     next_client: AtomicU64,
     seed: u64,
 }
@@ -48,7 +53,6 @@ impl Shared {
         net: Net,
         addresses: Vec<SocketAddr>,
         close_interval: CloseInterval,
-        started_us: u64,
         seed: u64,
     ) -> Self {
         let count = net.servers.len();
@@ -58,11 +62,12 @@ impl Shared {
             subscribers: (0..count).map(|_| Mutex::default()).collect(),
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
             desks: (0..count).map(|_| Mutex::default()).collect(),
-            disconnects: (0..count).map(|_| watch::Sender::new(0)).collect(),
+            consumers: (0..count).map(|_| Mutex::default()).collect(),
+            cuts: (0..count).map(|_| watch::Sender::new(Cut::NONE)).collect(),
+            doors: (0..count).map(|_| watch::Sender::new(true)).collect(),
             thaws: (0..count).map(|_| watch::Sender::new(0)).collect(),
             addresses,
             close_interval,
-            started_us,
             next_client: AtomicU64::new(1),
             seed,
         }
@@ -101,13 +106,25 @@ impl Shared {
         Random::of(self.seed, [server, u64::from(role == Role::Admin), count])
     }
 
+    /// Whether a client has asked for so much that it is to be cut off.
+    pub(crate) fn is_over_limit(&self, client: &Client) -> bool {
+        let mut consumers = lock(&self.consumers[client.server]);
+        consumers.is_over(client.peer.ip(), clock::unix_us() / 1_000_000)
+    }
+
+    /// Charges a client for a request, and says whether the answer must warn it.
+    pub(crate) fn charge(&self, client: &Client, cost: u64) -> Load {
+        let mut consumers = lock(&self.consumers[client.server]);
+        consumers.charge(client.peer.ip(), cost, clock::unix_us() / 1_000_000)
+    }
+
     /// A number for a new client.
     pub(crate) fn next_client(&self) -> u64 {
         self.next_client.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Notes whether anyone listens for a server's proposed transactions, and for its status.
-    pub(crate) fn note_proposed_wanted(&self, server: usize) {
+    /// Notes what anyone listens for of what a server would not tell otherwise.
+    pub(crate) fn note_wanted(&self, server: usize) {
         let (proposed, status) = {
             let subscribers = self.subscribers(server);
             (subscribers.proposed_wanted(), subscribers.status_wanted())

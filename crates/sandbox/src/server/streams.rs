@@ -4,6 +4,7 @@
 //! message once for each API version; `ledgerClosed` comes before the ledger's transactions. A client
 //! whose queue is full is cut off, as rippled does with slow readers.
 
+use super::history::{self, History};
 use super::render::{self, Delivered};
 use super::shared::Shared;
 use super::{book_changes, books};
@@ -80,6 +81,7 @@ pub(crate) struct Subscriber {
     pub(crate) accounts: BTreeSet<AccountId>,
     pub(crate) accounts_proposed: BTreeSet<AccountId>,
     pub(crate) books: BTreeSet<Book>,
+    pub(crate) histories: BTreeMap<AccountId, History>,
 }
 
 impl Subscriber {
@@ -93,6 +95,7 @@ impl Subscriber {
             accounts: BTreeSet::new(),
             accounts_proposed: BTreeSet::new(),
             books: BTreeSet::new(),
+            histories: BTreeMap::new(),
         }
     }
 
@@ -265,6 +268,11 @@ fn closed(shared: &Shared, server: usize, ledger: &Ledger, first_index: u32) {
             },
         );
     }
+    history::publish(&mut subscribers, ledger, |tx, version| {
+        let funds = funds.get(&tx.hash).map(String::as_str);
+        (!faults.hides(tx.hash, &tx.accounts))
+            .then(|| validated(ledger, tx, &faults, funds, version))
+    });
 }
 
 fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) {
@@ -290,8 +298,9 @@ fn proposed(shared: &Shared, server: usize, tx: &Tx, result: Ter, current: u32) 
 }
 
 fn status(shared: &Shared, server: usize, load: &Load) {
+    let state = shared.net().servers[server].faults.condition.state;
     shared.subscribers(server).tell(
-        |_| super::info::server_status(load).to_string().into(),
+        |_| super::info::server_status(load, state).to_string().into(),
         |client| usize::from(client.has(Stream::Server)),
     );
 }
@@ -365,7 +374,7 @@ fn funds_of_offers(net: &Net, server: usize, ledger: &Ledger) -> HashMap<TxHash,
         .collect()
 }
 
-fn validated(
+pub(super) fn validated(
     ledger: &Ledger,
     tx: &Applied,
     faults: &Faults,

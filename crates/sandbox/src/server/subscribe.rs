@@ -1,10 +1,12 @@
 //! `subscribe` and `unsubscribe`.
 
 use super::books;
-use super::dispatch::{Answer, Call};
+use super::dispatch::{Answer, Call, Transport};
 use super::frame::RpcError;
+use super::history;
 use super::select::{self, Selected};
 use super::streams::{Stream, range};
+use crate::condition::State;
 use crate::config::CloseInterval;
 use crate::ledger::rules::Fees;
 use crate::ledger::rules::offer::Book;
@@ -65,13 +67,21 @@ fn accounts(call: &Call<'_>, name: &str) -> Result<BTreeSet<AccountId>, RpcError
         .ok_or_else(RpcError::account_malformed)
 }
 
-pub(super) fn subscribe(call: &Call<'_>) -> Answer {
-    let named = named(call)?;
-    if call.params.contains_key("account_history_tx_stream") {
-        return Err(RpcError::not_supported_because(
-            "The model streams no account history.",
-        ));
+/// News need a connection on which they can come.
+fn needs_connection(call: &Call<'_>) -> Result<(), RpcError> {
+    match call.client.transport {
+        Transport::WebSocket => Ok(()),
+        Transport::Http if call.params.contains_key("url") => Err(RpcError::not_supported_because(
+            "The model calls nobody back over HTTP.",
+        )),
+        Transport::Http => Err(RpcError::invalid_params()),
     }
+}
+
+pub(super) fn subscribe(call: &Call<'_>) -> Answer {
+    needs_connection(call)?;
+    let named = named(call)?;
+    let history = history::account(call)?;
     let server = call.server();
     let mut out = Map::new();
     let complete = {
@@ -87,7 +97,8 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
         if named.streams.contains(&Stream::Server) {
             let random = super::render::hex(&net.random.bytes32());
             let load_factor = net.load(server).server;
-            server_fields(call, &mut out, &random, load_factor);
+            let state = net.servers[server].faults.condition.state;
+            server_fields(call, &mut out, &random, load_factor, state);
         }
         for subscribed in named.books.iter().filter(|book| book.snapshot) {
             snapshot(&net, server, subscribed, &mut out)?;
@@ -107,7 +118,11 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
             client.accounts_proposed.extend(named.accounts_proposed);
         }
     }
-    call.shared.note_proposed_wanted(server);
+    call.shared.note_wanted(server);
+    if let Some(account) = history {
+        history::subscribe(call, account)?;
+        out.insert("warning".to_owned(), json!(history::WARNING));
+    }
     Ok(Value::Object(out))
 }
 
@@ -160,14 +175,20 @@ fn ledger_fields(
     }
 }
 
-fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str, load_factor: u64) {
+fn server_fields(
+    call: &Call<'_>,
+    out: &mut Map<String, Value>,
+    random: &str,
+    load_factor: u64,
+    state: State,
+) {
     let fields = json!({
         "hostid": super::info::host_id(call),
         "load_base": 256,
         "load_factor": load_factor,
         "pubkey_node": super::info::node_key(call.server()),
         "random": random,
-        "server_status": "full",
+        "server_status": state.name(),
     });
     if let Value::Object(fields) = fields {
         out.extend(fields);
@@ -180,6 +201,7 @@ fn server_fields(call: &Call<'_>, out: &mut Map<String, Value>, random: &str, lo
 }
 
 pub(super) fn unsubscribe(call: &Call<'_>) -> Answer {
+    needs_connection(call)?;
     let named = named(call)?;
     {
         let mut subscribers = call.shared.subscribers(call.server());
@@ -198,6 +220,9 @@ pub(super) fn unsubscribe(call: &Call<'_>) -> Answer {
             }
         }
     }
-    call.shared.note_proposed_wanted(call.server());
+    if let Some(account) = history::account(call)? {
+        history::unsubscribe(call, account);
+    }
+    call.shared.note_wanted(call.server());
     Ok(json!({}))
 }

@@ -82,6 +82,8 @@ fn parse_ctid(text: &str) -> Option<Place> {
 /// What is known of a transaction.
 enum Found {
     Validated(Arc<Ledger>, usize),
+    /// In a ledger that the server stores and does not count as complete.
+    Stored(Arc<Ledger>, usize),
     Known(Arc<Tx>),
 }
 
@@ -95,7 +97,12 @@ fn find(net: &Net, server: usize, wanted: &Wanted) -> Option<Found> {
     if let Some((ledger, tx)) = visible.and_then(|place| net.chain(server).at(place)) {
         if !view.faults.hides(tx.hash, &tx.accounts) {
             let position = place.and_then(|place| usize::try_from(place.position).ok())?;
-            return Some(Found::Validated(Arc::clone(ledger), position));
+            let ledger = Arc::clone(ledger);
+            return Some(if view.only_stores(ledger.header.index) {
+                Found::Stored(ledger, position)
+            } else {
+                Found::Validated(ledger, position)
+            });
         }
         return None;
     }
@@ -142,6 +149,15 @@ pub(super) fn tx(call: &Call<'_>) -> Answer {
     };
     Ok(Value::Object(match found {
         Found::Validated(ledger, position) => validated(call, &ledger, position, &faults, binary)?,
+        Found::Stored(ledger, position) => {
+            let mut out = validated(call, &ledger, position, &faults, binary)?;
+            put(&mut out, "validated", json!(false));
+            if call.version > 1 {
+                out.remove("ledger_index");
+                out.remove("close_time_iso");
+            }
+            out
+        }
         Found::Known(tx) => known(call, &tx, binary),
     }))
 }

@@ -17,6 +17,8 @@ const STREAM_PATIENCE: Duration = Duration::from_millis(400);
 const SILENCE: Duration = Duration::from_millis(50);
 /// What a close without a code counts as.
 const NO_CODE: u64 = 1005;
+/// What an end without a close counts as.
+const NO_CLOSE: u64 = 1006;
 
 /// What came of waiting for a frame.
 enum Frame {
@@ -55,9 +57,17 @@ fn key(news: &Value) -> String {
 }
 
 impl Client {
+    /// Connects; waits for a server that is only just coming up.
     pub async fn connect(address: SocketAddr) -> Self {
         let url = format!("ws://{address}");
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let socket = loop {
+            match tokio_tungstenite::connect_async(&url).await {
+                Ok((socket, _)) => break socket,
+                Err(error) if tokio::time::Instant::now() > deadline => panic!("{error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
         Self {
             socket,
             answers: VecDeque::new(),
@@ -92,8 +102,8 @@ impl Client {
             }
             Ok(Some(Ok(_))) => Frame::Came,
             Ok(None | Some(Err(_))) => {
-                self.closed = Some(NO_CODE);
-                Frame::Closed(NO_CODE)
+                self.closed = Some(NO_CLOSE);
+                Frame::Closed(NO_CLOSE)
             }
             Err(_) => Frame::Nothing,
         }

@@ -8,6 +8,8 @@
 mod client;
 mod compare;
 mod deviations;
+mod http;
+mod limits;
 mod player;
 mod recording;
 
@@ -54,7 +56,7 @@ const fn in_shape(recording: &'static str, begins: Option<Begins>) -> Chapter {
 
 /// The recordings, server by server, each in the order of the recorded server's life. Every line is a
 /// network of its own.
-const LIVES: [&[Chapter]; 2] = [
+const LIVES: [&[Chapter]; 4] = [
     &[
         exactly("s01_server"),
         exactly("s02_fund_tx"),
@@ -81,6 +83,8 @@ const LIVES: [&[Chapter]; 2] = [
         ),
         in_shape("s10_searched", None),
     ],
+    &[in_shape("s15_stop", None)],
+    &[exactly("s18_restart")],
 ];
 
 /// Brings a new network to where a recording begins, by steps that nobody recorded.
@@ -126,5 +130,7 @@ async fn the_model_answers_as_a_real_server_did() {
     for found in futures_util::future::join_all(lives).await {
         deviations.merge(found);
     }
+    deviations.merge(http::play().await);
+    deviations.merge(limits::play().await);
     deviations.check();
 }

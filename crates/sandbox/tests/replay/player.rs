@@ -5,11 +5,15 @@ use crate::compare::{Held, brief, differences};
 use crate::deviations::Deviations;
 use crate::recording::{self, Step};
 use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
 use xrpayd_sandbox::Network;
 
 /// The code of a close by the client, which the model has no say in.
 const CLOSED_BY_CLIENT: u64 = 1000;
+/// The codes that a client sees when the server stops, and when it is killed.
+const SERVER_STOPPED: u64 = 1005;
+const SERVER_KILLED: u64 = 1006;
 
 /// Drops the echo of the request: it is what was sent.
 fn without_request(mut message: Value) -> Value {
@@ -33,6 +37,7 @@ pub struct Player<'a> {
     held: Held,
     network: &'a Network,
     connections: BTreeMap<String, Connection>,
+    is_down: bool,
     deviations: Deviations,
 }
 
@@ -43,6 +48,7 @@ impl<'a> Player<'a> {
             held,
             network,
             connections: BTreeMap::new(),
+            is_down: false,
             deviations: Deviations::default(),
         }
     }
@@ -55,6 +61,7 @@ impl<'a> Player<'a> {
                 "send" | "send_raw" => self.send(&step).await,
                 "recv" => self.receive(step).await,
                 "close" => self.close(&step).await,
+                "note" if step.text == "connect refused" => self.knock(&step).await,
                 _ => {}
             }
         }
@@ -65,6 +72,9 @@ impl<'a> Player<'a> {
     }
 
     async fn open(&mut self, step: &Step) {
+        if std::mem::take(&mut self.is_down) {
+            self.network.fault(&json!({"kind": "restart"})).unwrap();
+        }
         // Of the recorded server's ports, those ending in 7 were open to strangers.
         let address = if step.url.ends_with('7') {
             self.network.public_addresses()[0]
@@ -124,6 +134,12 @@ impl<'a> Player<'a> {
         let Some(mut connection) = self.connections.remove(&step.connection) else {
             return;
         };
+        if [SERVER_STOPPED, SERVER_KILLED].contains(&step.code) {
+            let graceful = step.code == SERVER_STOPPED;
+            let stop = json!({"kind": "stop", "graceful": graceful});
+            self.network.fault(&stop).unwrap();
+            self.is_down = true;
+        }
         if step.code != CLOSED_BY_CLIENT {
             let code = connection.client.closing().await;
             let details = if code == Some(step.code) {
@@ -139,6 +155,19 @@ impl<'a> Player<'a> {
             .map(|news| format!("news {}", brief(news)))
             .collect();
         self.deviations.add(self.name, step, "extra news", extra);
+    }
+
+    /// Connects where the recording could not.
+    async fn knock(&mut self, step: &Step) {
+        let address = self.network.addresses()[0];
+        let knocked = tokio::net::TcpStream::connect(address).await;
+        let refused = knocked.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused);
+        let details = if refused {
+            Vec::new()
+        } else {
+            vec!["was not refused".to_owned()]
+        };
+        self.deviations.add(self.name, step, "connect", details);
     }
 
     /// Compares the news of a connection, and returns those that the recording does not have.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct Step {
     pub line: usize,
-    /// `open`, `send`, `send_raw`, `recv`, `close` or `note`.
+    /// `open`, `send`, `send_raw`, `recv`, `close`, `http` or `note`.
     pub direction: String,
     pub connection: String,
     pub message: Value,
@@ -17,6 +17,8 @@ pub struct Step {
     pub url: String,
     /// With which code a connection was closed.
     pub code: u64,
+    /// The line as recorded.
+    pub whole: Value,
 }
 
 /// All of a recording.
@@ -40,6 +42,7 @@ pub fn load(name: &str) -> Vec<Step> {
                 url: field(&step, "url"),
                 code: step["code"].as_u64().unwrap_or_default(),
                 message: step["msg"].clone(),
+                whole: step,
             }
         })
         .collect()
