@@ -95,7 +95,7 @@ pub(super) fn pool(
             url: server.url.as_str().to_owned(),
             operator: server.operator.clone(),
             priority: server.priority,
-            voice: if server.trusted {
+            voice: if config.xrpl.counts(server) {
                 Voice::Counts
             } else {
                 Voice::Unheard

@@ -4,7 +4,7 @@
 use super::read::Reader;
 use super::schema::{
     Auth, Config, Http, Limits, Network, Profile, RateLimit, Server, Shutdown, StoreSettings,
-    Telemetry, Wallet, Xrpl,
+    Telemetry, Trust, Wallet, Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
@@ -82,11 +82,14 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     let reconnect_max = positive(r, "xrpl.reconnect_max");
     let in_flight_max = r.number("xrpl.in_flight_max", 1..=100_000);
     if let (Some(servers), Some(quorum)) = (&servers, quorum) {
-        let trusted = servers.iter().filter(|server| server.trusted).count();
-        if trusted < quorum {
+        let counting = servers
+            .iter()
+            .filter(|server| server.trust != Trust::Unheard)
+            .count();
+        if counting < quorum {
             r.error(
                 "xrpl.quorum",
-                format!("is {quorum}, and of the servers only {trusted} count towards it"),
+                format!("is {quorum}, and of the servers only {counting} count towards it"),
             );
         }
     }
@@ -152,7 +155,7 @@ fn server(r: &mut Reader, index: usize) -> Option<Server> {
                 name: url.host_port(),
                 operator: operator_of(&url),
                 priority: PRIORITY_DEFAULT,
-                trusted: true,
+                trust: Trust::Counts,
                 url,
             }),
             Err(message) => {
@@ -165,23 +168,28 @@ fn server(r: &mut Reader, index: usize) -> Option<Server> {
     let name = r.optional::<String>(&format!("{key}.name"));
     let operator = r.optional::<String>(&format!("{key}.operator"));
     let priority = r.optional_number(&format!("{key}.priority"), 0..=1_000_000);
-    let trusted = r.optional(&format!("{key}.trusted"));
+    let trusted: Option<bool> = r.optional(&format!("{key}.trusted"));
     let url = url?;
     Some(Server {
         name: name.unwrap_or_else(|| url.host_port()),
         operator: operator.unwrap_or_else(|| operator_of(&url)),
         priority: priority.unwrap_or(PRIORITY_DEFAULT),
-        trusted: trusted.unwrap_or(true),
+        trust: match trusted {
+            None => Trust::Counts,
+            Some(true) => Trust::Own,
+            Some(false) => Trust::Unheard,
+        },
         url,
     })
 }
 
 const PRIORITY_DEFAULT: u32 = 10;
 
-/// Who runs a server, where nobody says: the domain that its host belongs to.
+/// Who runs a server, where nobody says: the domain that its host belongs to. Servers of this machine
+/// are stand-ins for others, each for one.
 fn operator_of(url: &ServerUrl) -> String {
     if url.is_loopback() {
-        return "local".to_owned();
+        return url.host_port();
     }
     let host = url.host();
     if host.parse::<std::net::IpAddr>().is_ok() {

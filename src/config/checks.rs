@@ -4,7 +4,7 @@
 use super::hosts;
 use super::origin::Problem;
 use super::read::Reader;
-use super::schema::{Config, LogLevel, Profile};
+use super::schema::{Config, LogLevel, Profile, Trust};
 use super::secrets::{self, SecretRef};
 use super::url::StoreUrl;
 use std::collections::BTreeSet;
@@ -136,15 +136,20 @@ fn servers_of_production(config: &Config, reader: &Reader, found: &mut Findings)
         found.errors.push(problem(reader, "xrpl.servers", message));
     }
     let operators: BTreeSet<&str> = servers.iter().map(|s| s.operator.as_str()).collect();
-    if servers.len() >= 2 && operators.len() < 2 {
-        let message = "are all run by one operator, whose word is then taken alone";
+    if servers.len() >= 2 && operators.len() < config.xrpl.quorum {
+        let message =
+            "are run by fewer operators than must agree: each server then counts for itself";
         found
             .warnings
             .push(problem(reader, "xrpl.servers", message));
     }
-    if config.xrpl.quorum < 2 {
-        let message = "is one: a single server's word makes a payment final";
-        found.warnings.push(problem(reader, "xrpl.quorum", message));
+    if servers.len() >= 2
+        && config.xrpl.quorum < 2
+        && !servers.iter().any(|server| server.trust == Trust::Own)
+    {
+        let message =
+            "is one: only a server of your own, marked `trusted = true`, may be believed alone";
+        found.errors.push(problem(reader, "xrpl.quorum", message));
     }
 }
 

@@ -62,8 +62,8 @@ const CHECKS: &str = "\
 ## What production refuses
 
 With `profile = production` the daemon does not start with: a server or network identifier of a public
-test network; a `ws://` server that is not on this machine; fewer than two servers; authentication
-off; `network.sandbox`; a secret from the environment; log level debug or trace; a stage, be it the one
+test network; a `ws://` server that is not on this machine; fewer than two servers; a quorum of one
+without a server of your own (`trusted = true`); authentication off; `network.sandbox`; a secret from the environment; log level debug or trace; a stage, be it the one
 to start at or one that the operator wrote, whose caps exceed the hard caps; a payment cap above
 10,000 XRP that is not acknowledged.
 
@@ -73,8 +73,8 @@ A seed written where a reference belongs is an error under every profile.
 
 A payment cap above 10,000 XRP; debug logging; SQLite with more than one replica; no alert receiver
 (staging and production); a password inside `store.url`; authentication off; a secret's file that
-others may read, or that is not there; in production servers that are all of one operator, and a quorum
-of one.
+others may read, or that is not there; in production servers that are run by fewer operators than must
+agree.
 
 ";
 

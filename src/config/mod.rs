@@ -27,7 +27,7 @@ pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
 pub use schema::{
     Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Profile, RateLimit,
-    Server, Shutdown, StoreSettings, Telemetry, Wallet, Xrpl,
+    Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};

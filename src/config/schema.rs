@@ -166,8 +166,32 @@ pub struct Server {
     pub operator: String,
     /// The lower, the sooner it is asked.
     pub priority: u32,
-    /// Whether its word counts towards the quorum.
-    pub trusted: bool,
+    /// What its word is worth.
+    pub trust: Trust,
+}
+
+/// What a server's word is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It counts towards the quorum, unless there is a quorum of one and another is one's own.
+    Counts,
+    /// It is one's own: its word alone may make a quorum of one.
+    Own,
+    /// It counts for nothing: the server is only submitted to, and asked for the fee.
+    Unheard,
+}
+
+impl Xrpl {
+    /// Whether this server's word counts towards the quorum.
+    #[must_use]
+    pub fn counts(&self, server: &Server) -> bool {
+        let has_own = self.servers.iter().any(|server| server.trust == Trust::Own);
+        match server.trust {
+            Trust::Own => true,
+            Trust::Counts => self.quorum > 1 || !has_own,
+            Trust::Unheard => false,
+        }
+    }
 }
 
 /// The way a key is derived from a seed.

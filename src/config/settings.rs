@@ -148,7 +148,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     row(
         "xrpl.servers[].trusted",
         Kind::Switch,
-        "Whether its word counts towards the quorum. Without it: true.",
+        "`true`: it is your own, and its word alone may make a quorum of one, as the production profile asks. \
+         `false`: its word counts for nothing; it is only submitted to and asked for the fee. Without it: \
+         its word counts with those of others.",
     ),
     row(
         "xrpl.quorum",

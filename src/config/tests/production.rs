@@ -81,6 +81,26 @@ fn production_refuses_fewer_than_two_servers() {
 }
 
 #[test]
+fn production_takes_the_word_of_one_server_only_where_it_is_ones_own() {
+    let named = "servers = [\"wss://s1.ripple.com\", \"wss://xrplcluster.com\"]\n";
+    let alone = GOOD.replace(named, &format!("{named}quorum = 1\n"));
+    assert_eq!(refused_text(&alone).key, "xrpl.quorum");
+    let own = alone.replace(named, "");
+    let own = format!(
+        "{own}[[xrpl.servers]]\nurl = \"wss://xrplcluster.com\"\n\
+         [[xrpl.servers]]\nurl = \"ws://127.0.0.1:6006\"\ntrusted = true\n"
+    );
+    let config = load(Some("production"), &[&own], &[]).unwrap().config;
+    let counting: Vec<bool> = config
+        .xrpl
+        .servers
+        .iter()
+        .map(|server| config.xrpl.counts(server))
+        .collect();
+    assert_eq!(counting, [false, true]);
+}
+
+#[test]
 fn production_refuses_to_run_without_authentication() {
     assert_eq!(
         refused_with("[auth]\nenabled = false\n").key,
