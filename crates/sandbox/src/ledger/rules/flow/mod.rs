@@ -28,6 +28,8 @@ mod sandbox;
 mod search;
 mod strand;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use path::{Element, Making, read_paths};
 pub(crate) use sandbox::{Sandbox, Settled};
