@@ -91,6 +91,14 @@ impl Default for PoolConfig {
     }
 }
 
+impl PoolConfig {
+    /// How often a connection is pinged: at least thrice within the silence time-out, so that a link
+    /// on which everything vanishes is given up before that has passed.
+    pub(super) fn ping_every(&self) -> Duration {
+        self.ping_interval.min(self.silence_timeout / 3)
+    }
+}
+
 /// What the pool stands on.
 #[derive(Clone)]
 pub struct Deps {

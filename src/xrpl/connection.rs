@@ -3,14 +3,16 @@
 //!
 //! Owns the socket and the requests in flight. What it learns goes into the server's health and to
 //! the pool; who asks for something meanwhile is told at once that nothing was sent. On failure it
-//! waits with jitter, longer each time, and longer still where the server turned us away; a server
-//! of another network is tried again only at long intervals.
+//! waits with jitter, longer each time, by the cause; one that fails again and again, or turned us
+//! away, is left alone for a while and then gets one trial; one of another network is not tried again
+//! before it is told to reconsider.
 
 mod follow;
 mod in_flight;
 mod session;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Next};
+use super::cause::Cause;
 use super::error::RequestError;
 use super::health::{Stage, State};
 use super::server::{Call, Server};
@@ -25,39 +27,26 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// A refused server is looked at again this often: its operator may have mended it.
-const REFUSED_RETRY: Duration = Duration::from_secs(60);
 /// A connection that lived this long was a good one.
 const GOOD_AFTER: Duration = Duration::from_secs(5);
 
-/// Why a connection ended.
+/// Why a connection ended: the cause, and what was said or seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum End {
-    /// The server closed it, or it broke.
-    Lost(String),
-    /// The server turned us away: too many requests.
-    TurnedAway(String),
-    /// The server must not be used.
-    Refused(String),
-    /// It stands, but the server behind it does not follow the ledger or does not answer.
-    Silent(String),
+struct End {
+    cause: Cause,
+    why: String,
 }
 
 impl End {
-    fn why(&self) -> &str {
-        match self {
-            Self::Lost(why) | Self::TurnedAway(why) | Self::Refused(why) | Self::Silent(why) => why,
-        }
+    fn new(cause: Cause, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { cause, why }
     }
 }
 
 impl From<LinkError> for End {
     fn from(error: LinkError) -> Self {
-        let why = error.to_string();
-        match error {
-            LinkError::TurnedAway(_) => Self::TurnedAway(why),
-            LinkError::TooLarge(_) | LinkError::Broken(_) => Self::Lost(why),
-        }
+        Self::new(error.cause(), error.to_string())
     }
 }
 
@@ -65,8 +54,8 @@ impl From<LinkError> for End {
 struct Connection {
     shared: Arc<Shared>,
     server: Arc<Server>,
-    /// The state that was logged last.
-    shown: State,
+    /// The state that was logged last, and its cause.
+    shown: (State, Option<Cause>),
     /// What was logged and is from then on only counted.
     logged: HashSet<&'static str>,
 }
@@ -76,11 +65,11 @@ pub(super) async fn run(shared: Arc<Shared>, server: Arc<Server>, mut calls: mps
     let mut connection = Connection {
         shared,
         server,
-        shown: State::Connecting,
+        shown: (State::Connecting, None),
         logged: HashSet::new(),
     };
     let mut backoff = Backoff::default();
-    let config = connection.shared.config.clone();
+    let max = connection.shared.config.backoff_max;
     let entropy = Arc::clone(&connection.shared.deps.entropy);
     loop {
         let began = Instant::now();
@@ -88,17 +77,39 @@ pub(super) async fn run(shared: Arc<Shared>, server: Arc<Server>, mut calls: mps
         if began.elapsed() >= GOOD_AFTER && connection.server.health().stage == Stage::Known {
             backoff.reset();
         }
-        connection.ended(&end);
-        let wait = match &end {
-            End::Refused(_) => REFUSED_RETRY,
-            End::TurnedAway(_) => {
-                backoff.turned_away(config.backoff_max);
-                backoff.next(config.backoff_max, entropy.as_ref())
+        let next = backoff.ended(end.cause, max, entropy.as_ref());
+        connection.ended(&end, next);
+        let wait = async {
+            match next {
+                Next::Soon(wait) | Next::Open(wait) | Next::Refused(wait) => {
+                    tokio::time::sleep(wait).await;
+                }
+                Next::RefusedForGood => std::future::pending().await,
             }
-            End::Lost(_) | End::Silent(_) => backoff.next(config.backoff_max, entropy.as_ref()),
         };
-        refusing(&connection.server, &mut calls, tokio::time::sleep(wait)).await;
+        let server = Arc::clone(&connection.server);
+        let told = server.reconsidered();
+        let wait = async {
+            tokio::select! {
+                () = wait => Told::Nothing,
+                () = told => Told::ToReconsider,
+            }
+        };
+        if refusing(&server, &mut calls, wait).await == Told::ToReconsider {
+            backoff.reset();
+        }
+        // An attempt is under way: a trial, where the server had been left alone.
+        server.health().stage = Stage::Down;
+        connection.show();
     }
+}
+
+/// What ended the wait before an attempt.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// Our configuration changed: what was refused may be right now.
+    ToReconsider,
 }
 
 impl Connection {
@@ -108,55 +119,64 @@ impl Connection {
         let opening = shared.transport.connect(&server.config.url);
         let opening = tokio::time::timeout(shared.config.connect_timeout, opening);
         match refusing(&server, calls, opening).await {
-            Err(_) => End::Lost("the connection did not stand in time".into()),
+            Err(_) => End::new(
+                Cause::ConnectTimeout,
+                "the connection did not stand in time",
+            ),
             Ok(Err(error)) => error.into(),
             Ok(Ok(link)) => Session::new(self).run(link, calls).await,
         }
     }
 
-    fn ended(&mut self, end: &End) {
-        let stage = if matches!(end, End::Refused(_)) {
-            Stage::Refused
-        } else {
-            Stage::Down
+    fn ended(&mut self, end: &End, next: Next) {
+        let stage = match next {
+            Next::Soon(_) => Stage::Down,
+            Next::Open(_) => Stage::Open,
+            Next::Refused(_) | Next::RefusedForGood => Stage::Refused,
         };
+        let End { cause, why } = end;
         self.server
             .health()
-            .disconnected(end.why().to_owned(), stage);
-        // A server that was never reached changes no state; it is told of once.
-        if self.shown == State::Connecting && stage == Stage::Down {
-            if self.logged.insert("unreachable") {
-                let name = self.server.name();
-                tracing::warn!(
-                    server.name = name,
-                    why = end.why(),
-                    "the server cannot be reached"
-                );
-            }
-        } else {
-            self.logged.remove("unreachable");
-        }
-        self.show(Some(end.why()));
+            .disconnected(*cause, why.clone(), stage);
+        self.show();
     }
 
-    /// Logs a change of state, once, and lets everybody know that a server came back.
-    fn show(&mut self, why: Option<&str>) {
-        let state = self.server.state(self.shared.tip_index());
-        if state == self.shown {
+    /// Records and logs a change of state, once, and lets everybody know that a server came back.
+    fn show(&mut self) {
+        let tip = self.shared.tip_index();
+        let (standing, why) = {
+            let mut health = self.server.health();
+            let standing = health.standing(tip, Instant::now());
+            if standing == self.shown {
+                return;
+            }
+            if standing.0 != self.shown.0 || health.since.is_none() {
+                health.since = Some(self.shared.deps.clock.now());
+            }
+            (standing, health.last_error.clone().unwrap_or_default())
+        };
+        let ((before, _), (state, cause)) = (self.shown, standing);
+        self.shown = standing;
+        let (name, from, to) = (self.server.name(), before.as_str(), state.as_str());
+        let cause = cause.map_or("", Cause::as_str);
+        match state {
+            State::Ready => tracing::info!(server.name = name, from, to, "server"),
+            // It is on its way up, or gets its trial.
+            State::Connecting | State::Syncing
+                if cause.is_empty() || before == State::OpenCircuit =>
+            {
+                tracing::debug!(server.name = name, from, to, "server");
+            }
+            State::Refused => {
+                tracing::error!(server.name = name, from, to, cause, why, "server");
+            }
+            State::Connecting | State::Syncing | State::Degraded | State::OpenCircuit => {
+                tracing::warn!(server.name = name, from, to, cause, why, "server");
+            }
+        }
+        if before == state {
             return;
         }
-        let (name, from, to) = (self.server.name(), self.shown.as_str(), state.as_str());
-        let why = why.unwrap_or_default();
-        match (self.shown, state) {
-            (_, State::Ready) | (State::Connecting, State::Syncing) => {
-                tracing::info!(server.name = name, from, to, "server");
-            }
-            (_, State::Refused) => tracing::error!(server.name = name, from, to, why, "server"),
-            (_, State::Connecting | State::Syncing | State::Degraded) => {
-                tracing::warn!(server.name = name, from, to, why, "server");
-            }
-        }
-        self.shown = state;
         self.shared.measure();
         if state == State::Ready {
             self.shared.note_arrival();

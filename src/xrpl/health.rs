@@ -1,5 +1,6 @@
 //! What is known of one server, and how fit that makes it. Pure: the time is an argument.
 
+use super::cause::Cause;
 use super::latency::Latencies;
 use super::proto::ranges::Ranges;
 use super::proto::stream::Load;
@@ -19,7 +20,10 @@ pub enum State {
     Ready,
     /// Asked only where no ready server is left: it lags, is silent, or asked us to slow down.
     Degraded,
-    /// Of another network, or unable to follow ours; asked for nothing, tried again at long intervals.
+    /// Left alone for a while: it failed again and again, or turned us away.
+    OpenCircuit,
+    /// Of another network, or unable to follow ours; asked for nothing, and tried again only at long
+    /// intervals or when the configuration has changed.
     Refused,
 }
 
@@ -32,6 +36,7 @@ impl State {
             Self::Syncing => "syncing",
             Self::Ready => "ready",
             Self::Degraded => "degraded",
+            Self::OpenCircuit => "open_circuit",
             Self::Refused => "refused",
         }
     }
@@ -71,8 +76,17 @@ pub(super) enum Stage {
     Greeting,
     /// It said who it is, and it is of our network.
     Known,
+    /// No connection, and none is tried for a while.
+    Open,
     /// It is not to be used.
     Refused,
+}
+
+impl Stage {
+    /// Whether a socket stands.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Greeting | Self::Known)
+    }
 }
 
 /// What is known of one server.
@@ -81,7 +95,11 @@ pub(super) struct Health {
     pub stage: Stage,
     /// Which connection stands, by its number; 0 while none does.
     pub connection: u64,
-    /// What went wrong last.
+    /// Why the last connection ended.
+    pub ended: Option<Cause>,
+    /// Since when it is in the state that was shown last.
+    pub since: Option<UnixMs>,
+    /// What went wrong last, in words.
     pub last_error: Option<String>,
     /// `full`, `tracking`, …; absent at servers that do not say.
     pub server_state: Option<String>,
@@ -109,9 +127,11 @@ pub(super) struct Health {
 
 impl Health {
     /// The connection is gone; what the server held and how fast it was is worth remembering.
-    pub(super) fn disconnected(&mut self, why: String, stage: Stage) {
+    pub(super) fn disconnected(&mut self, cause: Cause, why: String, stage: Stage) {
         *self = Self {
             stage,
+            ended: Some(cause),
+            since: self.since,
             last_error: Some(why),
             validated: self.validated,
             network_id: self.network_id,
@@ -156,30 +176,54 @@ impl Health {
 
     /// The state, given the pool's newest agreed ledger.
     pub(super) fn state(&self, tip: Option<LedgerIndex>, now: Instant) -> State {
+        self.standing(tip, now).0
+    }
+
+    /// The state, and why it is not a better one.
+    pub(super) fn standing(
+        &self,
+        tip: Option<LedgerIndex>,
+        now: Instant,
+    ) -> (State, Option<Cause>) {
         if self.quarantined.is_some() {
-            return State::Refused;
+            return (State::Refused, Some(Cause::Quarantined));
         }
         match self.stage {
-            Stage::Down | Stage::Greeting => return State::Connecting,
-            Stage::Refused => return State::Refused,
+            Stage::Down | Stage::Greeting => return (State::Connecting, self.ended),
+            Stage::Open => return (State::OpenCircuit, self.ended),
+            Stage::Refused => return (State::Refused, self.ended),
             Stage::Known => {}
         }
         let synced = self
             .server_state
             .as_deref()
             .is_none_or(|state| matches!(state, "full" | "validating" | "proposing"));
-        if !synced || self.validated.is_none() || self.complete.is_empty() {
-            return State::Syncing;
+        if !synced || self.validated.is_none() {
+            return (State::Syncing, Some(Cause::NotSynced));
         }
-        let lags = self.lag(tip).is_some_and(|lag| lag > LAG_MAX);
-        let cooling = self.cooling_until.is_some_and(|until| until > now);
-        let mute = self
-            .mute_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= self.mute_after());
-        if lags || self.silent || cooling || mute {
-            return State::Degraded;
+        if self.complete.is_empty() {
+            return (State::Syncing, Some(Cause::NoHistory));
         }
-        State::Ready
+        match self.drawback(tip, now) {
+            Some(cause) => (State::Degraded, Some(cause)),
+            None => (State::Ready, None),
+        }
+    }
+
+    /// Why a server in sync is asked last.
+    fn drawback(&self, tip: Option<LedgerIndex>, now: Instant) -> Option<Cause> {
+        let mute = |since: Instant| now.saturating_duration_since(since) >= self.mute_after();
+        if self.lag(tip).is_some_and(|lag| lag > LAG_MAX) {
+            Some(Cause::Lagging)
+        } else if self.cooling_until.is_some_and(|until| until > now) {
+            Some(Cause::Throttled)
+        } else if self.mute_since.is_some_and(mute) {
+            Some(Cause::Mute)
+        } else if self.silent {
+            Some(Cause::Silent)
+        } else {
+            None
+        }
     }
 
     /// How fit the server is, from 0 (not at all) to 1,000.
@@ -187,7 +231,7 @@ impl Health {
         let base: u64 = match self.state(tip, now) {
             State::Ready => 1_000,
             State::Degraded => 250,
-            State::Connecting | State::Syncing | State::Refused => return 0,
+            State::Connecting | State::Syncing | State::OpenCircuit | State::Refused => return 0,
         };
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let lag = u64::from(self.lag(tip).unwrap_or(0).min(LAG_MAX)) * 50;
@@ -277,7 +321,7 @@ mod tests {
     fn a_disconnected_server_forgets_what_it_may_no_longer_be_asked_for() {
         let mut health = ready();
         health.note_latency(Duration::from_millis(8));
-        health.disconnected("reset".into(), Stage::Down);
+        health.disconnected(Cause::Closed, "reset".into(), Stage::Down);
         assert_eq!(state_of(&health), State::Connecting);
         assert!(health.complete.is_empty());
         assert_eq!(health.latency.mean(), Some(Duration::from_millis(8)));

@@ -12,6 +12,7 @@
 
 mod backlog;
 mod backoff;
+mod cause;
 mod config;
 mod connection;
 mod dispute;
@@ -37,6 +38,7 @@ mod voters;
 mod tests;
 
 pub use backlog::{Backlog, Mark};
+pub use cause::Cause;
 pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
 pub use dispute::{Dispute, Outcome};
 pub use error::{Evidence, HistoryError, RequestError};

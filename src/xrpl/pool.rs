@@ -169,6 +169,15 @@ impl Pool {
         submit::submit(&self.shared, servers, count, work).await
     }
 
+    /// Tries at once every server that waits to be tried again, those of a wrong network too: the
+    /// configuration has changed.
+    pub fn reconsider(&self) {
+        self.shared
+            .servers
+            .iter()
+            .for_each(|server| server.reconsider());
+    }
+
     /// Counts up whenever a server becomes ready: it may lack what the others have.
     #[must_use]
     pub fn arrivals(&self) -> watch::Receiver<u64> {
@@ -289,14 +298,18 @@ async fn ask_fee(server: &Server) -> Result<FeeQuote, RequestError> {
 
 fn view(server: &Server, tip: Option<LedgerIndex>, now: Instant) -> ServerView {
     let health = server.health();
+    let (state, cause) = health.standing(tip, now);
     ServerView {
         name: server.config.name.clone(),
         url: shown_url(&server.config.url),
         operator: server.config.operator.clone(),
-        state: health.state(tip, now),
+        state,
+        cause,
+        since: health.since,
         validated_ledger: health.validated,
         lag: health.lag(tip),
         latency: health.latency.mean(),
+        latency_p95: health.latency.p95(),
         load_factor: health.load_factor,
         complete_ledgers: health.complete.to_string(),
         network_id: health.network_id,

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// The requests that the daemon makes; also the values of a metric's label.
@@ -94,6 +94,7 @@ pub(super) struct Server {
     places: Arc<Semaphore>,
     /// Held by the submission that hands its blobs over, so that those of another come after.
     pub turn: tokio::sync::Mutex<()>,
+    reconsider: Notify,
     next_id: AtomicU64,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
@@ -117,6 +118,7 @@ impl Server {
             calls,
             places: Arc::new(Semaphore::new(in_flight_max.max(1))),
             turn: tokio::sync::Mutex::default(),
+            reconsider: Notify::new(),
             next_id: AtomicU64::new(1),
             request_timeout,
             metrics,
@@ -136,6 +138,22 @@ impl Server {
 
     pub(super) fn state(&self, tip: Option<xrpayd_core::ids::LedgerIndex>) -> State {
         self.health().state(tip, Instant::now())
+    }
+
+    /// What is configured has changed: a server that waits to be tried again, or that was refused
+    /// for good, is tried at once. One whose connection stands is left as it is.
+    pub(super) fn reconsider(&self) {
+        if matches!(
+            self.health().stage,
+            Stage::Down | Stage::Open | Stage::Refused
+        ) {
+            self.reconsider.notify_one();
+        }
+    }
+
+    /// Waits until it is to be reconsidered.
+    pub(super) async fn reconsidered(&self) {
+        self.reconsider.notified().await;
     }
 
     /// How long one of its answers is waited for before another server is asked too.
@@ -173,7 +191,7 @@ impl Server {
         &self,
         command: Command,
     ) -> Result<OwnedSemaphorePermit, RequestError> {
-        if matches!(self.health().stage, Stage::Down | Stage::Refused) {
+        if !self.health().stage.is_open() {
             return Err(self.not_connected(command));
         }
         let place = Arc::clone(&self.places).acquire_owned();

@@ -3,6 +3,7 @@
 //! A [`Link`] is one open connection. It bounds the size of a message; what is larger ends it. It
 //! answers the server's pings by itself.
 
+use super::cause::Cause;
 use futures_util::future::BoxFuture;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::pin::Pin;
@@ -46,15 +47,52 @@ pub enum Outgoing {
 /// Why a connection could not be made, or ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
+    /// The host's name cannot be resolved.
+    #[error("the name cannot be resolved: {0}")]
+    Dns(String),
+    /// Nothing listens at the address.
+    #[error("nothing listens there: {0}")]
+    Refused(String),
+    /// There is no way to the address.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// TLS does not stand.
+    #[error("{why}")]
+    Tls {
+        /// What is wrong, more closely.
+        cause: Cause,
+        /// The same in words.
+        why: String,
+    },
     /// The server refuses connections for now (HTTP 429 or 503).
     #[error("the server refuses connections for now: HTTP {0}")]
     TurnedAway(u16),
+    /// The server answered the handshake with another status.
+    #[error("the server answered the handshake with HTTP {0}")]
+    Http(u16),
     /// A message was larger than is taken.
     #[error("a message was too large: {0}")]
     TooLarge(String),
     /// Anything else, in words.
     #[error("{0}")]
     Broken(String),
+}
+
+impl LinkError {
+    /// The cause, as it is shown.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Dns(_) => Cause::Dns,
+            Self::Refused(_) => Cause::ConnectionRefused,
+            Self::Unreachable(_) => Cause::Unreachable,
+            Self::Tls { cause, .. } => *cause,
+            Self::TurnedAway(_) => Cause::TurnedAway,
+            Self::Http(_) => Cause::Http,
+            Self::TooLarge(_) => Cause::TooLarge,
+            Self::Broken(_) => Cause::Broken,
+        }
+    }
 }
 
 /// The way in.
@@ -164,9 +202,10 @@ fn incoming(message: Message) -> Incoming {
 
 fn link_error(error: tungstenite::Error) -> LinkError {
     match error {
-        tungstenite::Error::Http(response) if matches!(response.status().as_u16(), 429 | 503) => {
-            LinkError::TurnedAway(response.status().as_u16())
-        }
+        tungstenite::Error::Http(response) => match response.status().as_u16() {
+            status @ (429 | 503) => LinkError::TurnedAway(status),
+            status => LinkError::Http(status),
+        },
         tungstenite::Error::Capacity(error) => LinkError::TooLarge(error.to_string()),
         other => LinkError::Broken(other.to_string()),
     }

@@ -1,5 +1,6 @@
 //! The pool as a person reads it.
 
+use super::cause::Cause;
 use super::health::State;
 use std::time::Duration;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -15,12 +16,18 @@ pub struct ServerView {
     pub operator: String,
     /// The state of the connection.
     pub state: State,
+    /// Why it is not ready.
+    pub cause: Option<Cause>,
+    /// Since when it is in this state; `None` before the first change.
+    pub since: Option<UnixMs>,
     /// The newest validated ledger it told of.
     pub validated_ledger: Option<LedgerIndex>,
     /// How many ledgers it is behind the pool.
     pub lag: Option<u32>,
     /// A weighted mean of its answers' times.
     pub latency: Option<Duration>,
+    /// Nineteen of twenty answers come within this; `None` before there are a few.
+    pub latency_p95: Option<Duration>,
     /// Its load factor; 1 is no load.
     pub load_factor: Option<u64>,
     /// The ledgers it holds.

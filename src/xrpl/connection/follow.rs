@@ -8,6 +8,7 @@
 use super::in_flight::Own;
 use super::session::Session;
 use super::{End, RequestError, Waiter};
+use crate::xrpl::cause::Cause;
 use crate::xrpl::health::{LAG_MAX, Stage, State};
 use crate::xrpl::proto;
 use crate::xrpl::proto::server_info::{Info, ServerInfo};
@@ -33,7 +34,10 @@ impl Session<'_> {
         };
         self.check_network(info.network_id)?;
         if info.amendment_blocked {
-            return Err(End::Refused("the server is amendment blocked".into()));
+            return Err(End::new(
+                Cause::AmendmentBlocked,
+                "the server is amendment blocked",
+            ));
         }
         let is_new = self.server().health().stage == Stage::Greeting;
         self.remember(&info);
@@ -41,14 +45,14 @@ impl Session<'_> {
         if is_new || lacks_ledger {
             self.ask_own(Own::Subscribe);
         }
-        self.connection.show(None);
+        self.connection.show();
         Ok(())
     }
 
     /// At the greeting a bad answer ends the connection; later the server is known already.
     fn unless_greeting(&self, why: String) -> Result<(), End> {
         if self.server().health().stage == Stage::Greeting {
-            Err(End::Lost(why))
+            Err(End::new(Cause::BadGreeting, why))
         } else {
             Ok(())
         }
@@ -64,9 +68,10 @@ impl Session<'_> {
             || "no network id".to_owned(),
             |id| format!("network id {id}"),
         );
-        Err(End::Refused(format!(
-            "the server says {said}, not {wanted}"
-        )))
+        Err(End::new(
+            Cause::WrongNetwork,
+            format!("the server says {said}, not {wanted}"),
+        ))
     }
 
     fn remember(&mut self, info: &Info<'_>) {
@@ -106,9 +111,8 @@ impl Session<'_> {
             Ok(closed) => closed,
             Err(error) => {
                 self.connection.odd("wrong_shape", frame);
-                return Err(End::Lost(format!(
-                    "its answer to subscribe cannot be read: {error}"
-                )));
+                let why = format!("its answer to subscribe cannot be read: {error}");
+                return Err(End::new(Cause::BadGreeting, why));
             }
         };
         self.stand_alone |= closed.stand_alone;
@@ -174,7 +178,7 @@ impl Session<'_> {
         self.connection
             .shared
             .note_header(&self.connection.server, header);
-        self.connection.show(None);
+        self.connection.show();
         Ok(())
     }
 
@@ -194,7 +198,7 @@ impl Session<'_> {
         }
         // A server that came back into sync has a new range of ledgers to tell of.
         self.next_info = Instant::now();
-        self.connection.show(None);
+        self.connection.show();
     }
 
     /// Looks at everything that only the passing of time brings about.
@@ -210,7 +214,7 @@ impl Session<'_> {
                     // A caller that stopped waiting has no use for it.
                     let _ = reply.send(Err(error));
                 }
-                Waiter::Own(_) => return Err(End::Silent("it does not answer".into())),
+                Waiter::Own(_) => return Err(End::new(Cause::NoAnswer, "it does not answer")),
             }
         }
         {
@@ -219,17 +223,18 @@ impl Session<'_> {
             health.waiting_since = oldest;
             health.mute_since = oldest.map(|sent| sent.max(self.last_in));
         }
-        let ping_interval = self.connection.shared.config.ping_interval;
+        let ping_interval = self.connection.shared.config.ping_every();
         if now.saturating_duration_since(self.last_in) >= ping_interval * 2 {
-            return Err(End::Silent("it does not answer pings".into()));
+            return Err(End::new(Cause::NoAnswer, "it does not answer pings"));
         }
         if now >= self.next_ping {
             self.next_ping = now + ping_interval;
             self.queue(Outgoing::Ping);
         }
         if self.probe_until.is_some_and(|until| now >= until) {
-            return Err(End::Silent(
-                "it told of no ledger and does not answer".into(),
+            return Err(End::new(
+                Cause::NoAnswer,
+                "it told of no ledger and does not answer",
             ));
         }
         if self.server().health().stage == Stage::Known && now >= self.next_probe {
@@ -248,7 +253,7 @@ impl Session<'_> {
                     RECHECK_READY
                 };
         }
-        self.connection.show(None);
+        self.connection.show();
         Ok(())
     }
 
@@ -268,11 +273,12 @@ impl Session<'_> {
             health.lag(tip)
         };
         if lag.is_some_and(|lag| lag > LAG_MAX) {
-            return Err(End::Silent(
-                "it stopped telling of ledgers while others went on".into(),
+            return Err(End::new(
+                Cause::Lagging,
+                "it stopped telling of ledgers while others went on",
             ));
         }
-        self.connection.show(Some("no new ledger"));
+        self.connection.show();
         Ok(())
     }
 }

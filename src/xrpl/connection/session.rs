@@ -3,6 +3,7 @@
 use super::follow::RECHECK_SYNCING;
 use super::in_flight::{InFlight, Own, Waiter, Waiting};
 use super::{Connection, End, Text};
+use crate::xrpl::cause::Cause;
 use crate::xrpl::error::RequestError;
 use crate::xrpl::health::Stage;
 use crate::xrpl::proto::envelope::{self, Envelope};
@@ -58,7 +59,7 @@ impl<'a> Session<'a> {
             dirty: false,
             last_in: now,
             last_ledger: now,
-            next_ping: now + config.ping_interval,
+            next_ping: now + config.ping_every(),
             next_info: now + RECHECK_SYNCING,
             next_probe: now + config.silence_timeout,
             probe_until: None,
@@ -86,7 +87,7 @@ impl<'a> Session<'a> {
         let end = loop {
             let step = tokio::select! {
                 frame = stream.next() => match frame {
-                    None => Err(End::Lost("the connection ended".into())),
+                    None => Err(End::new(Cause::Closed, "the connection ended")),
                     Some(frame) => self.take(frame),
                 },
                 written = write_out(&mut sink, &mut self.out), if self.dirty => {
@@ -94,7 +95,7 @@ impl<'a> Session<'a> {
                     written.map_err(End::from)
                 }
                 count = calls.recv_many(&mut batch, BATCH_MAX), if self.out.len() < OUT_MAX => {
-                    if count == 0 { Err(End::Lost("the pool has stopped".into())) } else { self.send(&mut batch); Ok(()) }
+                    if count == 0 { Err(End::new(Cause::Closed, "the pool has stopped")) } else { self.send(&mut batch); Ok(()) }
                 }
                 _ = ticks.tick() => self.tick(),
             };
@@ -102,7 +103,7 @@ impl<'a> Session<'a> {
                 break end;
             }
         };
-        self.in_flight.fail_all(&self.connection.server, end.why());
+        self.in_flight.fail_all(&self.connection.server, &end.why);
         end
     }
 
@@ -173,13 +174,14 @@ impl<'a> Session<'a> {
                 self.dirty = true;
                 Ok(())
             }
-            Ok(Incoming::Close(Some((1_008, reason)))) => {
-                Err(End::TurnedAway(format!("closed: 1008 {reason}")))
-            }
+            Ok(Incoming::Close(Some((1_008, reason)))) => Err(End::new(
+                Cause::TurnedAway,
+                format!("closed: 1008 {reason}"),
+            )),
             Ok(Incoming::Close(Some((code, reason)))) => {
-                Err(End::Lost(format!("closed: {code} {reason}")))
+                Err(End::new(Cause::Closed, format!("closed: {code} {reason}")))
             }
-            Ok(Incoming::Close(None)) => Err(End::Lost("closed without a reason".into())),
+            Ok(Incoming::Close(None)) => Err(End::new(Cause::Closed, "closed without a reason")),
             Err(error) => {
                 if let LinkError::TooLarge(why) = &error {
                     self.connection.odd("too_large", why);
@@ -254,12 +256,16 @@ impl<'a> Session<'a> {
     fn take_error(&mut self, error: &str) -> Result<(), End> {
         match error {
             "noNetwork" | "notSynced" | "noCurrent" | "noClosed" | "notReady" => {
-                self.server().health().server_state = Some(error.to_owned());
+                {
+                    let mut health = self.server().health();
+                    health.server_state = Some(error.to_owned());
+                    health.last_error = Some(error.to_owned());
+                }
                 self.next_info = Instant::now() + RECHECK_SYNCING;
-                self.connection.show(Some(error));
+                self.connection.show();
                 Ok(())
             }
-            "amendmentBlocked" | "unlBlocked" => Err(End::Refused(error.to_owned())),
+            "amendmentBlocked" | "unlBlocked" => Err(End::new(Cause::AmendmentBlocked, error)),
             "tooBusy" | "slowDown" => {
                 self.cool(error);
                 Ok(())
@@ -274,7 +280,7 @@ impl<'a> Session<'a> {
             health.cooling_until = Some(Instant::now() + COOLING);
             health.last_error = Some(why.to_owned());
         }
-        self.connection.show(Some(why));
+        self.connection.show();
     }
 
     fn take_own(&mut self, own: Own, answer: &Answer) -> Result<(), End> {
@@ -287,9 +293,10 @@ impl<'a> Session<'a> {
                 self.ask_own(Own::SubscribePlain);
                 Ok(())
             }
-            (Own::Info | Own::SubscribePlain, Some(error)) => {
-                Err(End::Lost(format!("the greeting was answered with {error}")))
-            }
+            (Own::Info | Own::SubscribePlain, Some(error)) => Err(End::new(
+                Cause::BadGreeting,
+                format!("the greeting was answered with {error}"),
+            )),
         }
     }
 }

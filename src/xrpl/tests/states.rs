@@ -2,7 +2,7 @@
 
 use super::world::{NETWORK, Reaction, World, genesis, state, tip_at, until};
 use crate::xrpl::transport::{Incoming, LinkError};
-use crate::xrpl::{AccountStreams, PoolConfig, RequestError};
+use crate::xrpl::{AccountStreams, Cause, PoolConfig, RequestError};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,12 +49,14 @@ async fn servers_become_ready_and_agree_on_the_newest_ledger() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_of_another_network_is_refused_and_looked_at_again_later() {
+async fn a_server_of_another_network_is_refused_until_the_configuration_changes() {
     let world = World::new(1);
     world.server(0).network_id = Some(1);
     let pool = world.start();
     until(|| state(&pool, 0) == "refused").await;
-    let why = pool.servers()[0].last_error.clone().unwrap();
+    let view = pool.servers().remove(0);
+    assert_eq!(view.cause, Some(Cause::WrongNetwork));
+    let why = view.last_error.unwrap();
     assert!(why.contains("network id 1"), "{why}");
     assert_eq!(
         world.server(0).asked("subscribe"),
@@ -63,9 +65,17 @@ async fn a_server_of_another_network_is_refused_and_looked_at_again_later() {
     );
     assert_eq!(pool.fee().await, Err(RequestError::NoServer));
     world.server(0).network_id = Some(NETWORK);
+    tokio::time::sleep(seconds(3_600)).await;
+    assert_eq!(world.server(0).connects.len(), 1);
+    pool.reconsider();
     until(|| state(&pool, 0) == "ready").await;
-    let connects = world.server(0).connects.clone();
-    assert!(connects[1] - connects[0] >= seconds(60));
+    pool.reconsider();
+    tokio::time::sleep(seconds(1)).await;
+    assert_eq!(
+        world.server(0).connects.len(),
+        2,
+        "what stands is left as it is"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +125,7 @@ async fn a_server_that_says_it_lost_the_network_is_syncing_until_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_amendment_blocked_server_is_refused() {
+async fn an_amendment_blocked_server_is_refused_and_looked_at_again_at_long_intervals() {
     let world = World::new(1);
     let pool = world.ready().await;
     world.server(0).on("fee", |_| {
@@ -123,6 +133,12 @@ async fn an_amendment_blocked_server_is_refused() {
     });
     assert!(pool.fee().await.is_err());
     until(|| state(&pool, 0) == "refused").await;
+    assert_eq!(pool.servers()[0].cause, Some(Cause::AmendmentBlocked));
+    let refused_at = Instant::now();
+    world.server(0).scripts.clear();
+    until(|| state(&pool, 0) == "ready").await;
+    let waited = refused_at.elapsed();
+    assert!(waited >= seconds(60) && waited <= seconds(91), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +169,8 @@ async fn a_server_that_turned_us_away_is_left_alone_for_seconds() {
         let pool = world.ready().await;
         let began = Instant::now();
         world.server(0).send(close);
-        until(|| state(&pool, 0) == "connecting").await;
+        until(|| state(&pool, 0) == "open_circuit").await;
+        assert_eq!(pool.servers()[0].cause, Some(Cause::TurnedAway));
         until(|| state(&pool, 0) == "ready").await;
         assert!(
             began.elapsed() >= Duration::from_millis(2_500),
@@ -342,4 +359,94 @@ async fn a_connection_that_goes_dead_is_passed_over_within_seconds() {
     until(|| state(&pool, 0) == "degraded").await;
     assert!(began.elapsed() < seconds(5), "{:?}", began.elapsed());
     assert_eq!(state(&pool, 1), "ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_again_and_again_is_left_alone_and_then_gets_one_trial() {
+    let world = World::new(1);
+    let pool = world.ready().await;
+    world.server(0).refuses = Some(LinkError::Refused("ECONNREFUSED".into()));
+    world.server(0).hang_up();
+    until(|| state(&pool, 0) == "open_circuit").await;
+    let (began, tried) = (Instant::now(), world.server(0).connects.len());
+    assert_eq!(tried, 4, "the good connection and three attempts");
+    let view = pool.servers().remove(0);
+    assert_eq!(view.cause, Some(Cause::ConnectionRefused));
+    assert_eq!(view.score, 0);
+    until(|| world.server(0).connects.len() > tried).await;
+    assert!(began.elapsed() >= Duration::from_millis(800));
+    world.server(0).refuses = None;
+    until(|| state(&pool, 0) == "ready").await;
+    let view = pool.servers().remove(0);
+    assert_eq!(view.cause, None);
+    assert!(view.since >= view.connected_since);
+
+    // One good connection later it has all its chances again.
+    tokio::time::sleep(seconds(6)).await;
+    world.server(0).hang_up();
+    until(|| state(&pool, 0) == "connecting").await;
+    until(|| state(&pool, 0) == "ready").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kept_a_connection_from_standing_is_told_apart() {
+    let tls = |cause| LinkError::Tls {
+        cause,
+        why: "TLS".into(),
+    };
+    for (error, cause) in [
+        (LinkError::Dns("no such name".into()), Cause::Dns),
+        (LinkError::Refused("x".into()), Cause::ConnectionRefused),
+        (LinkError::Unreachable("x".into()), Cause::Unreachable),
+        (tls(Cause::Certificate), Cause::Certificate),
+        (tls(Cause::CertificateName), Cause::CertificateName),
+        (LinkError::Http(404), Cause::Http),
+        (LinkError::Broken("x".into()), Cause::Broken),
+    ] {
+        let world = World::new(1);
+        let said = error.to_string();
+        world.server(0).refuses = Some(error);
+        let pool = world.start();
+        until(|| pool.servers()[0].cause.is_some()).await;
+        let view = pool.servers().remove(0);
+        assert_eq!((view.cause, view.last_error), (Some(cause), Some(said)));
+        let gauge = &world.metrics.xrpl_connection_status;
+        assert_eq!(gauge.with_label_values(&["s0"]).get(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_ready_server_is_counted_as_connected() {
+    let world = World::new(2);
+    let pool = world.ready().await;
+    let status = |index: usize| {
+        let gauge = &world.metrics.xrpl_connection_status;
+        gauge.with_label_values(&[&format!("s{index}")]).get()
+    };
+    until(|| status(0) == 1 && status(1) == 1).await;
+    world
+        .server(0)
+        .tell(r#"{"type":"serverStatus","server_status":"tracking"}"#);
+    until(|| state(&pool, 0) == "syncing").await;
+    assert_eq!((status(0), status(1)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_that_says_the_network_is_lost_makes_the_server_syncing_at_once() {
+    for error in ["noNetwork", "notSynced", "noCurrent", "noClosed"] {
+        let world = World::new(1);
+        let pool = world.ready().await;
+        let asked = world.server(0).asked("server_info");
+        world
+            .server(0)
+            .on("fee", move |_| Some(Reaction::Error(error, json!({}))));
+        assert!(pool.fee().await.is_err());
+        let view = pool.servers().remove(0);
+        assert_eq!(view.state.as_str(), "syncing");
+        assert_eq!(view.cause, Some(Cause::NotSynced));
+        assert_eq!(view.last_error.as_deref(), Some(error));
+        let began = Instant::now();
+        until(|| world.server(0).asked("server_info") > asked).await;
+        assert!(began.elapsed() <= Duration::from_millis(1_300), "{error}");
+    }
 }
