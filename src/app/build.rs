@@ -11,7 +11,7 @@ use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
-use crate::xrpl::{self, Pool, PoolConfig, ServerConfig, Voice};
+use crate::xrpl::{self, Pin, Pool, PoolConfig, Roots, ServerConfig, Voice};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -85,7 +85,11 @@ pub(super) fn pool(
     wallets: &[(Wallet, WalletSettings)],
     ground: &Ground,
     supervisor: &Supervisor,
-) -> Pool {
+) -> Result<Pool, AppError> {
+    let roots = match &config.xrpl.ca_file {
+        Some(path) => Roots::read(path)?,
+        None => Roots::Bundled,
+    };
     let servers = config
         .xrpl
         .servers
@@ -95,6 +99,7 @@ pub(super) fn pool(
             url: server.url.as_str().to_owned(),
             operator: server.operator.clone(),
             priority: server.priority,
+            pins: server.pin_sha256.iter().copied().map(Pin).collect(),
             voice: if config.xrpl.counts(server) {
                 Voice::Counts
             } else {
@@ -112,6 +117,7 @@ pub(super) fn pool(
         silence_timeout: config.xrpl.silence_timeout,
         backoff_max: config.xrpl.reconnect_max,
         in_flight_max: config.xrpl.in_flight_max,
+        roots,
         ..PoolConfig::default()
     };
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
@@ -121,7 +127,7 @@ pub(super) fn pool(
         metrics: Arc::clone(&ground.metrics),
         supervisor: supervisor.clone(),
     };
-    Pool::start(settings, accounts, deps)
+    Ok(Pool::start(settings, accounts, deps))
 }
 
 /// One engine a wallet, already at work.

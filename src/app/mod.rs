@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigErrors, LoadArgs};
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
+use crate::xrpl::BadRoots;
 use build::Ground;
 use live::LiveView;
 use std::net::SocketAddr;
@@ -67,6 +68,9 @@ pub enum AppError {
         /// What is wrong, without the secret.
         reason: String,
     },
+    /// The file of root certificates cannot be used.
+    #[error("xrpl.ca_file")]
+    Roots(#[from] BadRoots),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -112,7 +116,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let (web, watchers) = (root.child(), root.child());
     store.start_accept_writer(&writer);
     let wallets = build::wallets(&config)?;
-    let pool = build::pool(&config, &wallets, &ground, &pool_tasks);
+    let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
     let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
     let live = Arc::new(LiveView::new(&config, pool, lanes));
 

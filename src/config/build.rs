@@ -11,6 +11,7 @@ use super::url::ServerUrl;
 use super::value::{FromValue, InDrops, Xrp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
 
@@ -74,6 +75,7 @@ fn network(r: &mut Reader) -> Option<Network> {
 
 fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     let servers = servers(r);
+    let ca_file = ca_file(r);
     let quorum = r.number("xrpl.quorum", 1..=SERVERS_MAX);
     let submit_to = r.number("xrpl.submit_to", 1..=SERVERS_MAX);
     let request_timeout = positive(r, "xrpl.request_timeout");
@@ -95,6 +97,7 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     }
     Some(Xrpl {
         servers: servers?,
+        ca_file,
         quorum: quorum?,
         submit_to: submit_to?,
         request_timeout: request_timeout?,
@@ -103,6 +106,16 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
         reconnect_max: reconnect_max?,
         in_flight_max: in_flight_max?,
     })
+}
+
+/// The file of roots, where one is named; that it can be opened is told before anything starts.
+fn ca_file(r: &mut Reader) -> Option<PathBuf> {
+    const KEY: &str = "xrpl.ca_file";
+    let path = r.optional::<String>(KEY).map(PathBuf::from)?;
+    if let Err(error) = std::fs::File::open(&path) {
+        r.error(KEY, format!("names a file that cannot be read: {error}"));
+    }
+    Some(path)
 }
 
 fn servers(r: &mut Reader) -> Option<Vec<Server>> {
@@ -156,6 +169,7 @@ fn server(r: &mut Reader, index: usize) -> Option<Server> {
                 operator: operator_of(&url),
                 priority: PRIORITY_DEFAULT,
                 trust: Trust::Counts,
+                pin_sha256: Vec::new(),
                 url,
             }),
             Err(message) => {
@@ -169,6 +183,7 @@ fn server(r: &mut Reader, index: usize) -> Option<Server> {
     let operator = r.optional::<String>(&format!("{key}.operator"));
     let priority = r.optional_number(&format!("{key}.priority"), 0..=1_000_000);
     let trusted: Option<bool> = r.optional(&format!("{key}.trusted"));
+    let pin_sha256 = r.optional::<Vec<[u8; 32]>>(&format!("{key}.pin_sha256"));
     let url = url?;
     Some(Server {
         name: name.unwrap_or_else(|| url.host_port()),
@@ -179,6 +194,7 @@ fn server(r: &mut Reader, index: usize) -> Option<Server> {
             Some(true) => Trust::Own,
             Some(false) => Trust::Unheard,
         },
+        pin_sha256: pin_sha256.unwrap_or_default(),
         url,
     })
 }

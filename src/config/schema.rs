@@ -7,6 +7,7 @@ use super::url::{ServerUrl, StoreUrl};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::limits::Caps;
@@ -139,6 +140,8 @@ pub struct Network {
 pub struct Xrpl {
     /// The servers.
     pub servers: Vec<Server>,
+    /// The roots of their certificates, instead of the bundled ones.
+    pub ca_file: Option<PathBuf>,
     /// How many servers must agree before anything is final.
     pub quorum: usize,
     /// How many servers a transaction is given to at once.
@@ -168,6 +171,8 @@ pub struct Server {
     pub priority: u32,
     /// What its word is worth.
     pub trust: Trust,
+    /// The SHA-256 of the keys that it may show; none for any.
+    pub pin_sha256: Vec<[u8; 32]>,
 }
 
 /// What a server's word is worth.

@@ -153,6 +153,19 @@ pub(super) const SETTINGS: &[Setting] = &[
          its word counts with those of others.",
     ),
     row(
+        "xrpl.servers[].pin_sha256",
+        Kind::List,
+        "The keys that the server may show, each the SHA-256 of a certificate's `SubjectPublicKeyInfo` in \
+         hexadecimal or base64; checked in addition to the chain of trust. Without any: whatever the chain \
+         vouches for.",
+    ),
+    row(
+        "xrpl.ca_file",
+        Kind::Text,
+        "A PEM file of the root certificates that `wss://` servers must chain to, instead of Mozilla's \
+         that are bundled with this program.",
+    ),
+    row(
         "xrpl.quorum",
         Kind::Number,
         "How many servers must agree on a ledger and on what it holds before anything is final.",

@@ -5,6 +5,7 @@
 
 use super::schema::{KeyAlgorithm, LogFormat, LogLevel};
 use super::secrets::SecretRef;
+use base64::Engine as _;
 use figment::value::Value;
 use std::fmt;
 use std::net::SocketAddr;
@@ -64,6 +65,23 @@ impl FromValue for Vec<String> {
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(bad))
             .collect()
+    }
+}
+
+/// The SHA-256 of a key that a server may show.
+impl FromValue for Vec<[u8; 32]> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let bad = || "must be SHA-256s, each as 64 hexadecimal digits or in base64".to_owned();
+        let pin = |text: &String| {
+            let bytes = hex::decode(text).ok().or_else(|| {
+                let base64 = base64::engine::general_purpose::STANDARD;
+                base64.decode(text).ok()
+            });
+            bytes
+                .and_then(|bytes| bytes.try_into().ok())
+                .ok_or_else(bad)
+        };
+        Vec::<String>::from_value(value)?.iter().map(pin).collect()
     }
 }
 

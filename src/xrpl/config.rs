@@ -1,5 +1,6 @@
 //! What a pool is told when it starts.
 
+use super::tls::{Pin, Roots};
 use crate::clock::{Clock, Entropy};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -28,6 +29,8 @@ pub struct ServerConfig {
     pub priority: u32,
     /// Whether its word counts towards the quorum.
     pub voice: Voice,
+    /// The keys that it may show; any that its chain vouches for where none is given.
+    pub pins: Vec<Pin>,
 }
 
 /// Whether servers are asked to stream the transactions of our accounts.
@@ -69,6 +72,8 @@ pub struct PoolConfig {
     pub backoff_max: Duration,
     /// Whether our accounts' transactions are streamed.
     pub account_streams: AccountStreams,
+    /// The roots of the servers' certificates.
+    pub roots: Roots,
 }
 
 impl Default for PoolConfig {
@@ -87,6 +92,7 @@ impl Default for PoolConfig {
             in_flight_max: 1_024,
             backoff_max: Duration::from_secs(30),
             account_streams: AccountStreams::Off,
+            roots: Roots::Bundled,
         }
     }
 }

@@ -116,7 +116,7 @@ impl Connection {
     /// One connection from its first byte to its end.
     async fn once(&mut self, calls: &mut mpsc::Receiver<Call>) -> End {
         let (shared, server) = (Arc::clone(&self.shared), Arc::clone(&self.server));
-        let opening = shared.transport.connect(&server.config.url);
+        let opening = shared.transport.connect(&server.config);
         let opening = tokio::time::timeout(shared.config.connect_timeout, opening);
         match refusing(&server, calls, opening).await {
             Err(_) => End::new(

@@ -58,7 +58,8 @@ impl Pool {
     /// Starts connecting to every server at once, and returns before any connection stands.
     #[must_use]
     pub fn start(config: PoolConfig, accounts: Vec<AccountId>, deps: Deps) -> Self {
-        Self::start_on(Arc::new(WebSocket::new()), config, &accounts, deps)
+        let transport = WebSocket::new(config.roots.clone());
+        Self::start_on(Arc::new(transport), config, &accounts, deps)
     }
 
     /// As [`start`](Self::start), over another transport.

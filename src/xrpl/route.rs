@@ -150,6 +150,7 @@ mod tests {
             operator: "o".into(),
             priority,
             voice: Voice::Counts,
+            pins: Vec::new(),
         };
         let metrics = Arc::new(Metrics::new().unwrap());
         Arc::new(Server::new(index, config, 4, Duration::from_secs(1), metrics).0)

@@ -4,13 +4,18 @@
 //! answers the server's pings by itself.
 
 use super::cause::Cause;
+use super::config::ServerConfig;
+use super::tls::{self, Roots};
 use futures_util::future::BoxFuture;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use tokio_tungstenite::Connector;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 /// The text of a frame: shared, not copied.
 pub use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
@@ -110,59 +115,47 @@ pub struct Link {
 
 /// Opens connections.
 pub trait Transport: Send + Sync + 'static {
-    /// Opens one to `url`.
-    fn connect<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Link, LinkError>>;
+    /// Opens one to a server.
+    fn connect<'a>(&'a self, server: &'a ServerConfig) -> BoxFuture<'a, Result<Link, LinkError>>;
 }
 
-/// Websocket over TCP, or over TLS with the Mozilla roots.
+/// Websocket over TCP, or over TLS with the given roots.
+#[derive(Debug)]
 pub struct WebSocket {
     message_bytes_max: usize,
-    tls: Result<Arc<rustls::ClientConfig>, LinkError>,
-}
-
-impl Default for WebSocket {
-    fn default() -> Self {
-        Self::new()
-    }
+    roots: Roots,
 }
 
 impl WebSocket {
     /// The transport. A TLS set-up that cannot be made fails the connections that need it.
     #[must_use]
-    pub fn new() -> Self {
-        let roots = rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map(|builder| Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
-            .map_err(|error| LinkError::Broken(error.to_string()));
+    pub const fn new(roots: Roots) -> Self {
         Self {
             message_bytes_max: MESSAGE_BYTES_MAX,
-            tls,
+            roots,
         }
     }
 
-    async fn open(&self, url: &str) -> Result<Link, LinkError> {
+    async fn open(&self, server: &ServerConfig) -> Result<Link, LinkError> {
+        let request = server
+            .url
+            .as_str()
+            .into_client_request()
+            .map_err(link_error)?;
+        let connector = if is_secure(&request) {
+            Connector::Rustls(tls::client(&self.roots, &server.pins)?)
+        } else {
+            Connector::Plain
+        };
+        let socket = reach(&request).await?;
         let settings = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(self.message_bytes_max))
             .max_frame_size(Some(self.message_bytes_max));
-        let connector = if url.starts_with("wss:") {
-            Connector::Rustls(self.tls.clone()?)
-        } else {
-            Connector::Plain
-        };
-        let nagle_off = true;
-        let (socket, _) = tokio_tungstenite::connect_async_tls_with_config(
-            url,
-            Some(settings),
-            nagle_off,
-            Some(connector),
-        )
-        .await
-        .map_err(link_error)?;
+        let (socket, _) =
+            client_async_tls_with_config(request, socket, Some(settings), Some(connector))
+                .await
+                .map_err(link_error)?;
         let (sink, stream) = socket.split();
         let sink = sink
             .sink_map_err(link_error)
@@ -176,9 +169,43 @@ impl WebSocket {
 }
 
 impl Transport for WebSocket {
-    fn connect<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Link, LinkError>> {
-        Box::pin(self.open(url))
+    fn connect<'a>(&'a self, server: &'a ServerConfig) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(self.open(server))
     }
+}
+
+fn is_secure(request: &Request) -> bool {
+    request.uri().scheme_str() == Some("wss")
+}
+
+/// A TCP connection to the host that the request names, told apart by where it fails.
+async fn reach(request: &Request) -> Result<TcpStream, LinkError> {
+    let uri = request.uri();
+    let host = uri.host().unwrap_or_default();
+    // An IPv6 address stands in brackets.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = uri
+        .port_u16()
+        .unwrap_or(if is_secure(request) { 443 } else { 80 });
+    let found = tokio::net::lookup_host((host, port)).await;
+    let addresses: Vec<SocketAddr> = found
+        .map_err(|error| LinkError::Dns(error.to_string()))?
+        .collect();
+    if addresses.is_empty() {
+        return Err(LinkError::Dns(format!("{host} has no address")));
+    }
+    let socket = TcpStream::connect(&addresses[..]).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::ConnectionRefused {
+            LinkError::Refused(error.to_string())
+        } else {
+            LinkError::Unreachable(error.to_string())
+        }
+    })?;
+    // A submission is small, and must not wait for a second one to fill a packet.
+    socket
+        .set_nodelay(true)
+        .map_err(|error| LinkError::Broken(error.to_string()))?;
+    Ok(socket)
 }
 
 fn message(out: Outgoing) -> Message {
@@ -206,6 +233,13 @@ fn link_error(error: tungstenite::Error) -> LinkError {
             status @ (429 | 503) => LinkError::TurnedAway(status),
             status => LinkError::Http(status),
         },
+        tungstenite::Error::Io(error) => {
+            tls::failure(&error).unwrap_or_else(|| LinkError::Broken(error.to_string()))
+        }
+        tungstenite::Error::Tls(error) => LinkError::Tls {
+            cause: Cause::Tls,
+            why: error.to_string(),
+        },
         tungstenite::Error::Capacity(error) => LinkError::TooLarge(error.to_string()),
         other => LinkError::Broken(other.to_string()),
     }
@@ -215,10 +249,22 @@ fn link_error(error: tungstenite::Error) -> LinkError {
 mod tests {
     use super::*;
     use crate::supervise::Supervisor;
+    use crate::xrpl::config::Voice;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+    fn server(url: String) -> ServerConfig {
+        ServerConfig {
+            name: "s".into(),
+            url,
+            operator: "o".into(),
+            priority: 0,
+            voice: Voice::Counts,
+            pins: Vec::new(),
+        }
+    }
 
     /// Opens a connection to a server that is `serve`.
     async fn open<F: Future<Output = ()> + Send + 'static>(
@@ -232,9 +278,9 @@ mod tests {
         });
         let transport = WebSocket {
             message_bytes_max: 1_000,
-            ..WebSocket::new()
+            ..WebSocket::new(Roots::Bundled)
         };
-        transport.connect(&url).await.unwrap()
+        transport.connect(&server(url)).await.unwrap()
     }
 
     async fn echo(mut socket: WebSocketStream<TcpStream>) {
@@ -310,12 +356,17 @@ mod tests {
                 let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
                 socket.write_all(answer.as_bytes()).await.unwrap();
             });
-            let error = WebSocket::new().connect(&url).await.err().unwrap();
-            assert_eq!(
-                matches!(error, LinkError::TurnedAway(503)),
-                turned_away,
-                "{error}"
-            );
+            let error = WebSocket::new(Roots::Bundled)
+                .connect(&server(url))
+                .await
+                .err()
+                .unwrap();
+            let expected = if turned_away {
+                Cause::TurnedAway
+            } else {
+                Cause::Http
+            };
+            assert_eq!(error.cause(), expected, "{error}");
         }
     }
 
@@ -327,6 +378,7 @@ mod tests {
             let (mut socket, _) = listener.accept().await.unwrap();
             socket.write_all(b"this is not TLS at all").await.unwrap();
         });
-        assert!(WebSocket::new().connect(&url).await.is_err());
+        let opened = WebSocket::new(Roots::Bundled).connect(&server(url)).await;
+        assert_eq!(opened.err().map(|error| error.cause()), Some(Cause::Tls));
     }
 }

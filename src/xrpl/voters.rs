@@ -51,6 +51,7 @@ mod tests {
             operator: operator.to_owned(),
             priority: 0,
             voice,
+            pins: Vec::new(),
         }
     }
 

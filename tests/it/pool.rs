@@ -58,6 +58,7 @@ impl Ground {
                     operator: format!("o{index}"),
                     priority: 0,
                     voice: Voice::Counts,
+                    pins: Vec::new(),
                 })
                 .collect(),
             quorum,

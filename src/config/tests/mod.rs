@@ -3,6 +3,7 @@
 mod layers;
 mod production;
 mod secret;
+mod transport;
 
 use super::load::load_with;
 use super::{ConfigErrors, LoadArgs, Loaded, Problem};

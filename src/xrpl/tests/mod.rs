@@ -4,4 +4,5 @@ mod agreement;
 mod bad_input;
 mod states;
 mod submission;
+mod tls;
 mod world;

@@ -283,9 +283,10 @@ pub struct World {
 struct Wire(Vec<Arc<Mutex<Fake>>>);
 
 impl Transport for Wire {
-    fn connect<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Link, LinkError>> {
+    fn connect<'a>(&'a self, server: &'a ServerConfig) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let index: usize = url
+            let index: usize = server
+                .url
                 .trim_start_matches("ws://s")
                 .parse()
                 .expect("a url of the world");
@@ -347,6 +348,7 @@ impl World {
             operator: format!("operator {index}"),
             priority: 0,
             voice: Voice::Counts,
+            pins: Vec::new(),
         };
         PoolConfig {
             network_id: NETWORK,
