@@ -7,7 +7,7 @@
 use super::codes::Ter;
 use super::entry::{Account, Entry, Key};
 use super::state::{BookRoot, Overlay, Read, State};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use xrpayd_codec::sha512_half;
 use xrpayd_codec::tree;
@@ -306,6 +306,20 @@ impl Chain {
                 }
             }
         }
+    }
+
+    /// Every key of the states that can be read, by its index.
+    pub(crate) fn by_index(&self) -> &BTreeMap<[u8; 32], Key> {
+        self.state.by_index(
+            self.undo
+                .iter()
+                .flat_map(|replaced| replaced.changed.keys().copied()),
+        )
+    }
+
+    /// The key that stands, or stood not long ago, under an index.
+    pub(crate) fn key_at(&self, index: &[u8; 32]) -> Option<Key> {
+        self.by_index().get(index).copied()
     }
 
     /// The oldest ledger whose state can still be read.

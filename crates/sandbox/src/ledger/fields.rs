@@ -45,6 +45,7 @@ pub(crate) mod lt {
     pub(crate) const SIGNER_LIST: u16 = 0x53;
     pub(crate) const CHECK: u16 = 0x43;
     pub(crate) const OFFER: u16 = 0x6F;
+    pub(crate) const NFT_PAGE: u16 = 0x50;
     pub(crate) const DEPOSIT_PREAUTH: u16 = 0x70;
     pub(crate) const LINE: u16 = 0x72;
     pub(crate) const ESCROW: u16 = 0x75;
@@ -169,6 +170,7 @@ pub(crate) mod f {
 
     pub(crate) const AUTHORIZE_CREDENTIALS: FieldId = FieldId(kind::ARRAY, 26);
     pub(crate) const UNAUTHORIZE_CREDENTIALS: FieldId = FieldId(kind::ARRAY, 27);
+    pub(crate) const INDEXES: FieldId = FieldId(kind::HASHES, 1);
     pub(crate) const CREDENTIAL_IDS: FieldId = FieldId(kind::HASHES, 5);
 
     pub(crate) const TRANSACTION_RESULT: FieldId = FieldId(kind::U8, 3);

@@ -6,6 +6,7 @@
 use super::entry::{Account, Entry, Key, Ticket};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::OnceLock;
 use xrpayd_core::address::AccountId;
 
 /// The index of a book directory's first page.
@@ -75,15 +76,31 @@ pub(crate) struct State {
     entries: HashMap<Key, Entry>,
     /// Every book's directories, so that a book is read in the order of its prices without a search.
     books: BTreeSet<BookRoot>,
+    /// Every key by its index, made when somebody first asks for it and kept from then on: payments do
+    /// not pay for what only those need who read the state by index. What is deleted stays listed, since
+    /// older states still have it.
+    by_index: OnceLock<BTreeMap<[u8; 32], Key>>,
 }
 
 impl State {
+    /// Every key by its index. `older` are keys that may be gone from the newest state.
+    pub(crate) fn by_index(&self, older: impl Iterator<Item = Key>) -> &BTreeMap<[u8; 32], Key> {
+        self.by_index.get_or_init(|| {
+            let keys = self.entries.keys().copied().chain(older);
+            keys.map(|key| (key.index(), key)).collect()
+        })
+    }
+
     /// Sets or removes an entry, and returns what was there.
     pub(crate) fn put(&mut self, key: Key, entry: Option<Entry>) -> Option<Entry> {
         match entry {
             Some(entry) => {
                 self.books.extend(book_root(&key, Some(&entry)));
-                self.entries.insert(key, entry)
+                let before = self.entries.insert(key, entry);
+                if let Some(known) = self.by_index.get_mut().filter(|_| before.is_none()) {
+                    known.insert(key.index(), key);
+                }
+                before
             }
             None => {
                 if let Key::Dir(root, 0) = &key {

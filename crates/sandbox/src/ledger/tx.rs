@@ -102,6 +102,8 @@ const LENGTH_MIN: usize = 32;
 const LENGTH_MAX: usize = 1024 * 1024;
 /// The most signatures on one transaction.
 const SIGNERS_MAX: usize = 32;
+/// Fields that no signature of a transaction is over, the signature of a channel's claim among them.
+const UNSIGNED: [FieldId; 3] = [f::TXN_SIGNATURE, f::SIGNATURE, f::SIGNERS];
 const PREFIX_SINGLE: [u8; 4] = *b"STX\0";
 const PREFIX_MULTI: [u8; 4] = *b"SMT\0";
 
@@ -228,7 +230,7 @@ impl Tx {
         let mut out = Vec::with_capacity(4 + self.blob.len() + reserve);
         out.extend(prefix);
         for field in Fields::of(&self.blob).filter_map(Result::ok) {
-            if field.id != f::TXN_SIGNATURE && field.id != f::SIGNERS {
+            if !UNSIGNED.contains(&field.id) {
                 out.extend_from_slice(&self.blob[field.start..field.end]);
             }
         }

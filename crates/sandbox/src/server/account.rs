@@ -7,7 +7,6 @@ use super::select::{self, Selected};
 use crate::ledger::chain::{Ledger, Place};
 use crate::ledger::entry::{Account, Entry, Key};
 use crate::ledger::queue::{self, Queued};
-use crate::ledger::rules::directory;
 use crate::ledger::tx::SeqProxy;
 use crate::network::Net;
 use serde_json::{Value, json};
@@ -149,27 +148,6 @@ fn queued_row(queued: &Queued) -> Value {
 pub(super) fn bare_not_found(mut error: RpcError) -> RpcError {
     error.extra.clear();
     error
-}
-
-/// Lists what an account owns, in the order of its directory.
-pub(super) fn account_objects(call: &Call<'_>) -> Answer {
-    let net = call.shared.net();
-    let asked = asked(call, &net).map_err(bare_not_found)?;
-    let owned = asked.selected.with_state(&net, call.server(), |state| {
-        let keys = directory::owned(state, asked.id);
-        let entries = keys
-            .into_iter()
-            .filter_map(|key| state.entry(&key).map(|entry| (key, entry)));
-        entries.collect::<Vec<_>>()
-    })?;
-    let objects: Vec<_> = owned
-        .iter()
-        .map(|(key, entry)| render::entry(key, entry))
-        .collect();
-    let mut out = asked.selected.fields();
-    out.insert("account".to_owned(), json!(asked.id));
-    out.insert("account_objects".to_owned(), json!(objects));
-    Ok(Value::Object(out))
 }
 
 /// A range of ledgers, both ends included.

@@ -6,8 +6,9 @@ use super::connection::Role;
 use super::frame::{Request, RpcError};
 use super::shared::Shared;
 use super::{
-    account, admin, definitions, deposit, features, gateway, info, ledger_methods, lines, misc,
-    offers, sandbox, signing, simulate, submit, subscribe, transaction, wallet,
+    account, admin, channel, definitions, deposit, entry, features, gateway, info, ledger_data,
+    ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit, subscribe,
+    transaction, wallet,
 };
 use crate::condition::State;
 use serde_json::{Map, Value};
@@ -103,7 +104,7 @@ fn open_method(command: &str) -> Option<Method> {
         "account_info" => account::account_info,
         "account_tx" => account::account_tx,
         "account_lines" => lines::account_lines,
-        "account_objects" => account::account_objects,
+        "account_objects" => objects::account_objects,
         "account_currencies" => lines::account_currencies,
         "account_offers" => offers::account_offers,
         "book_offers" => offers::book_offers,
@@ -117,7 +118,11 @@ fn open_method(command: &str) -> Option<Method> {
         "ledger" => ledger_methods::ledger,
         "ledger_current" => ledger_methods::ledger_current,
         "ledger_closed" => ledger_methods::ledger_closed,
-        "ledger_entry" => ledger_methods::ledger_entry,
+        "ledger_data" => ledger_data::ledger_data,
+        "account_channels" => channel::account_channels,
+        "channel_authorize" => channel::channel_authorize,
+        "channel_verify" => channel::channel_verify,
+        "ledger_entry" => entry::ledger_entry,
         "subscribe" => subscribe::subscribe,
         "unsubscribe" => subscribe::unsubscribe,
         "sandbox_truth" => sandbox::truth,

@@ -44,6 +44,13 @@ impl RpcError {
     pub(super) fn bad_seed() -> Self {
         Self::new("badSeed", 44, "Disallowed seed.")
     }
+    pub(super) fn channel_malformed() -> Self {
+        Self::new("channelMalformed", 45, "Payment channel is malformed.")
+    }
+    pub(super) fn channel_amount_malformed() -> Self {
+        const WORDS: &str = "Payment channel amount is malformed.";
+        Self::new("channelAmtMalformed", 46, WORDS)
+    }
     pub(super) fn destination_amount_malformed() -> Self {
         const WORDS: &str = "Destination amount/currency/issuer is malformed.";
         Self::new("dstAmtMalformed", 51, WORDS)

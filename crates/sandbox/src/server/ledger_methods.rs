@@ -7,11 +7,9 @@ use super::select::{self, Selected};
 use crate::clock;
 use crate::faults::Faults;
 use crate::ledger::chain::{Applied, Ledger};
-use crate::ledger::entry::{Entry, Key};
 use crate::ledger::tx::Tx;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
-use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerHash;
 
 pub(super) fn ledger_current(call: &Call<'_>) -> Answer {
@@ -70,6 +68,26 @@ pub(super) fn ledger(call: &Call<'_>) -> Answer {
     let mut out = selected.fields();
     out.insert("ledger".to_owned(), body);
     Ok(Value::Object(out))
+}
+
+/// What a ledger says of itself alone, without its transactions.
+pub(super) fn bare_body(
+    call: &Call<'_>,
+    net: &crate::network::Net,
+    selected: &Selected,
+    binary: bool,
+) -> Value {
+    let view = &net.servers[call.server()];
+    match selected {
+        Selected::Open { index } => {
+            let parent = net.chain(call.server()).ledger(view.validated);
+            let parent = parent.map(|parent| parent.header.hash);
+            open_body(call.version, *index, parent, &[], Shown::Nothing)
+        }
+        Selected::Closed(ledger) => {
+            closed_body(call.version, ledger, &view.faults, Shown::Nothing, binary)
+        }
+    }
 }
 
 /// Version 1 prints a ledger's index as text.
@@ -198,104 +216,4 @@ fn closed_transaction(
             Value::Object(fields)
         }
     }
-}
-
-pub(super) fn ledger_entry(call: &Call<'_>) -> Answer {
-    let net = call.shared.net();
-    let selected = select::select(call, &net)?;
-    let fields = selected.fields();
-    let in_ledger = |error: RpcError| error.with_all(fields.clone());
-    let key = wanted_key(call, &net, &selected).map_err(in_ledger)?;
-    let found = match key {
-        Some(key) => selected
-            .entry(&net, call.server(), &key)?
-            .map(|entry| (key, entry)),
-        None => None,
-    };
-    let (key, mut entry) = found.ok_or_else(|| in_ledger(RpcError::bare("entryNotFound")))?;
-    if let Entry::Account(root) = &mut entry {
-        net.servers[call.server()].faults.retell(root);
-    }
-    let mut out = fields.clone();
-    out.insert("index".to_owned(), json!(hex(&key.index())));
-    if call.flag("binary")? {
-        out.insert("node_binary".to_owned(), json!(hex(&entry.to_bytes())));
-    } else {
-        out.insert(
-            "node".to_owned(),
-            Value::Object(render::entry(&key, &entry)),
-        );
-    }
-    Ok(Value::Object(out))
-}
-
-/// The key that the request names; `None` for an index that names nothing here.
-fn wanted_key(
-    call: &Call<'_>,
-    net: &crate::network::Net,
-    selected: &Selected,
-) -> Result<Option<Key>, RpcError> {
-    let account = |text: &Value| -> Result<AccountId, RpcError> {
-        let malformed = || RpcError::bare("malformedAddress");
-        text.as_str()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(malformed)
-    };
-    if let Some(text) = call.params.get("account_root") {
-        return account(text).map(|id| Some(Key::Account(id)));
-    }
-    if let Some(ticket) = call.params.get("ticket") {
-        return match ticket {
-            Value::Object(fields) => ticket_key(fields, account).map(Some),
-            Value::String(text) => by_index(call, net, selected, text),
-            _ => Err(RpcError::bare("malformedRequest")),
-        };
-    }
-    if let Some(owner) = call.params.get("signer_list") {
-        return account(owner).map(|id| Some(Key::SignerList(id)));
-    }
-    match call.params.get("index") {
-        Some(Value::String(text)) => by_index(call, net, selected, text),
-        Some(_) => Err(RpcError::bare("malformedRequest")),
-        None => Err(RpcError::bare("unknownOption")),
-    }
-}
-
-fn ticket_key(
-    fields: &Map<String, Value>,
-    account: impl Fn(&Value) -> Result<AccountId, RpcError>,
-) -> Result<Key, RpcError> {
-    let malformed = || RpcError::bare("malformedRequest");
-    let owner = account(fields.get("account").ok_or_else(malformed)?)?;
-    let number = fields
-        .get("ticket_seq")
-        .and_then(Value::as_u64)
-        .ok_or_else(malformed)?;
-    Ok(Key::Ticket(
-        owner,
-        u32::try_from(number).map_err(|_| malformed())?,
-    ))
-}
-
-/// An index is a hash, so the model looks for it among the keys that the newest state has.
-fn by_index(
-    call: &Call<'_>,
-    net: &crate::network::Net,
-    selected: &Selected,
-    text: &str,
-) -> Result<Option<Key>, RpcError> {
-    let wanted: LedgerHash = text
-        .parse()
-        .map_err(|_| RpcError::bare("malformedRequest"))?;
-    let open = &net.servers[call.server()].open.overlay.changed;
-    let provisional = open
-        .keys()
-        .filter(|_| matches!(selected, Selected::Open { .. }));
-    let keys = net
-        .chain(call.server())
-        .state
-        .iter()
-        .map(|(key, _)| key)
-        .chain(provisional);
-    Ok(keys.copied().find(|key| key.index() == wanted.0))
 }

@@ -160,7 +160,8 @@ fn read_page(view: &dyn Read, wanted: &Wanted) -> Option<Page> {
     })
 }
 
-fn hint(entry: &Entry, owner: AccountId) -> u64 {
+/// The page of its owner's directory on which an entry stands, as markers name it.
+pub(super) fn hint(entry: &Entry, owner: AccountId) -> u64 {
     match entry {
         Entry::Object(object) => page_of(object, owner),
         Entry::Ticket(ticket) => ticket.page,

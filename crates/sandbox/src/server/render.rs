@@ -135,7 +135,7 @@ pub(crate) fn ctid(ledger: u32, position: u32, network_id: u32) -> Option<String
 
 /// An entry as `ledger_entry` and `account_info` print it.
 pub(crate) fn entry(key: &Key, entry: &Entry) -> Map<String, Value> {
-    let mut out = super::object::to_json(&entry.to_bytes());
+    let mut out = super::object::to_json(&entry.to_node());
     if entry.type_number() == lt::MPT_ISSUANCE
         && let Some(id) = issuance_id(&out)
     {

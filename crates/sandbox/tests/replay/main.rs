@@ -67,6 +67,7 @@ const LIVES: [&[Chapter]; 4] = [
         exactly("s05_tickets"),
         exactly("s06_partial"),
         exactly("s06v2_partial"),
+        exactly("s07_misc"),
     ],
     // The same server as before, later: these two follow one another without a gap.
     &[

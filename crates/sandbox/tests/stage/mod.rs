@@ -73,6 +73,14 @@ impl Stage {
         }
     }
 
+    /// Plays a table of cases with a ledger for each, so that none is tried again after a later one.
+    pub async fn play_one_by_one(&mut self, cases: Vec<Case>) {
+        for case in cases {
+            self.play(vec![case]).await;
+            self.close();
+        }
+    }
+
     pub fn close(&self) {
         let _open = self.network.close_ledger();
     }

@@ -188,6 +188,20 @@ impl Entry {
         out
     }
 
+    /// The entry as a client reads it: as the ledger serialises it, with the members of a directory's
+    /// page, which metadata never shows.
+    pub(crate) fn to_node(&self) -> Vec<u8> {
+        let Self::Dir(dir) = self else {
+            return self.to_bytes();
+        };
+        let mut out = self.to_bytes();
+        // It is the last field of a page in canonical order.
+        put_header(&mut out, f::INDEXES);
+        put_length(&mut out, dir.members.len() * 32);
+        dir.members.iter().for_each(|key| out.extend(key.index()));
+        out
+    }
+
     /// The entry as the model's log keeps it: as the ledger does, and beside it what the ledger lists by
     /// indexes only (the members of a directory's page).
     pub(crate) fn to_log(&self) -> Vec<u8> {
