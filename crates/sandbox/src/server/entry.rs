@@ -209,7 +209,7 @@ fn key_at(net: &Net, call: &Call<'_>, selected: &Selected, index: [u8; 32]) -> O
     };
     match selected {
         Selected::Open { .. } => known.or_else(provisional),
-        Selected::Closed(_) => known,
+        Selected::Closed(_) | Selected::Awaiting(_) => known,
     }
 }
 

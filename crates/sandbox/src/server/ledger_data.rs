@@ -58,7 +58,7 @@ fn before(mut index: [u8; 32]) -> [u8; 32] {
 fn provisional(net: &Net, server: usize, selected: &Selected) -> BTreeMap<[u8; 32], Key> {
     let known = net.chain(server).by_index();
     match selected {
-        Selected::Closed(_) => BTreeMap::new(),
+        Selected::Closed(_) | Selected::Awaiting(_) => BTreeMap::new(),
         Selected::Open { .. } => {
             let keys = net.servers[server].open.overlay.changed.keys();
             keys.map(|key| (key.index(), *key))

@@ -80,11 +80,11 @@ pub(super) fn bare_body(
     let view = &net.servers[call.server()];
     match selected {
         Selected::Open { index } => {
-            let parent = net.chain(call.server()).ledger(view.validated);
+            let parent = net.chain(call.server()).ledger(view.closed);
             let parent = parent.map(|parent| parent.header.hash);
             open_body(call.version, *index, parent, &[], Shown::Nothing)
         }
-        Selected::Closed(ledger) => {
+        Selected::Closed(ledger) | Selected::Awaiting(ledger) => {
             closed_body(call.version, ledger, &view.faults, Shown::Nothing, binary)
         }
     }
