@@ -95,6 +95,8 @@ clients! {
     xrpl_js_pays_and_reads_its_history: "payments.mjs",
     xrpl_js_hears_of_ledgers_and_transactions: "streams.mjs",
     xrpl_js_signs_with_many_keys_and_with_tickets: "signing.mjs",
+    xrpl_js_uses_issued_currencies_offers_checks_and_tokens: "tokens.mjs",
     xrpl_py_pays_signs_and_reads_its_history: "payments.py",
     xrpl_py_hears_of_ledgers_and_transactions: "streams.py",
+    xrpl_py_uses_issued_currencies_and_offers: "tokens.py",
 }
