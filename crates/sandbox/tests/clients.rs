@@ -98,5 +98,6 @@ clients! {
     xrpl_js_uses_issued_currencies_offers_checks_and_tokens: "tokens.mjs",
     xrpl_py_pays_signs_and_reads_its_history: "payments.py",
     xrpl_py_hears_of_ledgers_and_transactions: "streams.py",
+    xrpl_py_pays_over_http: "rpc.py",
     xrpl_py_uses_issued_currencies_and_offers: "tokens.py",
 }
