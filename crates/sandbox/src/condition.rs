@@ -58,6 +58,8 @@ pub(crate) struct Condition {
     pub(crate) older_s: u32,
     /// The server answers as Clio does.
     pub(crate) clio: bool,
+    /// How long a client's socket may take nothing.
+    pub(crate) patience_ms: Option<u64>,
 }
 
 /// How a server takes its leave of clients.
@@ -98,6 +100,7 @@ pub(crate) fn inflict(
         "state" => state(condition, request),
         "stale" => stale(condition, request),
         "clio" => clio(condition, request),
+        "slow_reader" => slow_reader(condition, request),
         "stop" => stop(condition, request),
         "restart" => restart(condition, request),
         _ => return None,
@@ -123,6 +126,12 @@ fn stale(condition: &mut Condition, request: &Parameters<'_>) -> Result<Change, 
 fn clio(condition: &mut Condition, request: &Parameters<'_>) -> Result<Change, FaultError> {
     request.only(&["on"])?;
     condition.clio = request.flag("on", true)?;
+    Ok(Change::None)
+}
+
+fn slow_reader(condition: &mut Condition, request: &Parameters<'_>) -> Result<Change, FaultError> {
+    request.only(&["after_ms"])?;
+    condition.patience_ms = Some(u64::from(request.index("after_ms")?));
     Ok(Change::None)
 }
 

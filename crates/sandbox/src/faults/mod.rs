@@ -23,6 +23,7 @@
 //! | `state` | `state`, `validated` | is `disconnected`, `connected`, `syncing`, `tracking` or `full`; `"validated": false` takes its validated ledger away |
 //! | `stale` | `seconds` | its validated ledger is so much older |
 //! | `clio` | `on` | answers as Clio does |
+//! | `slow_reader` | `after_ms` (30000 without it) | cuts off, in the middle of a frame, whoever reads nothing for so long |
 //! | `slow_down` | `requests` | answers so many requests `slowDown` |
 //! | `wrong_network` | `network_id` | is of another network |
 //! | `amendment_blocked` | `on` | does not follow the rules any more |

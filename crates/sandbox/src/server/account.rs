@@ -160,6 +160,9 @@ struct Range {
 /// The range that a request asks for, out of what the server has.
 fn range(call: &Call<'_>, net: &Net) -> Result<Range, RpcError> {
     let server = call.server();
+    if net.servers[server].faults.condition.without_validated {
+        return Err(RpcError::no_validated_range(call.version));
+    }
     let have = Range {
         min: net.first_index(server),
         max: net.servers[server].complete,

@@ -3,12 +3,13 @@
 //! Owns the socket and the client's queue. Ends when the client leaves, when a drill cuts it off, or
 //! when the client reads too slowly.
 
+use super::clio;
 use super::dispatch::{self, Client, Transport};
 use super::limits::{self, Load};
 use super::shared::Shared;
 use super::streams::{Outgoing, QUEUE_MAX, Subscriber, too_slow};
 use crate::clock;
-use crate::condition::Leave;
+use crate::condition::{Condition, Leave};
 use crate::faults::{Latency, Loss};
 use crate::random::Random;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -110,7 +111,7 @@ pub(crate) async fn serve(
     };
     let leave = tokio::select! {
         () = read(source, &shared, &client, random, out, thaws) => Leave::Abrupt,
-        () = write(&mut sink, queue) => Leave::Abrupt,
+        () = write(&mut sink, queue, &shared, server) => Leave::Abrupt,
         leave = until_cut(cut_off) => leave,
     };
     shared.subscribers(server).clients.remove(&id);
@@ -230,14 +231,15 @@ async fn answer(
     if exchange.loses_request(random, &request.command) {
         return None;
     }
+    let marks = clio::marks(&exchange.condition, &request);
     let outcome = dispatch::call(shared, client, &request);
     let load = match client.role {
         Role::User => shared.charge(client, limits::cost(&request.command, &outcome)),
         Role::Admin => Load::Fine,
     };
     let answer = match outcome {
-        Ok(result) => super::frame::success(result, &request.params, load),
-        Err(error) => super::frame::failure(&error, &request.params),
+        Ok(result) => super::frame::success(result, &request.params, load, marks),
+        Err(error) => super::frame::failure(&error, &request.params, marks),
     };
     (!exchange.loses_answer(random, &request.command)).then(|| Outgoing::Text(answer.into()))
 }
@@ -255,6 +257,8 @@ pub(crate) struct Exchange {
     latency: Option<Latency>,
     requests: Option<Loss>,
     answers: Option<Loss>,
+    /// How the server stands when the request reaches it.
+    pub(crate) condition: Condition,
 }
 
 impl Exchange {
@@ -266,6 +270,7 @@ impl Exchange {
             latency: faults.latency,
             requests: faults.drop_requests.clone(),
             answers: faults.drop_responses.clone(),
+            condition: faults.condition.clone(),
         }
     }
 
@@ -298,7 +303,12 @@ fn is_lost(random: &mut Random, loss: Option<&Loss>, command: &str) -> bool {
 }
 
 /// Sends what is queued; flushes when the queue is empty; pings a silent client.
-async fn write(sink: &mut SplitSink<Socket, Message>, mut queue: mpsc::Receiver<Outgoing>) {
+async fn write(
+    sink: &mut SplitSink<Socket, Message>,
+    mut queue: mpsc::Receiver<Outgoing>,
+    shared: &Shared,
+    server: usize,
+) {
     loop {
         let first = match tokio::time::timeout(PING_AFTER, queue.recv()).await {
             Ok(Some(first)) => first,
@@ -313,18 +323,23 @@ async fn write(sink: &mut SplitSink<Socket, Message>, mut queue: mpsc::Receiver<
         let mut next = Some(first);
         while let Some(outgoing) = next {
             let result = match outgoing {
-                Outgoing::Text(text) => sink.feed(Message::Text(text)).await,
+                Outgoing::Text(text) => {
+                    let fed = sink.feed(Message::Text(text));
+                    tokio::time::timeout(shared.patience(server), fed).await
+                }
                 Outgoing::Close(frame) => {
                     let _gone = sink.send(Message::Close(Some(frame))).await;
                     return;
                 }
             };
-            if result.is_err() {
+            // A socket that takes nothing for so long is cut off in the middle of a frame.
+            if !matches!(result, Ok(Ok(()))) {
                 return;
             }
             next = queue.try_recv().ok();
         }
-        if sink.flush().await.is_err() {
+        let flushed = tokio::time::timeout(shared.patience(server), sink.flush()).await;
+        if !matches!(flushed, Ok(Ok(()))) {
             return;
         }
     }

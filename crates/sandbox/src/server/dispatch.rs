@@ -6,11 +6,11 @@ use super::connection::Role;
 use super::frame::{Request, RpcError};
 use super::shared::Shared;
 use super::{
-    account, admin, channel, definitions, deposit, entry, features, gateway, info, ledger_data,
+    account, admin, channel, clio, definitions, deposit, entry, features, gateway, info, ledger_data,
     ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit, subscribe,
     transaction, wallet,
 };
-use crate::condition::State;
+use crate::condition::{Condition, State};
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,6 +54,12 @@ impl Call<'_> {
     /// Whether the client is an administrator.
     pub(crate) fn is_admin(&self) -> bool {
         self.client.role == Role::Admin
+    }
+
+    /// How the server that was asked stands.
+    pub(super) fn condition(&self) -> Condition {
+        let net = self.shared.net();
+        net.servers[self.server()].faults.condition.clone()
     }
 
     /// A parameter that must be a text.
@@ -200,6 +206,9 @@ fn find(call: &Call<'_>, command: &str) -> Result<Method, RpcError> {
         if faults.slow_down > 0 {
             faults.slow_down -= 1;
             return Err(RpcError::slow_down());
+        }
+        if faults.condition.clio {
+            clio::check(command, call.params)?;
         }
     }
     let method = match (open_method(command), admin_method(command)) {

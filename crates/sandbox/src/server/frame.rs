@@ -44,6 +44,22 @@ impl RpcError {
     pub(crate) fn forbidden() -> Self {
         Self::new("forbidden", 3, "Bad credentials.")
     }
+    /// The server has no validated ledgers to look through.
+    pub(crate) fn no_validated_range(version: u32) -> Self {
+        if version > 1 {
+            Self::not_in_network(version)
+        } else {
+            Self::ledger_indexes_invalid()
+        }
+    }
+    /// Clio has no such thing.
+    pub(crate) fn reporting_unsupported() -> Self {
+        Self::new(
+            "reportingUnsupported",
+            91,
+            "Requested operation not supported by reporting mode server",
+        )
+    }
     /// The server has no part in its network.
     pub(crate) fn not_in_network(version: u32) -> Self {
         if version > 1 {
@@ -211,7 +227,8 @@ pub(crate) fn read(text: &str) -> Result<Request, String> {
         _ => return Err(not_json()),
     };
     let Some(version) = version(&params) else {
-        return Err(failure(&RpcError::bare("invalid_API_version"), &params));
+        let error = RpcError::bare("invalid_API_version");
+        return Err(failure(&error, &params, Map::new()));
     };
     let name = |field: &str| params.get(field).map(Value::as_str);
     let command = match (name("command"), name("method")) {
@@ -225,7 +242,10 @@ pub(crate) fn read(text: &str) -> Result<Request, String> {
             version,
             params,
         }),
-        None => Err(failure(&RpcError::bare("missingCommand"), &params)),
+        None => {
+            let error = RpcError::bare("missingCommand");
+            Err(failure(&error, &params, Map::new()))
+        }
     }
 }
 
@@ -269,18 +289,29 @@ pub(crate) fn masked(params: &Map<String, Value>) -> Map<String, Value> {
     request
 }
 
-/// The frame of an answer.
-pub(crate) fn success(result: Value, params: &Map<String, Value>, load: Load) -> String {
+/// The frame of an answer; `marks` stand in it beside the result.
+pub(crate) fn success(
+    result: Value,
+    params: &Map<String, Value>,
+    load: Load,
+    marks: Map<String, Value>,
+) -> String {
     let mut frame = envelope(params, "success");
+    frame.extend(marks);
     with_load(&mut frame, load);
     frame.insert("result".to_owned(), result);
     Value::Object(frame).to_string()
 }
 
 /// The frame of an error. A real server's warning of load gets lost where there is one, and so does ours.
-pub(crate) fn failure(error: &RpcError, params: &Map<String, Value>) -> String {
+pub(crate) fn failure(
+    error: &RpcError,
+    params: &Map<String, Value>,
+    marks: Map<String, Value>,
+) -> String {
     let mut frame = envelope(params, "error");
     frame.insert("request".to_owned(), Value::Object(masked(params)));
     frame.extend(error.fields());
+    frame.extend(marks);
     Value::Object(frame).to_string()
 }

@@ -1,10 +1,11 @@
 //! What a server says of itself.
 
+use super::clio;
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::streams::range;
 use crate::clock;
-use crate::condition::{SYNC_US, State};
+use crate::condition::{Condition, SYNC_US, State};
 use crate::config::CloseInterval;
 use crate::ledger::fees::{self, LEVEL_REFERENCE};
 use crate::ledger::rules::Fees;
@@ -185,6 +186,28 @@ pub(super) fn server_status(load: &Load, state: State) -> Value {
 }
 
 pub(super) fn server_info(call: &Call<'_>) -> Answer {
+    let condition = call.condition();
+    if condition.clio {
+        return clio::server_info(call);
+    }
+    let mut info = rippled_info(call)?;
+    without_validated(&condition, &mut info);
+    Ok(json!({ "info": info }))
+}
+
+/// A server that holds no ledger for validated shows the one that it closed last.
+fn without_validated(condition: &Condition, out: &mut Value) {
+    if condition.without_validated
+        && let Some(fields) = out.as_object_mut()
+        && let Some(ledger) = fields.remove("validated_ledger")
+    {
+        fields.insert("closed_ledger".to_owned(), ledger);
+        fields.insert("published_ledger".to_owned(), json!("none"));
+    }
+}
+
+/// What a rippled says of itself.
+pub(super) fn rippled_info(call: &Call<'_>) -> Answer {
     let Facts {
         mut out,
         validated,
@@ -206,7 +229,7 @@ pub(super) fn server_info(call: &Call<'_>) -> Answer {
         let unknown = json!({"count": 0, "expiration": "unknown", "status": "unknown"});
         out["validator_list"] = unknown;
     }
-    Ok(json!({ "info": out }))
+    Ok(out)
 }
 
 pub(super) fn server_state(call: &Call<'_>) -> Answer {
@@ -227,6 +250,7 @@ pub(super) fn server_state(call: &Call<'_>) -> Answer {
     if call.is_admin() {
         out["validator_list_expires"] = json!(0);
     }
+    without_validated(&call.condition(), &mut out);
     Ok(json!({ "state": out }))
 }
 

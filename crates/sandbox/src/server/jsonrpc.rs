@@ -3,6 +3,7 @@
 //! Owns nothing. What is no request gets a status and plain words; what a method refuses is a success
 //! of HTTP with the error in its body. `batch` answers many requests in one list.
 
+use super::clio;
 use super::connection::{self, Role};
 use super::dispatch::{self, Client};
 use super::frame::{self, Request, RpcError};
@@ -255,6 +256,8 @@ fn params(value: &Value) -> Result<Map<String, Value>, Refusal> {
 
 /// Calls the method and puts what it says into the envelope of JSON-RPC.
 fn answer(shared: &Arc<Shared>, client: &Client, request: Request) -> Value {
+    let condition = shared.net().servers[client.server].faults.condition.clone();
+    let marks = clio::marks(&condition, &request);
     let outcome = dispatch::call(shared, client, &request);
     let load = match client.role {
         Role::User => shared.charge(client, limits::cost(&request.command, &outcome)),
@@ -283,6 +286,7 @@ fn answer(shared: &Arc<Shared>, client: &Client, request: Request) -> Value {
             out.insert("result".to_owned(), result);
         }
     }
+    out.extend(marks);
     for field in ["jsonrpc", "ripplerpc", "id"] {
         if let Some(value) = params.get(field) {
             out.insert(field.to_owned(), value.clone());

@@ -8,6 +8,7 @@ mod admin;
 mod book_changes;
 mod books;
 mod channel;
+mod clio;
 mod connection;
 mod definitions;
 mod deposit;

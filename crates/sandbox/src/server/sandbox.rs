@@ -89,11 +89,13 @@ pub(super) fn fault(shared: &Shared, asked: usize, request: &Value) -> Result<()
 }
 
 fn inflict(shared: &Shared, server: usize, request: &Value) -> Result<(), FaultError> {
-    let (effect, is_up) = {
+    let (effect, condition) = {
         let mut net = shared.net();
         let effect = net.inflict(server, request)?;
-        (effect, !net.servers[server].faults.condition.down)
+        (effect, net.servers[server].faults.condition.clone())
     };
+    let is_up = !condition.down;
+    shared.set_patience(server, condition.patience_ms);
     shared.thaws[server].send_modify(|times| *times += 1);
     let leave = match effect {
         Effect::CloseConnections => Some(Leave::Abrupt),

@@ -124,7 +124,7 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
     let malformed = || RpcError::invalid("ledgerIndexMalformed");
     let by_number = |number: u64| {
         let index = u32::try_from(number).map_err(|_| malformed())?;
-        if index == view.open.index {
+        if index == view.open.index && !view.faults.condition.clio {
             return Ok(Selected::Open { index });
         }
         closed(net, server, index).map(Selected::Closed)
@@ -141,7 +141,15 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
             index: view.open.index,
         })
     };
+    let validated = || {
+        by_shortcut()?;
+        closed(net, server, view.validated).map(Selected::Closed)
+    };
+    // What Clio passes on to a rippled is about the open ledger there.
+    let is_passed_on = call.params.get("queue") == Some(&Value::Bool(true));
+    let is_clio = view.faults.condition.clio && !is_passed_on;
     match wanted {
+        None if is_clio => validated(),
         None => open(),
         Some(Value::Number(number)) => by_number(number.as_u64().ok_or_else(malformed)?),
         Some(Value::String(text)) => match text.as_str() {
@@ -152,10 +160,7 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
                 let ledger = ledger.ok_or_else(RpcError::ledger_not_found)?;
                 Ok(Selected::Awaiting(ledger))
             }
-            "validated" | "closed" => {
-                by_shortcut()?;
-                closed(net, server, view.validated).map(Selected::Closed)
-            }
+            "validated" | "closed" => validated(),
             number => by_number(number.parse().map_err(|_| malformed())?),
         },
         Some(_) => Err(malformed()),

@@ -16,11 +16,15 @@ use crate::random::Random;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 use xrpayd_core::ids::TxHash;
 
 /// Transactions whose good signature is remembered.
 const VERIFIED_MAX: usize = 20_000;
+
+/// How long a real server waits for a socket that takes nothing.
+const PATIENCE_MS: u64 = 30_000;
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Shared {
     consumers: Vec<Mutex<Consumers>>,
     /// Changes when all connections of a server are to be closed.
     pub(crate) cuts: Vec<watch::Sender<Cut>>,
+    /// How long a socket may take nothing, in milliseconds.
+    patience_ms: Vec<AtomicU64>,
     /// Whether each server is to take connections.
     pub(crate) doors: Vec<watch::Sender<bool>>,
     /// Changes when a server's faults do, and so perhaps its freeze.
@@ -64,6 +70,7 @@ impl Shared {
             desks: (0..count).map(|_| Mutex::default()).collect(),
             consumers: (0..count).map(|_| Mutex::default()).collect(),
             cuts: (0..count).map(|_| watch::Sender::new(Cut::NONE)).collect(),
+            patience_ms: (0..count).map(|_| AtomicU64::new(PATIENCE_MS)).collect(),
             doors: (0..count).map(|_| watch::Sender::new(true)).collect(),
             thaws: (0..count).map(|_| watch::Sender::new(0)).collect(),
             addresses,
@@ -104,6 +111,16 @@ impl Shared {
     pub(crate) fn connection_random(&self, server: usize, role: Role, count: u64) -> Random {
         let server = u64::try_from(server).unwrap_or(u64::MAX);
         Random::of(self.seed, [server, u64::from(role == Role::Admin), count])
+    }
+
+    /// How long a client's socket may take nothing before the server gives the client up.
+    pub(crate) fn patience(&self, server: usize) -> Duration {
+        Duration::from_millis(self.patience_ms[server].load(Ordering::Relaxed))
+    }
+
+    /// Sets that patience, or sets it back.
+    pub(crate) fn set_patience(&self, server: usize, ms: Option<u64>) {
+        self.patience_ms[server].store(ms.unwrap_or(PATIENCE_MS), Ordering::Relaxed);
     }
 
     /// Whether a client has asked for so much that it is to be cut off.

@@ -136,7 +136,9 @@ pub(super) fn tx(call: &Call<'_>) -> Answer {
     let (found, faults) = {
         let net = call.shared.net();
         let server = call.server();
-        let found = find(&net, server, &wanted).ok_or_else(|| {
+        let is_clio = net.servers[server].faults.condition.clio;
+        let shows = |found: &Found| !is_clio || matches!(found, Found::Validated(..));
+        let found = find(&net, server, &wanted).filter(shows).ok_or_else(|| {
             let error = RpcError::transaction_not_found();
             match bounds {
                 Some(bounds) => {
