@@ -12,7 +12,7 @@
 //! | `drop_requests`, `drop_responses` | `per_mille`, `only` | loses requests (not carried out) or answers (carried out) |
 //! | `stall_ledger` | `on` | its validated ledger stands still |
 //! | `lag` | `ledgers`, `ms` | is so many ledgers behind, and follows each close so late |
-//! | `history_gap` | `from`, `to` | lacks these ledgers |
+//! | `history_gap` | `from`, `to`, or `ranges` (`[[from, to], ...]`) | lacks these ledgers |
 //! | `jump` | `on`, `ledgers_per_close` (2) | when it catches up, its validated index leaps while its history and its streams crawl |
 //! | `freeze` | `on`, `ms` | holds its sockets open and does nothing; thawed, it first carries out what it was asked meanwhile, on the ledger it stood at |
 //! | `fork` | `on` | closes ledgers of its own out of what it is given, and calls them validated |
@@ -181,7 +181,8 @@ pub(crate) struct Faults {
     pub(crate) lag_ledgers: u32,
     /// It follows each close so many milliseconds late.
     pub(crate) lag_ms: u64,
-    pub(crate) gap: Option<Gap>,
+    /// In ascending order, without overlaps.
+    pub(crate) gaps: Vec<Gap>,
     /// So many more requests are answered `slowDown`.
     pub(crate) slow_down: u64,
     pub(crate) network_id: Option<u32>,
@@ -208,13 +209,14 @@ impl Faults {
 
     /// The oldest ledger of the contiguous history that ends at the newest one.
     pub(crate) fn history_from(&self) -> u32 {
-        self.gap.map_or(0, |gap| gap.to.saturating_add(1))
+        self.gaps.last().map_or(0, |gap| gap.to.saturating_add(1))
     }
 
     /// Whether the server lacks the ledger.
     pub(crate) fn lacks_ledger(&self, index: u32) -> bool {
-        self.gap
-            .is_some_and(|gap| (gap.from..=gap.to).contains(&index))
+        self.gaps
+            .iter()
+            .any(|gap| (gap.from..=gap.to).contains(&index))
     }
 
     /// Whether the server denies that it knows the transaction.

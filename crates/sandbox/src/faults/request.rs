@@ -128,15 +128,8 @@ pub(crate) fn inflict(
             (faults.lag_ledgers, faults.lag_ms) = (ledgers, ms);
         }
         "history_gap" => {
-            request.only(&["from", "to"])?;
-            let gap = Gap {
-                from: request.index("from")?,
-                to: request.index("to")?,
-            };
-            if gap.from > gap.to {
-                return Err(FaultError::BadParameter("to"));
-            }
-            faults.gap = Some(gap);
+            request.only(&["from", "to", "ranges"])?;
+            faults.gaps = request.gaps()?;
         }
         "slow_down" => {
             request.only(&["requests"])?;
@@ -254,6 +247,30 @@ impl Parameters<'_> {
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(_) => Err(FaultError::BadParameter(name)),
         }
+    }
+
+    /// One gap by its ends, or many as a list of pairs.
+    fn gaps(&self) -> Result<Vec<Gap>, FaultError> {
+        let bad = || FaultError::BadParameter("ranges");
+        let Some(ranges) = self.request.get("ranges") else {
+            let (from, to) = (self.index("from")?, self.index("to")?);
+            return if from <= to {
+                Ok(vec![Gap { from, to }])
+            } else {
+                Err(FaultError::BadParameter("to"))
+            };
+        };
+        let gaps: Vec<(u32, u32)> = serde_json::from_value(ranges.clone()).map_err(|_| bad())?;
+        let ordered = gaps.iter().all(|(from, to)| from <= to)
+            && gaps.windows(2).all(|pair| pair[0].1 < pair[1].0);
+        let with_ends = ["from", "to"]
+            .iter()
+            .any(|name| self.request.get(name).is_some());
+        if gaps.is_empty() || !ordered || with_ends {
+            return Err(bad());
+        }
+        let gap = |(from, to)| Gap { from, to };
+        Ok(gaps.into_iter().map(gap).collect())
     }
 
     fn loss(&self) -> Result<Option<Loss>, FaultError> {

@@ -9,7 +9,7 @@ use crate::condition::{Condition, SYNC_US, State};
 use crate::config::CloseInterval;
 use crate::ledger::fees::{self, LEVEL_REFERENCE};
 use crate::ledger::rules::Fees;
-use crate::network::Load;
+use crate::network::{Load, ServerView};
 use serde_json::{Value, json};
 use xrpayd_codec::sha512_half;
 use xrpayd_core::address::base58check_encode;
@@ -51,22 +51,14 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
     let validated = validated.header.clone();
     let first = net.first_index(server);
     let oldest = chain.first_index();
-    let complete = match view.faults.gap {
-        _ if view.faults.condition.without_validated => "empty".to_owned(),
-        Some(gap) if gap.from > oldest && gap.to < view.complete => {
-            format!(
-                "{},{}",
-                range(oldest, gap.from - 1),
-                range(first, view.complete)
-            )
-        }
-        _ if first > view.complete => "empty".to_owned(),
-        _ => range(first, view.complete),
+    let condition = &view.faults.condition;
+    let complete = match condition.without_validated || first > view.complete {
+        true => "empty".to_owned(),
+        false => complete_ledgers(oldest.max(view.history_from), view),
     };
     let now_us = net.time.now_us(net.main.tip().header.close_time);
     let wall_us = clock::unix_us();
     let up_us = wall_us.saturating_sub(view.accounting.started_us);
-    let condition = &view.faults.condition;
     let port = |address: &std::net::SocketAddr| json!({"port": address.port().to_string(), "protocol": ["http", "ws"]});
     let ports: Vec<Value> = call
         .shared
@@ -116,6 +108,22 @@ fn facts(call: &Call<'_>) -> Result<Facts, RpcError> {
         validated,
         age_s,
     })
+}
+
+/// The ledgers that a server has from `oldest` on, as ranges around its gaps.
+fn complete_ledgers(oldest: u32, view: &ServerView) -> String {
+    let mut ranges = Vec::new();
+    let mut from = oldest;
+    for gap in &view.faults.gaps {
+        if from < gap.from && from <= view.complete {
+            ranges.push(range(from, (gap.from - 1).min(view.complete)));
+        }
+        from = from.max(gap.to.saturating_add(1));
+    }
+    if from <= view.complete {
+        ranges.push(range(from, view.complete));
+    }
+    ranges.join(",")
 }
 
 fn converge_ms(call: &Call<'_>) -> u64 {
