@@ -6,9 +6,9 @@ use super::connection::Role;
 use super::frame::{Request, RpcError};
 use super::shared::Shared;
 use super::{
-    account, admin, channel, clio, definitions, deposit, entry, features, gateway, info, ledger_data,
-    ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit, subscribe,
-    transaction, wallet,
+    account, admin, channel, clio, definitions, deposit, entry, features, gateway, info,
+    ledger_data, ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit,
+    subscribe, transaction, wallet,
 };
 use crate::condition::{Condition, State};
 use serde_json::{Map, Value};
