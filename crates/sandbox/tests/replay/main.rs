@@ -68,6 +68,7 @@ const LIVES: [&[Chapter]; 4] = [
         exactly("s06_partial"),
         exactly("s06v2_partial"),
         exactly("s07_misc"),
+        exactly("s08_queue"),
     ],
     // The same server as before, later: these two follow one another without a gap.
     &[
