@@ -109,6 +109,19 @@ impl Keypair {
         Self::from_entropy(Algorithm::Secp256k1, &entropy)
     }
 
+    /// The secp256k1 pair by which a server of the network is known, a validator for one: the root of
+    /// the family whose first member [`Keypair::from_entropy`] gives.
+    ///
+    /// # Errors
+    /// As for [`Keypair::from_entropy`].
+    pub fn of_node(entropy: &[u8; ENTROPY_LEN]) -> Result<Self, BadSeed> {
+        let secret = first_key(&[entropy])?;
+        Ok(Self {
+            public: PublicKey::from_secp256k1(secret.public_key(SECP256K1).serialize()),
+            secret: Secret::Secp256k1(secret),
+        })
+    }
+
     /// The public half.
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
@@ -201,6 +214,14 @@ mod tests {
         assert_eq!(address, "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh");
         let same = Keypair::from_seed("snoPBrXtMeMyMHUVTgbuqAfg1SUTb").unwrap();
         assert_eq!(same.public_key(), genesis.public_key());
+    }
+
+    #[test]
+    fn a_nodes_key_is_another_than_the_first_accounts() {
+        let node = Keypair::of_node(&[7; 16]).unwrap();
+        let account = Keypair::from_entropy(Algorithm::Secp256k1, &[7; 16]).unwrap();
+        assert_ne!(node.public_key(), account.public_key());
+        assert!(node.public_key().verify(b"message", &node.sign(b"message")));
     }
 
     #[test]

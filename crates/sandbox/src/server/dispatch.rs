@@ -5,6 +5,7 @@
 use super::connection::Role;
 use super::frame::{Request, RpcError};
 use super::shared::Shared;
+use super::{absent, legacy};
 use super::{
     account, admin, channel, clio, definitions, deposit, entry, features, gateway, info,
     ledger_data, ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit,
@@ -135,6 +136,20 @@ fn open_method(command: &str) -> Option<Method> {
         "feature" => features::feature,
         "server_definitions" => definitions::server_definitions,
         "tx_reduce_relay" => admin::tx_reduce_relay,
+        "account_nfts" => absent::account_nfts,
+        "nft_buy_offers" | "nft_sell_offers" => absent::nft_offers,
+        "amm_info" => absent::amm_info,
+        "get_aggregate_price" => absent::aggregate_price,
+        "owner_info" => legacy::owner_info,
+        _ => return None,
+    })
+}
+
+/// Methods that only version 1 has.
+fn first_version_method(command: &str) -> Option<Method> {
+    Some(match command {
+        "ledger_header" => legacy::ledger_header,
+        "tx_history" => legacy::tx_history,
         _ => return None,
     })
 }
@@ -161,6 +176,8 @@ fn admin_method(command: &str) -> Option<Method> {
         "peer_reservations_list" => admin::reservations_list,
         "print" => admin::print,
         "unl_list" => admin::unl_list,
+        "ledger_request" => legacy::ledger_request,
+        "validation_create" => wallet::validation_create,
         "validator_info" => admin::validator_info,
         "wallet_propose" => wallet::wallet_propose,
         "validator_list_sites" => admin::validator_list_sites,
@@ -211,7 +228,9 @@ fn find(call: &Call<'_>, command: &str) -> Result<Method, RpcError> {
             clio::check(command, call.params)?;
         }
     }
-    let method = match (open_method(command), admin_method(command)) {
+    let old = (call.version == 1).then(|| first_version_method(command));
+    let open = open_method(command).or_else(|| old.flatten());
+    let method = match (open, admin_method(command)) {
         (Some(method), _) => method,
         (None, Some(method)) if call.is_admin() => method,
         (None, Some(_)) => return Err(RpcError::forbidden()),

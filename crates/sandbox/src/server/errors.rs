@@ -83,6 +83,16 @@ impl RpcError {
     pub(super) fn bad_key_type() -> Self {
         Self::new("badKeyType", 76, "Bad key type.")
     }
+    pub(super) fn object_not_found() -> Self {
+        const WORDS: &str = "The requested object was not found.";
+        Self::new("objectNotFound", 92, WORDS)
+    }
+    pub(super) fn issue_malformed() -> Self {
+        Self::new("issueMalformed", 93, "Issue is malformed.")
+    }
+    pub(super) fn oracle_malformed() -> Self {
+        Self::new("oracleMalformed", 94, "Oracle request is malformed.")
+    }
     pub(super) fn already_signed() -> Self {
         Self::new("transactionSigned", 96, "Transaction should not be signed.")
     }

@@ -8,7 +8,8 @@ use crate::clock;
 use crate::faults::Faults;
 use crate::ledger::chain::{Applied, Ledger};
 use crate::ledger::tx::Tx;
-use serde_json::{Value, json};
+use crate::network::Net;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use xrpayd_core::ids::LedgerHash;
 
@@ -28,6 +29,9 @@ pub(super) fn ledger_closed(call: &Call<'_>) -> Answer {
     }))
 }
 
+/// The number of the warning about a parameter that is out of use.
+const WARNING_DEPRECATED: u32 = 2_004;
+
 /// How a ledger's transactions are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
@@ -38,17 +42,40 @@ enum Shown {
 }
 
 pub(super) fn ledger(call: &Call<'_>) -> Answer {
-    let (transactions, expand) = (call.flag("transactions")?, call.flag("expand")?);
-    let binary = call.flag("binary")?;
-    let shown = match (transactions, expand || binary, binary) {
-        (false, _, _) => Shown::Nothing,
-        (true, true, true) => Shown::Binary,
-        (true, true, false) => Shown::Expanded,
-        (true, false, _) => Shown::Hashes,
+    let is_named = ["ledger", "ledger_hash", "ledger_index"]
+        .iter()
+        .any(|name| call.params.contains_key(*name));
+    let mut out = if is_named {
+        named_ledger(call)?
+    } else {
+        newest_ledgers(call)?
     };
-    if (call.flag("full")? || call.flag("accounts")?) && !call.is_admin() {
-        return Err(RpcError::forbidden());
+    if call.params.contains_key("type") {
+        out.insert("warnings".to_owned(), json!([{
+            "id": WARNING_DEPRECATED,
+            "message": "Some fields from your request are deprecated. Please check the documentation at https://xrpl.org/docs/references/http-websocket-apis/ and update your request. Field `type` is deprecated.",
+        }]));
     }
+    Ok(Value::Object(out))
+}
+
+/// What is told to whoever names no ledger: of the closed one and the open one, no more than the headers.
+fn newest_ledgers(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
+    let net = call.shared.net();
+    let view = &net.servers[call.server()];
+    let closed = select::closed(&net, call.server(), view.validated)?;
+    let open = Selected::Open {
+        index: view.open.index,
+    };
+    let mut out = Map::new();
+    for (name, selected) in [("closed", Selected::Closed(closed)), ("open", open)] {
+        let body = bare_body(call, &net, &selected, false);
+        out.insert(name.to_owned(), json!({ "ledger": body }));
+    }
+    Ok(out)
+}
+
+fn named_ledger(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
     let (selected, open, parent, faults) = {
         let net = call.shared.net();
         let view = &net.servers[call.server()];
@@ -59,6 +86,20 @@ pub(super) fn ledger(call: &Call<'_>) -> Answer {
             .map(|parent| parent.header.hash);
         (selected, view.open.txs.clone(), parent, view.faults.clone())
     };
+    let (transactions, binary) = (call.truthy("transactions"), call.truthy("binary"));
+    let expand = call.truthy("expand") || binary;
+    let shown = match (transactions, expand, binary) {
+        (false, _, _) => Shown::Nothing,
+        (true, true, true) => Shown::Binary,
+        (true, true, false) => Shown::Expanded,
+        (true, false, _) => Shown::Hashes,
+    };
+    if (call.truthy("full") || call.truthy("accounts")) && !call.is_admin() {
+        return Err(RpcError::no_permission());
+    }
+    if call.truthy("queue") && !matches!(selected, Selected::Open { .. }) {
+        return Err(RpcError::invalid_params());
+    }
     let body = match &selected {
         Selected::Open { index } => open_body(call.version, *index, parent, &open, shown),
         Selected::Closed(ledger) | Selected::Awaiting(ledger) => {
@@ -67,16 +108,11 @@ pub(super) fn ledger(call: &Call<'_>) -> Answer {
     };
     let mut out = selected.fields();
     out.insert("ledger".to_owned(), body);
-    Ok(Value::Object(out))
+    Ok(out)
 }
 
 /// What a ledger says of itself alone, without its transactions.
-pub(super) fn bare_body(
-    call: &Call<'_>,
-    net: &crate::network::Net,
-    selected: &Selected,
-    binary: bool,
-) -> Value {
+pub(super) fn bare_body(call: &Call<'_>, net: &Net, selected: &Selected, binary: bool) -> Value {
     let view = &net.servers[call.server()];
     match selected {
         Selected::Open { index } => {

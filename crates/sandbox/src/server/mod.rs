@@ -3,6 +3,7 @@
 //! Owns the listeners and every task. Stopping aborts the tasks; the ledger needs no goodbye, since
 //! each close was written to the log before anyone heard of it.
 
+mod absent;
 mod account;
 mod admin;
 mod book_changes;
@@ -26,6 +27,7 @@ mod info;
 mod jsonrpc;
 mod ledger_data;
 mod ledger_methods;
+mod legacy;
 mod limits;
 mod lines;
 mod misc;

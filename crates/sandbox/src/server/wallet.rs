@@ -1,4 +1,4 @@
-//! `wallet_propose`: keys for whoever asks, out of chance or out of what they give.
+//! `wallet_propose` and `validation_create`: keys for whoever asks, out of chance or out of what they give.
 //!
 //! Owns nothing; what is proposed is not kept.
 
@@ -9,10 +9,13 @@ use super::secrets::{self, Proposed, Seed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use xrpayd_codec::keys::{Algorithm, Keypair};
+use xrpayd_codec::sha512_half;
 use xrpayd_core::address::base58check_encode;
 
-/// The type byte of an account's public key as text.
+/// The type bytes of keys as text.
 const ACCOUNT_PUBLIC: u8 = 0x23;
+const NODE_PUBLIC: u8 = 0x1C;
+const NODE_PRIVATE: u8 = 0x20;
 /// A passphrase with fewer bits than this is called weak.
 const ENTROPY_BITS_MIN: u64 = 80;
 const WEAK: &str = "This wallet was generated using a user-supplied passphrase that has low entropy and is vulnerable to brute-force attacks.";
@@ -50,12 +53,13 @@ fn entropy_bits(text: &str) -> u64 {
     u64::try_from(total.saturating_sub(spread) >> FRACTION).unwrap_or(u64::MAX)
 }
 
+fn random(call: &Call<'_>) -> Seed {
+    let bytes = call.shared.net().random.bytes32();
+    bytes[..16].try_into().unwrap_or_default()
+}
+
 pub(super) fn wallet_propose(call: &Call<'_>) -> Answer {
-    let random = || -> Seed {
-        let bytes = call.shared.net().random.bytes32();
-        bytes[..16].try_into().unwrap_or_default()
-    };
-    let proposed = secrets::proposed(call.params, random)?;
+    let proposed = secrets::proposed(call.params, || random(call))?;
     let pair = Keypair::from_entropy(proposed.algorithm, &proposed.seed);
     let pair = pair.map_err(|_| RpcError::bad_seed())?;
     let key = pair.public_key();
@@ -78,6 +82,27 @@ pub(super) fn wallet_propose(call: &Call<'_>) -> Answer {
         out["warning"] = json!(warning);
     }
     Ok(out)
+}
+
+/// `validation_create`: a validator's keys.
+pub(super) fn validation_create(call: &Call<'_>) -> Answer {
+    let seed = match call.params.get("secret") {
+        None => random(call),
+        Some(secret) => {
+            let seed = secret.as_str().and_then(secrets::generic);
+            seed.ok_or_else(RpcError::bad_seed)?
+        }
+    };
+    let pair = Keypair::of_node(&seed).map_err(|_| RpcError::bad_seed())?;
+    // The secret half is the first of the hashes by which the pair is found, which all but always fits.
+    let secret = sha512_half(&[&seed, &0_u32.to_be_bytes()]);
+    let text = |kind: u8, key: &[u8]| base58check_encode(&[&[kind], key].concat());
+    Ok(json!({
+        "validation_key": secrets::words(&seed),
+        "validation_private_key": text(NODE_PRIVATE, &secret),
+        "validation_public_key": text(NODE_PUBLIC, pair.public_key().bytes()),
+        "validation_seed": secrets::base58(&seed),
+    }))
 }
 
 /// What is said of a passphrase that was not a seed in one of its forms.
