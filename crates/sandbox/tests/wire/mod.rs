@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 pub mod market;
+pub mod refusals;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
