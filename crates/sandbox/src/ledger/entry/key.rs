@@ -2,10 +2,6 @@
 //!
 //! Owns nothing. Kinds that every payment touches are named by what they are about, so that no hash is
 //! made before the index is shown; all others are named by their type and index.
-#![allow(
-    dead_code,
-    reason = "rules of further kinds of entries take up the rest"
-)]
 
 use crate::ledger::fields::lt;
 use xrpayd_codec::sha512_half;
@@ -52,11 +48,6 @@ pub(crate) fn with_quality(mut base: [u8; 32], quality: u64) -> [u8; 32] {
 }
 
 impl Key {
-    /// A page of what an account owns.
-    pub(crate) fn owner_page(owner: AccountId, page: u64) -> Self {
-        Self::Dir(owner_dir(owner), page)
-    }
-
     /// The trust line between two accounts.
     pub(crate) fn line(one: AccountId, other: AccountId, currency: &[u8; 20]) -> Self {
         let (low, high) = if one < other {
@@ -184,7 +175,7 @@ mod tests {
             Key::Account(one),
             Key::Ticket(one, 7),
             Key::SignerList(other),
-            Key::owner_page(one, 3),
+            Key::Dir(owner_dir(one), 3),
             Key::line(one, other, &[9; 20]),
         ];
         let mut bytes = Vec::new();

@@ -34,12 +34,21 @@ pub(crate) struct Ticket {
     pub(crate) thread: Thread,
 }
 
+/// One who may sign, and what the signature weighs. Signers stand in the order of their accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListedSigner {
+    pub(crate) account: AccountId,
+    pub(crate) weight: u16,
+    /// Whatever the owner notes beside the signer.
+    pub(crate) locator: Option<[u8; 32]>,
+}
+
 /// Who may sign together for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignerList {
     pub(crate) owner: AccountId,
     pub(crate) quorum: u32,
-    pub(crate) entries: Vec<(AccountId, u16)>,
+    pub(crate) entries: Vec<ListedSigner>,
     pub(crate) page: u64,
     pub(crate) thread: Thread,
 }
@@ -273,13 +282,17 @@ impl SignerList {
         list.u32(f::SIGNER_QUORUM, self.quorum);
         list.u32(f::SIGNER_LIST_ID, 0);
         let mut array = Vec::new();
-        for (account, weight) in &self.entries {
+        for signer in &self.entries {
             put_header(&mut array, f::SIGNER_ENTRY);
             put_header(&mut array, f::SIGNER_WEIGHT);
-            array.extend(weight.to_be_bytes());
+            array.extend(signer.weight.to_be_bytes());
+            if let Some(locator) = &signer.locator {
+                put_header(&mut array, f::WALLET_LOCATOR);
+                array.extend(locator);
+            }
             put_header(&mut array, f::ACCOUNT);
             put_length(&mut array, 20);
-            array.extend(account.0);
+            array.extend(signer.account.0);
             array.push(OBJECT_END);
         }
         array.push(ARRAY_END);
@@ -299,20 +312,25 @@ impl SignerList {
 }
 
 /// Reads the entries of a signer list, of a state entry or of a transaction.
-pub(crate) fn read_signer_entries(array: &[u8]) -> Option<Vec<(AccountId, u16)>> {
+pub(crate) fn read_signer_entries(array: &[u8]) -> Option<Vec<ListedSigner>> {
     let mut entries = Vec::new();
     for object in Fields::of(array) {
         let object = object.ok().filter(|object| object.id == f::SIGNER_ENTRY)?;
-        let (mut account, mut weight) = (None, None);
+        let (mut account, mut weight, mut locator) = (None, None, None);
         for field in Fields::of(object.value) {
             let field = field.ok()?;
             match field.id {
                 f::ACCOUNT => account = field.array().map(AccountId),
                 f::SIGNER_WEIGHT => weight = u16::try_from(field.number()).ok(),
+                f::WALLET_LOCATOR => locator = field.array(),
                 _ => {}
             }
         }
-        entries.push((account?, weight?));
+        entries.push(ListedSigner {
+            account: account?,
+            weight: weight?,
+            locator,
+        });
     }
     Some(entries)
 }

@@ -2,10 +2,6 @@
 //!
 //! Owns the fields of one entry. Reading a field that is not there gives nothing; writing one keeps the
 //! canonical order, so that an entry is always printed, hashed and logged from one description.
-#![allow(
-    dead_code,
-    reason = "rules of further kinds of entries take up the rest"
-)]
 
 use super::{Listed, Thread};
 use crate::ledger::fields::f;
@@ -68,16 +64,6 @@ impl Object {
     /// A number of 32 bits.
     pub(crate) fn u32(&self, id: FieldId) -> Option<u32> {
         self.number(id).and_then(|n| u32::try_from(n).ok())
-    }
-
-    /// Sets a number of 8 bits.
-    pub(crate) fn set_u8(&mut self, id: FieldId, value: u8) {
-        self.set_raw(id, vec![value]);
-    }
-
-    /// Sets a number of 16 bits.
-    pub(crate) fn set_u16(&mut self, id: FieldId, value: u16) {
-        self.set_raw(id, value.to_be_bytes().to_vec());
     }
 
     /// Sets a number of 32 bits.

@@ -2,10 +2,6 @@
 //!
 //! Owns nothing; pages are entries of the state. A directory that should have a page and has not is a
 //! fault of the model, answered as a full directory is.
-#![allow(
-    dead_code,
-    reason = "rules of further kinds of entries take up the rest"
-)]
 
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Dir, Entry, Key, owner_dir};

@@ -2,7 +2,9 @@
 
 use super::{Context, Mode, directory, flags};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Entry, Key, SignerList, Thread, lsf, read_signer_entries};
+use crate::ledger::entry::{
+    Entry, Key, ListedSigner, SignerList, Thread, lsf, read_signer_entries,
+};
 use crate::ledger::state::{Changes, Read};
 use crate::ledger::tx::{Tx, f};
 use xrpayd_codec::keys::PublicKey;
@@ -56,11 +58,8 @@ pub(super) fn has_signer_list(changes: &Changes<'_>, owner: AccountId) -> bool {
     signer_list(changes, owner).is_some()
 }
 
-/// Signers with their weights.
-type Entries = Vec<(AccountId, u16)>;
-
 /// The quorum and the entries that a SignerListSet carries.
-fn wanted_list(tx: &Tx) -> Option<(u32, Option<Entries>)> {
+fn wanted_list(tx: &Tx) -> Option<(u32, Option<Vec<ListedSigner>>)> {
     let quorum = tx.field(f::SIGNER_QUORUM)?.u32();
     match tx.field(f::SIGNER_ENTRIES) {
         None => Some((quorum, None)),
@@ -78,19 +77,19 @@ pub(super) fn preflight_signer_list(tx: &Tx) -> Result<(), Ter> {
     if entries.is_empty() || entries.len() > SIGNERS_MAX {
         return Err(Ter::TEM_MALFORMED);
     }
-    let mut ids: Vec<AccountId> = entries.iter().map(|(id, _)| *id).collect();
+    let mut ids: Vec<AccountId> = entries.iter().map(|signer| signer.account).collect();
     ids.sort_unstable();
     let unique = ids.windows(2).all(|pair| pair[0] != pair[1]);
     if !unique {
         return Err(Ter::TEM_BAD_SIGNER);
     }
-    if entries.iter().any(|(_, weight)| *weight == 0) {
+    if entries.iter().any(|signer| signer.weight == 0) {
         return Err(Ter::TEM_BAD_WEIGHT);
     }
     if ids.contains(&tx.account) {
         return Err(Ter::TEM_BAD_SIGNER);
     }
-    let sum: u32 = entries.iter().map(|(_, weight)| u32::from(*weight)).sum();
+    let sum: u32 = entries.iter().map(|signer| u32::from(signer.weight)).sum();
     if quorum > sum {
         Err(Ter::TEM_BAD_QUORUM)
     } else {
@@ -156,8 +155,11 @@ pub(super) fn check_multi_sign(tx: &Tx, mode: Mode, view: &dyn Read) -> Result<(
     let list = signer_list(view, tx.account).ok_or(Ter::TEF_NOT_MULTI_SIGNING)?;
     let mut weight = 0_u32;
     for signer in &tx.signers {
-        let entry = list.entries.iter().find(|(id, _)| *id == signer.account);
-        let (_, signer_weight) = entry.ok_or(Ter::TEF_BAD_SIGNATURE)?;
+        let entry = list
+            .entries
+            .iter()
+            .find(|entry| entry.account == signer.account);
+        let entry = entry.ok_or(Ter::TEF_BAD_SIGNATURE)?;
         let key_account = if mode == Mode::Trial && signer.key.is_empty() {
             signer.account
         } else {
@@ -172,7 +174,7 @@ pub(super) fn check_multi_sign(tx: &Tx, mode: Mode, view: &dyn Read) -> Result<(
         } else if root.and_then(|root| root.regular_key) != Some(key_account) {
             return Err(Ter::TEF_BAD_SIGNATURE);
         }
-        weight = weight.saturating_add(u32::from(*signer_weight));
+        weight = weight.saturating_add(u32::from(entry.weight));
     }
     if weight < list.quorum {
         Err(Ter::TEF_BAD_QUORUM)
