@@ -16,6 +16,7 @@ pub(crate) mod held;
 pub(crate) mod log;
 pub(crate) mod meta;
 pub(crate) mod open;
+pub(crate) mod paths;
 pub(crate) mod queue;
 pub(crate) mod rules;
 pub(crate) mod state;

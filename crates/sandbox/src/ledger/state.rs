@@ -269,7 +269,7 @@ impl Read for Changes<'_> {
     fn book_named_after(&self, after: &BookRoot) -> Option<BookRoot> {
         let beyond = (
             Bound::Excluded(Key::Dir(*after, u64::MAX)),
-            Bound::Unbounded,
+            Bound::Included(Key::Dir([u8::MAX; 32], u64::MAX)),
         );
         let own = self
             .map

@@ -51,6 +51,8 @@ pub(crate) enum Event {
     },
     /// The network has closed a ledger, which the server follows only then (microseconds of the Unix epoch).
     Late { due_us: u64 },
+    /// A client asked for paths and is to have the answer of a full search.
+    Paths { client: u64 },
     /// The server's fees or its state have changed.
     Status(Load),
     /// A transaction applied to the open ledger.

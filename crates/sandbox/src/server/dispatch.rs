@@ -4,6 +4,7 @@
 
 use super::connection::Role;
 use super::frame::{Request, RpcError};
+use super::path_find;
 use super::shared::Shared;
 use super::{absent, legacy};
 use super::{
@@ -115,6 +116,8 @@ fn open_method(command: &str) -> Option<Method> {
         "account_currencies" => lines::account_currencies,
         "account_offers" => offers::account_offers,
         "book_offers" => offers::book_offers,
+        "path_find" => path_find::path_find,
+        "ripple_path_find" => path_find::ripple_path_find,
         "book_changes" => offers::book_changes,
         "gateway_balances" => gateway::gateway_balances,
         "noripple_check" => gateway::noripple_check,

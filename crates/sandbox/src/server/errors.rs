@@ -51,9 +51,25 @@ impl RpcError {
         const WORDS: &str = "Payment channel amount is malformed.";
         Self::new("channelAmtMalformed", 46, WORDS)
     }
+    pub(super) fn no_events() -> Self {
+        Self::new("noEvents", 7, "Current transport does not support events.")
+    }
+    pub(super) fn no_path_request() -> Self {
+        Self::new("noPathRequest", 33, "No pathfinding request in progress.")
+    }
+    pub(super) fn destination_malformed() -> Self {
+        Self::new("dstActMalformed", 48, "Destination account is malformed.")
+    }
+    pub(super) fn destination_missing() -> Self {
+        Self::new("dstActMissing", 49, "Destination account not provided.")
+    }
     pub(super) fn destination_amount_malformed() -> Self {
         const WORDS: &str = "Destination amount/currency/issuer is malformed.";
         Self::new("dstAmtMalformed", 51, WORDS)
+    }
+    pub(super) fn destination_amount_missing() -> Self {
+        const WORDS: &str = "Destination amount/currency/issuer is missing.";
+        Self::new("dstAmtMissing", 52, WORDS)
     }
     pub(super) fn destination_issuer_malformed() -> Self {
         Self::new("dstIsrMalformed", 53, "Destination issuer is malformed.")
@@ -64,6 +80,9 @@ impl RpcError {
     pub(super) fn signing_malformed() -> Self {
         const WORDS: &str = "Signing of transaction is malformed.";
         Self::new("signingMalformed", 63, WORDS)
+    }
+    pub(super) fn send_max_malformed() -> Self {
+        Self::new("sendMaxMalformed", 64, "SendMax amount malformed.")
     }
     pub(super) fn source_malformed() -> Self {
         Self::new("srcActMalformed", 65, "Source account is malformed.")

@@ -34,6 +34,8 @@ mod misc;
 mod object;
 mod objects;
 mod offers;
+mod path_find;
+pub(crate) mod path_request;
 mod prepare;
 pub(crate) mod render;
 mod sandbox;

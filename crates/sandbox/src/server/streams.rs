@@ -5,9 +5,10 @@
 //! whose queue is full is cut off, as rippled does with slow readers.
 
 use super::history::{self, History};
+use super::path_request::PathRequest;
 use super::render::{self, Delivered};
 use super::shared::Shared;
-use super::{book_changes, books};
+use super::{book_changes, books, path_find};
 use crate::clock;
 use crate::faults::Faults;
 use crate::ledger::chain::{Applied, Ledger};
@@ -82,6 +83,8 @@ pub(crate) struct Subscriber {
     pub(crate) accounts_proposed: BTreeSet<AccountId>,
     pub(crate) books: BTreeSet<Book>,
     pub(crate) histories: BTreeMap<AccountId, History>,
+    /// A search for paths that is answered again with every ledger.
+    pub(crate) paths: Option<PathRequest>,
 }
 
 impl Subscriber {
@@ -96,6 +99,7 @@ impl Subscriber {
             accounts_proposed: BTreeSet::new(),
             books: BTreeSet::new(),
             histories: BTreeMap::new(),
+            paths: None,
         }
     }
 
@@ -192,6 +196,7 @@ pub(crate) async fn publish(
                 first_index,
             } => {
                 closed(&shared, server, &ledger, first_index);
+                path_find::update(&shared, server, None);
                 tokio::task::yield_now().await;
             }
             Event::Late { due_us } => {
@@ -199,6 +204,7 @@ pub(crate) async fn publish(
                 tokio::time::sleep(Duration::from_micros(left_us)).await;
                 shared.net().follow(server);
             }
+            Event::Paths { client } => path_find::update(&shared, server, Some(client)),
             Event::Status(load) => status(&shared, server, &load),
             Event::Proposed {
                 tx,

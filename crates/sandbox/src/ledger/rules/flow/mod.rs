@@ -183,6 +183,12 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The most that may go in. A negative amount only names what the source gives, as searches for paths
+    /// do that want to know how much it takes.
+    pub(crate) fn limit(&self) -> Option<Amount> {
+        self.send_max.filter(|max| !max.is_negative())
+    }
+
     /// What the source gives.
     pub(crate) fn source_asset(&self) -> Asset {
         match (self.send_max, self.deliver.asset) {

@@ -144,7 +144,7 @@ impl<'s, 'r> Search<'s, 'r> {
     /// What may still go in and should still come out; nothing where it is enough.
     fn left(&self, taken: Flow) -> Result<Option<(Option<Value>, Value)>, Overflow> {
         let output = self.request.deliver.value.minus(taken.output)?;
-        let input = match self.request.send_max {
+        let input = match self.request.limit() {
             Some(max) => Some(max.value.minus(taken.input)?),
             None => None,
         };
@@ -170,7 +170,7 @@ impl<'s, 'r> Search<'s, 'r> {
         }
         let all_spent = self
             .request
-            .send_max
+            .limit()
             .is_none_or(|max| max.value == taken.input);
         let sells = self.request.purpose == Purpose::CrossingSell;
         if crossing && !self.request.is_partial && sells && !all_spent {

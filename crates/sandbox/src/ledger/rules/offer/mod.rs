@@ -86,6 +86,21 @@ pub(crate) fn quality_of(root: &BookRoot) -> Quality {
     Quality(u64::from_be_bytes(word))
 }
 
+/// The book that a directory is of.
+pub(crate) fn directory_book(view: &dyn Read, root: &BookRoot) -> Option<Book> {
+    let dir = directory::page(view, *root, 0)?;
+    let part = |wanted| {
+        let mut about = dir.about.iter();
+        let (_, bytes) = about.find(|(id, _)| *id == wanted)?;
+        <[u8; 20]>::try_from(bytes.as_slice()).ok()
+    };
+    let asset = |currency, issuer| Some(Asset::token(part(currency)?, AccountId(part(issuer)?)));
+    Some(Book {
+        pays: asset(f::TAKER_PAYS_CURRENCY, f::TAKER_PAYS_ISSUER)?,
+        gets: asset(f::TAKER_GETS_CURRENCY, f::TAKER_GETS_ISSUER)?,
+    })
+}
+
 /// An offer as it stands in the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
