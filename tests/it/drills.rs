@@ -5,6 +5,7 @@
 //! ledger's own truth.
 
 mod failover;
+mod faults;
 mod metrics;
 mod outages;
 mod processes;

@@ -18,7 +18,7 @@ const TRAFFIC_EVERY: Duration = Duration::from_millis(50);
 const SOON_BACK: &str = "[xrpl]\nreconnect_max = \"100ms\"\n";
 
 /// Payments that go on whatever happens, as a merchant's do, until `stop`. Returns how many.
-async fn traffic(scene: &Scene, stop: &AtomicBool, next_tag: &AtomicU32) -> usize {
+pub(super) async fn traffic(scene: &Scene, stop: &AtomicBool, next_tag: &AtomicU32) -> usize {
     let mut posted = 0;
     while !stop.load(Ordering::Relaxed) {
         let tag = next_tag.fetch_add(1, Ordering::Relaxed);
@@ -30,7 +30,7 @@ async fn traffic(scene: &Scene, stop: &AtomicBool, next_tag: &AtomicU32) -> usiz
 }
 
 /// Waits until the daemon uses all its servers again.
-async fn all_ready(scene: &Scene) {
+pub(super) async fn all_ready(scene: &Scene) {
     let ready = |list: &Value| {
         let servers = list["data"].as_array().unwrap();
         servers.iter().all(|server| server["state"] == "ready")

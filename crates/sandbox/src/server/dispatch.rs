@@ -135,6 +135,7 @@ fn open_method(command: &str) -> Option<Method> {
         "ledger_entry" => entry::ledger_entry,
         "subscribe" => subscribe::subscribe,
         "unsubscribe" => subscribe::unsubscribe,
+        "sandbox_counts" => sandbox::counts,
         "sandbox_truth" => sandbox::truth,
         "feature" => features::feature,
         "server_definitions" => definitions::server_definitions,
@@ -208,6 +209,11 @@ pub(crate) fn is_for_administrators(command: &str) -> bool {
     open_method(command).is_none() && admin_method(command).is_some()
 }
 
+/// Whether there is a method of this name.
+pub(crate) fn is_known(command: &str) -> bool {
+    open_method(command).is_some() || admin_method(command).is_some()
+}
+
 /// Calls the method that a request names.
 pub(crate) fn call(shared: &Arc<Shared>, client: &Client, request: &Request) -> Answer {
     let call = Call {
@@ -216,6 +222,7 @@ pub(crate) fn call(shared: &Arc<Shared>, client: &Client, request: &Request) -> 
         version: request.version,
         params: &request.params,
     };
+    shared.count(client.server, &request.command);
     find(&call, &request.command).and_then(|method| method(&call))
 }
 

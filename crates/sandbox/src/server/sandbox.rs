@@ -109,6 +109,14 @@ fn inflict(shared: &Shared, server: usize, request: &Value) -> Result<(), FaultE
     Ok(())
 }
 
+/// How often each server was asked for what, since the network started.
+pub(super) fn counts(call: &Call<'_>) -> Answer {
+    let servers: Vec<Value> = (0..call.shared.addresses.len())
+        .map(|server| json!(call.shared.counted(server)))
+        .collect();
+    Ok(json!({ "servers": servers }))
+}
+
 pub(super) fn truth(call: &Call<'_>) -> Answer {
     let account = match call.params.get("account") {
         None => None,

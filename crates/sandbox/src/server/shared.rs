@@ -13,6 +13,7 @@ use crate::config::CloseInterval;
 use crate::ledger::held::Recent;
 use crate::network::Net;
 use crate::random::Random;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     verified: Mutex<Recent<TxHash, ()>>,
     desks: Vec<Mutex<Desk>>,
     consumers: Vec<Mutex<Consumers>>,
+    /// How often each server was asked for each method that it has.
+    counts: Vec<Mutex<BTreeMap<String, u64>>>,
     /// Changes when all connections of a server are to be closed.
     pub(crate) cuts: Vec<watch::Sender<Cut>>,
     /// How long a socket may take nothing, in milliseconds.
@@ -69,6 +72,7 @@ impl Shared {
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
             desks: (0..count).map(|_| Mutex::default()).collect(),
             consumers: (0..count).map(|_| Mutex::default()).collect(),
+            counts: (0..count).map(|_| Mutex::default()).collect(),
             cuts: (0..count).map(|_| watch::Sender::new(Cut::NONE)).collect(),
             patience_ms: (0..count).map(|_| AtomicU64::new(PATIENCE_MS)).collect(),
             doors: (0..count).map(|_| watch::Sender::new(true)).collect(),
@@ -78,6 +82,27 @@ impl Shared {
             next_client: AtomicU64::new(1),
             seed,
         }
+    }
+
+    /// Counts a request. Names that no method has are counted as one, so that nobody makes the table grow.
+    pub(crate) fn count(&self, server: usize, command: &str) {
+        let name = if super::dispatch::is_known(command) {
+            command
+        } else {
+            "unknown"
+        };
+        let mut counts = lock(&self.counts[server]);
+        match counts.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(name.to_owned(), 1);
+            }
+        }
+    }
+
+    /// How often a server was asked for what.
+    pub(crate) fn counted(&self, server: usize) -> BTreeMap<String, u64> {
+        lock(&self.counts[server]).clone()
     }
 
     /// The network. The guard must be dropped before any await.

@@ -1,0 +1,200 @@
+//! Every fault that a server can have, on one server of three and on all but one, while payments
+//! flow at twenty a second: none is lost, none is paid twice, none ends wrongly.
+
+use super::failover::{all_ready, traffic};
+use super::scene::{PATIENCE, Scene};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Short waits, so that a drill takes seconds; the rules are the same.
+const QUICK: &str =
+    "[xrpl]\nrequest_timeout = \"500ms\"\nreconnect_max = \"200ms\"\nsilence_timeout = \"2s\"\n";
+/// How long a fault that stops finality is left alone.
+const MISERY: Duration = Duration::from_millis(1_500);
+/// Payments that must come to their end while one server suffers.
+const PROGRESS: f64 = 10.0;
+
+/// Every kind that a single server can have.
+fn faults(validated: u64, wallet: &str) -> Vec<Value> {
+    vec![
+        json!({ "kind": "disconnect" }),
+        json!({ "kind": "refuse" }),
+        json!({ "kind": "latency", "ms": 400, "jitter_ms": 100 }),
+        json!({ "kind": "drop_requests", "per_mille": 500 }),
+        json!({ "kind": "drop_responses", "per_mille": 500 }),
+        json!({ "kind": "stall_ledger" }),
+        json!({ "kind": "lag", "ledgers": 5 }),
+        json!({ "kind": "history_gap", "from": 2, "to": validated + 3 }),
+        json!({ "kind": "slow_down", "requests": 100 }),
+        json!({ "kind": "lie_result", "account": wallet, "result": "tecPATH_DRY" }),
+        json!({ "kind": "lie_absent", "account": wallet }),
+        json!({ "kind": "lie_balance", "account": wallet, "sequence": 1 }),
+        json!({ "kind": "fork" }),
+        json!({ "kind": "amendment_blocked" }),
+        json!({ "kind": "fee_spike" }),
+        json!({ "kind": "queue_full" }),
+        json!({ "kind": "freeze" }),
+        json!({ "kind": "partition" }),
+        json!({ "kind": "restart", "graceful": false }),
+    ]
+}
+
+/// Payments that flow beside a drill.
+struct Flow {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<usize>,
+}
+
+impl Flow {
+    fn start(scene: &Arc<Scene>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn({
+            let (scene, stop) = (Arc::clone(scene), Arc::clone(&stop));
+            async move { traffic(&scene, &stop, &AtomicU32::new(1)).await }
+        });
+        Self { stop, task }
+    }
+
+    /// Stops, and demands that every payment succeeded, once.
+    async fn end(self, scene: &Scene) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        let posted = self.task.await.unwrap();
+        scene.merchant.all_final(PATIENCE).await;
+        scene.all_succeed(posted).await;
+        posted
+    }
+}
+
+async fn succeeded(scene: &Scene) -> f64 {
+    scene.metric("payments_total{status=\"succeeded\"}").await
+}
+
+/// Waits until that many more payments have succeeded.
+async fn progress(scene: &Scene, more: f64) {
+    let before = succeeded(scene).await;
+    let name = "payments_total{status=\"succeeded\"}";
+    scene.until_metric(name, |now| now >= before + more).await;
+}
+
+async fn inflict(scene: &Scene, server: usize, fault: &Value) {
+    scene.ledger.fault(server, fault).await;
+    // A server says who it is when somebody connects.
+    if ["wrong_network", "amendment_blocked"].contains(&fault["kind"].as_str().unwrap()) {
+        let reconnect = json!({ "kind": "disconnect" });
+        scene.ledger.fault(server, &reconnect).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_on_one_server_of_three_holds_up_no_payment() {
+    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
+    let _daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    let validated = scene.ledger.validated().await;
+    for (turn, fault) in faults(validated, crate::support::daemon::WALLET.0)
+        .iter()
+        .enumerate()
+    {
+        inflict(&scene, turn % 3, fault).await;
+        progress(&scene, PROGRESS).await;
+        scene.audit(&[]).await;
+        scene.ledger.clear().await;
+        all_ready(&scene).await;
+    }
+    let posted = flow.end(&scene).await;
+    println!("{posted} payments beside every fault of one server");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_on_all_servers_but_one_ends_no_payment_wrongly() {
+    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
+    let _daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    let validated = scene.ledger.validated().await;
+    for (turn, fault) in faults(validated, crate::support::daemon::WALLET.0)
+        .iter()
+        .enumerate()
+    {
+        for nth in 0..2 {
+            inflict(&scene, (turn + nth) % 3, fault).await;
+        }
+        tokio::time::sleep(MISERY).await;
+        // What is final by now is held against the truth while the fault is still on.
+        scene.audit(&[]).await;
+        scene.ledger.clear().await;
+        all_ready(&scene).await;
+        progress(&scene, PROGRESS).await;
+    }
+    let posted = flow.end(&scene).await;
+    println!("{posted} payments beside every fault of all servers but one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rolling_restarts_of_all_servers_lose_nothing() {
+    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
+    let _daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    for graceful in [true, false] {
+        for server in 0..3 {
+            let restart = json!({ "kind": "restart", "graceful": graceful, "history": "lost" });
+            scene.ledger.fault(server, &restart).await;
+            progress(&scene, PROGRESS).await;
+            all_ready(&scene).await;
+        }
+    }
+    flow.end(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_servers_gone_for_two_minutes_and_back_lose_nothing() {
+    let scene = Arc::new(Scene::new("200ms", "100000", ""));
+    let _daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    progress(&scene, PROGRESS).await;
+    scene.ledger.fault_all(&json!({ "kind": "refuse" })).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    scene.audit(&[]).await;
+    scene.ledger.clear().await;
+    progress(&scene, 100.0).await;
+    let posted = flow.end(&scene).await;
+    println!("{posted} payments around an outage of two minutes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_healthy_pool_costs_at_most_three_requests_a_ledger() {
+    let scene = Arc::new(Scene::new("200ms", "100000", ""));
+    let _daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    progress(&scene, PROGRESS).await;
+    let (before, from) = (requests(&scene).await, scene.ledger.validated().await);
+    scene.ledger.reach(from + 50).await;
+    let (after, to) = (requests(&scene).await, scene.ledger.validated().await);
+    let (asked, ledgers) = (after - before, to - from);
+    println!("{asked} requests in {ledgers} ledgers");
+    // One ledger is at its beginning or its end.
+    assert!(asked <= 3 * (ledgers + 1), "{asked} in {ledgers}");
+    flow.end(&scene).await;
+}
+
+/// Requests that the daemon's servers have counted, but for the submissions themselves.
+async fn requests(scene: &Scene) -> u64 {
+    let counts = scene
+        .ledger
+        .ask(json!({ "command": "sandbox_counts" }))
+        .await;
+    let servers = counts["servers"].as_array().unwrap();
+    let daemons = servers.iter().take(3);
+    let asked = daemons.flat_map(|server| server.as_object().unwrap());
+    asked
+        .filter(|(command, _)| *command != "submit")
+        .map(|(_, count)| count.as_u64().unwrap())
+        .sum()
+}
