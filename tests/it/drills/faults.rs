@@ -101,7 +101,7 @@ async fn each_fault_on_one_server_of_three_holds_up_no_payment() {
     {
         inflict(&scene, turn % 3, fault).await;
         progress(&scene, PROGRESS).await;
-        scene.audit(&[]).await;
+        scene.audit_in_flow().await;
         scene.ledger.clear().await;
         all_ready(&scene).await;
     }
@@ -125,7 +125,7 @@ async fn each_fault_on_all_servers_but_one_ends_no_payment_wrongly() {
         }
         tokio::time::sleep(MISERY).await;
         // What is final by now is held against the truth while the fault is still on.
-        scene.audit(&[]).await;
+        scene.audit_in_flow().await;
         scene.ledger.clear().await;
         all_ready(&scene).await;
         progress(&scene, PROGRESS).await;
@@ -160,7 +160,7 @@ async fn all_servers_gone_for_two_minutes_and_back_lose_nothing() {
     progress(&scene, PROGRESS).await;
     scene.ledger.fault_all(&json!({ "kind": "refuse" })).await;
     tokio::time::sleep(Duration::from_secs(120)).await;
-    scene.audit(&[]).await;
+    scene.audit_in_flow().await;
     scene.ledger.clear().await;
     progress(&scene, 100.0).await;
     let posted = flow.end(&scene).await;
