@@ -44,8 +44,8 @@ pub(crate) enum Company {
     /// With the network, which agrees on the close time.
     Network,
     /// Alone. The header says that nobody agreed on the time, so that no ledger that a lone server closes
-    /// has the hash of one that the network closed.
-    Alone,
+    /// has the hash of one that the network closed. Nor do two lone servers ever close the same one.
+    Alone { server: usize },
 }
 
 impl Company {
@@ -53,7 +53,17 @@ impl Company {
     const fn close_flags(self) -> u8 {
         match self {
             Self::Network => 0,
-            Self::Alone => 1,
+            Self::Alone { .. } => 1,
+        }
+    }
+
+    /// The hash of a state that is closed in this company: lone servers never agree by chance.
+    fn marked(self, account_hash: [u8; 32]) -> [u8; 32] {
+        match self {
+            Self::Network => account_hash,
+            Self::Alone { server } => {
+                sha512_half(&[b"MLF\0", &account_hash, &server.to_be_bytes()])
+            }
         }
     }
 }
@@ -124,7 +134,7 @@ pub(crate) fn build(
             mode = Mode::CloseFinal;
         }
     }
-    let header = header(chain, &applied, &overlay, close_time, company.close_flags());
+    let header = header(chain, &applied, &overlay, close_time, company);
     Built {
         ledger: Ledger {
             header,
@@ -140,7 +150,7 @@ fn header(
     applied: &[Applied],
     overlay: &Overlay,
     close_time: u32,
-    close_flags: u8,
+    company: Company,
 ) -> Header {
     let parent = &chain.tip().header;
     let mut leaves: Vec<Leaf> = applied
@@ -153,11 +163,11 @@ fn header(
         hash: [0; 32],
         parent_hash: parent.hash,
         transaction_hash: tree::root(&mut leaves),
-        account_hash: account_hash(parent.account_hash, overlay),
+        account_hash: company.marked(account_hash(parent.account_hash, overlay)),
         total_drops: parent.total_drops.saturating_sub(burned),
         parent_close_time: parent.close_time,
         close_time,
-        close_flags,
+        close_flags: company.close_flags(),
     };
     header.hash = header.compute_hash();
     header

@@ -109,7 +109,7 @@ impl Net {
             &view.open.txs,
             close_s,
             self.network_id,
-            Company::Alone,
+            Company::Alone { server },
         );
         let ledger = Arc::new(built.ledger);
         branch.commit(Arc::clone(&ledger), built.overlay, ledger.header.index);
