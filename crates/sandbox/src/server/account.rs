@@ -146,7 +146,10 @@ fn queued_row(queued: &Queued) -> Value {
 
 /// These methods do not say in which ledger an account was not found.
 pub(super) fn bare_not_found(mut error: RpcError) -> RpcError {
-    error.extra.clear();
+    // Only that error names the account; a malformed one is refused with the ledger that was looked at.
+    if error.extra.contains_key("account") {
+        error.extra.clear();
+    }
     error
 }
 
