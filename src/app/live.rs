@@ -149,10 +149,17 @@ fn server_row(view: ServerView) -> ServerRow {
         } else {
             Readiness::NotReady
         },
+        cause: view.cause.map(|cause| cause.as_str().to_owned()),
         reason: view.last_error.filter(|_| !ready),
+        since: view.since,
         validated_ledger: view.validated_ledger,
         lag_ledgers: view.lag,
         latency: view.latency,
+        latency_p95: view.latency_p95,
+        errors_per_mille: view.errors_per_mille,
+        budget_per_second: view.budget_per_second,
+        complete_ledgers: view.complete_ledgers,
+        build_version: view.build_version,
         load_factor: view.load_factor,
         score: Some(view.score),
     }

@@ -12,6 +12,7 @@ mod out;
 mod sandbox;
 mod sandbox_ledger;
 mod serve;
+mod servers;
 mod store;
 mod wallet;
 
@@ -47,6 +48,8 @@ enum Command {
     Sandbox(sandbox::Sandbox),
     /// Run only the model ledger, spoken to like rippled over websocket.
     SandboxLedger(sandbox_ledger::SandboxLedger),
+    /// Show the servers of a running daemon.
+    Servers(servers::Servers),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -65,6 +68,7 @@ impl Cli {
             Command::Serve(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,
             Command::SandboxLedger(command) => command.run().await,
+            Command::Servers(command) => command.run().await,
             Command::Config(command) => command.run(),
             Command::Keys(command) => command.run().await,
             Command::Wallet(command) => command.run().await,

@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::query;
 use super::router::App;
 use super::state::{Readiness, ServerRow};
+use super::time::Rfc3339;
 use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use serde::Serialize;
@@ -20,10 +21,17 @@ pub struct ServerDto {
     operator: String,
     state: String,
     ready: bool,
+    cause: Option<String>,
     reason: Option<String>,
+    since: Option<Rfc3339>,
     validated_ledger: Option<LedgerIndex>,
     lag_ledgers: Option<u32>,
     latency_ms: Option<u64>,
+    latency_p95_ms: Option<u64>,
+    errors_per_mille: u32,
+    budget_per_second: Option<u64>,
+    complete_ledgers: String,
+    build_version: Option<String>,
     load_factor: Option<u64>,
     score: Option<u32>,
 }
@@ -37,10 +45,17 @@ impl From<ServerRow> for ServerDto {
             operator: row.operator,
             state: row.state,
             ready: row.readiness == Readiness::Ready,
+            cause: row.cause,
             reason: row.reason,
+            since: row.since.map(Rfc3339),
             validated_ledger: row.validated_ledger,
             lag_ledgers: row.lag_ledgers,
             latency_ms: row.latency.and_then(ms),
+            latency_p95_ms: row.latency_p95.and_then(ms),
+            errors_per_mille: row.errors_per_mille,
+            budget_per_second: row.budget_per_second,
+            complete_ledgers: row.complete_ledgers,
+            build_version: row.build_version,
             load_factor: row.load_factor,
             score: row.score,
         }

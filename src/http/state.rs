@@ -136,14 +136,28 @@ pub struct ServerRow {
     pub state: String,
     /// Whether it is ready to be asked.
     pub readiness: Readiness,
-    /// Why it is not, where it is not.
+    /// Why it is not, in a word of a closed set.
+    pub cause: Option<String>,
+    /// Why it is not, in what was said or seen.
     pub reason: Option<String>,
+    /// Since when it is in this state.
+    pub since: Option<UnixMs>,
     /// Its newest validated ledger.
     pub validated_ledger: Option<LedgerIndex>,
     /// How many ledgers it is behind the pool.
     pub lag_ledgers: Option<u32>,
-    /// The time of a recent answer.
+    /// A weighted mean of its answers' times.
     pub latency: Option<Duration>,
+    /// Nineteen of twenty answers come within this.
+    pub latency_p95: Option<Duration>,
+    /// Of a thousand answers, how many were of no use.
+    pub errors_per_mille: u32,
+    /// Requests a second that it is asked at most, where it asked us to slow down.
+    pub budget_per_second: Option<u64>,
+    /// The ledgers it holds.
+    pub complete_ledgers: String,
+    /// Its version.
+    pub build_version: Option<String>,
     /// Its load factor, as the server reports it.
     pub load_factor: Option<u64>,
     /// Its score, 0 to 1,000.

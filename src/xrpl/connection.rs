@@ -135,9 +135,13 @@ impl Connection {
             Next::Refused(_) | Next::RefusedForGood => Stage::Refused,
         };
         let End { cause, why } = end;
-        self.server
-            .health()
-            .disconnected(*cause, why.clone(), stage);
+        {
+            let mut health = self.server.health();
+            health.disconnected(*cause, why.clone(), stage);
+            if *cause == Cause::TurnedAway {
+                health.budget.throttled(Instant::now());
+            }
+        }
         self.show();
     }
 

@@ -1,10 +1,12 @@
 //! What is known of one server, and how fit that makes it. Pure: the time is an argument.
 
+use super::budget::Budget;
 use super::cause::Cause;
 use super::latency::Latencies;
 use super::proto::ranges::Ranges;
 use super::proto::stream::Load;
 use super::quorum::parole::Quarantine;
+use super::score::{self, Signs};
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -113,6 +115,10 @@ pub(super) struct Health {
     pub connected_since: Option<UnixMs>,
     /// The answers' times.
     pub latency: Latencies,
+    /// Of a thousand answers, how many were of no use; the newest weigh most.
+    pub errors_per_mille: u32,
+    /// How often it may be asked.
+    pub budget: Budget,
     /// When the oldest request that still waits was sent.
     pub waiting_since: Option<Instant>,
     /// Since when nothing at all has come in while an answer was owed.
@@ -137,6 +143,8 @@ impl Health {
             network_id: self.network_id,
             build_version: self.build_version.take(),
             latency: std::mem::take(&mut self.latency),
+            errors_per_mille: self.errors_per_mille,
+            budget: std::mem::take(&mut self.budget),
             cooling_until: self.cooling_until,
             quarantined: self.quarantined.take(),
             ..Self::default()
@@ -226,23 +234,30 @@ impl Health {
         }
     }
 
+    /// Counts whether an answer was of use; no answer in time is of none.
+    pub(super) fn note_outcome(&mut self, is_error: bool) {
+        self.errors_per_mille = score::errors_after(self.errors_per_mille, is_error);
+    }
+
     /// How fit the server is, from 0 (not at all) to 1,000.
     pub(super) fn score(&self, tip: Option<LedgerIndex>, now: Instant) -> u32 {
-        let base: u64 = match self.state(tip, now) {
-            State::Ready => 1_000,
-            State::Degraded => 250,
-            State::Connecting | State::Syncing | State::OpenCircuit | State::Refused => return 0,
-        };
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let lag = u64::from(self.lag(tip).unwrap_or(0).min(LAG_MAX)) * 50;
-        let slow = self.latency.mean().map_or(0, |mean| ms(mean) / 5).min(200);
-        // A server that has stopped answering shows it here long before a time-out does.
-        let waiting = self
-            .waiting_since
-            .map_or(0, |since| ms(now.saturating_duration_since(since)) / 5)
-            .min(350);
-        let left = base.saturating_sub(lag + slow + waiting).max(1);
-        u32::try_from(left).unwrap_or(1_000)
+        let state = self.state(tip, now);
+        if !state.is_usable() {
+            return 0;
+        }
+        let held = self.complete.lowest_of_newest().zip(self.validated);
+        score::score(&Signs {
+            is_ready: state == State::Ready,
+            lag: self.lag(tip).unwrap_or(0),
+            mean: self.latency.mean(),
+            p95: self.latency.p95(),
+            waiting: self
+                .waiting_since
+                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+            errors_per_mille: self.errors_per_mille,
+            load_factor: self.load_factor.unwrap_or(1),
+            history: held.map_or(0, |(low, high)| high.ahead_of(low).saturating_add(1)),
+        })
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod backlog;
 mod backoff;
+mod budget;
 mod cause;
 mod config;
 mod connection;
@@ -25,6 +26,7 @@ mod proof;
 mod proto;
 mod quorum;
 mod route;
+mod score;
 mod server;
 mod shared;
 mod submit;

@@ -312,6 +312,8 @@ fn view(server: &Server, tip: Option<LedgerIndex>, now: Instant) -> ServerView {
         latency: health.latency.mean(),
         latency_p95: health.latency.p95(),
         load_factor: health.load_factor,
+        errors_per_mille: health.errors_per_mille,
+        budget_per_second: health.budget.rate(),
         complete_ledgers: health.complete.to_string(),
         network_id: health.network_id,
         build_version: health.build_version.clone(),

@@ -120,9 +120,8 @@ where
                 None => break,
             }
         }
-        let patience = witness_until
-            .unwrap_or_else(|| Instant::now() + shared.config.hedge_after)
-            .min(Instant::now() + shared.config.hedge_after);
+        let patience = Instant::now() + shared.patience(&choice.asked);
+        let patience = witness_until.map_or(patience, |until| until.min(patience));
         match tokio::time::timeout_at(patience, asking.next()).await {
             Ok(Some((server, Ok(claim)))) => {
                 contradiction(shared, &groups, &server, &claim);

@@ -1,12 +1,16 @@
 //! Which servers a request goes to.
 //!
 //! A server is asked for something only where it is in a state to answer. Among those the order is:
-//! ready before degraded, then the operator's priority, then the score. Submissions stay with the
+//! ready before degraded, then within its budget before beyond it, then the operator's priority, then
+//! the score, with inertia. All speak version 2 of the API: one that does not never gets beyond its
+//! greeting, which is of that version. Submissions stay with the
 //! servers they went to last while those are about as fit as any, because a server that has seen
 //! an account's earlier transactions can take the next one.
 
+use super::budget::Purpose;
 use super::config::Voice;
 use super::health::State;
+use super::score;
 use super::server::Server;
 use super::shared::Shared;
 use std::collections::BTreeSet;
@@ -23,6 +27,9 @@ pub(super) struct Candidate {
     pub server: Arc<Server>,
     state: State,
     score: u32,
+    /// Whether one more read is within its budget, and one more submission.
+    may_read: bool,
+    may_submit: bool,
 }
 
 impl Candidate {
@@ -31,20 +38,24 @@ impl Candidate {
         self.state == State::Ready
     }
 
-    /// Smaller is better.
-    fn rank(&self) -> (bool, u32, u32) {
+    /// What is compared before the score: smaller is better.
+    fn kind(&self, purpose: Purpose) -> (bool, bool, u32) {
+        let within_budget = match purpose {
+            Purpose::Read => self.may_read,
+            Purpose::Submission => self.may_submit,
+        };
         (
             self.state != State::Ready,
+            !within_budget,
             self.server.config.priority,
-            u32::MAX - self.score,
         )
     }
 }
 
-/// The servers that may be asked, the fittest first.
+/// The servers that may be asked, the fittest first. The order has inertia.
 pub(super) fn candidates(shared: &Shared) -> Vec<Candidate> {
     let (tip, now) = (shared.tip_index(), Instant::now());
-    let mut found: Vec<Candidate> = shared
+    let found: Vec<Candidate> = shared
         .servers
         .iter()
         .filter_map(|server| {
@@ -54,10 +65,21 @@ pub(super) fn candidates(shared: &Shared) -> Vec<Candidate> {
                 server: Arc::clone(server),
                 state,
                 score,
+                may_read: health.budget.allows(Purpose::Read, now),
+                may_submit: health.budget.allows(Purpose::Submission, now),
             })
         })
         .collect();
-    found.sort_by_key(Candidate::rank);
+    let mut before = shared.order();
+    let found = score::order(
+        found,
+        &before,
+        |candidate| candidate.server.index,
+        |candidate| candidate.kind(Purpose::Read),
+        |candidate| candidate.score,
+    );
+    before.clear();
+    before.extend(found.iter().map(|candidate| candidate.server.index));
     found
 }
 
@@ -122,12 +144,8 @@ pub(super) fn submitters(mut found: Vec<Candidate>, last: &[usize]) -> Vec<Arc<S
         } else {
             0
         };
-        let (not_ready, priority, _) = candidate.rank();
-        (
-            not_ready,
-            priority,
-            u32::MAX - candidate.score.saturating_add(bonus),
-        )
+        let kind = candidate.kind(Purpose::Submission);
+        (kind, u32::MAX - candidate.score.saturating_add(bonus))
     });
     found
         .into_iter()
@@ -161,6 +179,8 @@ mod tests {
             server: server(index, priority),
             state,
             score,
+            may_read: true,
+            may_submit: true,
         }
     }
 
@@ -179,6 +199,23 @@ mod tests {
             candidate(2, State::Ready, 800, 0),
         ];
         assert_eq!(order(found, &[]), [2, 1, 0]);
+    }
+
+    #[test]
+    fn a_submission_passes_over_a_server_only_when_its_reserve_is_spent_too() {
+        let poor = |may_submit| {
+            vec![
+                Candidate {
+                    may_read: false,
+                    may_submit,
+                    ..candidate(0, State::Ready, 990, 0)
+                },
+                candidate(1, State::Ready, 700, 0),
+                candidate(2, State::Degraded, 250, 0),
+            ]
+        };
+        assert_eq!(order(poor(true), &[]), [0, 1, 2]);
+        assert_eq!(order(poor(false), &[]), [1, 0, 2]);
     }
 
     #[test]

@@ -220,10 +220,13 @@ impl Server {
             connection,
         };
         match self.calls.try_send(call) {
-            Ok(()) => Ok(Pending {
-                server: self.name().to_owned(),
-                reply: receiver,
-            }),
+            Ok(()) => {
+                self.health().budget.spend(Instant::now());
+                Ok(Pending {
+                    server: self.name().to_owned(),
+                    reply: receiver,
+                })
+            }
             // The channel has as much room as there are places.
             Err(TrySendError::Full(_)) => Err(self.busy(command)),
             Err(TrySendError::Closed(_)) => Err(self.not_connected(command)),
@@ -268,6 +271,7 @@ impl Server {
     /// An answer of this server that cannot be used.
     pub(super) fn malformed(&self, command: Command, why: impl ToString) -> RequestError {
         self.count(command, "malformed");
+        self.health().note_outcome(true);
         RequestError::Malformed {
             server: self.name().to_owned(),
             why: why.to_string(),

@@ -36,6 +36,8 @@ pub(super) struct Shared {
     connections: AtomicU64,
     /// How often a server became ready.
     arrivals: watch::Sender<u64>,
+    /// The servers by index in the order that was found last.
+    order: Mutex<Vec<usize>>,
 }
 
 impl Shared {
@@ -70,12 +72,29 @@ impl Shared {
             tip: watch::Sender::new(None),
             connections: AtomicU64::new(0),
             arrivals: watch::Sender::new(0),
+            order: Mutex::default(),
         }
     }
 
     /// A number for a new connection, never given out before.
     pub(super) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The order of the servers that was found last. Held for a moment only.
+    pub(super) fn order(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long answers of these servers usually take at most: so long they are waited for before
+    /// another is asked too.
+    pub(super) fn patience<'a>(&self, asked: impl IntoIterator<Item = &'a usize>) -> Duration {
+        let known = asked.into_iter().filter_map(|index| {
+            let server = self.servers.iter().find(|server| server.index == *index);
+            server.map(|server| server.patience())
+        });
+        let longest = known.max().unwrap_or(self.config.hedge_after);
+        longest.min(self.config.hedge_after)
     }
 
     /// A server became ready.

@@ -30,6 +30,10 @@ pub struct ServerView {
     pub latency_p95: Option<Duration>,
     /// Its load factor; 1 is no load.
     pub load_factor: Option<u64>,
+    /// Of a thousand answers, how many were of no use; the newest weigh most.
+    pub errors_per_mille: u32,
+    /// How many requests a second it may be asked, where it asked us to slow down.
+    pub budget_per_second: Option<u64>,
     /// The ledgers it holds.
     pub complete_ledgers: String,
     /// The network it says it is of.

@@ -6,6 +6,7 @@
 
 mod failover;
 mod faults;
+mod flood;
 mod metrics;
 mod outages;
 mod processes;

@@ -206,6 +206,7 @@ impl Session<'_> {
         let now = Instant::now();
         for waiting in self.in_flight.expired(now) {
             self.server().count(waiting.command, "timed_out");
+            self.server().health().note_outcome(true);
             match waiting.waiter {
                 Waiter::Caller(reply, _place) => {
                     let error = RequestError::TimedOut {

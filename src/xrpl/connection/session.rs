@@ -4,6 +4,7 @@ use super::follow::RECHECK_SYNCING;
 use super::in_flight::{InFlight, Own, Waiter, Waiting};
 use super::{Connection, End, Text};
 use crate::xrpl::cause::Cause;
+use crate::xrpl::config::AccountStreams;
 use crate::xrpl::error::RequestError;
 use crate::xrpl::health::Stage;
 use crate::xrpl::proto::envelope::{self, Envelope};
@@ -150,6 +151,7 @@ impl<'a> Session<'a> {
             Own::Subscribe => (Command::Subscribe, subscription.full.as_str()),
             Own::SubscribePlain => (Command::Subscribe, subscription.plain.as_str()),
         };
+        self.server().health().budget.spend(Instant::now());
         let id = self.server().next_id();
         let text = Server::request_text(id, command, params);
         let waiting = Waiting {
@@ -193,7 +195,11 @@ impl<'a> Session<'a> {
 
     fn take_text(&mut self, text: Text) -> Result<(), End> {
         if looks_like_stream_transaction(&text) {
-            self.connection.shared.hint.notify_one();
+            match self.connection.shared.config.account_streams {
+                AccountStreams::On => self.connection.shared.hint.notify_one(),
+                // Nobody asked for it: a flood of them must wake nobody.
+                AccountStreams::Off => self.server().count_as("frame", "unasked"),
+            }
             return Ok(());
         }
         let Some(head) = envelope::parse(&text) else {
@@ -232,6 +238,8 @@ impl<'a> Session<'a> {
         let error = head.error.as_deref().map(str::to_owned);
         let outcome = if error.is_some() { "error" } else { "ok" };
         self.server().answered(waiting.command, took, outcome);
+        let is_of_no_use = error.as_deref().is_some_and(is_its_own_fault);
+        self.server().health().note_outcome(is_of_no_use);
         if head.warning.as_deref() == Some("load") {
             self.cool("the server warns of too much load");
         }
@@ -278,6 +286,7 @@ impl<'a> Session<'a> {
         {
             let mut health = self.server().health();
             health.cooling_until = Some(Instant::now() + COOLING);
+            health.budget.throttled(Instant::now());
             health.last_error = Some(why.to_owned());
         }
         self.connection.show();
@@ -299,6 +308,23 @@ impl<'a> Session<'a> {
             )),
         }
     }
+}
+
+/// Whether an error says that the server could not answer, and not that there is nothing to tell.
+fn is_its_own_fault(error: &str) -> bool {
+    matches!(
+        error,
+        "internal"
+            | "slowDown"
+            | "tooBusy"
+            | "noNetwork"
+            | "notSynced"
+            | "noCurrent"
+            | "noClosed"
+            | "notReady"
+            | "amendmentBlocked"
+            | "unlBlocked"
+    )
 }
 
 /// Writes what is queued, and flushes once. May be dropped at any time: what is not written yet is

@@ -339,3 +339,22 @@ async fn a_submission_that_is_given_up_half_way_leaves_the_rest_to_the_next() {
     assert_eq!(sent_to(&world, 0), texts(0..10));
     assert_eq!(rest.predecessors.len(), 6);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_less_is_asked_less_and_slowly_more_again() {
+    let world = World::new(2);
+    let pool = world.ready().await;
+    for _ in 0..20 {
+        assert!(pool.submit(&blobs(1)).await.len() == 1);
+    }
+    world.each(|server| server.on("submit", |_| Some(Reaction::With("warning", "load".into()))));
+    pool.submit(&blobs(1)).await;
+    let budget = |index: usize| pool.servers()[index].budget_per_second;
+    let learned = budget(0).expect("it was told to slow down");
+    assert!(learned <= 15, "{learned}");
+    world.each(|server| server.scripts.clear());
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let (later, then) = (budget(0), Some(learned));
+    assert!(later > then, "{later:?}");
+    until(|| budget(0).is_none() && budget(1).is_none()).await;
+}

@@ -176,10 +176,13 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
         servers.body["data"],
         json!([{
             "object": "server", "name": "one", "operator": "us", "state": "ready", "ready": true,
-            "reason": null, "validated_ledger": 78, "lag_ledgers": 0, "latency_ms": 12,
-            "load_factor": 1, "score": 990,
+            "cause": null, "reason": null, "since": servers.body["data"][0]["since"],
+            "validated_ledger": 78, "lag_ledgers": 0, "latency_ms": 12, "latency_p95_ms": 31,
+            "errors_per_mille": 4, "budget_per_second": null, "complete_ledgers": "2-78",
+            "build_version": "2.4.0", "load_factor": 1, "score": 990,
         }])
     );
+    assert!(servers.body["data"][0]["since"].is_string());
     let limits = bed.send(get("/v1/limits", &token)).await;
     assert_eq!(
         limits.body,
