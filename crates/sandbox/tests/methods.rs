@@ -10,6 +10,7 @@ use xrpayd_sandbox::{Network, NetworkConfig};
 
 /// Nobody's account, well-formed.
 const STRANGER: &str = "rrrrrrrrrrrrrrrrrrrrrhoLvTp";
+const GENESIS: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
 
 async fn administrator(config: NetworkConfig) -> (Network, Client) {
     let network = Network::start(config).await.unwrap();
@@ -343,5 +344,57 @@ async fn a_client_that_has_the_definitions_is_told_no_more_than_that() {
     assert_eq!(client.result(request).await, json!({"hash": all["hash"]}));
     let other = json!({"command": "server_definitions", "hash": "0".repeat(64)});
     assert_eq!(client.result(other).await, all);
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_ledger_is_found_by_its_older_name_and_shows_the_queue_and_what_offers_are_worth() {
+    let config = NetworkConfig {
+        ledger_capacity: Some(1),
+        ..by_hand(1)
+    };
+    let (network, mut client) = administrator(config).await;
+    let account = key(1);
+    let sequence = fund(&network, &account, 1_000);
+    let newest = client.result(json!({"command": "ledger"})).await;
+    let closed = &newest["closed"]["ledger"];
+    assert_eq!(newest["open"]["ledger"]["closed"], false);
+    let by_hash = json!({"command": "ledger", "ledger": closed["ledger_hash"]});
+    assert_eq!(client.result(by_hash).await["ledger"], *closed);
+    let by_index = json!({"command": "ledger", "ledger": closed["ledger_index"]});
+    assert_eq!(client.result(by_index).await["ledger"], *closed);
+    let offer = |sequence: u32| {
+        let usd = json!({"currency": "USD", "issuer": GENESIS, "value": "1"});
+        wire::signed(
+            &account,
+            json!({
+                "TransactionType": "OfferCreate",
+                "TakerGets": "1000000",
+                "TakerPays": usd,
+                "Sequence": sequence,
+            }),
+        )
+    };
+    let mut results = Vec::new();
+    for next in sequence..sequence + 4 {
+        results.push(client.engine_result(&offer(next)).await);
+    }
+    assert_eq!(results[0], "tesSUCCESS");
+    assert_eq!(results[3], "terQUEUED");
+    let request = json!({
+        "command": "ledger",
+        "ledger_index": "current",
+        "transactions": true,
+        "expand": true,
+        "owner_funds": true,
+        "queue": true,
+    });
+    let told = client.result(request).await;
+    let offers = told["ledger"]["transactions"].as_array().unwrap();
+    assert!(offers.iter().all(|offer| offer["owner_funds"].is_string()));
+    let queue = told["queue_data"].as_array().unwrap();
+    assert_eq!(queue.len() + offers.len(), results.len());
+    assert_eq!(queue[0]["retries_remaining"], 10);
+    assert_eq!(queue[0]["tx"]["TransactionType"], "OfferCreate");
     network.stop().await;
 }

@@ -46,6 +46,11 @@ impl Queued {
         }
     }
 
+    /// How often it may still fail.
+    pub(crate) const fn tries_left(&self) -> u8 {
+        self.tries_left
+    }
+
     /// Whether it changes who may sign, and so must be alone in the queue.
     pub(crate) fn is_blocker(&self) -> bool {
         is_blocker(&self.tx)
@@ -226,6 +231,14 @@ impl Queue {
         self.parent = parent;
         let all = self.by_account.values().flat_map(|mine| mine.txs.values());
         self.by_fee = all.map(|queued| self.turn(queued)).collect();
+    }
+
+    /// All that waits, in the order of its turns.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Queued> {
+        self.by_fee.iter().filter_map(|turn| {
+            let mine = self.by_account.get(&turn.account)?;
+            mine.txs.get(&turn.proxy)
+        })
     }
 
     /// Whose turn it is first.

@@ -2,6 +2,7 @@
 
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
+use super::ledger_added;
 use super::render::{self, Delivered, hex};
 use super::select::{self, Selected};
 use crate::clock;
@@ -33,8 +34,8 @@ pub(super) fn ledger_closed(call: &Call<'_>) -> Answer {
 const WARNING_DEPRECATED: u32 = 2_004;
 
 /// How a ledger's transactions are shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
     Nothing,
     Hashes,
     Expanded,
@@ -100,14 +101,24 @@ fn named_ledger(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
     if call.truthy("queue") && !matches!(selected, Selected::Open { .. }) {
         return Err(RpcError::invalid_params());
     }
-    let body = match &selected {
+    let mut body = match &selected {
         Selected::Open { index } => open_body(call.version, *index, parent, &open, shown),
         Selected::Closed(ledger) | Selected::Awaiting(ledger) => {
             closed_body(call.version, ledger, &faults, shown, binary)
         }
     };
     let mut out = selected.fields();
+    let net = call.shared.net();
+    if call.truthy("owner_funds") && shown == Shown::Expanded {
+        ledger_added::owner_funds(&net, call.server(), &selected, &mut body);
+    }
     out.insert("ledger".to_owned(), body);
+    if call.truthy("queue") {
+        let queue = ledger_added::queue_data(&net, call.server(), call.version, shown);
+        if !queue.is_empty() {
+            out.insert("queue_data".to_owned(), json!(queue));
+        }
+    }
     Ok(out)
 }
 
@@ -160,7 +171,8 @@ fn open_body(
     out
 }
 
-fn open_transaction(tx: &Tx, version: u32, shown: Shown) -> Value {
+/// A transaction that no ledger has yet, as it is shown.
+pub(super) fn open_transaction(tx: &Tx, version: u32, shown: Shown) -> Value {
     match shown {
         Shown::Nothing | Shown::Hashes => json!(tx.hash),
         Shown::Binary if version > 1 => json!({"hash": tx.hash, "tx_blob": hex(&tx.blob)}),

@@ -25,6 +25,7 @@ mod history;
 mod http;
 mod info;
 mod jsonrpc;
+mod ledger_added;
 mod ledger_data;
 mod ledger_methods;
 mod legacy;

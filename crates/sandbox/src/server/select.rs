@@ -100,11 +100,26 @@ pub(crate) fn closed(net: &Net, server: usize, index: u32) -> Result<Arc<Ledger>
         .ok_or_else(RpcError::ledger_not_found)
 }
 
+/// The hash and the index that a request names a ledger by. The older `ledger` is the one or the other,
+/// by its length, and goes before both; nulls count as absent.
+fn specifiers<'a>(call: &'a Call<'_>) -> (Option<&'a Value>, Option<&'a Value>) {
+    const INDEX_LEN_MAX: usize = 12;
+    let given = |name: &str| call.params.get(name).filter(|value| !value.is_null());
+    match call.params.get("ledger").filter(|_| call.truthy("ledger")) {
+        Some(Value::String(text)) if text.len() > INDEX_LEN_MAX => {
+            (call.params.get("ledger"), given("ledger_index"))
+        }
+        Some(index) => (given("ledger_hash"), Some(index)),
+        None => (given("ledger_hash"), given("ledger_index")),
+    }
+}
+
 /// Finds the ledger that the request names; the open one when it names none.
 pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
     let server = call.server();
     let view = &net.servers[server];
-    if let Some(hash) = call.params.get("ledger_hash") {
+    let (hash, wanted) = specifiers(call);
+    if let Some(hash) = hash {
         let text = hash
             .as_str()
             .ok_or_else(|| RpcError::invalid("ledgerHashNotString"))?;
@@ -117,10 +132,6 @@ pub(crate) fn select(call: &Call<'_>, net: &Net) -> Result<Selected, RpcError> {
             .ok_or_else(RpcError::ledger_not_found)?;
         return closed(net, server, index).map(Selected::Closed);
     }
-    let wanted = call
-        .params
-        .get("ledger_index")
-        .or_else(|| call.params.get("ledger"));
     let malformed = || RpcError::invalid("ledgerIndexMalformed");
     let by_number = |number: u64| {
         let index = u32::try_from(number).map_err(|_| malformed())?;
