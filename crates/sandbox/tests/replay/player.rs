@@ -102,7 +102,7 @@ impl<'a> Player<'a> {
         };
         let command = step.message["command"].as_str().unwrap_or("raw").to_owned();
         let connection = self.connection(step);
-        if command == "unsubscribe" {
+        if command == "unsubscribe" || command == "path_find" {
             // News travel beside the answers; those of before are to be on their way by now.
             connection.client.heard(connection.awaited.len()).await;
         }
