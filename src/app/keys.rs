@@ -1,7 +1,7 @@
 //! API keys as they are made: the text that is shown once, and what the database keeps of it.
 
 use crate::clock::Entropy;
-use sha2::{Digest as _, Sha256};
+use crate::http::auth::hash_secret;
 use zeroize::Zeroizing;
 
 /// Every scope that a key can have.
@@ -54,7 +54,7 @@ impl KeyText {
     /// What a request is checked against: the hash of the secret as it is written.
     #[must_use]
     pub fn secret_hash(&self) -> [u8; 32] {
-        Sha256::digest(self.secret.as_bytes()).into()
+        hash_secret(&self.secret)
     }
 
     /// The whole key, to be shown once.
@@ -75,10 +75,7 @@ mod tests {
         let text = fresh.text();
         let (id, secret) = text.strip_prefix(PREFIX).unwrap().split_once('_').unwrap();
         assert_eq!((id.len(), secret.len()), (ID_BYTES * 2, SECRET_BYTES * 2));
-        assert_eq!(
-            fresh.secret_hash(),
-            <[u8; 32]>::from(Sha256::digest(secret))
-        );
+        assert_eq!(fresh.secret_hash(), hash_secret(secret));
         assert_eq!(
             KeyText::parse(&text).unwrap().secret_hash(),
             fresh.secret_hash()

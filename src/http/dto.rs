@@ -1,7 +1,7 @@
 //! The shapes of answers.
 
-use super::time::Rfc3339;
 use crate::payments::accept::Placed;
+use crate::rfc3339::Rfc3339;
 use crate::store::PaymentEvent;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use super::auth::Peer;
 use super::gate;
 use super::router::App;
 use super::state::{AppState, Readiness};
-use super::time::Rfc3339;
+use crate::rfc3339::Rfc3339;
 use crate::telemetry::health::{
     self, Audience, Document, Draining, Facts, Halted, PaymentFacts, Status, StoreFact,
     WalletFacts, XrplFacts,

@@ -5,7 +5,7 @@
 //! knows the request's id. Every refusal of every layer ends here, so no answer of the daemon is
 //! ever a bare status.
 
-use super::time::Rfc3339;
+use crate::rfc3339::Rfc3339;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

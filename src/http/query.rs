@@ -1,7 +1,7 @@
 //! Query strings: every name is known, no name comes twice, every value is of its kind.
 
 use super::problem::Problem;
-use super::time;
+use crate::rfc3339;
 use crate::store::{Page, PaymentFilter};
 use std::collections::BTreeMap;
 use xrpayd_core::address::AccountId;
@@ -72,8 +72,13 @@ impl ListQuery {
                 "is not a classic address",
                 |text| text.parse::<AccountId>().ok(),
             )?,
-            created_after: parsed("created_after", take("created_after"), time, time::parse)?,
-            created_before: parsed("created_before", take("created_before"), time, time::parse)?,
+            created_after: parsed("created_after", take("created_after"), time, rfc3339::parse)?,
+            created_before: parsed(
+                "created_before",
+                take("created_before"),
+                time,
+                rfc3339::parse,
+            )?,
         };
         nothing_else(&values)?;
         Ok(Self { filter, page })

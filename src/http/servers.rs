@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::query;
 use super::router::App;
 use super::state::{Readiness, ServerRow};
-use super::time::Rfc3339;
+use crate::rfc3339::Rfc3339;
 use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use serde::Serialize;

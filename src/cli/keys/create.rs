@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::out;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, OsEntropy, SystemClock};
+use crate::rfc3339::Rfc3339;
 use crate::store::NewKey;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -90,8 +91,8 @@ impl Create {
             "scopes": key.scopes,
             "cidrs": key.cidrs,
             "require_signature": key.require_signature,
-            "created_at": out::time_text(key.created_at),
-            "expires_at": key.expires_at.map(out::time_text),
+            "created_at": Rfc3339(key.created_at),
+            "expires_at": key.expires_at.map(Rfc3339),
         });
         self.output.print(&text, &answer)
     }

@@ -2,9 +2,9 @@
 
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
-use crate::cli::out::time_text;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
+use crate::rfc3339::Rfc3339;
 use crate::store::ApiKey;
 use clap::Args;
 use serde_json::json;
@@ -60,10 +60,10 @@ fn line(key: &ApiKey, now: UnixMs) -> String {
         state(key, now),
         key.client,
         key.scopes.join(","),
-        time_text(key.created_at)
+        Rfc3339(key.created_at)
     );
     if let Some(at) = key.expires_at {
-        line.push_str(&format!("  expires {}", time_text(at)));
+        line.push_str(&format!("  expires {}", Rfc3339(at)));
     }
     if !key.cidrs.is_empty() {
         line.push_str(&format!("  from {}", key.cidrs.join(",")));
@@ -79,8 +79,8 @@ fn row(key: &ApiKey, now: UnixMs) -> serde_json::Value {
         "scopes": key.scopes,
         "cidrs": key.cidrs,
         "require_signature": key.require_signature,
-        "created_at": time_text(key.created_at),
-        "expires_at": key.expires_at.map(time_text),
-        "revoked_at": key.revoked_at.map(time_text),
+        "created_at": Rfc3339(key.created_at),
+        "expires_at": key.expires_at.map(Rfc3339),
+        "revoked_at": key.revoked_at.map(Rfc3339),
     })
 }

@@ -1,4 +1,4 @@
-//! Times as the API writes and reads them: RFC 3339, UTC, milliseconds.
+//! Times as the API and the command line write and read them: RFC 3339, UTC, milliseconds.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
