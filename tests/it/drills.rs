@@ -7,6 +7,7 @@
 mod failover;
 mod faults;
 mod flood;
+mod links;
 mod metrics;
 mod outages;
 mod processes;
