@@ -15,6 +15,9 @@ pub(super) struct SandboxLedger {
     /// Where its servers listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", required = true, value_delimiter = ',')]
     listen: Vec<SocketAddr>,
+    /// Further addresses of the first server, whose clients are strangers and not its administrators.
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    listen_public: Vec<SocketAddr>,
     /// How often ledgers close, as 1s or 200ms; `manual` closes only on `ledger_accept`.
     #[arg(long, value_name = "DURATION|manual", default_value = "1s", value_parser = interval)]
     close_interval: Interval,
@@ -84,6 +87,7 @@ impl SandboxLedger {
         let ended = asked_to_end()?;
         let network = Network::start(NetworkConfig {
             listen: self.listen,
+            listen_public: self.listen_public,
             close_interval: match self.close_interval {
                 Interval::Every(interval) => CloseInterval::Every(interval),
                 Interval::Manual => CloseInterval::Manual,
@@ -94,24 +98,31 @@ impl SandboxLedger {
             retain_ledgers: self.retain_ledgers,
             state: self.state,
             fund: self.fund,
-            ..NetworkConfig::default()
         })
         .await
         .map_err(|error| Failure::because("The model ledger cannot start.", error))?;
-        let urls: Vec<String> = network
-            .addresses()
-            .iter()
-            .map(|address| format!("ws://{address}"))
-            .collect();
-        let told = self
-            .output
-            .print(&urls.join("\n"), &json!({ "ledger": urls }));
+        let (servers, public) = (urls(network.addresses()), urls(network.public_addresses()));
+        let lines: Vec<&str> = servers.iter().chain(&public).map(String::as_str).collect();
+        let mut places = json!({ "ledger": servers });
+        if !public.is_empty() {
+            places["public"] = json!(public);
+        }
+        let told = self.output.print(&lines.join("\n"), &places);
         if told.is_ok() {
             ended.await;
         }
         network.stop().await;
         told
     }
+}
+
+/// Where clients find what listens there.
+#[cfg(feature = "sandbox")]
+fn urls(addresses: &[SocketAddr]) -> Vec<String> {
+    addresses
+        .iter()
+        .map(|address| format!("ws://{address}"))
+        .collect()
 }
 
 /// Waits for SIGINT or SIGTERM, from the moment of this call on.
