@@ -11,7 +11,7 @@ use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
-use crate::xrpl::{self, Pin, Pool, PoolConfig, Roots, ServerConfig, Voice};
+use crate::xrpl::{self, Members, Pin, Pool, PoolConfig, Roots, ServerConfig, Voice};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -79,17 +79,8 @@ fn wallet(config: &Config, name: &str, settings: &WalletSettings) -> Result<Wall
     ))
 }
 
-/// The pool of servers, already connecting.
-pub(super) fn pool(
-    config: &Config,
-    wallets: &[(Wallet, WalletSettings)],
-    ground: &Ground,
-    supervisor: &Supervisor,
-) -> Result<Pool, AppError> {
-    let roots = match &config.xrpl.ca_file {
-        Some(path) => Roots::read(path)?,
-        None => Roots::Bundled,
-    };
+/// The servers, and how many of them must agree.
+pub(super) fn members(config: &Config) -> Members {
     let servers = config
         .xrpl
         .servers
@@ -107,11 +98,34 @@ pub(super) fn pool(
             },
         })
         .collect();
-    let settings = PoolConfig {
-        network_id: config.network.id,
+    Members {
         servers,
         quorum: config.xrpl.quorum,
         submit_to: config.xrpl.submit_to,
+    }
+}
+
+/// The pool of servers, already connecting.
+pub(super) fn pool(
+    config: &Config,
+    wallets: &[(Wallet, WalletSettings)],
+    ground: &Ground,
+    supervisor: &Supervisor,
+) -> Result<Pool, AppError> {
+    let roots = match &config.xrpl.ca_file {
+        Some(path) => Roots::read(path)?,
+        None => Roots::Bundled,
+    };
+    let Members {
+        servers,
+        quorum,
+        submit_to,
+    } = members(config);
+    let settings = PoolConfig {
+        network_id: config.network.id,
+        servers,
+        quorum,
+        submit_to,
         request_timeout: config.xrpl.request_timeout,
         connect_timeout: config.xrpl.connect_timeout,
         silence_timeout: config.xrpl.silence_timeout,

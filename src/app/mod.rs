@@ -118,7 +118,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let wallets = build::wallets(&config)?;
     let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
     let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
-    let live = Arc::new(LiveView::new(&config, pool, lanes));
+    let live = Arc::new(LiveView::new(&config, pool.clone(), lanes));
 
     let (http, metrics) = (
         listen(config.http.listen).await?,
@@ -140,7 +140,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(
         "reload",
-        reload::follow(signals.clone(), options.reload, rules),
+        reload::follow(signals.clone(), options.reload, rules, pool),
     );
     tracing::info!(http.listen = %ready.http, metrics.listen = %ready.metrics, profile = %config.profile, "serving");
     if let Some(on_ready) = options.on_ready {

@@ -1,11 +1,12 @@
 //! SIGHUP: reads the configuration again and takes over what may change while the daemon runs:
-//! limits, stages, rate limits, the log level. A bad file changes nothing, and says why.
+//! limits, stages, rate limits, the log level, the servers and how many of them must agree. A bad file changes nothing, and says why.
 
 use super::build;
 use super::signals::Signals;
 use crate::config::{self, LoadArgs};
 use crate::http::state::Rules;
 use crate::telemetry::logs;
+use crate::xrpl::Pool;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -14,6 +15,7 @@ pub(super) async fn follow(
     signals: Signals,
     args: Option<LoadArgs>,
     rules: watch::Sender<Arc<Rules>>,
+    pool: Pool,
 ) {
     loop {
         signals.asked_to_reload().await;
@@ -37,8 +39,11 @@ pub(super) async fn follow(
                 next.policy.wallets = running.wallets;
                 next.policy.default_wallet = running.default_wallet;
                 rules.send_replace(Arc::new(next));
+                let servers = pool.adopt(build::members(&loaded.config));
                 tracing::info!(
-                    "limits, stages, rate limits and the log level are those of the new configuration"
+                    servers.added = ?servers.added,
+                    servers.removed = ?servers.removed,
+                    "limits, stages, rate limits, servers and the log level are those of the new configuration"
                 );
             }
             Ok(Err(errors)) => {

@@ -54,6 +54,8 @@ pub enum Cause {
     Mute,
     /// It was proven wrong.
     Quarantined,
+    /// It was taken out of the configuration.
+    Removed,
 }
 
 /// When a server is tried again.
@@ -98,6 +100,7 @@ impl Cause {
             Self::Throttled => "throttled",
             Self::Mute => "mute",
             Self::Quarantined => "quarantined",
+            Self::Removed => "removed",
         }
     }
 
@@ -127,7 +130,7 @@ impl Cause {
             }
             Self::TurnedAway => Retry::LeaveAlone(Duration::from_secs(5)),
             Self::AmendmentBlocked => Retry::Seldom(Duration::from_secs(60)),
-            Self::WrongNetwork => Retry::WhenToldTo,
+            Self::WrongNetwork | Self::Removed => Retry::WhenToldTo,
         }
     }
 }

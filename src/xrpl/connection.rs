@@ -77,6 +77,13 @@ pub(super) async fn run(shared: Arc<Shared>, server: Arc<Server>, mut calls: mps
         if began.elapsed() >= GOOD_AFTER && connection.server.health().stage == Stage::Known {
             backoff.reset();
         }
+        if connection.server.has_left() {
+            tracing::info!(
+                server.name = connection.server.name(),
+                "the server was let go"
+            );
+            break;
+        }
         let next = backoff.ended(end.cause, max, entropy.as_ref());
         connection.ended(&end, next);
         let wait = async {
@@ -93,15 +100,31 @@ pub(super) async fn run(shared: Arc<Shared>, server: Arc<Server>, mut calls: mps
             tokio::select! {
                 () = wait => Told::Nothing,
                 () = told => Told::ToReconsider,
+                () = server.leaving() => Told::ToLeave,
             }
         };
-        if refusing(&server, &mut calls, wait).await == Told::ToReconsider {
-            backoff.reset();
+        match refusing(&server, &mut calls, wait).await {
+            Told::Nothing => {}
+            Told::ToReconsider => backoff.reset(),
+            Told::ToLeave => break,
         }
         // An attempt is under way: a trial, where the server had been left alone.
         server.health().stage = Stage::Down;
         connection.show();
     }
+    while let Ok(call) = calls.try_recv() {
+        turn_away(&connection.server, call);
+    }
+}
+
+/// Tells whoever asks that nothing is sent.
+fn turn_away(server: &Server, call: Call) {
+    server.count(call.command, "not_connected");
+    let error = RequestError::NotConnected {
+        server: server.name().to_owned(),
+    };
+    // A caller that stopped waiting has no use for it.
+    let _ = call.reply.send(Err(error));
 }
 
 /// What ended the wait before an attempt.
@@ -110,6 +133,8 @@ enum Told {
     Nothing,
     /// Our configuration changed: what was refused may be right now.
     ToReconsider,
+    /// It is not of the pool any more.
+    ToLeave,
 }
 
 impl Connection {
@@ -118,7 +143,16 @@ impl Connection {
         let (shared, server) = (Arc::clone(&self.shared), Arc::clone(&self.server));
         let opening = shared.transport.connect(&server.config);
         let opening = tokio::time::timeout(shared.config.connect_timeout, opening);
-        match refusing(&server, calls, opening).await {
+        let opening = async {
+            tokio::select! {
+                opened = opening => Some(opened),
+                () = server.leaving() => None,
+            }
+        };
+        let Some(opened) = refusing(&server, calls, opening).await else {
+            return End::new(Cause::Removed, "it was taken out of the configuration");
+        };
+        match opened {
             Err(_) => End::new(
                 Cause::ConnectTimeout,
                 "the connection did not stand in time",
@@ -214,12 +248,7 @@ async fn refusing<T>(
         tokio::select! {
             biased;
             done = &mut work => return done,
-            Some(call) = calls.recv() => {
-                server.count(call.command, "not_connected");
-                let error = RequestError::NotConnected { server: server.name().to_owned() };
-                // A caller that stopped waiting has no use for it.
-                let _ = call.reply.send(Err(error));
-            }
+            Some(call) = calls.recv() => turn_away(server, call),
         }
     }
 }

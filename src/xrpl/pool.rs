@@ -2,13 +2,13 @@
 
 use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
-use super::connection;
 use super::dispute::Dispute;
 use super::error::{HistoryError, RequestError};
 use super::history::{AgreedHistory, AgreedRoot};
 use super::proto;
 use super::proto::fee::Fee;
 use super::quorum;
+use super::roster::{self, Changed, Members};
 use super::route;
 use super::server::{Command, Server};
 use super::shared::Shared;
@@ -71,28 +71,14 @@ impl Pool {
         deps: Deps,
     ) -> Self {
         let supervisor = deps.supervisor.clone();
-        let (servers, calls): (Vec<_>, Vec<_>) = config
-            .servers
-            .iter()
-            .enumerate()
-            .map(|(index, server)| {
-                let metrics = Arc::clone(&deps.metrics);
-                let (server, calls) = Server::new(
-                    index,
-                    server.clone(),
-                    config.in_flight_max,
-                    config.request_timeout,
-                    metrics,
-                );
-                (Arc::new(server), calls)
-            })
-            .unzip();
+        let members = Members {
+            servers: config.servers.clone(),
+            quorum: config.quorum,
+            submit_to: config.submit_to,
+        };
         let subscription = Subscription::new(accounts, config.account_streams);
-        let shared = Arc::new(Shared::new(config, deps, transport, servers, subscription));
-        for (server, calls) in shared.servers.iter().zip(calls) {
-            let work = connection::run(Arc::clone(&shared), Arc::clone(server), calls);
-            supervisor.spawn(format!("xrpl:{}", server.name()), work);
-        }
+        let shared = Arc::new(Shared::new(config, deps, transport, subscription));
+        roster::adopt(&shared, members);
         supervisor.spawn("xrpl:gauges", measure(Arc::clone(&shared)));
         supervisor.spawn("xrpl:parole", quorum::parole::run(Arc::clone(&shared)));
         Self {
@@ -119,7 +105,8 @@ impl Pool {
     #[must_use]
     pub fn servers(&self) -> Vec<ServerView> {
         let (tip, now) = (self.shared.tip_index(), Instant::now());
-        self.shared
+        let roster = self.shared.roster();
+        roster
             .servers
             .iter()
             .map(|server| view(server, tip, now))
@@ -150,7 +137,7 @@ impl Pool {
         mark: Mark,
         blobs: &[(TxHash, Arc<[u8]>)],
     ) -> Submission {
-        let count = self.shared.config.submit_to;
+        let count = self.shared.roster().submit_to;
         let servers = {
             let found = route::candidates(&self.shared);
             let mut last = self
@@ -170,13 +157,10 @@ impl Pool {
         submit::submit(&self.shared, servers, count, work).await
     }
 
-    /// Tries at once every server that waits to be tried again, those of a wrong network too: the
-    /// configuration has changed.
-    pub fn reconsider(&self) {
-        self.shared
-            .servers
-            .iter()
-            .for_each(|server| server.reconsider());
+    /// Takes over what a new configuration says of the servers: those that are new are connected to,
+    /// those that are gone finish what they were asked, and those that were refused are tried again.
+    pub fn adopt(&self, members: Members) -> Changed {
+        roster::adopt(&self.shared, members)
     }
 
     /// Counts up whenever a server becomes ready: it may lack what the others have.

@@ -55,7 +55,8 @@ impl Candidate {
 /// The servers that may be asked, the fittest first. The order has inertia.
 pub(super) fn candidates(shared: &Shared) -> Vec<Candidate> {
     let (tip, now) = (shared.tip_index(), Instant::now());
-    let found: Vec<Candidate> = shared
+    let roster = shared.roster();
+    let found: Vec<Candidate> = roster
         .servers
         .iter()
         .filter_map(|server| {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The requests that the daemon makes; also the values of a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,7 @@ pub(super) struct Server {
     /// Held by the submission that hands its blobs over, so that those of another come after.
     pub turn: tokio::sync::Mutex<()>,
     reconsider: Notify,
+    left: CancellationToken,
     next_id: AtomicU64,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
@@ -119,6 +121,7 @@ impl Server {
             places: Arc::new(Semaphore::new(in_flight_max.max(1))),
             turn: tokio::sync::Mutex::default(),
             reconsider: Notify::new(),
+            left: CancellationToken::new(),
             next_id: AtomicU64::new(1),
             request_timeout,
             metrics,
@@ -149,6 +152,21 @@ impl Server {
         ) {
             self.reconsider.notify_one();
         }
+    }
+
+    /// It is not of the pool any more: it answers what it was asked, and is then let go.
+    pub(super) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    /// Whether it is not of the pool any more.
+    pub(super) fn has_left(&self) -> bool {
+        self.left.is_cancelled()
+    }
+
+    /// Waits until it is not of the pool any more.
+    pub(super) async fn leaving(&self) {
+        self.left.cancelled().await;
     }
 
     /// Waits until it is to be reconsidered.

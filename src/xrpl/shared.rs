@@ -1,21 +1,21 @@
 //! What the connections of a pool have in common: the servers, and the ledger they agree on.
 
-use super::config::{Deps, PoolConfig};
+use super::config::{Deps, PoolConfig, ServerConfig};
 use super::dispute::{Dispute, Disputes, Outcome};
 use super::error::Evidence;
 use super::health::State;
 use super::proto::stream::Header;
 use super::quorum::parole::Quarantine;
-use super::server::Server;
+use super::roster::Roster;
+use super::server::{Call, Server};
 use super::subscribe::Subscription;
 use super::tip::{Chain, Tip};
 use super::transport::Transport;
-use super::voters::{self, Told};
 use crate::telemetry::metrics::seconds;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 
@@ -24,14 +24,14 @@ pub(super) struct Shared {
     pub config: PoolConfig,
     pub deps: Deps,
     pub transport: Arc<dyn Transport>,
-    pub servers: Vec<Arc<Server>>,
-    /// How the servers' voices are told apart.
-    told: Told,
+    roster: RwLock<Arc<Roster>>,
     disputes: Mutex<Disputes>,
     pub subscription: Subscription,
     pub hint: Arc<Notify>,
     tip: watch::Sender<Option<Tip>>,
     chain: Mutex<Chain>,
+    /// How many servers there ever were: the number of the next one.
+    server_count: AtomicUsize,
     /// The number of the last connection that was made.
     connections: AtomicU64,
     /// How often a server became ready.
@@ -45,28 +45,16 @@ impl Shared {
         config: PoolConfig,
         deps: Deps,
         transport: Arc<dyn Transport>,
-        servers: Vec<Arc<Server>>,
         subscription: Subscription,
     ) -> Self {
-        let told = voters::told_apart(&config.servers, config.quorum);
-        if told == Told::ByServer && config.quorum > 1 {
-            tracing::warn!(
-                quorum = config.quorum,
-                "the servers are run by fewer operators than must agree: each server counts as a voice of its own"
-            );
-        }
-        let mut chain = Chain::new(config.quorum);
-        for server in &servers {
-            chain.join(server.index, server.name(), told.voter(&server.config));
-        }
         Self {
-            told,
+            roster: RwLock::new(Arc::new(Roster::empty())),
+            server_count: AtomicUsize::new(0),
             disputes: Mutex::default(),
-            chain: Mutex::new(chain),
+            chain: Mutex::new(Chain::new(config.quorum)),
             config,
             deps,
             transport,
-            servers,
             subscription,
             hint: Arc::new(Notify::new()),
             tip: watch::Sender::new(None),
@@ -89,8 +77,10 @@ impl Shared {
     /// How long answers of these servers usually take at most: so long they are waited for before
     /// another is asked too.
     pub(super) fn patience<'a>(&self, asked: impl IntoIterator<Item = &'a usize>) -> Duration {
+        let roster = self.roster();
         let known = asked.into_iter().filter_map(|index| {
-            let server = self.servers.iter().find(|server| server.index == *index);
+            let mut servers = roster.servers.iter();
+            let server = servers.find(|server| server.index == *index);
             server.map(|server| server.patience())
         });
         let longest = known.max().unwrap_or(self.config.hedge_after);
@@ -111,14 +101,53 @@ impl Shared {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The servers at this moment.
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        let roster = self.roster.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&roster)
+    }
+
+    /// The servers are these from now on; the word of those that are gone goes with them.
+    pub(super) fn take_roster(&self, roster: Arc<Roster>, gone: &[Arc<Server>]) {
+        {
+            let mut chain = self.chain();
+            chain.set_quorum(roster.quorum);
+            gone.iter().for_each(|server| chain.leave(server.index));
+            for server in &roster.servers {
+                let is_heard = server.health().quarantined.is_none();
+                let voter = roster.voter(server).filter(|_| is_heard);
+                chain.join(server.index, server.name(), voter);
+            }
+        }
+        let metrics = &self.deps.metrics;
+        for server in gone {
+            let name = &[server.name()];
+            // A server without a single measurement yet has no row to take away.
+            let _ = metrics.xrpl_connection_status.remove_label_values(name);
+            let _ = metrics.xrpl_server_ledger_lag.remove_label_values(name);
+            let _ = metrics.xrpl_server_score.remove_label_values(name);
+        }
+        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
+        self.measure();
+    }
+
+    /// A server that was not in the pool before.
+    pub(super) fn new_server(&self, config: ServerConfig) -> (Arc<Server>, mpsc::Receiver<Call>) {
+        let index = self.server_count.fetch_add(1, Ordering::Relaxed);
+        let (places, patience) = (self.config.in_flight_max, self.config.request_timeout);
+        let metrics = Arc::clone(&self.deps.metrics);
+        let (server, calls) = Server::new(index, config, places, patience, metrics);
+        (Arc::new(server), calls)
+    }
+
     /// How many voices must agree.
     pub(super) fn quorum(&self) -> usize {
-        self.config.quorum.max(1)
+        self.roster().quorum
     }
 
     /// The voice that a server's word belongs to; `None` where it does not count.
     pub(super) fn voter(&self, server: &Server) -> Option<String> {
-        self.told.voter(&server.config)
+        self.roster().voter(server)
     }
 
     /// What servers have said against each other, the newest last.
@@ -207,7 +236,7 @@ impl Shared {
                 .set(seconds(Duration::from_millis(age_ms)));
         }
         let now = Instant::now();
-        for server in &self.servers {
+        for server in &self.roster().servers {
             let (state, lag, score) = {
                 let health = server.health();
                 (

@@ -69,6 +69,16 @@ impl Chain {
         }
     }
 
+    /// How many voices must agree from now on.
+    pub(super) const fn set_quorum(&mut self, quorum: usize) {
+        self.quorum = quorum;
+    }
+
+    /// A server leaves, and its word with it.
+    pub(super) fn leave(&mut self, server: usize) {
+        self.servers.remove(&server);
+    }
+
     /// A server joins, or its word counts differently from now on; what it told stays.
     pub(super) fn join(&mut self, server: usize, name: &str, voter: Option<String>) {
         let told = self.servers.entry(server).or_insert_with(|| Told {
@@ -223,6 +233,15 @@ mod tests {
         assert_eq!(tip_of(chain.note(0, header(5, 5), NOW)), None);
         assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
         assert_eq!(tip_of(chain.note(2, header(5, 5), NOW)), Some(5));
+    }
+
+    #[test]
+    fn a_server_that_left_has_no_say() {
+        let mut chain = chain(2, 2);
+        chain.note(0, header(5, 5), NOW);
+        chain.leave(0);
+        assert_eq!(tip_of(chain.note(1, header(5, 5), NOW)), None);
+        assert_eq!(chain.hash_at(0, LedgerIndex(5)), None);
     }
 
     #[test]

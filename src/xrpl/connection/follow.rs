@@ -204,6 +204,12 @@ impl Session<'_> {
     /// Looks at everything that only the passing of time brings about.
     pub(super) fn tick(&mut self) -> Result<(), End> {
         let now = Instant::now();
+        if self.server().has_left() && !self.in_flight.has_callers() {
+            return Err(End::new(
+                Cause::Removed,
+                "it was taken out of the configuration",
+            ));
+        }
         for waiting in self.in_flight.expired(now) {
             self.server().count(waiting.command, "timed_out");
             self.server().health().note_outcome(true);

@@ -89,6 +89,13 @@ impl InFlight {
         self.order.front().map(|&(sent, _)| sent)
     }
 
+    /// Whether somebody in the pool waits for an answer.
+    pub(super) fn has_callers(&self) -> bool {
+        self.by_id
+            .values()
+            .any(|waiting| matches!(waiting.waiter, Waiter::Caller(..)))
+    }
+
     /// Whether the connection waits for an answer of this kind.
     pub(super) fn has_own(&self, own: Own) -> bool {
         self.by_id

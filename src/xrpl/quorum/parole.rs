@@ -43,7 +43,8 @@ impl Quarantine {
 pub(in crate::xrpl) async fn run(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let servers = shared.servers.iter();
+        let roster = shared.roster();
+        let servers = roster.servers.iter();
         let due = servers.filter_map(|server| {
             let quarantine = server.health().quarantined.clone()?;
             (quarantine.until <= Instant::now()).then(|| (Arc::clone(server), quarantine))

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod bad_input;
+mod reload;
 mod states;
 mod submission;
 mod tls;

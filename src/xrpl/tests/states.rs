@@ -67,9 +67,9 @@ async fn a_server_of_another_network_is_refused_until_the_configuration_changes(
     world.server(0).network_id = Some(NETWORK);
     tokio::time::sleep(seconds(3_600)).await;
     assert_eq!(world.server(0).connects.len(), 1);
-    pool.reconsider();
+    pool.adopt(world.members());
     until(|| state(&pool, 0) == "ready").await;
-    pool.reconsider();
+    pool.adopt(world.members());
     tokio::time::sleep(seconds(1)).await;
     assert_eq!(
         world.server(0).connects.len(),

@@ -4,7 +4,7 @@
 use super::super::transport::{
     FrameSink, FrameStream, Incoming, Link, LinkError, Outgoing, Transport,
 };
-use super::super::{Deps, Pool, PoolConfig, ServerConfig, Tip, Voice};
+use super::super::{Deps, Members, Pool, PoolConfig, ServerConfig, Tip, Voice};
 use crate::clock::{SeededEntropy, SystemClock};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -118,6 +118,12 @@ impl Fake {
     /// Breaks every connection.
     pub fn hang_up(&mut self) {
         self.sockets.clear();
+    }
+
+    /// Whether a connection to it stands.
+    pub fn is_connected(&mut self) -> bool {
+        self.sockets.retain(|socket| !socket.is_closed());
+        !self.sockets.is_empty()
     }
 
     pub fn on(
@@ -355,6 +361,16 @@ impl World {
             servers: (0..self.fakes.len()).map(server).collect(),
             quorum: 2.min(self.fakes.len()),
             ..PoolConfig::default()
+        }
+    }
+
+    /// What the configuration says of the servers.
+    pub fn members(&self) -> Members {
+        let config = self.config();
+        Members {
+            servers: config.servers,
+            quorum: config.quorum,
+            submit_to: config.submit_to,
         }
     }
 

@@ -198,3 +198,86 @@ async fn requests(scene: &Scene) -> u64 {
         .map(|(_, count)| count.as_u64().unwrap())
         .sum()
 }
+
+/// The servers by name and state, as the API shows them.
+async fn states(scene: &Scene) -> Vec<(String, String)> {
+    let list = scene.merchant.get("/v1/servers").await;
+    let servers = list["data"].as_array().unwrap().iter();
+    servers
+        .map(|server| {
+            let text = |field: &str| server[field].as_str().unwrap().to_owned();
+            (text("name"), text("state"))
+        })
+        .collect()
+}
+
+/// Waits until the servers are these, all of them ready.
+async fn ready_are(scene: &Scene, urls: &[&String]) {
+    let wanted: Vec<(String, String)> = urls
+        .iter()
+        .map(|url| {
+            (
+                url.trim_start_matches("ws://").to_owned(),
+                "ready".to_owned(),
+            )
+        })
+        .collect();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let now = states(scene).await;
+        if now == wanted {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{now:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_are_added_and_removed_by_a_reload_without_losing_a_request() {
+    let scene = Arc::new(Scene::new("200ms", "100000", ""));
+    let layer = |urls: &[&String]| format!("{QUICK}servers = {urls:?}\n");
+    let [a, b, c] = &scene.ledger.urls[..] else {
+        panic!("three servers");
+    };
+    scene.setup.rewrite_last_layer(&layer(&[a, b]));
+    let daemon = scene.start().await;
+    ready_are(&scene, &[a, b]).await;
+    let flow = Flow::start(&scene);
+    for urls in [[a, b, c].as_slice(), &[b, c], &[c, a], &[a, b, c]] {
+        progress(&scene, PROGRESS).await;
+        scene.setup.rewrite_last_layer(&layer(urls));
+        daemon.ask_to_reload();
+        ready_are(&scene, urls).await;
+    }
+    // A file that makes no sense changes nothing.
+    scene.setup.rewrite_last_layer("[xrpl]\nservers = []\n");
+    daemon.ask_to_reload();
+    progress(&scene, PROGRESS).await;
+    ready_are(&scene, &[a, b, c]).await;
+    flow.end(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_network_is_left_alone_until_the_configuration_is_read_again() {
+    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
+    let daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    let fault = json!({ "kind": "wrong_network", "network_id": 77 });
+    inflict(&scene, 1, &fault).await;
+    let refused = |list: &Value| list["data"][1]["state"] == "refused";
+    scene.merchant.until("/v1/servers", refused).await;
+    progress(&scene, PROGRESS).await;
+    // With two of three on another network nothing becomes final, and nothing is lost.
+    inflict(&scene, 2, &fault).await;
+    tokio::time::sleep(MISERY).await;
+    scene.audit_in_flow().await;
+    scene.ledger.clear().await;
+    tokio::time::sleep(MISERY).await;
+    assert_eq!(states(&scene).await[1].1, "refused");
+    daemon.ask_to_reload();
+    all_ready(&scene).await;
+    progress(&scene, PROGRESS).await;
+    flow.end(&scene).await;
+}

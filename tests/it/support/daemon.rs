@@ -62,6 +62,11 @@ impl Setup {
         self
     }
 
+    /// Writes another layer in the place of the last one; a running daemon reads it when asked to.
+    pub fn rewrite_last_layer(&self, layer: &str) {
+        std::fs::write(self.layers.last().expect("a layer"), layer).unwrap();
+    }
+
     fn arguments(&self, command: &[&str]) -> Vec<String> {
         let mut arguments: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         let config = self.config.display().to_string();

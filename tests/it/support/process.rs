@@ -55,8 +55,17 @@ impl Process {
 
     /// Sends it SIGTERM.
     pub fn ask_to_end(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends it SIGHUP: it is to read its configuration again.
+    pub fn ask_to_reload(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        let sent = Command::new("kill").args([name, &pid]).status();
         assert!(sent.unwrap().success());
     }
 
