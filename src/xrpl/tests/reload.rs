@@ -59,16 +59,22 @@ async fn a_server_that_is_taken_out_answers_what_it_was_asked() {
     world.server(1).on("account_info", move |_| {
         std::mem::take(&mut silent).then_some(Reaction::Silence)
     });
-    let asking = tokio::spawn({
-        let pool = pool.clone();
-        async move { pool.account_root(genesis(), LedgerIndex(5)).await }
-    });
-    until(|| world.server(1).asked("account_info") == 1).await;
-    let mut one = world.members();
-    one.servers.truncate(1);
-    pool.adopt(one);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(world.server(1).is_connected(), "an answer is still owed");
-    until(|| !world.server(1).is_connected()).await;
-    let _ = asking.await.unwrap();
+    let asking = pool.account_root(genesis(), LedgerIndex(5));
+    let taking_out = async {
+        until(|| world.server(1).asked("account_info") == 1).await;
+        let mut one = world.members();
+        one.servers.truncate(1);
+        pool.adopt(one);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(
+            world.server(1).is_connected(),
+            "an answer is still owed by it"
+        );
+        until(|| !world.server(1).is_connected()).await;
+    };
+    let (agreed, ()) = tokio::join!(asking, taking_out);
+    assert!(
+        agreed.is_err(),
+        "one server is no quorum of two: {agreed:?}"
+    );
 }
