@@ -8,7 +8,6 @@ pub(crate) struct Ter(i16);
 
 macro_rules! codes {
     ($($constant:ident = $code:literal, $name:literal, $message:literal;)*) => {
-        #[allow(dead_code, reason = "a table of the ledger's codes, whichever the rules use")]
         impl Ter {
             $(pub(crate) const $constant: Self = Self($code);)*
 

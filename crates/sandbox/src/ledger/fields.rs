@@ -2,11 +2,6 @@
 //!
 //! Owns names only. The codec knows every field for printing; what stands here is what rules touch.
 
-#![allow(
-    dead_code,
-    reason = "a table of the protocol's names; rules take from it what they need"
-)]
-
 /// Transaction types by their number.
 pub(crate) mod types {
     pub(crate) const PAYMENT: u16 = 0;
