@@ -2,11 +2,11 @@
 //!
 //! Owns nothing. An auditor may ask for one account and for ledgers after one, to read in pages.
 
+use crate::decoded;
 use crate::ledger::chain::{Applied, Chain, Header, Ledger};
 use crate::ledger::entry::{Account, Entry};
 use crate::ledger::state::Read as _;
 use crate::ledger::tx::{SeqProxy, Tx, f};
-use crate::server::render;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ fn row(ledger: &Ledger, applied: &Applied) -> Option<Value> {
         "ledger_index": ledger.header.index,
         "account": tx.account,
         "result": applied.result.name(),
-        "type": render::transaction(&applied.blob).remove("TransactionType"),
+        "type": decoded::transaction(&applied.blob).remove("TransactionType"),
         "fee": applied.fee.to_string(),
     });
     match tx.proxy() {
@@ -152,6 +152,6 @@ fn row(ledger: &Ledger, applied: &Applied) -> Option<Value> {
 
 /// What a transaction delivered, from the chain's own bytes.
 fn delivered(applied: &Applied) -> Option<Value> {
-    let meta = render::metadata(&applied.meta);
-    render::delivered_amount(&applied.blob, &meta)
+    let meta = decoded::object(&applied.meta);
+    decoded::delivered_amount(&applied.blob, &meta)
 }

@@ -29,6 +29,7 @@ mod auditor;
 mod clock;
 mod condition;
 mod config;
+mod decoded;
 mod faults;
 mod ledger;
 mod network;

@@ -100,8 +100,8 @@ pub(crate) struct Tx {
 
 const LENGTH_MIN: usize = 32;
 const LENGTH_MAX: usize = 1024 * 1024;
-/// The most signatures on one transaction.
-const SIGNERS_MAX: usize = 32;
+/// The most signatures on one transaction, and the most signers on a list.
+pub(super) const SIGNERS_MAX: usize = 32;
 /// Fields that no signature of a transaction is over, the signature of a channel's claim among them.
 const UNSIGNED: [FieldId; 3] = [f::TXN_SIGNATURE, f::SIGNATURE, f::SIGNERS];
 const PREFIX_SINGLE: [u8; 4] = *b"STX\0";

@@ -6,6 +6,7 @@
 use super::desk::Severity;
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
+use super::wallet::NODE_PUBLIC;
 use crate::clock;
 use crate::config::CloseInterval;
 use crate::ledger::close::CLOSE_RESOLUTION_S;
@@ -19,8 +20,6 @@ const FIRST_ROUND_MS: u32 = 15_000;
 const LONE_ROUND_MS: u32 = 100;
 /// The port that a peer is sought at when none is named.
 const PEER_PORT: i64 = 2459;
-/// The type byte of a node's public key as text.
-const NODE_PUBLIC: u8 = 0x1C;
 const UNITS: [(&str, u64); 5] = [
     ("year", 365 * 86_400),
     ("day", 86_400),

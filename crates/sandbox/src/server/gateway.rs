@@ -3,12 +3,13 @@
 use super::account::{asked, bare_not_found};
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
-use super::lines::{Bounds, is_set, page_length};
+use super::lines::{Bounds, page_length};
 use super::render;
 use crate::ledger::amount::{Amount, Value as Number};
 use crate::ledger::entry::lsf;
 use crate::ledger::rules::Fees;
 use crate::ledger::rules::line::{self, Line};
+use crate::ledger::rules::trust_set::{TF_CLEAR_NO_RIPPLE, TF_SET_NO_RIPPLE};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::address::AccountId;
@@ -114,8 +115,6 @@ const PROBLEMS_PAGE: Bounds = Bounds {
     usual: 300,
     most: 400,
 };
-const TF_SET_NO_RIPPLE: u32 = 0x0002_0000;
-const TF_CLEAR_NO_RIPPLE: u32 = 0x0004_0000;
 const ASF_DEFAULT_RIPPLE: u32 = 8;
 
 /// Who asks whether its lines are as they should be.
@@ -187,7 +186,7 @@ impl Findings {
 pub(super) fn noripple_check(call: &Call<'_>) -> Answer {
     let role = role(call)?;
     let limit = page_length(call, &PROBLEMS_PAGE)?;
-    let wants_transactions = is_set(call, "transactions");
+    let wants_transactions = call.truthy("transactions");
     let strict = call.version > 1;
     if strict
         && call

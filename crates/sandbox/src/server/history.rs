@@ -8,6 +8,7 @@ use super::dispatch::{Call, Client};
 use super::frame::RpcError;
 use super::shared::Shared;
 use super::streams::{self, Outgoing, Subscribers};
+use crate::decoded;
 use crate::ledger::chain::{Applied, Ledger, Place};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -188,7 +189,7 @@ fn numbered(mut message: Value, number: i64, boundary: bool, is_first: bool) -> 
 
 /// Whether the transaction made the account.
 fn creates(tx: &Applied, account: AccountId) -> bool {
-    let meta = super::object::to_json(&tx.meta);
+    let meta = decoded::object(&tx.meta);
     let nodes = meta.get("AffectedNodes").and_then(Value::as_array);
     nodes.into_iter().flatten().any(|node| {
         let made = &node["CreatedNode"];

@@ -3,7 +3,6 @@
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::ledger_methods;
-use super::lines::is_set;
 use super::objects::chosen_type;
 use super::render::{self, hex};
 use super::select::{self, Selected};
@@ -120,7 +119,7 @@ pub(super) fn ledger_data(call: &Call<'_>) -> Answer {
         let net = call.shared.net();
         let selected = select::select(call, &net)?;
         let after = marker(call)?;
-        let is_binary = is_set(call, "binary");
+        let is_binary = call.truthy("binary");
         let limit = length(call, is_binary)?;
         let kind = chosen_type(call.params)?;
         let mut out = selected.fields();

@@ -239,7 +239,6 @@ fn closed_transaction(
     faults: &Faults,
     shown: Shown,
 ) -> Value {
-    let header = &ledger.header;
     match shown {
         Shown::Nothing | Shown::Hashes => json!(tx.hash),
         Shown::Binary if version > 1 => {
@@ -250,15 +249,7 @@ fn closed_transaction(
             let mut fields = render::tx_json(&tx.blob, tx.hash, version);
             let meta = render::meta(tx, faults, Delivered::Shown);
             if version > 1 {
-                return json!({
-                    "close_time_iso": clock::iso(header.close_time),
-                    "hash": tx.hash,
-                    "ledger_hash": LedgerHash(header.hash),
-                    "ledger_index": header.index,
-                    "meta": meta,
-                    "tx_json": fields,
-                    "validated": true,
-                });
+                return render::validated(&ledger.header, tx.hash, fields, meta);
             }
             fields.insert("metaData".to_owned(), meta);
             Value::Object(fields)

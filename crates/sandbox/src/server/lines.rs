@@ -40,18 +40,6 @@ pub(super) fn page_length(call: &Call<'_>, bounds: &Bounds) -> Result<u32, RpcEr
     }
 }
 
-/// Whether a parameter holds, whatever its type: an unknown one counts as set.
-pub(super) fn is_set(call: &Call<'_>, name: &str) -> bool {
-    match call.params.get(name) {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Number(number)) => number.as_i64() != Some(0),
-        Some(Value::Array(items)) => !items.is_empty(),
-        Some(Value::Object(fields)) => !fields.is_empty(),
-    }
-}
-
 /// Where a page begins: after the entry with this index.
 pub(super) fn marker(call: &Call<'_>) -> Result<Option<[u8; 32]>, RpcError> {
     let Some(marker) = call.params.get("marker") else {
@@ -211,7 +199,7 @@ pub(super) fn account_lines(call: &Call<'_>) -> Answer {
         peer: peer(call, &out)?,
         limit: usize::try_from(page_length(call, &PAGE)?).unwrap_or(usize::MAX),
         after: marker(call)?,
-        ignore_default: is_set(call, "ignore_default"),
+        ignore_default: call.truthy("ignore_default"),
     };
     if wanted.limit == 0 {
         return Err(RpcError::invalid_params());

@@ -32,7 +32,6 @@ mod legacy;
 mod limits;
 mod lines;
 mod misc;
-mod object;
 mod objects;
 mod offers;
 mod path_find;

@@ -3,7 +3,7 @@
 use super::account::{asked, bare_not_found};
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
-use super::lines::{Bounds, is_set, page_length};
+use super::lines::{Bounds, page_length};
 use super::render::{self, hex};
 use crate::ledger::entry::{Dir, Entry, Key, owner_dir};
 use crate::ledger::fields::lt;
@@ -90,7 +90,7 @@ pub(super) fn chosen_type(params: &Map<String, Value>) -> Result<Option<u16>, Rp
 
 /// Which types a request asks for; none for all.
 fn filter(call: &Call<'_>) -> Result<Option<Vec<u16>>, RpcError> {
-    if is_set(call, "deletion_blockers_only") {
+    if call.truthy("deletion_blockers_only") {
         let name = call.params.get("type").map(|name| name.as_str());
         let is_asked = |number: u16| {
             let named = TYPES.iter().find(|(_, _, other)| *other == number);

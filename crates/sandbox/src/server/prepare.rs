@@ -14,12 +14,10 @@ use serde_json::{Map, Value, json};
 use xrpayd_codec::Amount;
 use xrpayd_core::address::AccountId;
 
-/// Networks above this id want it in every transaction.
-const NETWORK_ID_LEGACY_MAX: u32 = 1_024;
 /// `tfFullyCanonicalSig`, which is set where no flags are given.
 const FLAGS_DEFAULT: u32 = 0x8000_0000;
 /// How many times the base fee is filled in at most, unless the client says otherwise.
-const FEE_TIMES_MAX: u64 = 10;
+pub(super) const FEE_TIMES_MAX: u64 = 10;
 
 /// Who signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +136,7 @@ fn fill_in(
 /// Fills in the network's id, where the network wants it.
 pub(super) fn network_id(call: &Call<'_>, tx: &mut Map<String, Value>) {
     let id = call.shared.network_id;
-    if id > NETWORK_ID_LEGACY_MAX && !tx.contains_key("NetworkID") {
+    if id > rules::NETWORK_ID_LEGACY_MAX && !tx.contains_key("NetworkID") {
         tx.insert("NetworkID".to_owned(), json!(id));
     }
 }

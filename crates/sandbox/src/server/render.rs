@@ -1,12 +1,12 @@
 //! Turning what the ledger keeps as bytes into the JSON that rippled prints, in both API versions.
 //!
-//! Owns nothing. Bytes that the ledger holds always decode; were they not to, an empty object stands in
-//! their place and the error is logged.
+//! Owns nothing; `decoded` turns bytes into fields, and here they get what each version adds or renames.
 
 use crate::clock;
+use crate::decoded;
 use crate::faults::Faults;
 use crate::ledger::amount::{Amount, Asset};
-use crate::ledger::chain::{Applied, Ledger};
+use crate::ledger::chain::{Applied, Header, Ledger};
 use crate::ledger::entry::{Account, Entry, Key, lsf};
 use crate::ledger::fields::lt;
 use serde_json::{Map, Value, json};
@@ -17,27 +17,6 @@ use xrpayd_core::ids::{LedgerHash, TxHash};
 /// Upper-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode_upper(bytes)
-}
-
-fn decode(blob: &[u8]) -> Map<String, Value> {
-    match xrpayd_codec::decode(blob) {
-        Ok(Value::Object(map)) => map,
-        Ok(_) => Map::new(),
-        Err(error) => {
-            tracing::error!(%error, "bytes in the ledger do not decode");
-            Map::new()
-        }
-    }
-}
-
-/// Metadata's fields.
-pub(crate) fn metadata(bytes: &[u8]) -> Map<String, Value> {
-    super::object::to_json(bytes)
-}
-
-/// A transaction's fields as signed.
-pub(crate) fn transaction(blob: &[u8]) -> Map<String, Value> {
-    decode(blob)
 }
 
 /// Adds or swaps the name under which a payment's amount is printed.
@@ -55,7 +34,7 @@ pub(crate) fn deliver_max(tx: &mut Map<String, Value>, version: u32) {
 
 /// The fields of a transaction as methods print them: in version 1 with its hash inside.
 pub(crate) fn tx_json(blob: &[u8], hash: TxHash, version: u32) -> Map<String, Value> {
-    let mut tx = transaction(blob);
+    let mut tx = decoded::transaction(blob);
     deliver_max(&mut tx, version);
     if version == 1 {
         tx.insert("hash".to_owned(), json!(hash));
@@ -72,12 +51,12 @@ pub(crate) fn claimed_result<'a>(faults: &'a Faults, tx: &'a Applied) -> &'a str
 
 /// Metadata, with names for numbers; `delivered_amount` where rippled adds it.
 pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value {
-    let mut meta = super::object::to_json(&tx.meta);
+    let mut meta = decoded::object(&tx.meta);
     let result = claimed_result(faults, tx);
     meta.insert("TransactionResult".to_owned(), json!(result));
     if delivered == Delivered::Shown
         && result == "tesSUCCESS"
-        && let Some(amount) = delivered_amount(&tx.blob, &meta)
+        && let Some(amount) = decoded::delivered_amount(&tx.blob, &meta)
     {
         meta.insert("delivered_amount".to_owned(), amount);
     }
@@ -95,19 +74,6 @@ pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value
 pub(crate) enum Delivered {
     Shown,
     Hidden,
-}
-
-/// What a transaction that succeeded delivered: as metadata says, or else all that was asked for.
-pub(crate) fn delivered_amount(blob: &[u8], meta: &Map<String, Value>) -> Option<Value> {
-    let tx = decode(blob);
-    let delivers = ["Payment", "CheckCash", "AccountDelete"];
-    let kind = tx.get("TransactionType").and_then(Value::as_str)?;
-    if !delivers.contains(&kind) {
-        return None;
-    }
-    meta.get("DeliveredAmount")
-        .or_else(|| tx.get("Amount"))
-        .cloned()
 }
 
 /// The id of the issuance of multi-purpose tokens that a transaction made, if it made one.
@@ -135,7 +101,7 @@ pub(crate) fn ctid(ledger: u32, position: u32, network_id: u32) -> Option<String
 
 /// An entry as `ledger_entry` and `account_info` print it.
 pub(crate) fn entry(key: &Key, entry: &Entry) -> Map<String, Value> {
-    let mut out = super::object::to_json(&entry.to_node());
+    let mut out = decoded::object(&entry.to_node());
     if entry.type_number() == lt::MPT_ISSUANCE
         && let Some(id) = issuance_id(&out)
     {
@@ -192,6 +158,24 @@ pub(crate) fn account_flags(account: &Account) -> Value {
     })
 }
 
+/// A validated transaction as version 2 shows it beside its ledger.
+pub(crate) fn validated(
+    header: &Header,
+    hash: TxHash,
+    tx_json: Map<String, Value>,
+    meta: Value,
+) -> Value {
+    json!({
+        "close_time_iso": clock::iso(header.close_time),
+        "hash": hash,
+        "ledger_hash": LedgerHash(header.hash),
+        "ledger_index": header.index,
+        "meta": meta,
+        "tx_json": tx_json,
+        "validated": true,
+    })
+}
+
 /// One line of `account_tx`.
 pub(crate) fn history_row(
     ledger: &Ledger,
@@ -215,15 +199,7 @@ pub(crate) fn history_row(
     fields.insert("ledger_index".to_owned(), json!(header.index));
     let meta = meta(tx, faults, Delivered::Shown);
     if version > 1 {
-        return json!({
-            "close_time_iso": clock::iso(header.close_time),
-            "hash": tx.hash,
-            "ledger_hash": LedgerHash(header.hash),
-            "ledger_index": header.index,
-            "meta": meta,
-            "tx_json": fields,
-            "validated": true,
-        });
+        return validated(header, tx.hash, fields, meta);
     }
     fields.insert("inLedger".to_owned(), json!(header.index));
     json!({ "meta": meta, "tx": fields, "validated": true })

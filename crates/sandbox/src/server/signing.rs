@@ -9,6 +9,7 @@ use super::frame::RpcError;
 use super::prepare::{self, Signing};
 use super::render::{self, hex};
 use super::{secrets, submit};
+use crate::decoded;
 use crate::ledger::codes::Ter;
 use crate::ledger::tx::{Tx, f};
 use crate::network::Origin;
@@ -57,7 +58,7 @@ fn signed(call: &Call<'_>) -> Result<Tx, RpcError> {
     tx.remove("TxnSignature");
     let unsigned = prepare::finished(&tx, UNFIT)?;
     local_checks(&unsigned)?;
-    let complete = render::transaction(&unsigned.blob);
+    let complete = decoded::transaction(&unsigned.blob);
     let message = signing_bytes(&Value::Object(complete.clone()));
     let message = message.map_err(|_| RpcError::internal().worded(UNFIT))?;
     let mut complete = complete;
@@ -187,7 +188,7 @@ fn one_of_several(call: &Call<'_>) -> Result<Tx, RpcError> {
     local_checks(&unsigned)?;
     let root = prepare::root(call, signer);
     prepare::may_sign(root.as_ref(), signer, pair.account_id())?;
-    let complete = render::transaction(&unsigned.blob);
+    let complete = decoded::transaction(&unsigned.blob);
     let signature = signature_of(&complete, &pair, signer)?;
     let mut signers = list(&complete);
     signers.push(signature);
@@ -238,7 +239,7 @@ pub(super) fn submit_multisigned(call: &Call<'_>) -> Answer {
     if tx.field(f::SIGNERS).is_none() {
         return Err(RpcError::missing("tx_json.Signers"));
     }
-    let complete = render::transaction(&tx.blob);
+    let complete = decoded::transaction(&tx.blob);
     let signers = list(&complete);
     if signers.is_empty() {
         const WORDS: &str = "tx_json.Signers array may not be empty.";

@@ -5,15 +5,14 @@
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::prepare;
-use super::render::{self, hex};
+use super::render::hex;
 use super::tx_json;
+use crate::decoded;
 use crate::ledger::tx::Tx;
 use crate::network::Tried;
 use serde_json::{Map, Value, json};
 use xrpayd_core::address::AccountId;
 
-/// How many times the base fee is filled in at most.
-const FEE_TIMES_MAX: u64 = 10;
 const WOULD_APPLY: &str = "The simulated transaction would have been applied.";
 
 pub(super) fn simulate(call: &Call<'_>) -> Answer {
@@ -69,7 +68,7 @@ fn given(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
 
 fn fill_in(call: &Call<'_>, tx: &mut Map<String, Value>) -> Result<(), RpcError> {
     if !tx.contains_key("Fee") {
-        let fee = prepare::current_fee(call, tx, FEE_TIMES_MAX, 1)?;
+        let fee = prepare::current_fee(call, tx, prepare::FEE_TIMES_MAX, 1)?;
         tx.insert("Fee".to_owned(), json!(fee.to_string()));
     }
     tx.entry("SigningPubKey").or_insert(json!(""));
@@ -127,13 +126,13 @@ fn answer(tx: &Tx, tried: &Tried, binary: bool) -> Value {
     });
     match &tried.meta {
         Some(meta) if binary => out["meta_blob"] = json!(hex(meta)),
-        Some(meta) => out["meta"] = Value::Object(render::metadata(meta)),
+        Some(meta) => out["meta"] = Value::Object(decoded::object(meta)),
         None => {}
     }
     if binary {
         out["tx_blob"] = json!(hex(&tx.blob));
     } else {
-        let mut fields = render::transaction(&tx.blob);
+        let mut fields = decoded::transaction(&tx.blob);
         fields.insert("hash".to_owned(), json!(tx.hash));
         out["tx_json"] = Value::Object(fields);
     }

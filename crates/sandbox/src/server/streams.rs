@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::{book_changes, books, path_find};
 use crate::clock;
 use crate::faults::Faults;
-use crate::ledger::chain::{Applied, Ledger};
+use crate::ledger::chain::{Applied, Header, Ledger};
 use crate::ledger::codes::Ter;
 use crate::ledger::rules::offer::Book;
 use crate::ledger::rules::{Fees, Mode};
@@ -320,19 +320,27 @@ pub(crate) fn range(first: u32, last: u32) -> String {
     }
 }
 
+/// What is told of a validated ledger, by a server that has all ledgers from `first` to `last`: to whoever
+/// subscribes, and to subscribers of each that follows.
+pub(super) fn ledger_facts(header: &Header, first: u32, last: u32) -> Map<String, Value> {
+    let facts = [
+        ("fee_base", json!(Fees::MODEL.base)),
+        ("ledger_hash", json!(LedgerHash(header.hash))),
+        ("ledger_index", json!(header.index)),
+        ("ledger_time", json!(header.close_time)),
+        ("reserve_base", json!(Fees::MODEL.reserve_base)),
+        ("reserve_inc", json!(Fees::MODEL.reserve_increment)),
+        ("validated_ledgers", json!(range(first, last))),
+    ];
+    let named = facts.map(|(name, value)| (name.to_owned(), value));
+    named.into_iter().collect()
+}
+
 fn ledger_closed(ledger: &Ledger, first_index: u32, network_id: u32) -> Value {
     let header = &ledger.header;
-    let mut message = json!({
-        "type": "ledgerClosed",
-        "fee_base": Fees::MODEL.base,
-        "ledger_hash": LedgerHash(header.hash),
-        "ledger_index": header.index,
-        "ledger_time": header.close_time,
-        "reserve_base": Fees::MODEL.reserve_base,
-        "reserve_inc": Fees::MODEL.reserve_increment,
-        "txn_count": ledger.txs.len(),
-        "validated_ledgers": range(first_index, header.index),
-    });
+    let mut message = Value::Object(ledger_facts(header, first_index, header.index));
+    message["type"] = json!("ledgerClosed");
+    message["txn_count"] = json!(ledger.txs.len());
     if network_id != 0 {
         message["network_id"] = json!(network_id);
     }

@@ -5,16 +5,14 @@ use super::dispatch::{Answer, Call, Transport};
 use super::frame::RpcError;
 use super::history;
 use super::select::{self, Selected};
-use super::streams::{Stream, range};
+use super::streams::{Stream, ledger_facts};
 use crate::condition::State;
 use crate::config::CloseInterval;
-use crate::ledger::rules::Fees;
 use crate::ledger::rules::offer::Book;
 use crate::network::Net;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::LedgerHash;
 
 /// What a request names.
 struct Named {
@@ -92,7 +90,7 @@ pub(super) fn subscribe(call: &Call<'_>) -> Answer {
         if named.streams.contains(&Stream::Ledger)
             && let Some(ledger) = net.chain(server).ledger(validated)
         {
-            ledger_fields(&mut out, &ledger.header, first, complete);
+            out.extend(ledger_facts(&ledger.header, first, complete));
         }
         if named.streams.contains(&Stream::Server) {
             let random = super::render::hex(&net.random.bytes32());
@@ -152,26 +150,6 @@ fn snapshot(
         add("asks", subscribed.book.reversed())
     } else {
         add("offers", subscribed.book)
-    }
-}
-
-fn ledger_fields(
-    out: &mut Map<String, Value>,
-    header: &crate::ledger::chain::Header,
-    first: u32,
-    complete: u32,
-) {
-    let fields = json!({
-        "fee_base": Fees::MODEL.base,
-        "ledger_hash": LedgerHash(header.hash),
-        "ledger_index": header.index,
-        "ledger_time": header.close_time,
-        "reserve_base": Fees::MODEL.reserve_base,
-        "reserve_inc": Fees::MODEL.reserve_increment,
-        "validated_ledgers": range(first, complete),
-    });
-    if let Value::Object(fields) = fields {
-        out.extend(fields);
     }
 }
 

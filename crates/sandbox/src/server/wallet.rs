@@ -14,7 +14,7 @@ use xrpayd_core::address::base58check_encode;
 
 /// The type bytes of keys as text.
 const ACCOUNT_PUBLIC: u8 = 0x23;
-const NODE_PUBLIC: u8 = 0x1C;
+pub(super) const NODE_PUBLIC: u8 = 0x1C;
 const NODE_PRIVATE: u8 = 0x20;
 /// A passphrase with fewer bits than this is called weak.
 const ENTROPY_BITS_MIN: u64 = 80;

@@ -1,11 +1,12 @@
 //! AccountSet: flags and the small fields of an account.
 
+use super::owned::number;
 use super::{Context, directory, flags};
+use crate::ledger::amount::QUALITY_ONE;
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Account, Dir, lsf, owner_dir};
 use crate::ledger::state::Read;
 use crate::ledger::tx::{Tx, f};
-use crate::st::FieldId;
 use xrpayd_codec::keys::PublicKey;
 use xrpayd_core::address::AccountId;
 
@@ -38,11 +39,6 @@ const SIMPLE: [(u32, u32); 6] = [
 ];
 
 const DOMAIN_MAX: usize = 256;
-const QUALITY_ONE: u32 = 1_000_000_000;
-
-fn number(tx: &Tx, id: FieldId) -> Option<u32> {
-    tx.field(id).map(|field| field.u32())
-}
 
 /// What the transaction sets and clears of one property, by both of its spellings.
 struct Wish {

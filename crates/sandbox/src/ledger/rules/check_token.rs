@@ -5,7 +5,7 @@
 
 use super::flow::{Purpose, Request, Sandbox, flow};
 use super::line::{self, Line, NewLine, create, is_frozen, is_globally_frozen};
-use super::{Context, Setting};
+use super::{Context, Setting, owned};
 use crate::ledger::amount::{Amount, Asset, Currency, Value};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::lsf;
@@ -148,11 +148,7 @@ fn make_line(
         return Ok(());
     }
     let casher = context.sender()?;
-    let reserve = context
-        .setting
-        .fees
-        .reserve(casher.owner_count.saturating_add(1));
-    if context.prior_balance < reserve {
+    if owned::lacks_reserve(context, &casher, 1) {
         return Err(Ter::TEC_NO_LINE_INSUF_RESERVE);
     }
     let side = line::side_of(casher.id, issuer);

@@ -1,17 +1,14 @@
 //! Who may sign for an account: regular keys, signer lists, and the check of several signatures.
 
-use super::{Context, Mode, directory, flags};
+use super::{Context, Mode, directory, flags, owned};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{
     Entry, Key, ListedSigner, SignerList, Thread, lsf, read_signer_entries,
 };
 use crate::ledger::state::{Changes, Read};
-use crate::ledger::tx::{Tx, f};
+use crate::ledger::tx::{SIGNERS_MAX, Tx, f};
 use xrpayd_codec::keys::PublicKey;
 use xrpayd_core::address::AccountId;
-
-/// The most signers of a list.
-const SIGNERS_MAX: usize = 32;
 
 fn regular_key(tx: &Tx) -> Option<AccountId> {
     tx.field(f::REGULAR_KEY)
@@ -118,11 +115,7 @@ pub(super) fn apply_signer_list(context: &mut Context<'_, '_>) -> Result<(), Ter
         let key = Key::SignerList(account.id);
         directory::remove_owned(context.changes, account.id, list.page, &key);
     }
-    let needed = context
-        .setting
-        .fees
-        .reserve(account.owner_count.saturating_add(1));
-    if context.prior_balance < needed {
+    if owned::lacks_reserve(context, &account, 1) {
         return Err(Ter::TEC_INSUFFICIENT_RESERVE);
     }
     entries.sort_unstable();

@@ -5,7 +5,7 @@
 //! is. What a line costs its owners is kept in step here: an account pays the reserve of a line for as
 //! long as its side differs from the default.
 
-use super::directory;
+use super::{directory, owned};
 use crate::ledger::amount::{Amount, Asset, Currency, NO_ACCOUNT, Value};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Account, Entry, Key, Object, lsf};
@@ -211,19 +211,6 @@ impl Line {
     }
 }
 
-/// Adds to or takes from what an account owns, and returns the count before.
-pub(crate) fn adjust_owner_count(
-    changes: &mut Changes<'_>,
-    id: AccountId,
-    by: i32,
-) -> Result<u32, Ter> {
-    let mut account = changes.account(id).ok_or(Ter::TEF_INTERNAL)?;
-    let before = account.owner_count;
-    account.owner_count = before.saturating_add_signed(by);
-    changes.put_account(account);
-    Ok(before)
-}
-
 /// A line that is to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewLine {
@@ -280,7 +267,7 @@ pub(crate) fn create(changes: &mut Changes<'_>, new: &NewLine) -> Result<(), Ter
     line.set_limit(account, new.limit);
     line.set_limit(peer, TokenValue::ZERO);
     line.set_balance(account, new.balance);
-    adjust_owner_count(changes, account, 1)?;
+    owned::adjust_count(changes, account, 1)?;
     line.put(changes);
     Ok(())
 }
@@ -320,7 +307,8 @@ pub(crate) fn credit(
         && !line.has(side.freeze);
     let mut owner_count = None;
     if returns {
-        owner_count = Some((sender, adjust_owner_count(changes, sender, -1)?));
+        owned::adjust_count(changes, sender, -1)?;
+        owner_count = Some((sender, root.owner_count));
         line.object.set_flags(line.object.flags() & !side.reserve);
         if after.is_zero() && !line.has(line.side(receiver).reserve) {
             line.delete(changes);

@@ -23,7 +23,7 @@ pub(crate) mod offer;
 mod owned;
 mod payment;
 mod ticket;
-mod trust_set;
+pub(crate) mod trust_set;
 mod unmodelled;
 
 use super::amount::{Amount, Asset};
@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Flags that every transaction may carry.
 const TF_UNIVERSAL: u32 = 0x8000_0000;
 /// Networks above this id want it in every transaction, networks up to it in none.
-const NETWORK_ID_LEGACY_MAX: u32 = 1024;
+pub(crate) const NETWORK_ID_LEGACY_MAX: u32 = 1024;
 
 /// What a ledger charges and reserves.
 #[derive(Debug, Clone, Copy)]

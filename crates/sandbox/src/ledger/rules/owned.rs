@@ -8,7 +8,7 @@ use super::directory::{self, EmptyRoot};
 use super::{Context, Setting};
 use crate::ledger::amount::{Amount, Value};
 use crate::ledger::codes::Ter;
-use crate::ledger::entry::{Entry, Key, Object, owner_dir};
+use crate::ledger::entry::{Account, Entry, Key, Object, owner_dir};
 use crate::ledger::state::{Changes, Read};
 use crate::ledger::tx::{SeqProxy, Tx};
 use crate::st::{FieldId, header_len};
@@ -77,10 +77,16 @@ pub(super) fn adjust_count(changes: &mut Changes<'_>, id: AccountId, by: i32) ->
     Ok(())
 }
 
+/// Whether the sender, whose root stands as `sender`, had less before the fee than what `more` owned
+/// entries take.
+pub(super) fn lacks_reserve(context: &Context<'_, '_>, sender: &Account, more: u32) -> bool {
+    let count = sender.owner_count.saturating_add(more);
+    context.prior_balance < context.setting.fees.reserve(count)
+}
+
 /// Whether the sender had, before the fee, what one more owned entry takes.
 pub(super) fn reserve_for_one_more(context: &Context<'_, '_>) -> Result<(), Ter> {
-    let count = context.sender()?.owner_count.saturating_add(1);
-    if context.prior_balance < context.setting.fees.reserve(count) {
+    if lacks_reserve(context, &context.sender()?, 1) {
         Err(Ter::TEC_INSUFFICIENT_RESERVE)
     } else {
         Ok(())

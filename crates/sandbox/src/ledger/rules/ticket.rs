@@ -11,7 +11,7 @@ use xrpayd_core::address::AccountId;
 const TICKETS_MAX: u32 = 250;
 
 fn count(tx: &Tx) -> u32 {
-    tx.field(f::TICKET_COUNT).map_or(0, |field| field.u32())
+    owned::number(tx, f::TICKET_COUNT).unwrap_or_default()
 }
 
 pub(super) fn preflight(tx: &Tx) -> Result<(), Ter> {
@@ -40,11 +40,7 @@ pub(super) fn preclaim(tx: &Tx, view: &dyn Read) -> Result<(), Ter> {
 pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let mut account = context.sender()?;
     let count = count(context.tx);
-    let reserve = context
-        .setting
-        .fees
-        .reserve(account.owner_count.saturating_add(count));
-    if context.prior_balance < reserve {
+    if owned::lacks_reserve(context, &account, count) {
         return Err(Ter::TEC_INSUFFICIENT_RESERVE);
     }
     let first = account.sequence;

@@ -1,7 +1,7 @@
 //! TrustSet: making, changing and, when nothing of it is left, deleting a trust line.
 
-use super::line::{Line, NewLine, Side, adjust_owner_count, create, side_of};
-use super::{Context, flags};
+use super::line::{Line, NewLine, Side, create, side_of};
+use super::{Context, flags, owned};
 use crate::ledger::amount::{Amount, BAD_CURRENCY, Currency, NO_ACCOUNT, QUALITY_ONE, XRP_ACCOUNT};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Account, lsf};
@@ -12,8 +12,8 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::token::TokenValue;
 
 const TF_SET_AUTH: u32 = 0x0001_0000;
-const TF_SET_NO_RIPPLE: u32 = 0x0002_0000;
-const TF_CLEAR_NO_RIPPLE: u32 = 0x0004_0000;
+pub(crate) const TF_SET_NO_RIPPLE: u32 = 0x0002_0000;
+pub(crate) const TF_CLEAR_NO_RIPPLE: u32 = 0x0004_0000;
 const TF_SET_FREEZE: u32 = 0x0010_0000;
 const TF_CLEAR_FREEZE: u32 = 0x0020_0000;
 const TF_SET_DEEP_FREEZE: u32 = 0x0040_0000;
@@ -40,7 +40,7 @@ fn limit(tx: &Tx) -> Option<Amount> {
 
 fn wish(tx: &Tx) -> Result<Wish, Ter> {
     let amount = limit(tx).ok_or(Ter::TEM_BAD_LIMIT)?;
-    let number = |id: FieldId| tx.field(id).map(|field| field.u32());
+    let number = |id| owned::number(tx, id);
     Ok(Wish {
         currency: amount.asset.currency().ok_or(Ter::TEM_BAD_LIMIT)?,
         peer: amount.asset.issuer(),
@@ -140,15 +140,8 @@ const fn set_or_clear(
 pub(super) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let wish = wish(context.tx)?;
     let account = context.sender()?;
-    let reserve = if account.owner_count < FREE_LINES {
-        0
-    } else {
-        context
-            .setting
-            .fees
-            .reserve(account.owner_count.saturating_add(1))
-    };
-    let lacks_reserve = context.prior_balance < reserve;
+    let lacks_reserve =
+        account.owner_count >= FREE_LINES && owned::lacks_reserve(context, &account, 1);
     match Line::read(context.changes, account.id, wish.peer, &wish.currency) {
         Some(line) => change(context, &wish, &account, line, lacks_reserve),
         None => make(context, &wish, lacks_reserve),
@@ -260,12 +253,12 @@ fn settle_reserves(context: &mut Context<'_, '_>, line: &mut Line) -> Result<boo
         let needs = !line.is_default_for(&root);
         match (needs, line.has(side.reserve)) {
             (true, false) => {
-                adjust_owner_count(context.changes, id, 1)?;
+                owned::adjust_count(context.changes, id, 1)?;
                 line.object.set_flags(line.object.flags() | side.reserve);
                 grew |= id == context.tx.account;
             }
             (false, true) => {
-                adjust_owner_count(context.changes, id, -1)?;
+                owned::adjust_count(context.changes, id, -1)?;
                 line.object.set_flags(line.object.flags() & !side.reserve);
             }
             _ => {}

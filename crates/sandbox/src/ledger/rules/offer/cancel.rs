@@ -3,12 +3,12 @@
 use super::{Offer, remove};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::Key;
-use crate::ledger::rules::{Context, flags};
+use crate::ledger::rules::{Context, flags, owned};
 use crate::ledger::state::Read;
 use crate::ledger::tx::{Tx, f};
 
 fn sequence(tx: &Tx) -> Option<u32> {
-    tx.field(f::OFFER_SEQUENCE).map(|field| field.u32())
+    owned::number(tx, f::OFFER_SEQUENCE)
 }
 
 pub(crate) fn preflight(tx: &Tx) -> Result<(), Ter> {

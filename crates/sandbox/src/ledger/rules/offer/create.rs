@@ -13,10 +13,10 @@ use crate::ledger::entry::{Entry, Key, Object, lsf};
 use crate::ledger::fields::lt;
 use crate::ledger::rules::directory::{self, Order};
 use crate::ledger::rules::flow::Sandbox;
-use crate::ledger::rules::line::{Line, adjust_owner_count, is_globally_frozen};
-use crate::ledger::rules::{Context, Mode, Setting, flags};
+use crate::ledger::rules::line::{Line, is_globally_frozen};
+use crate::ledger::rules::{Context, Mode, Setting, flags, owned};
 use crate::ledger::state::{Changes, Read};
-use crate::ledger::tx::{SeqProxy, Tx, f};
+use crate::ledger::tx::{Tx, f};
 use xrpayd_core::address::AccountId;
 
 pub(super) const TF_PASSIVE: u32 = 0x0001_0000;
@@ -35,7 +35,7 @@ pub(super) struct Sides {
 
 impl Sides {
     fn of(tx: &Tx) -> Result<Self, Ter> {
-        let amount = |id| tx.field(id).and_then(|field| Amount::read(field.value));
+        let amount = |id| owned::amount(tx, id);
         let (pays, gets) = (amount(f::TAKER_PAYS), amount(f::TAKER_GETS));
         Ok(Self {
             pays: pays.ok_or(Ter::TEM_BAD_OFFER)?,
@@ -55,20 +55,16 @@ impl Sides {
     }
 }
 
-fn number(tx: &Tx, id: crate::st::FieldId) -> Option<u32> {
-    tx.field(id).map(|field| field.u32())
-}
-
 pub(crate) fn preflight(tx: &Tx) -> Result<(), Ter> {
     let killing = TF_IMMEDIATE_OR_CANCEL | TF_FILL_OR_KILL;
     flags(tx, TF_PASSIVE | TF_SELL | killing)?;
     if tx.flags & killing == killing {
         return Err(Ter::TEM_INVALID_FLAG);
     }
-    if number(tx, f::EXPIRATION) == Some(0) {
+    if owned::number(tx, f::EXPIRATION) == Some(0) {
         return Err(Ter::TEM_BAD_EXPIRATION);
     }
-    if number(tx, f::OFFER_SEQUENCE) == Some(0) {
+    if owned::number(tx, f::OFFER_SEQUENCE) == Some(0) {
         return Err(Ter::TEM_BAD_SEQUENCE);
     }
     let Sides { pays, gets } = Sides::of(tx)?;
@@ -94,7 +90,7 @@ pub(crate) fn preflight(tx: &Tx) -> Result<(), Ter> {
 }
 
 fn has_expired(tx: &Tx, setting: &Setting) -> bool {
-    number(tx, f::EXPIRATION).is_some_and(|at| setting.parent_close_time >= at)
+    owned::has_come(setting, owned::number(tx, f::EXPIRATION))
 }
 
 pub(crate) fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<(), Ter> {
@@ -109,7 +105,7 @@ pub(crate) fn preclaim(tx: &Tx, setting: &Setting, view: &dyn Read) -> Result<()
     if funds.is_some_and(|funds| !funds.is_positive()) {
         return Err(Ter::TEC_UNFUNDED_OFFER);
     }
-    if number(tx, f::OFFER_SEQUENCE).is_some_and(|cancelled| account.sequence <= cancelled) {
+    if owned::number(tx, f::OFFER_SEQUENCE).is_some_and(|cancelled| account.sequence <= cancelled) {
         return Err(Ter::TEM_BAD_SEQUENCE);
     }
     if has_expired(tx, setting) {
@@ -176,7 +172,7 @@ fn round_to_tick(sides: &mut Sides, tick: u8, sells: bool) -> Result<(), Ter> {
 pub(crate) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
     let tx = context.tx;
     let mut sides = Sides::of(tx)?;
-    if let Some(cancelled) = number(tx, f::OFFER_SEQUENCE)
+    if let Some(cancelled) = owned::number(tx, f::OFFER_SEQUENCE)
         && let Some(offer) = Offer::read(context.changes, Key::offer(tx.account, cancelled))
     {
         remove(context.changes, &offer)?;
@@ -218,8 +214,7 @@ pub(crate) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
         };
     }
     let owner = context.sender()?;
-    let reserve = context.setting.fees.reserve(owner.owner_count + 1);
-    if context.prior_balance < reserve {
+    if owned::lacks_reserve(context, &owner, 1) {
         return if crossed {
             Ok(())
         } else {
@@ -231,12 +226,10 @@ pub(crate) fn apply(context: &mut Context<'_, '_>) -> Result<(), Ter> {
 
 /// Puts what is left of an offer into its book.
 fn place(changes: &mut Changes<'_>, tx: &Tx, sides: &Sides, quality: Quality) -> Result<(), Ter> {
-    let sequence = match tx.proxy() {
-        SeqProxy::Sequence(number) | SeqProxy::Ticket(number) => number,
-    };
+    let sequence = owned::sequence(tx);
     let key = Key::offer(tx.account, sequence);
     let owner_node = directory::insert_owned(changes, tx.account, key)?;
-    adjust_owner_count(changes, tx.account, 1)?;
+    owned::adjust_count(changes, tx.account, 1)?;
     let book = sides.book();
     let root = book.directory(quality);
     let book_node = directory::insert(changes, root, key, Order::Arrival, || {
@@ -257,7 +250,7 @@ fn place(changes: &mut Changes<'_>, tx: &Tx, sides: &Sides, quality: Quality) ->
     offer.set_raw(f::TAKER_GETS, sides.gets.bytes());
     offer.set_u64(f::OWNER_NODE, owner_node);
     offer.set_u64(f::BOOK_NODE, book_node);
-    if let Some(expiration) = number(tx, f::EXPIRATION) {
+    if let Some(expiration) = owned::number(tx, f::EXPIRATION) {
         offer.set_u32(f::EXPIRATION, expiration);
     }
     let flag = |of: u32, set: u32| if tx.flags & of != 0 { set } else { 0 };

@@ -14,7 +14,7 @@ pub(super) use cancel::{
 pub(super) use create::{apply, preclaim, preflight};
 
 use super::directory::{self, EmptyRoot};
-use super::line::adjust_owner_count;
+use super::owned;
 use crate::ledger::amount::{Amount, Asset, Flow, Quality};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::{Entry, Key, Object, book_base, with_quality};
@@ -189,7 +189,7 @@ pub(crate) fn remove(changes: &mut Changes<'_>, offer: &Offer) -> Result<(), Ter
         &offer.key,
         EmptyRoot::Goes,
     );
-    adjust_owner_count(changes, offer.owner, -1)?;
+    owned::adjust_count(changes, offer.owner, -1)?;
     changes.delete(offer.key);
     Ok(())
 }
