@@ -1,8 +1,10 @@
 //! The append-only file that lets the ledger survive a restart and a SIGKILL.
 //!
 //! Owns the open file. A record is written whole before anyone is told of its ledger; a torn record at
-//! the end of the file was therefore never seen by a client and is cut off. The file is reached through
-//! the page cache: it survives the death of the process, not of the machine.
+//! the end of the file was therefore never seen by a client and is cut off. Damage before the end is
+//! another matter: the file is refused and stays as it is. The file is reached through the page cache: it
+//! survives the death of the process, not of the machine. It is locked while it is open, since what two
+//! networks append to one file would not read back.
 //!
 //! Records: the beginning (network id), a state (every entry), a ledger with its changes, and, after
 //! compaction, ledgers as history only.
@@ -11,7 +13,7 @@ use super::chain::{Applied, Chain, Header, Ledger};
 use super::codes::Ter;
 use super::entry::{Entry, Key};
 use super::state::Overlay;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +77,7 @@ impl Log {
             .append(true)
             .create(true)
             .open(path)?;
+        lock(&file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let mut chain = Chain::empty(retain);
@@ -126,6 +129,14 @@ impl Log {
     }
 }
 
+/// Keeps every other network away from the file, until it is closed.
+fn lock(file: &File) -> Result<(), LogError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => LogError::Bad("another network is using it"),
+        TryLockError::Error(error) => LogError::Io(error),
+    })
+}
+
 fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
@@ -156,6 +167,7 @@ fn compact(path: &Path, network_id: u32, chain: &Chain) -> Result<Log, LogError>
     name.push(".new");
     let fresh = PathBuf::from(name);
     let mut file = File::create(&fresh)?;
+    lock(&file)?;
     file.write_all(&framed_beginning(network_id))?;
     let tip = chain.tip().header.index;
     for ledger in chain.ledgers().filter(|ledger| ledger.header.index < tip) {
@@ -164,7 +176,7 @@ fn compact(path: &Path, network_id: u32, chain: &Chain) -> Result<Log, LogError>
     file.write_all(&framed(&state_record(chain)))?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)?;
-    let file = OpenOptions::new().append(true).open(path)?;
+    // The same open file goes on to be the log, so that its lock is never let go.
     let len = file.metadata()?.len();
     Ok(Log::whole(file, len))
 }
@@ -199,7 +211,7 @@ fn replay(bytes: &[u8], network_id: u32, chain: &mut Chain) -> Result<usize, Log
     }
     let mut at = MAGIC.len();
     let mut begun = false;
-    while let Some(payload) = whole_record(&bytes[at..]) {
+    while let Some(payload) = whole_record(&bytes[at..])? {
         let mut input = In(payload);
         let kind = input.u8().ok_or(LogError::Bad("an empty record"))?;
         if kind == BEGINNING {
@@ -219,13 +231,27 @@ fn replay(bytes: &[u8], network_id: u32, chain: &mut Chain) -> Result<usize, Log
     }
 }
 
-fn whole_record(bytes: &[u8]) -> Option<&[u8]> {
-    let length = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?);
-    let length = usize::try_from(length)
+/// The first record, unless it is torn: all that follows the last whole record is the beginning of one
+/// that was being written. A record that is not what was written, and has others after it, is damage.
+fn whole_record(bytes: &[u8]) -> Result<Option<&[u8]>, LogError> {
+    let Some((frame, rest)) = bytes.split_first_chunk::<8>() else {
+        return Ok(None);
+    };
+    let [a, b, c, d, checksum @ ..] = *frame;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d]))
         .ok()
-        .filter(|&length| length <= RECORD_LEN_MAX)?;
-    let payload = bytes.get(8..8 + length)?;
-    (sha512_half(&[payload])[..4] == bytes[4..8]).then_some(payload)
+        .filter(|&length| length <= RECORD_LEN_MAX)
+        .ok_or(LogError::Bad("a record is too long to be one"))?;
+    let Some(payload) = rest.get(..length) else {
+        return Ok(None);
+    };
+    if sha512_half(&[payload])[..4] == checksum {
+        Ok(Some(payload))
+    } else if rest.len() == length {
+        Ok(None)
+    } else {
+        Err(LogError::Bad("a record before its end is damaged"))
+    }
 }
 
 fn apply_record(kind: u8, input: &mut In<'_>, chain: &mut Chain) -> Option<()> {
