@@ -398,3 +398,52 @@ async fn a_ledger_is_found_by_its_older_name_and_shows_the_queue_and_what_offers
     assert_eq!(queue[0]["tx"]["TransactionType"], "OfferCreate");
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_compact_identifier_is_good_on_its_own_network_alone() {
+    let config = NetworkConfig {
+        network_id: 7,
+        ..by_hand(1)
+    };
+    let (network, mut client) = administrator(config).await;
+    let _sequence = fund(&network, &key(1), 100);
+    let found = json!({"command": "tx", "ctid": "C000000300000007"});
+    let result = client.result(found.clone()).await;
+    assert_eq!(result["ctid"], "C000000300000007");
+    let elsewhere = client
+        .ask(json!({"command": "tx", "ctid": "C000000300000002"}))
+        .await;
+    assert_eq!(elsewhere["error"], "wrongNetwork", "{elsewhere}");
+    assert_eq!(elsewhere["error_code"], 4);
+    assert_eq!(
+        elsewhere["error_message"],
+        "Wrong network. You should submit this request to a node running on NetworkID: 2"
+    );
+    network
+        .fault(&json!({"kind": "wrong_network", "network_id": 2}))
+        .unwrap();
+    assert_eq!(client.ask(found).await["error"], "wrongNetwork");
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn one_bound_alone_does_not_make_a_search_and_a_bound_may_be_digits() {
+    let (network, mut client) = administrator(by_hand(1)).await;
+    let mut search = async |bounds: Value| {
+        let mut request = json!({"command": "tx", "transaction": "AB".repeat(32)});
+        for (name, bound) in bounds.as_object().unwrap() {
+            request[name.as_str()] = bound.clone();
+        }
+        client.ask(request).await
+    };
+    for alone in [json!({"min_ledger": 2}), json!({"max_ledger": "x"})] {
+        let answer = search(alone).await;
+        assert_eq!(answer["error"], "txnNotFound", "{answer}");
+        assert!(answer.get("searched_all").is_none(), "{answer}");
+    }
+    let answer = search(json!({"min_ledger": "1", "max_ledger": "5"})).await;
+    assert_eq!(answer["searched_all"], false, "{answer}");
+    let answer = search(json!({"min_ledger": "x", "max_ledger": 5})).await;
+    assert_eq!(answer["error"], "invalidLgrRange", "{answer}");
+    network.stop().await;
+}

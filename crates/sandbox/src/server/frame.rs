@@ -142,6 +142,16 @@ impl RpcError {
     pub(crate) fn range_too_large() -> Self {
         Self::new("excessiveLgrRange", 78, "Ledger range exceeds 1000.")
     }
+    /// What is asked for is on the network with this id, and not on the server's.
+    pub(crate) fn wrong_network(id: u32) -> Self {
+        let words = format!(
+            "Wrong network. You should submit this request to a node running on NetworkID: {id}"
+        );
+        Self {
+            message: Some(Cow::Owned(words)),
+            ..Self::new("wrongNetwork", 4, "")
+        }
+    }
     pub(crate) fn range_invalid() -> Self {
         Self::new("invalidLgrRange", 79, "Ledger range is invalid.")
     }

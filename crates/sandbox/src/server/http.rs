@@ -1,7 +1,7 @@
 //! HTTP/1.1 on the servers' ports: heads and bodies in, replies out, and the upgrade to websocket.
 //!
 //! Owns the socket until a client upgrades. Ends when the client leaves, does not speak HTTP, sends a
-//! body that is too large, or asks for the end. As on a real server a body beyond the limit is not
+//! body that is too large, lets the server wait for the rest of a request, or asks for the end. As on a real server a body beyond the limit is not
 //! answered: the connection breaks.
 
 use super::connection::{self, Role};
@@ -13,6 +13,7 @@ use crate::random::Random;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,6 +24,9 @@ const HEAD_LEN_MAX: usize = 8 << 10;
 const BODY_LEN_MAX: usize = 1 << 20;
 /// Bytes that are read at once.
 const READ_LEN: usize = 16 << 10;
+/// How long the server waits for the head of a request, and then for its body. Whoever sends them by the
+/// drop, or not at all, is let go.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The head of a request.
 #[derive(Debug)]
@@ -228,6 +232,14 @@ pub(crate) async fn serve(
     }
 }
 
+/// What a client sends, if it comes in time.
+async fn in_time<T>(coming: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match tokio::time::timeout(REQUEST_PATIENCE, coming).await {
+        Ok(come) => come,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
 /// Answers requests until the client upgrades; then its key is returned.
 async fn converse(
     wire: &mut Wire,
@@ -237,7 +249,7 @@ async fn converse(
 ) -> io::Result<Option<String>> {
     let mut thaws = shared.thaws[client.server].subscribe();
     loop {
-        let head = wire.head().await?;
+        let head = in_time(wire.head()).await?;
         connection::until_thawed(shared, client.server, &mut thaws).await;
         if head.is_upgrade() {
             let key = head.header("sec-websocket-key");
@@ -250,7 +262,7 @@ async fn converse(
                 }
             };
         }
-        let body = wire.body(&head).await?;
+        let body = in_time(wire.body(&head)).await?;
         if head.method == "GET" && head.target == "/" && body.is_empty() && !head.is_http_1_0 {
             let page = plain(200, "OK", STATUS_PAGE);
             wire.send(page.as_bytes()).await?;
@@ -304,5 +316,29 @@ mod tests {
         assert!(Head::parse("GET /").is_none());
         assert!(Head::parse("GET / HTTP/2").is_none());
         assert!(Head::parse("GET / HTTP/1.1\r\nno colon").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_does_not_go_on_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(
+            TcpStream::connect(listener.local_addr().unwrap()),
+            listener.accept()
+        );
+        let mut client = client.unwrap();
+        let mut wire = Wire {
+            stream: accepted.unwrap().0,
+            early: Vec::new(),
+        };
+        let began = tokio::time::Instant::now();
+        client.write_all(b"POST / HTTP/1.1\r\nX").await.unwrap();
+        let ended = in_time(wire.head()).await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= REQUEST_PATIENCE);
+        let rest = b": y\r\nContent-Length: 9\r\n\r\n{}";
+        client.write_all(rest).await.unwrap();
+        let head = in_time(wire.head()).await.unwrap();
+        let ended = in_time(wire.body(&head)).await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use xrpayd_core::ids::{LedgerHash, TxHash};
 
 /// The most ledgers that a search may cover.
-const RANGE_MAX: u64 = 1_000;
+const RANGE_MAX: u32 = 1_000;
 
 /// Bounds of a search.
 #[derive(Debug, Clone, Copy)]
@@ -23,26 +23,28 @@ struct Bounds {
     max: u32,
 }
 
+/// The bounds of a search, if the request gives both: one alone counts for nothing.
 fn bounds(call: &Call<'_>) -> Result<Option<Bounds>, RpcError> {
-    let bound = |name: &str| {
-        let value = call.params.get(name);
-        value
-            .map(|value| value.as_u64().ok_or_else(RpcError::range_invalid))
-            .transpose()
+    let given = |name: &str| call.params.get(name);
+    let (Some(min), Some(max)) = (given("min_ledger"), given("max_ledger")) else {
+        return Ok(None);
     };
-    let (min, max) = match (bound("min_ledger")?, bound("max_ledger")?) {
-        (None, None) => return Ok(None),
+    let (min, max) = match (index(min), index(max)) {
         (Some(min), Some(max)) if min <= max => (min, max),
         _ => return Err(RpcError::range_invalid()),
     };
     if max - min > RANGE_MAX {
         return Err(RpcError::range_too_large());
     }
-    let narrow = |bound| u32::try_from(bound).map_err(|_| RpcError::range_invalid());
-    Ok(Some(Bounds {
-        min: narrow(min)?,
-        max: narrow(max)?,
-    }))
+    Ok(Some(Bounds { min, max }))
+}
+
+/// A ledger's index, as a number or as its digits.
+fn index(value: &Value) -> Option<u32> {
+    match value {
+        Value::String(digits) => digits.parse().ok(),
+        other => other.as_u64().and_then(|number| u32::try_from(number).ok()),
+    }
 }
 
 /// What a request looks for.
@@ -59,15 +61,21 @@ fn wanted(call: &Call<'_>) -> Result<Wanted, RpcError> {
             hash.map(Wanted::Hash).ok_or_else(RpcError::not_implemented)
         }
         (None, Some(ctid)) => {
-            let place = ctid.as_str().and_then(parse_ctid);
-            place
-                .map(Wanted::Place)
-                .ok_or_else(RpcError::invalid_params)
+            let (place, network_id) = ctid
+                .as_str()
+                .and_then(parse_ctid)
+                .ok_or_else(RpcError::invalid_params)?;
+            let faults = &call.shared.net().servers[call.server()].faults;
+            if network_id != faults.network_id.unwrap_or(call.shared.network_id) {
+                return Err(RpcError::wrong_network(network_id));
+            }
+            Ok(Wanted::Place(place))
         }
     }
 }
 
-fn parse_ctid(text: &str) -> Option<Place> {
+/// The place that a compact identifier names, and the network.
+fn parse_ctid(text: &str) -> Option<(Place, u32)> {
     if text.len() != 16 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
         return None;
     }
@@ -76,7 +84,8 @@ fn parse_ctid(text: &str) -> Option<Place> {
         .filter(|number| number >> 60 == 0xC)?;
     let ledger = u32::try_from(number >> 32 & 0x0FFF_FFFF).ok()?;
     let position = u32::try_from(number >> 16 & 0xFFFF).ok()?;
-    Some(Place { ledger, position })
+    let network_id = u32::try_from(number & 0xFFFF).ok()?;
+    Some((Place { ledger, position }, network_id))
 }
 
 /// What is known of a transaction.
