@@ -51,6 +51,8 @@ impl State {
 pub(crate) struct Condition {
     /// The server is stopped: it hears nothing, follows nothing and takes no connections.
     pub(crate) down: bool,
+    /// When a server that takes no connections does so again by itself, in microseconds of the Unix epoch.
+    pub(crate) back_at_us: Option<u64>,
     pub(crate) state: State,
     /// The server holds no ledger for validated, as in the first seconds after a start.
     pub(crate) without_validated: bool,
@@ -144,8 +146,9 @@ fn leave(request: &Parameters<'_>) -> Result<Leave, FaultError> {
 }
 
 fn stop(condition: &mut Condition, request: &Parameters<'_>) -> Result<Change, FaultError> {
-    request.only(&["graceful"])?;
+    request.only(&["graceful", "ms"])?;
     let leave = leave(request)?;
+    condition.back_at_us = request.until_us()?;
     condition.down = true;
     Ok(Change::Stop(leave))
 }
@@ -159,6 +162,7 @@ fn restart(condition: &mut Condition, request: &Parameters<'_>) -> Result<Change
         Some(_) => return Err(FaultError::BadParameter("history")),
     };
     condition.down = false;
+    condition.back_at_us = None;
     Ok(Change::Restart(leave, history))
 }
 

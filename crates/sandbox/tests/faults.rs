@@ -4,9 +4,12 @@
 mod wire;
 
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 use wire::{Client, by_hand, fund, key, payment};
 use xrpayd_sandbox::{FaultError, Network};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn validated_index(client: &mut Client) -> Value {
     let info = client.result(json!({"command": "server_info"})).await;
@@ -278,5 +281,53 @@ async fn every_kind_that_the_documentation_lists_is_known() {
         let asked = network.fault(&json!({"kind": kind}));
         assert_ne!(asked, Err(FaultError::UnknownKind(kind.to_owned())));
     }
+    network.stop().await;
+}
+
+async fn takes_clients(address: SocketAddr) -> bool {
+    let url = format!("ws://{address}");
+    tokio_tungstenite::connect_async(url).await.is_ok()
+}
+
+#[tokio::test]
+async fn servers_that_are_all_away_for_a_time_come_back_by_themselves() {
+    let network = Network::start(by_hand(2)).await.unwrap();
+    let _sequence = fund(&network, &key(1), 100);
+    for away in [
+        json!({"command": "sandbox_fault", "kind": "refuse", "server": "all", "ms": 150}),
+        json!({"command": "sandbox_fault", "kind": "stop", "server": "all", "ms": 150}),
+    ] {
+        let mut client = Client::connect(network.addresses()[0]).await;
+        client.send(away.clone()).await;
+        // The answer may still come; then the connection ends.
+        while client.frame(PATIENCE).await.is_some() {}
+        for &address in network.addresses() {
+            let open = async {
+                while !takes_clients(address).await {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, open).await.expect("open");
+            let mut client = Client::connect(address).await;
+            assert_eq!(
+                client.validated_account(&key(1)).await["Balance"],
+                "100000000"
+            );
+        }
+    }
+    network.stop().await;
+}
+
+#[tokio::test]
+async fn a_clear_that_is_refused_ends_nothing() {
+    let network = Network::start(by_hand(1)).await.unwrap();
+    network.fault(&json!({"kind": "quorum_lost"})).unwrap();
+    assert!(network.fault(&json!({"kind": "clear", "ms": 4})).is_err());
+    let mut client = Client::connect(network.addresses()[0]).await;
+    let validated = json!({"command": "ledger", "ledger_index": "validated"});
+    let before = client.result(validated.clone()).await["ledger_index"].clone();
+    let _open = network.close_ledger();
+    let after = client.result(validated).await["ledger_index"].clone();
+    assert_eq!(before, after);
     network.stop().await;
 }

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | `clear` | | is well again; ends what is network-wide too |
 //! | `disconnect` | | closes its connections once |
-//! | `refuse` | `on` | closes its connections and refuses new ones |
+//! | `refuse` | `on`, `ms` | closes its connections and refuses new ones, for so long |
 //! | `latency` | `ms`, `jitter_ms` | answers late |
 //! | `drop_requests`, `drop_responses` | `per_mille`, `only` | loses requests (not carried out) or answers (carried out) |
 //! | `stall_ledger` | `on` | its validated ledger stands still |
@@ -18,7 +18,7 @@
 //! | `fork` | `on` | closes ledgers of its own out of what it is given, and calls them validated |
 //! | `partition` | `on`, `stale_after_ms` (120000) | has lost its peers: its open ledger climbs, its validated one stands |
 //! | `quorum_lost` | `on`, `stale_after_ms` (120000), `ledgers_per_close` (2) | network-wide: ledgers close and none is validated; healed, they all are, and histories crawl |
-//! | `stop` | `graceful` | goes down: it closes its connections, with a goodbye or without, refuses new ones, and forgets what was in its memory; `clear` and `restart` bring it up |
+//! | `stop` | `graceful`, `ms` | goes down, for so long: it closes its connections, with a goodbye or without, refuses new ones, and forgets what was in its memory; `clear` and `restart` bring it up |
 //! | `restart` | `graceful`, `history` (`lost`, `kept`) | goes down and comes up at the newest ledger; what is older lies in its database and does not count as complete |
 //! | `state` | `state`, `validated` | is `disconnected`, `connected`, `syncing`, `tracking` or `full`; `"validated": false` takes its validated ledger away |
 //! | `stale` | `seconds` | its validated ledger is so much older |

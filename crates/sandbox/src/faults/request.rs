@@ -59,8 +59,10 @@ pub(crate) fn inflict(
             return Ok(Effect::CloseConnections);
         }
         "refuse" => {
-            request.only(&["on"])?;
-            faults.refuse = on()?;
+            request.only(&["on", "ms"])?;
+            let (refuse, until_us) = (on()?, request.until_us()?);
+            faults.refuse = refuse;
+            faults.condition.back_at_us = until_us.filter(|_| refuse);
             return Ok(if faults.refuse {
                 Effect::CloseConnections
             } else {
@@ -82,13 +84,7 @@ pub(crate) fn inflict(
         }
         "freeze" => {
             request.only(&["on", "ms"])?;
-            let until_us = match request.request.get("ms") {
-                None => None,
-                Some(_) => {
-                    let ms = request.number("ms", None)?;
-                    Some(clock::unix_us().saturating_add(ms.saturating_mul(1_000)))
-                }
-            };
+            let until_us = request.until_us()?;
             faults.freeze = on()?.then_some(Freeze { until_us });
         }
         "fork" => {
@@ -178,7 +174,8 @@ pub(crate) fn network_wide(
 ) -> Result<bool, FaultError> {
     let kind = request.get("kind").and_then(Value::as_str);
     match kind {
-        Some("clear") => {
+        Some(kind @ "clear") => {
+            Parameters { kind, request }.only(&[])?;
             *quorum_lost = None;
             Ok(false)
         }
@@ -233,6 +230,15 @@ impl Parameters<'_> {
             (None, None) => Err(FaultError::BadParameter(name)),
             (Some(value), _) => value.as_u64().ok_or(FaultError::BadParameter(name)),
         }
+    }
+
+    /// When a fault that lasts for `ms` is over, in microseconds of the Unix epoch.
+    pub(crate) fn until_us(&self) -> Result<Option<u64>, FaultError> {
+        if self.request.get("ms").is_none() {
+            return Ok(None);
+        }
+        let us = self.number("ms", None)?.saturating_mul(1_000);
+        Ok(Some(clock::unix_us().saturating_add(us)))
     }
 
     /// A parameter that is a number of 32 bits.

@@ -5,8 +5,11 @@
 
 use super::connection::Role;
 use super::http;
+use super::sandbox;
 use super::shared::Shared;
+use crate::clock;
 use crate::tasks::Tasks;
+use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -65,6 +68,41 @@ pub(crate) async fn accept(
                 None
             }
         };
+    }
+}
+
+/// Ends what keeps a server from taking connections, when that was for a time. Nobody else may be able to:
+/// where no server takes any, no drill can say so.
+pub(crate) async fn reopen_in_time(shared: Arc<Shared>, server: usize) {
+    let mut changes = shared.thaws[server].subscribe();
+    loop {
+        changes.mark_unchanged();
+        let condition = shared.net().servers[server].faults.condition.clone();
+        let back_in = async {
+            match condition.back_at_us {
+                Some(at) => {
+                    let us = at.saturating_sub(clock::unix_us());
+                    tokio::time::sleep(Duration::from_micros(us)).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = back_in => {
+                let ends = [json!({"kind": "refuse", "on": false}), json!({"kind": "restart"})];
+                for end in ends.iter().take(1 + usize::from(condition.down)) {
+                    if let Err(error) = sandbox::fault(&shared, server, end) {
+                        tracing::error!(%error, server, "the door stays shut");
+                        return;
+                    }
+                }
+            }
+        }
     }
 }
 

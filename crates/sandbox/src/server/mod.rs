@@ -114,6 +114,7 @@ impl Network {
         let tasks = Arc::new(Tasks::default());
         for (server, events) in receivers.into_iter().enumerate() {
             tasks.start(streams::publish(Arc::clone(&shared), server, events));
+            tasks.start(door::reopen_in_time(Arc::clone(&shared), server));
         }
         for (listener, server, role) in listeners {
             let accept = door::accept(
