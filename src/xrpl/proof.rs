@@ -96,23 +96,38 @@ fn verified(index: LedgerIndex, hash: LedgerHash, ledger: &WholeLedger) -> Optio
 }
 
 impl Proven {
-    /// The transactions of this ledger that touch the account, as its history would tell them.
-    pub(super) fn of_account(&self, subject: &Subject) -> Vec<HistoryEntry> {
-        let mut entries: Vec<HistoryEntry> = self
-            .transactions
-            .iter()
-            .filter_map(|(hash, parts)| self.entry(*hash, parts, subject))
-            .collect();
+    /// The transactions of this ledger that touch the account, as its history would tell them; `None`
+    /// where one that names it cannot be read: a proof with a hole in it would convict those who
+    /// tell of what is in the hole.
+    pub(super) fn of_account(&self, subject: &Subject) -> Option<Vec<HistoryEntry>> {
+        let mut entries = Vec::new();
+        for (hash, parts) in &self.transactions {
+            // An account stands in the bytes as its twenty, wherever an entry names it.
+            let id = subject.id.0;
+            if !parts.meta.windows(id.len()).any(|bytes| bytes == id) {
+                continue;
+            }
+            let Ok(Value::Object(meta)) = xrpayd_codec::decode_object(&parts.meta) else {
+                tracing::warn!(tx.hash = %hash, ledger.index = self.index.0, "metadata that cannot be read prove nothing");
+                return None;
+            };
+            if touches(&meta, subject) {
+                entries.push(self.entry(*hash, &parts.blob, meta, subject)?);
+            }
+        }
         entries.sort_by_key(|entry| entry.tx_index);
-        entries
+        Some(entries)
     }
 
-    /// `None` where the transaction does not name the account, or its bytes are none.
-    fn entry(&self, hash: TxHash, parts: &Parts, subject: &Subject) -> Option<HistoryEntry> {
-        let Ok(Value::Object(tx)) = xrpayd_codec::decode(&parts.blob) else {
-            return None;
-        };
-        let Ok(Value::Object(mut meta)) = xrpayd_codec::decode_object(&parts.meta) else {
+    /// `None` where the bytes are no transaction that a history could tell of.
+    fn entry(
+        &self,
+        hash: TxHash,
+        blob: &[u8],
+        mut meta: Map<String, Value>,
+        subject: &Subject,
+    ) -> Option<HistoryEntry> {
+        let Ok(Value::Object(tx)) = xrpayd_codec::decode(blob) else {
             return None;
         };
         if let Some(amount) = delivered(&tx, &meta) {
@@ -127,11 +142,45 @@ impl Proven {
             "meta": meta,
         })
         .to_string();
-        if !text.contains(&subject.text) {
-            return None;
-        }
         let item: Item<'_> = serde_json::from_str(&text).ok()?;
         item.entry(subject).ok()
+    }
+}
+
+/// Whether a transaction is of the account's history, by the rule of the servers: some entry that it
+/// changed names the account, as it stands afterwards, in a field of its own or as the issuer of a
+/// limit or an offer. To be named by the transaction alone is not enough: whoever fails to pay an
+/// account has not touched it.
+fn touches(meta: &Map<String, Value>, subject: &Subject) -> bool {
+    let nodes = meta.get("AffectedNodes").and_then(Value::as_array);
+    let nodes = nodes.into_iter().flatten().filter_map(Value::as_object);
+    let shown = nodes.flatten().filter_map(|(kind, node)| {
+        let fields = if kind == "CreatedNode" {
+            "NewFields"
+        } else {
+            "FinalFields"
+        };
+        node.get(fields)?.as_object()
+    });
+    shown
+        .flatten()
+        .any(|(name, value)| names(name, value, subject))
+}
+
+/// Hexadecimal digits of a token's sequence, which stand before its issuer.
+const TOKEN_SEQUENCE_DIGITS: usize = 8;
+
+fn names(field: &str, value: &Value, subject: &Subject) -> bool {
+    match field {
+        "LowLimit" | "HighLimit" | "TakerPays" | "TakerGets" => {
+            value.get("issuer").and_then(Value::as_str) == Some(&subject.text)
+        }
+        "MPTokenIssuanceID" => value
+            .as_str()
+            .and_then(|id| id.get(TOKEN_SEQUENCE_DIGITS..))
+            .is_some_and(|issuer| issuer.eq_ignore_ascii_case(&hex::encode(subject.id.0))),
+        // No other kind of field is printed as text that an address could be.
+        _ => value.as_str() == Some(&subject.text),
     }
 }
 

@@ -46,10 +46,15 @@ trait Claim: Sized {
 struct Group<T> {
     claim: T,
     servers: Vec<Arc<Server>>,
-    voters: BTreeSet<String>,
 }
 
 impl<T> Group<T> {
+    /// How many voices say it, as the servers are at this moment: the word of one that was taken
+    /// out, or proven wrong, since it spoke is not counted any more.
+    fn voices(&self, shared: &Shared) -> usize {
+        route::voters(shared, &self.servers)
+    }
+
     fn names(&self) -> Vec<String> {
         let names = self.servers.iter().map(|server| server.name().to_owned());
         names.collect()
@@ -79,12 +84,11 @@ where
     F: Fn(Arc<Server>) -> Asking,
     Asking: Future<Output = Result<T, RequestError>>,
 {
-    let quorum = shared.quorum();
     let mut choice = Choice {
         shared,
         holders,
         asked: BTreeSet::new(),
-        busy: BTreeSet::new(),
+        speaking: Vec::new(),
     };
     let mut asking = FuturesUnordered::new();
     let begin = |server: Arc<Server>| {
@@ -95,8 +99,10 @@ where
     let mut last_error = None;
     let mut witness_until = None;
     loop {
+        // Looked at anew each time: a new configuration may come while servers are asked.
+        let quorum = shared.quorum();
         let is_split = groups.len() > 1;
-        let heard: usize = groups.iter().map(|group| group.voters.len()).sum();
+        let heard: usize = groups.iter().map(|group| group.voices(shared)).sum();
         let wanted = if is_split {
             usize::MAX
         } else {
@@ -106,13 +112,17 @@ where
             let Some(next) = choice.next() else { break };
             asking.push(begin(next));
         }
-        let is_quorate = groups.iter().any(|group| group.voters.len() >= quorum);
+        let is_quorate = groups.iter().any(|group| group.voices(shared) >= quorum);
         if is_quorate && !is_split {
             let until = *witness_until.get_or_insert_with(|| Instant::now() + WITNESS_WAIT);
             let has_all = heard >= wanted || (asking.is_empty() && !choice.may_have_latecomer());
             if has_all || Instant::now() >= until {
                 break;
             }
+        } else {
+            // Nobody is waited for as a mere witness: a moment that has passed must not be waited
+            // for again and again.
+            witness_until = None;
         }
         if asking.is_empty() {
             match choice.latecomer(witness_until).await {
@@ -125,7 +135,7 @@ where
         match tokio::time::timeout_at(patience, asking.next()).await {
             Ok(Some((server, Ok(claim)))) => {
                 contradiction(shared, &groups, &server, &claim);
-                join(&mut groups, shared, server, claim);
+                join(&mut groups, server, claim);
             }
             Ok(Some((server, Err(error)))) => {
                 choice.failed(&server);
@@ -152,13 +162,13 @@ async fn conclude<T: Claim>(
         groups = settle(shared, groups).await?;
     }
     match (groups.pop(), last_error) {
-        (Some(group), _) if group.voters.len() >= quorum => {
+        (Some(group), _) if group.voices(shared) >= quorum => {
             let names = group.names();
             Ok((group.claim, names))
         }
         (_, Some(error)) => Err(error.into()),
         (group, None) => Err(HistoryError::NotEnoughServers {
-            ready: group.map_or(0, |group| group.voters.len()),
+            ready: group.map_or(0, |group| group.voices(shared)),
             quorum,
         }),
     }
@@ -193,6 +203,11 @@ async fn settle<T: Claim>(
     let verdict = T::judge(shared, &claims).await;
     if let Verdict::Proven(right, case) = verdict {
         let error = disagreement(&groups);
+        // A proof that bears out nobody is more likely misread than everybody a liar: nobody is
+        // believed, and nobody sent away.
+        if !right.contains(&true) {
+            return Err(error);
+        }
         let mut kept = Vec::new();
         for (group, right) in groups.into_iter().zip(right) {
             if right {
@@ -206,9 +221,10 @@ async fn settle<T: Claim>(
         }
         return if kept.len() > 1 { Err(error) } else { Ok(kept) };
     }
-    groups.sort_by_key(|group| group.voters.len());
-    let most = groups.last().map_or(0, |group| group.voters.len());
-    let others: usize = groups.iter().map(|group| group.voters.len()).sum::<usize>() - most;
+    let voices = |group: &Group<T>| group.voices(shared);
+    groups.sort_by_cached_key(voices);
+    let most = groups.last().map_or(0, voices);
+    let others: usize = groups.iter().rev().skip(1).map(voices).sum();
     match verdict {
         // Which chain is the network's is not proven by either chain: the majority follows it.
         Verdict::Chains if most > others => Ok(groups.split_off(groups.len().saturating_sub(1))),
@@ -224,30 +240,31 @@ struct Choice<'a, H> {
     shared: &'a Shared,
     holders: H,
     asked: BTreeSet<usize>,
-    /// The voices that are asked, or were heard.
-    busy: BTreeSet<String>,
+    /// The servers that are asked, or were heard: what others with their voices say adds nothing.
+    speaking: Vec<Arc<Server>>,
 }
 
 impl<H: Fn() -> Vec<Arc<Server>>> Choice<'_, H> {
     fn is_free(&self, server: &Server) -> bool {
-        let voter = self.shared.voter(server);
-        voter.is_some_and(|voter| !self.busy.contains(&voter))
-            && !self.asked.contains(&server.index)
+        let Some(voter) = self.shared.voter(server) else {
+            return false;
+        };
+        let mut speaking = self.speaking.iter();
+        !self.asked.contains(&server.index)
+            && !speaking.any(|other| self.shared.voter(other).as_ref() == Some(&voter))
     }
 
     fn next(&mut self) -> Option<Arc<Server>> {
         let mut holders = (self.holders)().into_iter();
         let next = holders.find(|server| self.is_free(server))?;
         self.asked.insert(next.index);
-        self.busy.extend(self.shared.voter(&next));
+        self.speaking.push(Arc::clone(&next));
         Some(next)
     }
 
     /// Another server with this voice may be asked.
     fn failed(&mut self, server: &Server) {
-        if let Some(voter) = self.shared.voter(server) {
-            self.busy.remove(&voter);
-        }
+        self.speaking.retain(|other| other.index != server.index);
     }
 
     /// Whether a server that is fit may yet come to hold what is asked for.
@@ -277,20 +294,15 @@ impl<H: Fn() -> Vec<Arc<Server>>> Choice<'_, H> {
 }
 
 /// Adds a claim to the group that says the same.
-fn join<T: Claim>(groups: &mut Vec<Group<T>>, shared: &Shared, server: Arc<Server>, claim: T) {
-    let voter = shared.voter(&server);
+fn join<T: Claim>(groups: &mut Vec<Group<T>>, server: Arc<Server>, claim: T) {
     let same = groups
         .iter_mut()
         .find(|group| claim.difference("", &group.claim, "").is_none());
     match same {
-        Some(group) => {
-            group.voters.extend(voter);
-            group.servers.push(server);
-        }
+        Some(group) => group.servers.push(server),
         None => groups.push(Group {
             claim,
             servers: vec![server],
-            voters: voter.into_iter().collect(),
         }),
     }
 }

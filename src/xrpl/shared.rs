@@ -118,6 +118,9 @@ impl Shared {
                 let voter = roster.voter(server).filter(|_| is_heard);
                 chain.join(server.index, server.name(), voter);
             }
+            // Under the chain's lock, so that a server which is heard again at this moment speaks
+            // with its new voice.
+            *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
         }
         let metrics = &self.deps.metrics;
         for server in gone {
@@ -127,7 +130,6 @@ impl Shared {
             let _ = metrics.xrpl_server_ledger_lag.remove_label_values(name);
             let _ = metrics.xrpl_server_score.remove_label_values(name);
         }
-        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
         self.measure();
     }
 
@@ -145,9 +147,13 @@ impl Shared {
         self.roster().quorum
     }
 
-    /// The voice that a server's word belongs to; `None` where it does not count.
+    /// The voice that a server's word belongs to; `None` where it does not count: it is not heard at
+    /// all, is proven wrong, or is not of the pool any more.
     pub(super) fn voter(&self, server: &Server) -> Option<String> {
-        self.roster().voter(server)
+        let roster = self.roster();
+        let is_member = roster.servers.iter().any(|kept| kept.index == server.index);
+        let is_heard = is_member && server.health().quarantined.is_none();
+        roster.voter(server).filter(|_| is_heard)
     }
 
     /// What servers have said against each other, the newest last.

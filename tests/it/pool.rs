@@ -263,6 +263,37 @@ async fn a_liar_that_tells_the_truth_again_is_heard_again_and_not_before() {
     ground.end().await;
 }
 
+/// Whoever fails to pay an account names it and does not touch it: it is not of the account's history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_failed_payment_to_us_does_not_make_honest_servers_liars() {
+    let mut ground = Ground::new(3, 2).await;
+    let stranger = key(3);
+    let funds = Drops::new(100 * XRP).unwrap();
+    assert!(ground.network.fund(stranger.account_id(), funds));
+    let before = ground.close().await;
+    let alice = ground.alice.account_id();
+    let tx = json!({"TransactionType": "Payment", "Account": stranger.account_id().to_string(), "Destination": alice.to_string(),
+        "Amount": (1_000 * XRP).to_string(), "Fee": "10", "Flags": 0, "Sequence": before.0});
+    let failing = xrpayd_codec::sign(&tx, &stranger).unwrap();
+    let mut blobs = ground.payments(3);
+    blobs.push((failing.hash, Arc::from(failing.blob)));
+    let reports = ground.pool.submit(&blobs).await;
+    let named = format!("{:?}", reports.last().unwrap());
+    assert!(named.contains("tecUNFUNDED_PAYMENT"), "{named}");
+    let closed = ground.close().await;
+    ground.fault(json!({"server": 1, "kind": "lie_absent", "hash": blobs[1].0.to_string()}));
+    let history = ground.pool.history(alice, before.plus(1), closed).await;
+    assert_eq!(history.map(|history| history.entries.len()), Ok(3));
+    let states: Vec<State> = ground
+        .pool
+        .servers()
+        .iter()
+        .map(|view| view.state)
+        .collect();
+    assert_eq!(states, [State::Ready, State::Refused, State::Ready]);
+    ground.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_liars_of_three_stop_finality_and_are_not_believed() {
     for lie in lies() {

@@ -131,6 +131,11 @@ struct RootFields<'a> {
     owner_count: u32,
 }
 
+/// The name of a type or a result is never so long, and an amount never so long in JSON: what is kept
+/// of many transactions must be small, whatever a server sends.
+const WORD_LEN_MAX: usize = 64;
+const AMOUNT_LEN_MAX: usize = 512;
+
 /// The account whose journal is read, with its text form so that it is made once.
 #[derive(Debug)]
 pub(in crate::xrpl) struct Subject {
@@ -163,6 +168,10 @@ impl Item<'_> {
             return Err("a transaction of the page is not validated");
         }
         let tx = &self.tx_json;
+        let words = [&self.meta.transaction_result, &tx.transaction_type];
+        if words.iter().any(|word| word.len() > WORD_LEN_MAX) {
+            return Err("a transaction's type or result is longer than any is");
+        }
         Ok(HistoryEntry {
             hash: self.hash,
             ledger_index: LedgerIndex(self.ledger_index),
@@ -195,6 +204,9 @@ impl Meta<'_> {
         let Some(raw) = self.delivered_amount else {
             return Ok(Delivered::Nothing);
         };
+        if raw.get().len() > AMOUNT_LEN_MAX {
+            return Err(BAD);
+        }
         if !raw.get().starts_with('"') {
             return Ok(Delivered::Other(raw.get().to_owned()));
         }

@@ -21,6 +21,11 @@ const PAGE_LEN: usize = 400;
 const ENTRIES_MAX: usize = 20_000;
 /// Pages without a transaction that are followed: some servers stop where they have searched enough.
 const EMPTY_PAGES_MAX: u32 = 64;
+/// Pages that are followed at all: servers give strangers ten transactions at least, and an answer
+/// ends at twenty thousand.
+const PAGES_MAX: u32 = 4_096;
+/// Transactions that are held while an answer is read: one ledger never has so many past the bound.
+const HELD_MAX: usize = 10 * ENTRIES_MAX;
 
 /// What one server holds of the range.
 pub(super) struct Claimed {
@@ -83,7 +88,9 @@ pub(super) async fn read(
     let mut marker = String::new();
     let mut end = to;
     let mut empty_pages = 0_u32;
+    let mut pages = 0_u32;
     loop {
+        pages += 1;
         let params = format!(
             r#","account":"{}","ledger_index_min":{from},"ledger_index_max":{to},"forward":true,"limit":{PAGE_LEN}{marker}"#,
             subject.text
@@ -112,8 +119,10 @@ pub(super) async fn read(
             break;
         }
         let Some(next) = next else { break };
-        // A marker that does not move on would be followed for ever.
-        if next == marker || empty_pages > EMPTY_PAGES_MAX {
+        // A marker that does not move on would be followed for ever, and so would one that always
+        // moves on within a ledger.
+        let is_endless = pages >= PAGES_MAX || entries.len() > HELD_MAX;
+        if next == marker || empty_pages > EMPTY_PAGES_MAX || is_endless {
             return Err(malformed("the pages do not end"));
         }
         marker = next;

@@ -56,21 +56,29 @@ pub(in crate::xrpl) async fn run(shared: Arc<Shared>) {
 }
 
 async fn review(shared: &Shared, server: &Arc<Server>, quarantine: Quarantine) {
-    if tells_the_truth(shared, server, &quarantine.case).await {
-        server.health().quarantined = None;
+    let is_true = tells_the_truth(shared, server, &quarantine.case).await;
+    {
+        let mut health = server.health();
+        let case = health.quarantined.as_ref().map(|present| &present.case);
+        // It may have been proven wrong about something else meanwhile: this answer says nothing of
+        // that.
+        if !case.is_some_and(|case| Arc::ptr_eq(case, &quarantine.case)) {
+            return;
+        }
+        let wait = (quarantine.wait * 2).min(WAIT_MAX);
+        health.quarantined = (!is_true).then(|| Quarantine {
+            wait,
+            until: Instant::now() + wait,
+            ..quarantine
+        });
+    }
+    if is_true {
         shared.hear_again(server);
         tracing::warn!(
             server.name = server.name(),
             "the server tells the truth of what it was proven wrong about, and is heard again"
         );
-        return;
     }
-    let wait = (quarantine.wait * 2).min(WAIT_MAX);
-    server.health().quarantined = Some(Quarantine {
-        wait,
-        until: Instant::now() + wait,
-        ..quarantine
-    });
 }
 
 async fn tells_the_truth(shared: &Shared, server: &Arc<Server>, case: &Case) -> bool {

@@ -69,7 +69,9 @@ pub(super) async fn of_histories(shared: &Shared, claims: &[&history::Claimed]) 
         let Some(proven) = proven(shared, ledger).await else {
             continue;
         };
-        let truth = proven.of_account(&first.subject);
+        let Some(truth) = proven.of_account(&first.subject) else {
+            continue;
+        };
         for (claim, right) in claims.iter().zip(&mut right) {
             *right = *right && same(&claim.of_ledger(ledger), &truth);
         }
@@ -128,7 +130,9 @@ pub(super) async fn of_roots(shared: &Shared, claims: &[&root::Claimed]) -> Verd
                 return Verdict::Open;
             };
             let subject = Subject::new(claim.account);
-            let entries = proven.of_account(&subject);
+            let Some(entries) = proven.of_account(&subject) else {
+                return Verdict::Open;
+            };
             unknown.insert(entries.iter().rev().find_map(|entry| entry.own_root));
         }
         let is_true = known.get(&changed).copied().flatten().is_some_and(|after| {

@@ -3,6 +3,7 @@
 use super::world::{Fake, Reaction, World, genesis, payment, state, until};
 use crate::xrpl::{Delivered, HistoryError, RootAfter, Voice};
 use serde_json::json;
+use std::future::Future as _;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
 
@@ -335,4 +336,49 @@ async fn servers_whose_word_does_not_count_are_submitted_to_and_not_believed() {
     };
     assert_eq!(pool.history(genesis(), FROM, TO).await, Err(none));
     assert!(pool.fee().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contradiction_after_a_quorum_has_spoken_waits_for_the_others_without_spinning() {
+    let (world, pool) = world(4).await;
+    world.server(2).history[1]["meta"]["TransactionResult"] = "tecNO_DST".into();
+    world
+        .server(3)
+        .on("account_tx", |_| Some(Reaction::Silence));
+    let mut asking = Box::pin(pool.history(genesis(), FROM, TO));
+    let mut polls = 0;
+    let history = std::future::poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 10_000, "it spins");
+        asking.as_mut().poll(cx)
+    })
+    .await;
+    assert!(
+        matches!(history, Err(HistoryError::Disagreement { .. })),
+        "{history:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_without_end_are_not_followed_for_ever() {
+    const MANY: usize = 10_000;
+    let (world, pool) = world(2).await;
+    let page = vec![payment(&world.server(0), 3, 0, 7, "tesSUCCESS"); 2];
+    let mut pages = 0;
+    world.server(0).on("account_tx", move |_| {
+        pages += 1;
+        let marker = json!({"ledger": 3, "seq": pages});
+        (pages < MANY).then(|| {
+            Reaction::Result(
+                json!({"validated": true, "ledger_index_min": 3, "ledger_index_max": 5,
+                "marker": marker, "transactions": page}),
+            )
+        })
+    });
+    let history = pool.history(genesis(), FROM, TO).await;
+    assert!(
+        matches!(history, Err(HistoryError::Request(_))),
+        "{history:?}"
+    );
+    assert!(world.server(0).asked("account_tx") < MANY);
 }

@@ -1,6 +1,6 @@
 //! A new configuration while the pool lives.
 
-use super::world::{Fake, Reaction, World, genesis, tip_at, until};
+use super::world::{Fake, Reaction, World, genesis, state, tip_at, until};
 use crate::xrpl::Members;
 use std::time::Duration;
 use xrpayd_core::ids::LedgerIndex;
@@ -77,4 +77,27 @@ async fn a_server_that_is_taken_out_answers_what_it_was_asked() {
         agreed.is_err(),
         "one server is no quorum of two: {agreed:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_word_of_a_server_that_was_taken_out_while_others_were_asked_is_not_counted() {
+    let world = World::new(3);
+    let all = world.members();
+    let mut config = world.config();
+    config.servers.truncate(2);
+    let pool = world.start_with(config);
+    until(|| (0..2).all(|n| state(&pool, n) == "ready")).await;
+    world
+        .server(1)
+        .on("account_info", |_| Some(Reaction::Silence));
+    let reload = async {
+        until(|| world.server(0).asked("account_info") == 1).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut others = all;
+        others.servers.remove(0);
+        pool.adopt(others);
+        until(|| world.server(2).asked("account_info") == 1).await;
+    };
+    let (root, ()) = tokio::join!(pool.account_root(genesis(), LedgerIndex(5)), reload);
+    assert!(root.is_err(), "one server is no quorum: {root:?}");
 }
