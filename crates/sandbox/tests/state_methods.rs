@@ -7,7 +7,8 @@ mod wire;
 use serde_json::{Value, json};
 use stage::{Stage, address};
 use std::collections::BTreeSet;
-use wire::Client;
+use wire::{Client, by_hand, fund, key};
+use xrpayd_sandbox::Network;
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -219,4 +220,36 @@ async fn the_whole_state_comes_in_pages_of_its_indexes() {
     let open = stage.client.result(open).await;
     assert_eq!(open["state"].as_array().unwrap().len(), 2);
     stage.network.stop().await;
+}
+
+#[tokio::test]
+async fn administrators_see_a_ledger_with_all_that_it_holds() {
+    let network = Network::start(by_hand(1)).await.unwrap();
+    let _sequence = fund(&network, &key(1), 100);
+    let mut client = Client::connect(network.addresses()[0]).await;
+    let mut shown = async |flags: &[&str]| {
+        let mut request = json!({"command": "ledger", "ledger_index": "validated"});
+        for &flag in flags {
+            request[flag] = json!(true);
+        }
+        client.result(request).await["ledger"].clone()
+    };
+    let state = shown(&["accounts"]).await["accountState"].clone();
+    let indexes = state.as_array().unwrap();
+    assert!(indexes.iter().all(Value::is_string), "{state}");
+    let expanded = shown(&["accounts", "expand"]).await;
+    let entries = expanded["accountState"].as_array().unwrap();
+    let of_entries: Vec<&Value> = entries.iter().map(|entry| &entry["index"]).collect();
+    assert_eq!(of_entries, indexes.iter().collect::<Vec<_>>());
+    assert!(expanded.get("transactions").is_none(), "{expanded}");
+    let binary = shown(&["accounts", "binary"]).await["accountState"].clone();
+    assert_eq!(binary[0]["hash"], indexes[0]);
+    assert!(binary[0]["tx_blob"].is_string(), "{binary}");
+    let full = shown(&["full"]).await;
+    assert_eq!(full["accountState"], expanded["accountState"]);
+    assert!(full["transactions"][0]["metaData"].is_object(), "{full}");
+    // What is binary is not expanded for that.
+    let hashes = shown(&["transactions", "binary"]).await["transactions"].clone();
+    assert!(hashes[0].is_string(), "{hashes}");
+    network.stop().await;
 }

@@ -114,6 +114,15 @@ fn read_page(
     Ok(page)
 }
 
+/// Every entry of a ledger, in the order of their indexes.
+pub(super) fn whole(
+    net: &Net,
+    server: usize,
+    selected: &Selected,
+) -> Result<Vec<(Key, Entry)>, RpcError> {
+    read_page(net, server, selected, None, usize::MAX).map(|page| page.entries)
+}
+
 pub(super) fn ledger_data(call: &Call<'_>) -> Answer {
     let (mut out, page, kind, is_binary) = {
         let net = call.shared.net();

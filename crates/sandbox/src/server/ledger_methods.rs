@@ -3,6 +3,7 @@
 use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::ledger_added;
+use super::ledger_data;
 use super::render::{self, Delivered, hex};
 use super::select::{self, Selected};
 use crate::clock;
@@ -87,15 +88,19 @@ fn named_ledger(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
             .map(|parent| parent.header.hash);
         (selected, view.open.txs.clone(), parent, view.faults.clone())
     };
-    let (transactions, binary) = (call.truthy("transactions"), call.truthy("binary"));
-    let expand = call.truthy("expand") || binary;
+    let (full, binary) = (call.truthy("full"), call.truthy("binary"));
+    let (transactions, accounts) = (
+        full || call.truthy("transactions"),
+        full || call.truthy("accounts"),
+    );
+    let expand = full || call.truthy("expand");
     let shown = match (transactions, expand, binary) {
         (false, _, _) => Shown::Nothing,
         (true, true, true) => Shown::Binary,
         (true, true, false) => Shown::Expanded,
         (true, false, _) => Shown::Hashes,
     };
-    if (call.truthy("full") || call.truthy("accounts")) && !call.is_admin() {
+    if accounts && !call.is_admin() {
         return Err(RpcError::no_permission());
     }
     if call.truthy("queue") && !matches!(selected, Selected::Open { .. }) {
@@ -111,6 +116,15 @@ fn named_ledger(call: &Call<'_>) -> Result<Map<String, Value>, RpcError> {
     let net = call.shared.net();
     if call.truthy("owner_funds") && shown == Shown::Expanded {
         ledger_added::owner_funds(&net, call.server(), &selected, &mut body);
+    }
+    if accounts {
+        let state = ledger_data::whole(&net, call.server(), &selected)?;
+        let state = state.iter().map(|(key, entry)| match (binary, expand) {
+            (true, _) => json!({"hash": hex(&key.index()), "tx_blob": hex(&entry.to_node())}),
+            (false, true) => Value::Object(render::entry(key, entry)),
+            (false, false) => json!(hex(&key.index())),
+        });
+        body["accountState"] = state.collect();
     }
     out.insert("ledger".to_owned(), body);
     if call.truthy("queue") {
