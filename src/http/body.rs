@@ -111,12 +111,30 @@ fn shape_problem(path: &Path, error: &serde_json::Error) -> Problem {
         Code::InvalidType
     };
     let pointer = pointer(path);
+    let said = in_plain_words(said);
     let detail = if pointer.is_empty() {
         format!("The body cannot be used: {said}.")
     } else {
         format!("The field {pointer} cannot be used: {said}.")
     };
     Problem::new(code, detail).at(pointer, said)
+}
+
+/// What a field must be, in words that are not those of a programming language.
+fn in_plain_words(said: &str) -> String {
+    let Some((_, expected)) = said.split_once(", expected ") else {
+        return said.to_owned();
+    };
+    let must_be = match expected {
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number, 0 or more",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        expected if said.starts_with("invalid ") => expected,
+        // Which names there are is worth saying as it stands.
+        _ => return said.to_owned(),
+    };
+    format!("must be {must_be}")
 }
 
 /// The path as a JSON pointer.
@@ -205,6 +223,22 @@ mod tests {
         ] {
             assert_eq!(refused(body), (code, at(pointer)), "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_field_must_be_is_said_in_plain_words() {
+        let detail = |text: &str| {
+            let problem = json::<PaymentRequest>(&HeaderMap::new(), text.as_bytes()).unwrap_err();
+            problem.errors.first().unwrap().detail.clone()
+        };
+        assert_eq!(
+            detail(r#"{"destination_tag":4294967296}"#),
+            "must be a whole number from 0 to 4294967295"
+        );
+        assert_eq!(detail(r#"{"wallet":7}"#), "must be a string");
+        assert_eq!(detail(r#"{"amount":"5"}"#), "must be an object");
+        assert_eq!(detail(r#"{"memos":{}}"#), "must be a list");
+        assert!(detail(r#"{"colour":1}"#).starts_with("unknown field `colour`"));
     }
 
     #[test]
