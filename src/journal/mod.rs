@@ -4,6 +4,7 @@
 
 pub mod anchor;
 pub mod reader;
+pub mod recall;
 
 use crate::xrpl::{AgreedHistory, HistoryEntry};
 use xrpayd_core::address::AccountId;
@@ -40,6 +41,7 @@ fn entry_of(entry: HistoryEntry) -> Entry {
         source_tag: entry.source_tag,
         delivered: entry.delivered,
         invoice_id: entry.invoice_id,
+        marker: entry.memo_marker.or(entry.invoice_id),
         root_after: entry.own_root.map(|root| RootAfter {
             balance: root.balance,
             sequence: root.sequence,

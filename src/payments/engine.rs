@@ -9,7 +9,7 @@
 use super::lane::OpenLane;
 use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
-use crate::journal::{anchor, reader};
+use crate::journal::{anchor, reader, recall};
 use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -238,6 +238,13 @@ impl<'a> Engine<'a> {
             view,
             root_asked_at: None,
         };
+        let (recall_tx, mut recalled) = mpsc::channel(1);
+        if let Some(range) = engine.open.recall {
+            deps.supervisor.spawn(
+                format!("recall:{}", deps.wallet.name),
+                recall::read(deps.pool.clone(), account, range, recall_tx, cancel.clone()),
+            );
+        }
         let mut poll = tokio::time::interval(POLL);
         let mut halted_since = None;
         loop {
@@ -247,6 +254,7 @@ impl<'a> Engine<'a> {
                 () = cancel.cancelled() => return Ok(()),
                 Some(page) = pages.recv() => engine.take_page(page).await?,
                 Some(root) = roots.recv() => engine.take_root(root).await?,
+                Some(page) = recalled.recv() => engine.take_recalled(page).await?,
                 Some(answers) = reports.recv() => engine.take_answers(answers).await?,
                 Ok(permit) = send_tx.reserve(), if !engine.outbox.is_empty() => {
                     permit.send(engine.next_batch());
@@ -290,6 +298,9 @@ impl<'a> Engine<'a> {
         root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
         cancel: &CancellationToken,
     ) -> Step {
+        if self.open.began_at.is_none() {
+            self.open.began_at = self.deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
+        }
         self.expire_queued().await?;
         self.sign_queued().await?;
         self.plug_holes().await?;
@@ -430,8 +441,20 @@ async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
             match anchor::find(&deps.pool, account, signer, &newest, window).await {
                 Ok(Some(found)) => {
                     let network = settings.network_id;
+                    // What the account did before is read as far back as the servers go.
+                    let to = found.cursor.at;
+                    let held = deps.pool.lowest_held().filter(|held| *held <= to);
+                    let recall = held.filter(|_| found.sign_from.is_some());
+                    let recall = recall.map(|from| (from, to));
                     deps.store
-                        .anchor_lane(name, account, network, &found.cursor, found.sign_from)
+                        .anchor_used_lane(
+                            name,
+                            account,
+                            network,
+                            &found.cursor,
+                            found.sign_from,
+                            recall,
+                        )
                         .await?;
                     if let Some(from) = found.sign_from {
                         tracing::warn!(

@@ -69,6 +69,14 @@ pub struct OpenLane {
     pub backlog: Arc<Backlog>,
     /// No signing before the journal is here.
     pub sign_from: Option<LedgerIndex>,
+    /// The ledgers before the journal's beginning that are still to be read for payments which this
+    /// database does not know.
+    pub recall: Option<(LedgerIndex, LedgerIndex)>,
+    /// Whether the ledger remembers payments that this database did not know.
+    pub remembers: bool,
+    /// The newest ledger when this life of the engine began: what happened up to it is read before
+    /// anything is signed.
+    pub began_at: Option<LedgerIndex>,
     /// Why the wallet signs nothing, where it does not.
     pub halted: Option<String>,
 }
@@ -84,6 +92,9 @@ impl OpenLane {
             flights: BTreeMap::new(),
             backlog: Arc::default(),
             sign_from: record.sign_from,
+            recall: record.recall,
+            remembers: record.remembers,
+            began_at: None,
             halted: record.halted,
         };
         for (payment, blobs) in record.in_flight {
@@ -217,7 +228,17 @@ impl OpenLane {
     /// Whether the journal is where signing may begin.
     #[must_use]
     pub fn may_sign(&self) -> bool {
-        self.halted.is_none() && self.sign_from.is_none_or(|from| self.cursor.at >= from)
+        self.halted.is_none() && self.knows_the_past()
+    }
+
+    /// Whether everything has been read that this database may have forgotten, or never known: only
+    /// then can a payment be signed, or be said to have run out of time.
+    #[must_use]
+    pub fn knows_the_past(&self) -> bool {
+        let reached = |ledger: LedgerIndex| self.cursor.at >= ledger;
+        self.recall.is_none()
+            && self.sign_from.is_none_or(reached)
+            && self.began_at.is_some_and(reached)
     }
 }
 

@@ -5,6 +5,7 @@
 //! and reads it again.
 
 pub mod accept;
+mod adopt;
 mod batch;
 pub mod engine;
 mod lane;

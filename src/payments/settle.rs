@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::engine::{Engine, Step, Stop};
 use super::lane::{Owner, Sent};
 use super::submit::Report;
-use crate::store::{Change, JournalCommit, LaneCommit};
+use crate::store::{Change, JournalCommit, LaneCommit, Remembered};
 use crate::xrpl::{AgreedRoot, HistoryError};
 use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::journal::{BrokenPage, Fold, Page, RootProof, fold, prove_absence};
@@ -33,26 +33,24 @@ impl Engine<'_> {
             foreign,
         } = folded;
         let mut batch = Batch::default();
+        let mut remembered = Vec::new();
         for theirs in &foreign {
+            let entry = &theirs.entry;
             tracing::warn!(
                 wallet.name = self.deps.wallet.name,
-                tx.hash = %theirs.hash,
-                ledger.index = theirs.ledger_index.0,
-                "the account sent a transaction that is not ours"
+                tx.hash = %entry.hash,
+                ledger.index = entry.ledger_index.0,
+                "the account sent a transaction that this database does not know"
             );
             if theirs.took_ours {
                 batch.stop(format!(
                     "an unknown transaction, {}, took our sequence",
-                    theirs.hash
-                ));
-            } else if theirs.invoice_id.is_some() {
-                // It may be a payment that this database has forgotten: signing on could pay it again.
-                batch.stop(format!(
-                    "an unknown payment, {}, bears an InvoiceID: the database may be older than the ledger",
-                    theirs.hash
+                    entry.hash
                 ));
             }
+            remembered.extend(Remembered::of(entry, &page.servers));
         }
+        let sign_from = self.wait_for_others(!remembered.is_empty(), page.to);
         let plug_updates = self.apply_findings(&mut batch, findings.clone(), now);
         if let Some(contradiction) = &batch.contradiction {
             return self.refuse_page(contradiction).await;
@@ -61,8 +59,13 @@ impl Engine<'_> {
             from: page.from,
             cursor: cursor.clone(),
             entries: page.entries,
+            sign_from,
+            remembered,
         };
+        let remembers = !journal.remembered.is_empty();
         self.commit(batch, plug_updates, Some(journal), now).await?;
+        self.open.remembers |= remembers;
+        self.open.sign_from = sign_from.or(self.open.sign_from);
         self.open.cursor = cursor;
         self.forget(&findings);
         self.open.lane.advance(self.open.cursor.next_sequence);

@@ -5,6 +5,7 @@
 //! cap holds back is passed over, so that smaller ones behind it go on; it is looked at again, first,
 //! with every ledger.
 
+use super::adopt::adopt;
 use super::batch::Batch;
 use super::engine::{Engine, Step, Stop};
 use super::lane::{Flight, Owner, Sent, cost_of};
@@ -43,6 +44,9 @@ struct Job {
 impl Engine<'_> {
     /// Ends queued payments whose time has run out.
     pub(super) async fn expire_queued(&mut self) -> Step {
+        if !self.open.knows_the_past() {
+            return Ok(());
+        }
         let (name, now) = (&self.deps.wallet.name, self.deps.clock.now());
         loop {
             let due = self
@@ -51,8 +55,12 @@ impl Engine<'_> {
                 .past_expiry(name, now, EXPIRE_BATCH_MAX)
                 .await?;
             let mut batch = Batch::default();
+            let known = self.known_to_the_ledger(&due).await?;
             for payment in &due {
-                batch.apply(payment, Event::Expire, now);
+                match known.get(&payment.id) {
+                    Some(remembered) => adopt(&mut batch, payment, remembered, now),
+                    None => batch.apply(payment, Event::Expire, now),
+                }
             }
             if batch.is_empty() {
                 return Ok(());
@@ -91,6 +99,7 @@ impl Engine<'_> {
             .await?;
         let full_scan = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) == SCAN_MAX;
         let now = self.deps.clock.now();
+        let known = self.known_to_the_ledger(&queued).await?;
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
         let (mut looked_at, mut held) = (None, false);
         for payment in queued {
@@ -98,6 +107,10 @@ impl Engine<'_> {
                 break;
             }
             looked_at = Some(payment.id);
+            if let Some(remembered) = known.get(&payment.id) {
+                adopt(&mut batch, &payment, remembered, now);
+                continue;
+            }
             if payment.is_past_expiry(now) {
                 continue;
             }

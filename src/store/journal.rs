@@ -8,6 +8,7 @@ use super::attempts::{slot_columns, slot_from};
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::payments::{drops_from, drops_value};
+use super::remembered::{self, Remembered};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
 use xrpayd_core::journal::{Cursor, Delivered, Entry, RootAfter};
@@ -21,6 +22,10 @@ pub struct JournalCommit {
     pub cursor: Cursor,
     /// The transactions in it.
     pub entries: Vec<Entry>,
+    /// Those of them that are payments which this database did not know.
+    pub remembered: Vec<Remembered>,
+    /// Nothing is signed before the cursor has reached this ledger, where that is news.
+    pub sign_from: Option<LedgerIndex>,
 }
 
 const NEW: Columns = &[
@@ -73,6 +78,14 @@ pub(super) async fn append(
     if written != 1 {
         return Err(CommitError::CursorMoved);
     }
+    if let Some(sign_from) = commit.sign_from {
+        tx.execute(
+            "update wallets set sign_from = $2 where name = $1",
+            vec![wallet.into(), sign_from.0.into()],
+        )
+        .await?;
+    }
+    remembered::insert(tx, wallet, &commit.remembered).await?;
     let rows = commit
         .entries
         .iter()
@@ -82,14 +95,35 @@ pub(super) async fn append(
     Ok(())
 }
 
-fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
-    let (kind, slot) = slot_columns(entry.slot);
-    let (delivered_kind, delivered_value) = match &entry.delivered {
+/// The two columns of what was delivered.
+pub(super) fn delivered_columns(delivered: &Delivered) -> (&'static str, Option<String>) {
+    match delivered {
         Delivered::Nothing => ("nothing", None),
         Delivered::Xrp(drops) => ("xrp", Some(drops.to_string())),
         Delivered::Other(amount) => ("other", Some(amount.clone())),
         Delivered::Unavailable => ("unavailable", None),
-    };
+    }
+}
+
+/// What was delivered from its two columns.
+pub(super) fn delivered_from(row: &Row) -> Result<Delivered, StoreError> {
+    let value = row.text_or_null("delivered_value")?;
+    Ok(match (row.text("delivered_kind")?.as_str(), value) {
+        ("nothing", None) => Delivered::Nothing,
+        ("unavailable", None) => Delivered::Unavailable,
+        ("other", Some(amount)) => Delivered::Other(amount),
+        ("xrp", Some(drops)) => Delivered::Xrp(
+            drops
+                .parse()
+                .map_err(|error| StoreError::corrupt("delivered_value", format!("{error}")))?,
+        ),
+        (kind, _) => return Err(StoreError::corrupt("delivered_kind", kind)),
+    })
+}
+
+fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
+    let (kind, slot) = slot_columns(entry.slot);
+    let (delivered_kind, delivered_value) = delivered_columns(&entry.delivered);
     let root = entry.root_after;
     vec![
         wallet.into(),
@@ -130,18 +164,6 @@ fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
         text.parse()
             .map_err(|error| StoreError::corrupt(column, format!("{text}: {error}")))
     };
-    let value = row.text_or_null("delivered_value")?;
-    let delivered = match (row.text("delivered_kind")?.as_str(), value) {
-        ("nothing", None) => Delivered::Nothing,
-        ("unavailable", None) => Delivered::Unavailable,
-        ("other", Some(amount)) => Delivered::Other(amount),
-        ("xrp", Some(drops)) => Delivered::Xrp(
-            drops
-                .parse()
-                .map_err(|error| StoreError::corrupt("delivered_value", format!("{error}")))?,
-        ),
-        (kind, _) => return Err(StoreError::corrupt("delivered_kind", kind)),
-    };
     let root = (
         row.int_or_null("root_balance")?,
         row.uint_or_null("root_sequence")?,
@@ -181,8 +203,10 @@ fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
             .transpose()?,
         destination_tag: row.uint_or_null("destination_tag")?,
         source_tag: row.uint_or_null("source_tag")?,
-        delivered,
+        delivered: delivered_from(row)?,
         invoice_id,
+        // The journal's rows keep the InvoiceID; what is to be adopted is kept beside them.
+        marker: invoice_id,
         root_after,
     })
 }

@@ -31,6 +31,11 @@ pub struct LaneRecord {
     pub halted: Option<String>,
     /// Nothing is signed before the cursor has reached this ledger.
     pub sign_from: Option<LedgerIndex>,
+    /// The ledgers before the journal's beginning that are still to be read for payments which this
+    /// database does not know.
+    pub recall: Option<(LedgerIndex, LedgerIndex)>,
+    /// Whether the ledger remembers payments that this database did not know.
+    pub remembers: bool,
     /// Every payment with an open attempt, oldest first, with the blobs of its open attempts.
     pub in_flight: Vec<InFlight>,
     /// The open plugs, by slot.
@@ -123,7 +128,7 @@ impl Store {
         let row = tx
             .fetch_optional(
                 "select account, cursor_start, cursor_at, cursor_at_hash, next_sequence, \
-                 balance_drops, owner_count, sign_from, halted_reason \
+                 balance_drops, owner_count, sign_from, halted_reason, recall_from, recall_to \
                  from wallets where name = $1",
                 vec![wallet.into()],
             )
@@ -133,6 +138,8 @@ impl Store {
             cursor: None,
             halted: None,
             sign_from: None,
+            recall: None,
+            remembers: false,
             in_flight: Vec::new(),
             plugs: Vec::new(),
         };
@@ -155,6 +162,21 @@ impl Store {
             });
             record.halted = row.text_or_null("halted_reason")?;
             record.sign_from = row.uint_or_null("sign_from")?.map(LedgerIndex);
+            let recall = (
+                row.uint_or_null("recall_from")?,
+                row.uint_or_null("recall_to")?,
+            );
+            record.recall = match recall {
+                (Some(from), Some(to)) => Some((LedgerIndex(from), LedgerIndex(to))),
+                _ => None,
+            };
+            record.remembers = tx
+                .fetch_optional(
+                    "select 1 as found from remembered where wallet = $1 limit 1",
+                    vec![wallet.into()],
+                )
+                .await?
+                .is_some();
         }
         let mut blobs = attempts::open_blobs(&mut tx, wallet).await?;
         record.in_flight = in_flight(&mut tx, &mut blobs).await?;
@@ -180,11 +202,31 @@ impl Store {
         cursor: &Cursor,
         sign_from: Option<LedgerIndex>,
     ) -> Result<(), StoreError> {
+        self.anchor_used_lane(wallet, account, network_id, cursor, sign_from, None)
+            .await
+    }
+
+    /// The same for an account that was used before: the ledgers `recall` are to be read for payments
+    /// that this database does not know before anything is signed.
+    ///
+    /// # Errors
+    /// The wallet is known under another account or network, or the database does not answer.
+    pub async fn anchor_used_lane(
+        &self,
+        wallet: &str,
+        account: AccountId,
+        network_id: u32,
+        cursor: &Cursor,
+        sign_from: Option<LedgerIndex>,
+        recall: Option<(LedgerIndex, LedgerIndex)>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db().write().await?;
         tx.execute(
             "insert into wallets (name, account, network_id, cursor_start, cursor_at, \
-             cursor_at_hash, next_sequence, balance_drops, owner_count, sign_from) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing",
+             cursor_at_hash, next_sequence, balance_drops, owner_count, sign_from, \
+             recall_from, recall_to) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             on conflict (name) do nothing",
             vec![
                 wallet.into(),
                 account.to_string().into(),
@@ -196,6 +238,8 @@ impl Store {
                 payments::drops_value(cursor.balance).into(),
                 cursor.owner_count.into(),
                 sign_from.map(|ledger| ledger.0).into(),
+                recall.map(|(from, _)| from.0).into(),
+                recall.map(|(_, to)| to.0).into(),
             ],
         )
         .await?;

@@ -23,11 +23,19 @@ macro_rules! migrations {
 }
 
 fn for_sqlite() -> Vec<Migration> {
-    migrations!("sqlite", (1, "payments", "0001_payments.sql"))
+    migrations!(
+        "sqlite",
+        (1, "payments", "0001_payments.sql"),
+        (2, "remembered", "0002_remembered.sql"),
+    )
 }
 
 fn for_postgres() -> Vec<Migration> {
-    migrations!("postgres", (1, "payments", "0001_payments.sql"))
+    migrations!(
+        "postgres",
+        (1, "payments", "0001_payments.sql"),
+        (2, "remembered", "0002_remembered.sql"),
+    )
 }
 
 fn newest(migrations: &[Migration]) -> i64 {

@@ -27,6 +27,7 @@ mod payments;
 #[cfg(test)]
 mod plans;
 mod postgres;
+mod remembered;
 mod sqlite;
 mod totals;
 mod verdicts;
@@ -40,6 +41,7 @@ pub use keys::{ApiKey, NewKey};
 pub use lane::{Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use remembered::Remembered;
 pub use totals::{Totals, WalletTotals};
 
 use std::sync::atomic::AtomicBool;

@@ -3,11 +3,10 @@
 
 use serde_json::{Value, json};
 use xrpayd_core::ids::Hash256;
+use xrpayd_core::journal::MARKER_MEMO_TYPE;
 
 /// Separates this use of the hash from every other, and names its version.
 const DOMAIN: &[u8] = b"xrpayd/payment-marker/1";
-/// The MemoType that carries the marker where the caller has set the InvoiceID.
-const MEMO_TYPE: &str = "xrpayd/marker";
 
 /// The marker of one intent: a hash over the wallet, the client and the client's key, each with its
 /// length so that no two different triples read alike.
@@ -30,7 +29,7 @@ pub fn of(wallet: &str, client: &str, idempotency_key: &str) -> Hash256 {
 #[must_use]
 pub fn memo(marker: Hash256) -> Value {
     json!({ "Memo": {
-        "MemoType": hex::encode_upper(MEMO_TYPE),
+        "MemoType": hex::encode_upper(MARKER_MEMO_TYPE),
         "MemoData": marker.to_string(),
     }})
 }

@@ -14,7 +14,7 @@ pub use local::LocalSigner;
 use serde_json::Value;
 use xrpayd_codec::PublicKey;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{LedgerIndex, TxHash};
+use xrpayd_core::ids::{Hash256, LedgerIndex, TxHash};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Order, Slot};
 
@@ -107,6 +107,12 @@ impl Wallet {
         self.signer.public_key().account_id()
     }
 
+    /// The marker that the payment of `order` bears on the ledger.
+    #[must_use]
+    pub fn marker_of(&self, client: &str, order: &Order) -> Hash256 {
+        marker::of(&self.name, client, &order.idempotency_key)
+    }
+
     /// Signs the payment that `order` asks for. `client` and the wallet's name go into its marker.
     ///
     /// # Errors
@@ -118,7 +124,7 @@ impl Wallet {
         terms: Terms,
     ) -> Result<SignedTx, SignError> {
         let mut tx = self.common("Payment", terms);
-        let mark = marker::of(&self.name, client, &order.idempotency_key);
+        let mark = self.marker_of(client, order);
         set(&mut tx, "Destination", order.destination.to_string());
         set(&mut tx, "Amount", order.amount.to_string());
         if let Some(tag) = order.destination_tag {

@@ -53,6 +53,8 @@ pub struct HistoryEntry {
     pub delivered: Delivered,
     /// Its `InvoiceID`.
     pub invoice_id: Option<Hash256>,
+    /// The marker in a memo of ours.
+    pub memo_marker: Option<Hash256>,
     /// When its ledger closed.
     pub close_time: Option<UnixMs>,
     /// The root of the account that was asked for, after it, where it changed.

@@ -183,6 +183,12 @@ impl Pool {
         quorum::history(&self.shared, account, from, to).await
     }
 
+    /// The oldest ledger from which a quorum of voices holds every one up to its newest.
+    #[must_use]
+    pub fn lowest_held(&self) -> Option<LedgerIndex> {
+        route::lowest_of_quorum(&self.shared)
+    }
+
     /// The account root at exactly the validated ledger `at`, agreed by the quorum.
     ///
     /// # Errors

@@ -129,6 +129,22 @@ pub(super) fn holders(shared: &Shared, from: LedgerIndex, to: LedgerIndex) -> Ve
         .collect()
 }
 
+/// The oldest ledger from which a quorum of voices holds every one up to its newest.
+pub(super) fn lowest_of_quorum(shared: &Shared) -> Option<LedgerIndex> {
+    let voices = voices(shared);
+    let lowest = |candidate: &Candidate| candidate.server.health().complete.lowest_of_newest();
+    let mut found: Vec<(LedgerIndex, &Arc<Server>)> = voices
+        .iter()
+        .filter_map(|candidate| Some((lowest(candidate)?, &candidate.server)))
+        .collect();
+    found.sort_by_key(|(index, _)| *index);
+    let quorum = shared.quorum();
+    (0..found.len()).find_map(|last| {
+        let holding = found[..=last].iter().map(|(_, server)| *server);
+        (voters(shared, holding) >= quorum).then(|| found[last].0)
+    })
+}
+
 /// The oldest ledger that any candidate holds without a hole up to its newest.
 pub(super) fn lowest(candidates: &[Candidate]) -> Option<LedgerIndex> {
     candidates

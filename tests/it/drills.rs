@@ -8,6 +8,7 @@ mod failover;
 mod faults;
 mod flood;
 mod links;
+mod memory;
 mod metrics;
 mod outages;
 mod processes;

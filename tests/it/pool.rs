@@ -62,7 +62,7 @@ impl Ground {
                 })
                 .collect(),
             quorum,
-            request_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(2),
             ..PoolConfig::default()
         };

@@ -7,6 +7,9 @@ use crate::money::Drops;
 use crate::payment::{Absence, AbsenceReason, Finding, Slot};
 use std::collections::BTreeMap;
 
+/// The MemoType that carries a payment's marker where its sender set the InvoiceID.
+pub const MARKER_MEMO_TYPE: &str = "xrpayd/marker";
+
 /// How far the journal of one account has been read, and what the account root shows there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -55,6 +58,8 @@ pub struct Entry {
     pub delivered: Delivered,
     /// Its InvoiceID.
     pub invoice_id: Option<Hash256>,
+    /// The marker of the intent that it served: from a memo of ours, or else its InvoiceID.
+    pub marker: Option<Hash256>,
     /// The account root of the journal's account after it, where it changed.
     pub root_after: Option<RootAfter>,
 }
@@ -131,15 +136,9 @@ pub struct Fold<O> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
     /// The transaction.
-    pub hash: TxHash,
-    /// The ledger that holds it.
-    pub ledger_index: LedgerIndex,
-    /// What it consumed.
-    pub slot: Slot,
-    /// Whether something of ours was open there: somebody else holds the key.
+    pub entry: Entry,
+    /// Whether something of ours was open on its slot: somebody else holds the key.
     pub took_ours: bool,
-    /// Its InvoiceID, where the marker of a payment stands.
-    pub invoice_id: Option<Hash256>,
 }
 
 /// Why a page cannot follow the cursor.
@@ -220,11 +219,8 @@ fn settle_slot<O: Copy>(
     let attempts = open.get(&entry.slot).map_or(&[][..], Vec::as_slice);
     if !attempts.iter().any(|attempt| attempt.hash == entry.hash) {
         fold.foreign.push(Foreign {
-            hash: entry.hash,
-            ledger_index: entry.ledger_index,
-            slot: entry.slot,
+            entry: entry.clone(),
             took_ours: !attempts.is_empty(),
-            invoice_id: entry.invoice_id,
         });
     }
     for attempt in attempts {

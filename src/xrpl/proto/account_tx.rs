@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::Delivered;
+use xrpayd_core::journal::{Delivered, MARKER_MEMO_TYPE};
 use xrpayd_core::money::Drops;
 
 /// The result.
@@ -82,6 +82,9 @@ struct Tx<'a> {
     invoice_id: Option<Hash256>,
     #[serde(default, rename = "date")]
     date: Option<u32>,
+    /// Kept as text: hardly any transaction has some that are ours.
+    #[serde(borrow, default)]
+    memos: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,9 +195,36 @@ impl Item<'_> {
             source_tag: tx.source_tag,
             delivered: self.meta.delivered()?,
             invoice_id: tx.invoice_id,
+            memo_marker: tx.memo_marker(),
             close_time: tx.date.map(unix_ms),
             own_root: self.meta.root_of(subject)?,
         })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wrapped {
+    memo: MemoFields,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MemoFields {
+    #[serde(default)]
+    memo_type: String,
+    #[serde(default)]
+    memo_data: String,
+}
+
+impl Tx<'_> {
+    /// The marker in a memo of ours; memos are anybody's, so one that does not read is none.
+    fn memo_marker(&self) -> Option<Hash256> {
+        let ours = hex::encode_upper(MARKER_MEMO_TYPE);
+        let raw = self.memos.filter(|memos| memos.get().contains(&ours))?;
+        let memos: Vec<Wrapped> = serde_json::from_str(raw.get()).ok()?;
+        let mut of_our_type = memos.iter().filter(|memo| memo.memo.memo_type == ours);
+        of_our_type.find_map(|memo| memo.memo.memo_data.parse().ok())
     }
 }
 

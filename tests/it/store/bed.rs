@@ -152,6 +152,7 @@ impl Bed {
             ("attempts", "open"),
             ("events", "version"),
             ("journal_entries", "ledger_index"),
+            ("remembered", "ledger_index"),
             ("wallets", "cursor_at"),
             ("payment_ends", "reached"),
             ("limit_state", "used_drops + pending"),

@@ -51,6 +51,7 @@ fn entry(ledger: u32, place: u32, delivered: Delivered) -> Entry {
         source_tag: Some(u32::MAX),
         delivered,
         invoice_id: Some(Hash256([4; 32])),
+        marker: Some(Hash256([4; 32])),
         root_after: Some(RootAfter {
             balance: xrp("17"),
             sequence: 11,
@@ -65,6 +66,7 @@ fn bare(ledger: u32) -> Entry {
         destination_tag: None,
         source_tag: None,
         invoice_id: None,
+        marker: None,
         root_after: None,
         ..entry(ledger, 0, Delivered::Nothing)
     }
@@ -139,6 +141,8 @@ on_both_stores! {
                 from: LedgerIndex(101),
                 cursor: cursor(102),
                 entries: vec![entry(101, 3, Delivered::Xrp(xrp("1")))],
+                remembered: Vec::new(),
+                sign_from: None,
             }),
             halt: Some("a foreign transaction".to_owned()),
             ..LaneCommit::new(WALLET, T0)
@@ -159,6 +163,8 @@ on_both_stores! {
                 from: LedgerIndex(from),
                 cursor: cursor(to),
                 entries: vec![bare(from)],
+                remembered: Vec::new(),
+                sign_from: None,
             }),
             ..LaneCommit::new(WALLET, T0)
         };
@@ -183,7 +189,7 @@ on_both_stores! {
             entry(102, 0, Delivered::Unavailable),
             bare(103),
         ];
-        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone() };
+        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), sign_from: None };
         let commit = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
         store.commit(&commit).await.unwrap();
         let read = |from, to| store.journal_entries(WALLET, LedgerIndex(from), LedgerIndex(to));

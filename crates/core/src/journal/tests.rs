@@ -40,6 +40,7 @@ fn entry(n: u8, ledger: u32, tx_index: u32, sequence: u32) -> Entry {
         source_tag: None,
         delivered: Delivered::Xrp(drops(25)),
         invoice_id: None,
+        marker: None,
         root_after: Some(RootAfter {
             balance: drops(900),
             sequence: sequence + 1,

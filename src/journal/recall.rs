@@ -1,0 +1,93 @@
+//! Reads the ledgers before the journal's beginning, for payments that this database does not know: it
+//! is new, and the account is not.
+//!
+//! Owns nothing; what it reads is handed on page by page, oldest first, and made durable by the engine.
+//! Ledgers that no quorum holds any more are passed over and named: nobody can wait for them.
+
+use super::entry_of;
+use crate::xrpl::{HistoryError, Pool};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::journal::Entry;
+
+/// Ledgers in one page at most, so that reading makes durable progress as it goes.
+const LEDGERS_PER_PAGE_MAX: u32 = 4_096;
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// A stretch that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// What the account sent in it.
+    pub entries: Vec<Entry>,
+    /// The servers that agreed on it.
+    pub servers: Vec<String>,
+    /// The next ledger to read; `None` when all have been.
+    pub next: Option<LedgerIndex>,
+}
+
+/// Reads `from ..= to` into `pages` until cancelled or the receiver is gone.
+pub async fn read(
+    pool: Pool,
+    account: AccountId,
+    (mut from, to): (LedgerIndex, LedgerIndex),
+    pages: mpsc::Sender<Recalled>,
+    cancel: CancellationToken,
+) {
+    let work = async {
+        let mut pause = PAUSE_MIN;
+        loop {
+            let end = from.plus(LEDGERS_PER_PAGE_MAX).min(to);
+            let page = match pool.history(account, from, end).await {
+                Ok(history) => {
+                    pause = PAUSE_MIN;
+                    from = history.to.plus(1);
+                    let sent = history.entries.into_iter().map(entry_of);
+                    Recalled {
+                        entries: sent.filter(|entry| entry.sender == account).collect(),
+                        servers: history.servers,
+                        next: (from <= to).then_some(from),
+                    }
+                }
+                Err(error) => {
+                    tokio::time::sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                    let Some(held) = lost(&pool, &error, from) else {
+                        continue;
+                    };
+                    tracing::warn!(
+                        wallet.account = %account,
+                        from.ledger = from.0,
+                        held.ledger = held.0,
+                        "the servers do not hold these ledgers any more: what the account paid in them is not known"
+                    );
+                    from = held;
+                    Recalled {
+                        entries: Vec::new(),
+                        servers: Vec::new(),
+                        next: (from <= to).then_some(from),
+                    }
+                }
+            };
+            let is_last = page.next.is_none();
+            if pages.send(page).await.is_err() || is_last {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// The first ledger after `from` that a quorum holds, where `from` is lost.
+fn lost(pool: &Pool, error: &HistoryError, from: LedgerIndex) -> Option<LedgerIndex> {
+    if !matches!(error, HistoryError::Gap { .. }) {
+        return None;
+    }
+    pool.lowest_held().filter(|held| *held > from)
+}

@@ -1,0 +1,200 @@
+//! What the ledger itself remembers of payments that this database does not know.
+//!
+//! Rows are written with the page of the journal that shows them, or while the ledgers before the
+//! journal's beginning are read; they are only ever added. A payment that is asked for again is found
+//! by its marker.
+
+use super::Store;
+use super::attempts::{slot_columns, slot_from};
+use super::db::{Columns, Kind, Row, Tx, Value};
+use super::error::StoreError;
+use super::journal::{delivered_columns, delivered_from};
+use super::payments::{drops_from, drops_value};
+use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
+use xrpayd_core::journal::{Delivered, Entry};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Slot;
+
+/// A payment that the ledger holds and this database did not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The marker of the intent that it served.
+    pub marker: Hash256,
+    /// The transaction.
+    pub hash: TxHash,
+    /// The ledger that holds it.
+    pub ledger_index: LedgerIndex,
+    /// That ledger's hash.
+    pub ledger_hash: LedgerHash,
+    /// Its place in that ledger.
+    pub tx_index: u32,
+    /// The result in the validated metadata.
+    pub result: String,
+    /// What it consumed.
+    pub slot: Slot,
+    /// The fee that was burned.
+    pub fee: Drops,
+    /// Where it paid to.
+    pub destination: Option<String>,
+    /// The tag there.
+    pub destination_tag: Option<u32>,
+    /// What the metadata says was delivered.
+    pub delivered: Delivered,
+    /// The servers that agreed on it.
+    pub servers: Vec<String>,
+}
+
+impl Remembered {
+    /// What an entry of the journal leaves to remember; nothing where it bears no marker.
+    #[must_use]
+    pub fn of(entry: &Entry, servers: &[String]) -> Option<Self> {
+        let marker = entry.marker?;
+        (entry.transaction_type == "Payment").then(|| Self {
+            marker,
+            hash: entry.hash,
+            ledger_index: entry.ledger_index,
+            ledger_hash: entry.ledger_hash,
+            tx_index: entry.tx_index,
+            result: entry.result.clone(),
+            slot: entry.slot,
+            fee: entry.fee,
+            destination: entry.destination.map(|account| account.to_string()),
+            destination_tag: entry.destination_tag,
+            delivered: entry.delivered.clone(),
+            servers: servers.to_vec(),
+        })
+    }
+}
+
+const NEW: Columns = &[
+    ("wallet", Kind::Text),
+    ("marker", Kind::Blob),
+    ("hash", Kind::Blob),
+    ("ledger_index", Kind::Int),
+    ("ledger_hash", Kind::Blob),
+    ("tx_index", Kind::Int),
+    ("result", Kind::Text),
+    ("slot_kind", Kind::Text),
+    ("slot", Kind::Int),
+    ("fee_drops", Kind::Int),
+    ("destination", Kind::Text),
+    ("destination_tag", Kind::Int),
+    ("delivered_kind", Kind::Text),
+    ("delivered_value", Kind::Text),
+    ("servers", Kind::Text),
+];
+
+const MARKERS: Columns = &[("marker", Kind::Blob)];
+
+/// Adds rows; those that are there stay as they are.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    wallet: &str,
+    remembered: &[Remembered],
+) -> Result<(), StoreError> {
+    if remembered.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(remembered.len());
+    for row in remembered {
+        rows.push(row_of(wallet, row)?);
+    }
+    tx.insert("remembered", NEW, rows, "on conflict do nothing")
+        .await?;
+    Ok(())
+}
+
+fn row_of(wallet: &str, row: &Remembered) -> Result<Vec<Value>, StoreError> {
+    let (kind, slot) = slot_columns(row.slot);
+    let (delivered_kind, delivered_value) = delivered_columns(&row.delivered);
+    let servers = serde_json::to_string(&row.servers)
+        .map_err(|error| StoreError::corrupt("the servers of a transaction", error.to_string()))?;
+    Ok(vec![
+        wallet.into(),
+        row.marker.0.into(),
+        row.hash.0.into(),
+        row.ledger_index.0.into(),
+        row.ledger_hash.0.into(),
+        row.tx_index.into(),
+        row.result.as_str().into(),
+        kind.into(),
+        slot.into(),
+        drops_value(row.fee).into(),
+        row.destination.clone().into(),
+        row.destination_tag.into(),
+        delivered_kind.into(),
+        delivered_value.into(),
+        servers.into(),
+    ])
+}
+
+fn decode(row: &Row) -> Result<Remembered, StoreError> {
+    let servers = row.text("servers")?;
+    Ok(Remembered {
+        marker: Hash256(row.hash("marker")?),
+        hash: TxHash(row.hash("hash")?),
+        ledger_index: LedgerIndex(row.uint("ledger_index")?),
+        ledger_hash: LedgerHash(row.hash("ledger_hash")?),
+        tx_index: row.uint("tx_index")?,
+        result: row.text("result")?,
+        slot: slot_from(row)?,
+        fee: drops_from("fee_drops", row.int("fee_drops")?)?,
+        destination: row.text_or_null("destination")?,
+        destination_tag: row.uint_or_null("destination_tag")?,
+        delivered: delivered_from(row)?,
+        servers: serde_json::from_str(&servers)
+            .map_err(|error| StoreError::corrupt("servers", error.to_string()))?,
+    })
+}
+
+impl Store {
+    /// What the ledger remembers of intents with these markers, oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a row that cannot be read.
+    pub async fn recall(
+        &self,
+        wallet: &str,
+        markers: &[Hash256],
+    ) -> Result<Vec<Remembered>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let names: Vec<String> = NEW.iter().map(|(name, _)| format!("r.{name}")).collect();
+        let wanted = markers.iter().map(|marker| vec![marker.0.into()]).collect();
+        // The wallet's name comes from the configuration and the rows are few: they are told apart here.
+        let sql = format!(
+            "select {} from v join remembered r on r.marker = v.marker order by r.ledger_index, r.tx_index",
+            names.join(", ")
+        );
+        let rows = tx.fetch_with(MARKERS, wanted, &sql).await?;
+        tx.end().await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.text("wallet")? == wallet {
+                found.push(decode(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps what older ledgers remember, and from where they are still to be read; `None` when they
+    /// have been.
+    ///
+    /// # Errors
+    /// The database could not write.
+    pub async fn remember(
+        &self,
+        wallet: &str,
+        remembered: &[Remembered],
+        next: Option<LedgerIndex>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        insert(&mut tx, wallet, remembered).await?;
+        let sql = match next {
+            Some(_) => "update wallets set recall_from = $2 where name = $1",
+            None => "update wallets set recall_from = $2, recall_to = null where name = $1",
+        };
+        tx.execute(sql, vec![wallet.into(), next.map(|next| next.0).into()])
+            .await?;
+        tx.commit().await
+    }
+}
