@@ -219,6 +219,14 @@ pub async fn cancel(
             Ok(Json(show(&app, &payment)).into_response())
         }
         CancelOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
+        CancelOutcome::NotKnownYet(payment) => {
+            let detail = format!(
+                "Payment {} cannot be cancelled yet: the ledger is still being read for payments \
+                 that this database may have forgotten.",
+                payment.id
+            );
+            Err(Problem::new(Code::NotCancellable, detail))
+        }
         CancelOutcome::Illegal { payment, why } => {
             let code = match why {
                 Illegal::AlreadyFinal(_) => Code::AlreadyFinal,

@@ -3,8 +3,7 @@
 //! The payment is read, decided on and written where it is still at the version that was read; a
 //! lane that signs it at the same moment makes one of the two start again.
 
-use super::db::CONTENTION_RETRIES_MAX;
-use super::db::pause_before_retry;
+use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::error::{CommitError, StoreError};
 use super::lane::Change;
 use super::{Store, changes, payments};
@@ -26,6 +25,8 @@ pub enum CancelOutcome {
         /// Why not.
         why: Illegal,
     },
+    /// Whether the ledger holds it already is still being found out.
+    NotKnownYet(Payment),
 }
 
 impl Store {
@@ -82,6 +83,10 @@ impl Store {
                 return Ok(CancelOutcome::Illegal { payment, why });
             }
         };
+        if past_is_unknown(&mut tx, &payment.wallet).await? {
+            tx.end().await?;
+            return Ok(CancelOutcome::NotKnownYet(payment));
+        }
         let change = Change {
             before: payment.version,
             payment: after.clone(),
@@ -92,4 +97,17 @@ impl Store {
         tx.commit().await?;
         Ok(CancelOutcome::Cancelled(after))
     }
+}
+
+/// Whether the wallet's engine still reads what an earlier life may have paid: a payment that the
+/// ledger holds must not be called off.
+async fn past_is_unknown(tx: &mut Tx, wallet: &str) -> Result<bool, StoreError> {
+    let unread = tx
+        .fetch_optional(
+            "select 1 as unread from wallets where name = $1 \
+             and (recall_to is not null or cursor_at < sign_from)",
+            vec![wallet.into()],
+        )
+        .await?;
+    Ok(unread.is_some())
 }

@@ -44,8 +44,10 @@ async fn with_an_empty_database_fifty_keys_are_posted_again_and_none_is_paid_aga
     lose_database(scene.folder());
     known_again(&mut scene);
     let _daemon = scene.start().await;
-    // Some come while nothing is known yet, the others later; five are new.
-    scene.pay(1, 45).await;
+    // They come while nothing is known yet; five are new. None of them can be called off before it is.
+    let ids = scene.pay(1, 45).await;
+    let (status, _) = scene.merchant.cancel(&ids[44]).await;
+    assert_eq!(status, 409);
     for tag in 46..=50 {
         pay_with_invoice(&scene, tag).await;
     }

@@ -214,7 +214,7 @@ on_both_stores! {
             match outcome {
                 CancelOutcome::Cancelled(_) => assert!(!was_signed && now.attempts.is_empty()),
                 CancelOutcome::Illegal { .. } => assert!(was_signed && now.state == State::InFlight),
-                CancelOutcome::NotFound => panic!("it is there"),
+                CancelOutcome::NotFound | CancelOutcome::NotKnownYet(_) => panic!("it is there"),
             }
         }
     }
