@@ -8,51 +8,15 @@ mod wire;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use wire::{Client, by_hand, fund, key, payment, signed};
-use xrpayd_codec::keys::Keypair;
+use wire::{Client, by_hand, clients, fund, key, payment, payment_until};
 use xrpayd_sandbox::{Network, NetworkConfig};
 
 const SERVERS: usize = 3;
-
-async fn clients(network: &Network) -> Vec<Client> {
-    let mut clients = Vec::new();
-    for address in network.addresses() {
-        clients.push(Client::connect(*address).await);
-    }
-    clients
-}
-
-async fn validated(client: &mut Client) -> u64 {
-    let info = client.result(json!({"command": "server_info"})).await;
-    info["info"]["validated_ledger"]["seq"].as_u64().unwrap()
-}
-
-async fn lookup(client: &mut Client, hash: &Value) -> Value {
-    client
-        .ask(json!({"command": "tx", "transaction": hash, "api_version": 2}))
-        .await
-}
-
-async fn ledger_hash(client: &mut Client, index: u64) -> Value {
-    let request = json!({"command": "ledger", "ledger_index": index});
-    client.result(request).await["ledger_hash"].clone()
-}
 
 /// Everything that was sent to a client until its server answers a ping.
 async fn news(client: &mut Client) -> Vec<Value> {
     client.result(json!({"command": "ping"})).await;
     client.news.drain(..).collect()
-}
-
-fn payment_until(from: &Keypair, to: &Keypair, sequence: u32, last: u64) -> String {
-    let fields = json!({
-        "TransactionType": "Payment",
-        "Destination": to.account_id().to_string(),
-        "Amount": "2000000",
-        "Sequence": sequence,
-        "LastLedgerSequence": last,
-    });
-    signed(from, fields)
 }
 
 /// Waits for the news of ledger `index` and returns all that came up to and with its transactions.
@@ -120,15 +84,15 @@ async fn servers_differ_by_a_ledger_and_tell_the_same_in_the_end() {
     for _ in 0..4 {
         let _open = network.close_ledger();
     }
-    let ahead = validated(&mut clients[0]).await;
-    assert_eq!(validated(&mut clients[2]).await, ahead - 1);
+    let ahead = clients[0].validated().await;
+    assert_eq!(clients[2].validated().await, ahead - 1);
     network
         .fault(&json!({"server": 2, "kind": "clear"}))
         .unwrap();
     for index in 2..=ahead {
-        let hash = ledger_hash(&mut clients[0], index).await;
+        let hash = clients[0].ledger_hash(index).await;
         for client in &mut clients[1..] {
-            assert_eq!(ledger_hash(client, index).await, hash);
+            assert_eq!(client.ledger_hash(index).await, hash);
         }
     }
     network.stop().await;
@@ -152,13 +116,13 @@ async fn a_server_that_follows_late_tells_late() {
             index
         );
     }
-    assert_eq!(validated(&mut clients[1]).await, index - 1);
+    assert_eq!(clients[1].validated().await, index - 1);
     assert!(clients[1].news.is_empty());
     assert_eq!(
         clients[1].next_news("ledgerClosed").await["ledger_index"],
         index
     );
-    assert_eq!(validated(&mut clients[1]).await, index);
+    assert_eq!(clients[1].validated().await, index);
     network.stop().await;
 }
 
@@ -199,7 +163,7 @@ async fn a_server_that_died_returns_with_part_of_history_and_never_tells_what_it
     returned
         .result(json!({"command": "subscribe", "streams": ["ledger"]}))
         .await;
-    let tip = validated(&mut returned).await;
+    let tip = returned.validated().await;
     let history = json!({"command": "account_tx", "account": alice.account_id().to_string(), "ledger_index_min": -1, "ledger_index_max": -1});
     let partial = returned.result(history.clone()).await;
     assert_eq!(
@@ -214,14 +178,8 @@ async fn a_server_that_died_returns_with_part_of_history_and_never_tells_what_it
     range["api_version"] = json!(2);
     assert_eq!(returned.ask(range).await["error"], "lgrIdxMalformed");
     for hash in [&before, &missed] {
-        assert_ne!(
-            lookup(&mut returned, hash).await["result"]["validated"],
-            true
-        );
-        assert_eq!(
-            lookup(&mut others[0], hash).await["result"]["validated"],
-            true
-        );
+        assert_ne!(returned.lookup(hash).await["result"]["validated"], true);
+        assert_eq!(others[0].lookup(hash).await["result"]["validated"], true);
     }
     let _open = network.close_ledger();
     assert_eq!(
@@ -243,7 +201,7 @@ async fn what_a_frozen_server_was_given_validates_once_where_it_was_sent_again()
     let (alice, bob) = (key(1), key(2));
     let sequence = fund(&network, &alice, 1_000);
     let mut clients = clients(&network).await;
-    let tip = validated(&mut clients[2]).await;
+    let tip = clients[2].validated().await;
     clients[2]
         .result(json!({"command": "subscribe", "streams": ["ledger"]}))
         .await;
@@ -277,7 +235,7 @@ async fn what_a_frozen_server_was_given_validates_once_where_it_was_sent_again()
     }
     let hash = &again["tx_json"]["hash"];
     for client in &mut clients {
-        let found = lookup(client, hash).await;
+        let found = client.lookup(hash).await;
         assert_eq!(found["result"]["ledger_index"], tip + 1);
     }
     let truth = network.truth();
@@ -299,7 +257,7 @@ async fn two_of_three_frozen_leave_a_third_that_validates_late_what_it_took() {
     let sequence = fund(&network, &alice, 1_000);
     let other = fund(&network, &carol, 1_000);
     let mut clients = clients(&network).await;
-    let stood = validated(&mut clients[0]).await;
+    let stood = clients[0].validated().await;
     network.fault(&json!({"kind": "quorum_lost"})).unwrap();
     for server in [1, 2] {
         network
@@ -328,10 +286,7 @@ async fn two_of_three_frozen_leave_a_third_that_validates_late_what_it_took() {
         let _open = network.close_ledger();
     }
     for hash in &late {
-        assert_eq!(
-            lookup(&mut clients[0], hash).await["result"]["validated"],
-            false
-        );
+        assert_eq!(clients[0].lookup(hash).await["result"]["validated"], false);
     }
     for server in [1, 2] {
         network
@@ -346,7 +301,7 @@ async fn two_of_three_frozen_leave_a_third_that_validates_late_what_it_took() {
     }
     for client in &mut clients {
         for hash in &late {
-            let found = lookup(client, hash).await;
+            let found = client.lookup(hash).await;
             assert_eq!(
                 (
                     &found["result"]["validated"],
@@ -370,15 +325,15 @@ async fn another_chain_is_told_by_its_id_and_by_its_hashes() {
         .unwrap();
     let info = clients[1].result(json!({"command": "server_info"})).await;
     assert_eq!(info["info"]["network_id"], 31_338);
-    let common = validated(&mut clients[0]).await;
+    let common = clients[0].validated().await;
     ours.fault(&json!({"server": 2, "kind": "fork"})).unwrap();
     for network in [&ours, &theirs] {
         let _open = network.close_ledger();
     }
     for index in [common, common + 1] {
-        let real = ledger_hash(&mut clients[0], index).await;
-        assert_ne!(ledger_hash(&mut stranger, index).await, real);
-        let forked = ledger_hash(&mut clients[2], index).await;
+        let real = clients[0].ledger_hash(index).await;
+        assert_ne!(stranger.ledger_hash(index).await, real);
+        let forked = clients[2].ledger_hash(index).await;
         assert_eq!(
             forked == real,
             index == common,
@@ -428,7 +383,7 @@ async fn every_payment_survives_servers_that_leave_one_after_the_other() {
     }
     let mut client = Client::connect(network.addresses()[2]).await;
     for hash in &hashes {
-        assert_eq!(lookup(&mut client, hash).await["result"]["validated"], true);
+        assert_eq!(client.lookup(hash).await["result"]["validated"], true);
     }
     assert!(news(&mut watcher).await.is_empty());
     assert_eq!(
@@ -466,11 +421,11 @@ async fn when_all_servers_stop_what_was_in_flight_is_lost_until_it_is_sent_again
         let _open = network.close_ledger();
     }
     let hash = &taken["tx_json"]["hash"];
-    assert_eq!(lookup(&mut client, hash).await["error"], "txnNotFound");
+    assert_eq!(client.lookup(hash).await["error"], "txnNotFound");
     assert_eq!(client.validated_account(&alice).await["Sequence"], sequence);
     assert_eq!(client.engine_result(&blob).await, "tesSUCCESS");
     let _open = network.close_ledger();
-    assert_eq!(lookup(&mut client, hash).await["result"]["validated"], true);
+    assert_eq!(client.lookup(hash).await["result"]["validated"], true);
     network.stop().await;
     std::fs::remove_file(&state).unwrap();
 }

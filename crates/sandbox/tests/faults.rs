@@ -3,18 +3,13 @@
 
 mod wire;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::time::Duration;
-use wire::{Client, by_hand, fund, key, payment};
+use wire::{Client, by_hand, clients, fund, key, payment};
 use xrpayd_sandbox::{FaultError, Network};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-async fn validated_index(client: &mut Client) -> Value {
-    let info = client.result(json!({"command": "server_info"})).await;
-    info["info"]["validated_ledger"]["seq"].clone()
-}
 
 #[tokio::test]
 async fn a_lagging_and_a_stalled_server_fall_behind_and_catch_up() {
@@ -28,13 +23,10 @@ async fn a_lagging_and_a_stalled_server_fall_behind_and_catch_up() {
     for _ in 0..5 {
         let _open = network.close_ledger();
     }
-    let mut clients = Vec::new();
-    for address in network.addresses() {
-        clients.push(Client::connect(*address).await);
-    }
+    let mut clients = clients(&network).await;
     let mut seen = Vec::new();
     for client in &mut clients {
-        seen.push(validated_index(client).await);
+        seen.push(client.validated().await);
     }
     assert_eq!(seen, [7, 5, 2]);
     let mut stalled = clients.pop().unwrap();
@@ -50,7 +42,7 @@ async fn a_lagging_and_a_stalled_server_fall_behind_and_catch_up() {
             expected
         );
     }
-    assert_eq!(validated_index(&mut stalled).await, 7);
+    assert_eq!(stalled.validated().await, 7);
     network.stop().await;
 }
 
@@ -259,10 +251,7 @@ async fn a_server_that_stood_still_for_very_long_still_tells_its_old_state_and_c
         stalled.validated_account(&alice).await["Balance"],
         "97999990"
     );
-    assert_eq!(
-        validated_index(&mut stalled).await,
-        validated_index(&mut other).await
-    );
+    assert_eq!(stalled.validated().await, other.validated().await);
     network.stop().await;
 }
 

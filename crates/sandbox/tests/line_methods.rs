@@ -1,11 +1,13 @@
 //! What methods say of trust lines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod stage;
 mod town;
 mod wire;
 
 use serde_json::json;
 use town::*;
+use wire::account_set;
 
 #[tokio::test]
 async fn lines_are_listed_page_by_page() {
@@ -32,11 +34,11 @@ async fn lines_are_listed_page_by_page() {
         assert_eq!(page["limit"], 2);
     }
     peers.sort();
-    let mut all = [id(ALICE), id(BOB), id(CAROL)];
+    let mut all = [address(ALICE), address(BOB), address(CAROL)];
     all.sort();
     assert_eq!(peers, all);
     let one = town
-        .ask("account_lines", ISSUER, json!({"peer": id(BOB)}))
+        .ask("account_lines", ISSUER, json!({"peer": address(BOB)}))
         .await;
     assert_eq!(one["lines"].as_array().unwrap().len(), 1);
     let quiet = town
@@ -48,10 +50,14 @@ async fn lines_are_listed_page_by_page() {
         json!("00,1"),
         json!(format!("{},0", "0".repeat(64))),
     ] {
-        let request = json!({"command": "account_lines", "account": id(ISSUER), "marker": wrong});
-        assert_eq!(town.client.ask(request).await["error"], "invalidParams");
+        let request =
+            json!({"command": "account_lines", "account": address(ISSUER), "marker": wrong});
+        assert_eq!(
+            town.stage.client.ask(request).await["error"],
+            "invalidParams"
+        );
     }
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -67,7 +73,7 @@ async fn an_issuer_is_told_what_its_lines_lack() {
     );
     let line = format!(
         "You should clear the no ripple flag on your USD line to {}",
-        id(ALICE)
+        address(ALICE)
     );
     assert_eq!(problems[1], line);
     let mends = found["transactions"].as_array().unwrap();
@@ -83,10 +89,10 @@ async fn an_issuer_is_told_what_its_lines_lack() {
         .await;
     let words = format!(
         "You should probably set the no ripple flag on your USD line to {}",
-        id(ISSUER)
+        address(ISSUER)
     );
     assert_eq!(user["problems"], json!([words]));
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -97,20 +103,20 @@ async fn who_may_not_deposit_is_told_so_beforehand() {
         town.act(ALICE, pay(BOB, usd(ISSUER, "1"))).await,
         "tecNO_PERMISSION"
     );
-    let ask = |from: u8, to: u8| json!({"command": "deposit_authorized", "source_account": id(from), "destination_account": id(to)});
-    let answer = town.client.result(ask(ALICE, BOB)).await;
+    let ask = |from: u8, to: u8| json!({"command": "deposit_authorized", "source_account": address(from), "destination_account": address(to)});
+    let answer = town.stage.client.result(ask(ALICE, BOB)).await;
     assert_eq!(answer["deposit_authorized"], false);
     assert_eq!(
-        town.client.result(ask(BOB, ALICE)).await["deposit_authorized"],
+        town.stage.client.result(ask(BOB, ALICE)).await["deposit_authorized"],
         true
     );
     assert_eq!(
-        town.client.ask(ask(ALICE, 8)).await["error"],
+        town.stage.client.ask(ask(ALICE, 8)).await["error"],
         "dstActNotFound"
     );
     assert_eq!(
-        town.client.ask(ask(8, ALICE)).await["error"],
+        town.stage.client.ask(ask(8, ALICE)).await["error"],
         "srcActNotFound"
     );
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }

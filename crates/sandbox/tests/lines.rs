@@ -1,12 +1,13 @@
 //! Trust lines and issued currencies, by result codes, balances and metadata.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod stage;
 mod town;
 mod wire;
 
 use serde_json::{Value, json};
 use town::*;
-use wire::{fund, key};
+use wire::{account_set, fund, key};
 
 #[tokio::test]
 async fn a_line_is_paid_for_by_who_asks_for_it_and_goes_when_nothing_is_left_of_it() {
@@ -25,22 +26,21 @@ async fn a_line_is_paid_for_by_who_asks_for_it_and_goes_when_nothing_is_left_of_
     town.good(ALICE, quiet).await;
     assert_eq!(town.owner_count(ALICE).await, 0);
     assert!(town.lines(ALICE).await.is_empty() && town.lines(ISSUER).await.is_empty());
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
 async fn the_first_two_lines_need_no_reserve_and_the_third_does() {
     let mut town = Town::new().await;
     let poor = 9;
-    town.sequences
-        .insert(poor, fund(&town.network, &key(poor), 1));
+    let _first = fund(&town.stage.network, &key(poor), 1);
     town.good(poor, trust(ISSUER, "1")).await;
     town.good(poor, trust(ALICE, "1")).await;
     assert_eq!(
         town.act(poor, trust(BOB, "1")).await,
         "tecNO_LINE_INSUF_RESERVE"
     );
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_trust_set_that_makes_no_sense_is_refused_in_the_ledgers_words() {
     }
     town.good(BOB, account_set(15)).await;
     assert_eq!(town.act(ALICE, trust(BOB, "1")).await, "tecNO_PERMISSION");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn money_moves_within_limits_and_what_does_not_fit_is_partial() {
         town.act(ALICE, pay(CAROL, usd(ISSUER, "1"))).await,
         "tecPATH_DRY"
     );
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn an_issuer_takes_its_fee_between_holders_and_not_from_its_own_payments()
     assert_eq!(town.act(ALICE, limited).await, "tecPATH_PARTIAL");
     town.good(ALICE, pay(ISSUER, usd(ISSUER, "10"))).await;
     assert_eq!(town.balance(ALICE).await, "80");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_holder_who_wants_no_rippling_is_no_bridge() {
     let mut town = Town::with_money().await;
     // Carol trusts Alice, Alice holds the issuer's money: it could ripple through Alice only.
     town.good(CAROL, trust(ALICE, "50")).await;
-    let through = json!([[{"account": id(ALICE)}]]);
+    let through = json!([[{"account": address(ALICE)}]]);
     let bridged = with(
         pay(CAROL, usd(CAROL, "5")),
         json!({"Paths": through, "SendMax": usd(ISSUER, "6")}),
@@ -174,7 +174,7 @@ async fn a_holder_who_wants_no_rippling_is_no_bridge() {
     // Who owes may not refuse.
     let refuse = with(trust(CAROL, "0"), json!({"Flags": TF_SET_NO_RIPPLE}));
     assert_eq!(town.act(ALICE, refuse).await, "tecNO_PERMISSION");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn freezes_stop_what_they_are_to_stop_and_no_more() {
         town.act(ISSUER, freeze(TF_SET_FREEZE)).await,
         "tecNO_PERMISSION"
     );
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn an_issuer_that_authorises_pays_nobody_it_has_not_authorised() {
     .await;
     town.good(ISSUER, pay(ALICE, usd(ISSUER, "1"))).await;
     assert_eq!(town.lines(ALICE).await[0]["peer_authorized"], true);
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn line_qualities_change_what_a_line_takes_and_gives() {
     town.good(BOB, with(trust(ISSUER, "1000"), json!({"QualityIn": 0})))
         .await;
     assert_eq!(town.lines(BOB).await[0]["quality_in"], 0);
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn a_line_that_a_payment_empties_is_deleted_when_its_holder_wants_nothing_
         .find(|node| node["DeletedNode"]["LedgerEntryType"] == "RippleState");
     let line = &line.expect("the line is deleted")["DeletedNode"];
     assert_eq!(line["FinalFields"]["Balance"]["value"], "0");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn an_issuer_claws_back_what_it_kept_the_right_to() {
     assert_eq!(town.balance(ALICE).await, "0");
     let other = json!({"TransactionType": "Clawback", "Amount": usd(BOB, "1")});
     assert_eq!(town.act(ALICE, other).await, "tecNO_PERMISSION");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn paths_are_bounded_and_must_lead_somewhere() {
     let to_bob = pay(BOB, usd(ISSUER, "1"));
     let only_named = with(to_bob.clone(), json!({"Flags": TF_NO_RIPPLE_DIRECT}));
     assert_eq!(town.act(ALICE, only_named.clone()).await, "temRIPPLE_EMPTY");
-    let element = json!({"account": id(ISSUER)});
+    let element = json!({"account": address(ISSUER)});
     let paths =
         |count: usize, length: usize| json!({"Paths": vec![vec![element.clone(); length]; count]});
     assert_eq!(
@@ -323,12 +323,13 @@ async fn paths_are_bounded_and_must_lead_somewhere() {
         "temBAD_PATH"
     );
     town.good(ALICE, with(only_named, paths(1, 1))).await;
-    let looped = json!({"Paths": [[element, {"account": id(BOB)}, {"account": id(ISSUER)}]]});
+    let looped =
+        json!({"Paths": [[element, {"account": address(BOB)}, {"account": address(ISSUER)}]]});
     assert_eq!(
         town.act(ALICE, with(to_bob, looped)).await,
         "temBAD_PATH_LOOP"
     );
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
@@ -345,7 +346,7 @@ async fn several_paths_share_a_payment_and_each_gives_what_it_has() {
     }
     town.close().await;
     let both = json!({
-        "Paths": [[{"account": id(ALICE)}], [{"account": id(BOB)}]],
+        "Paths": [[{"account": address(ALICE)}], [{"account": address(BOB)}]],
         "SendMax": usd(ISSUER, "30"),
     });
     let too_much = with(pay(CAROL, usd(CAROL, "25")), both.clone());
@@ -363,22 +364,24 @@ async fn several_paths_share_a_payment_and_each_gives_what_it_has() {
     town.good(ISSUER, with(too_much, json!({"Flags": TF_PARTIAL})))
         .await;
     assert_eq!(town.close().await["delivered_amount"], usd(CAROL, "5"));
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }
 
 #[tokio::test]
 async fn a_check_of_an_issued_currency_makes_its_line_and_outruns_its_limit() {
     let mut town = Town::with_money().await;
-    let write = |to: u8, max: &str| json!({"TransactionType": "CheckCreate", "Destination": id(to), "SendMax": usd(ISSUER, max)});
+    let write = |to: u8, max: &str| json!({"TransactionType": "CheckCreate", "Destination": address(to), "SendMax": usd(ISSUER, max)});
     town.good(ALICE, write(CAROL, "60")).await;
     town.good(ALICE, write(BOB, "90")).await;
     town.good(BOB, trust(ISSUER, "1")).await;
     town.close().await;
-    let request = json!({"command": "account_objects", "account": id(ALICE), "type": "check"});
-    let objects = town.client.result(request).await;
+    let request = json!({"command": "account_objects", "account": address(ALICE), "type": "check"});
+    let objects = town.stage.client.result(request).await;
     let check = |to: u8| {
         let all = objects["account_objects"].as_array().unwrap();
-        let found = all.iter().find(|object| object["Destination"] == id(to));
+        let found = all
+            .iter()
+            .find(|object| object["Destination"] == address(to));
         found.expect("the check")["index"].clone()
     };
     let cash = |to: u8, field: &str, amount: Value| json!({"TransactionType": "CheckCash", "CheckID": check(to), field: amount});
@@ -402,5 +405,5 @@ async fn a_check_of_an_issued_currency_makes_its_line_and_outruns_its_limit() {
     );
     town.good(ISSUER, account_set(7)).await;
     assert_eq!(town.act(ALICE, write(BOB, "1")).await, "tecFROZEN");
-    town.network.stop().await;
+    town.stage.network.stop().await;
 }

@@ -4,26 +4,16 @@
 mod wire;
 
 use serde_json::{Value, json};
-use wire::refusals::{assert_refused, with};
-use wire::{Client, by_hand, fund, key};
+use wire::refusals::{GENESIS, STRANGER, assert_refused, request};
+use wire::{Client, by_hand, fund, key, started};
 use xrpayd_sandbox::{Network, NetworkConfig};
-
-/// Nobody's account, well-formed.
-const STRANGER: &str = "rrrrrrrrrrrrrrrrrrrrrhoLvTp";
-const GENESIS: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
-
-async fn administrator(config: NetworkConfig) -> (Network, Client) {
-    let network = Network::start(config).await.unwrap();
-    let client = Client::connect(network.addresses()[0]).await;
-    (network, client)
-}
 
 #[tokio::test]
 async fn a_parameter_that_is_missing_or_of_the_wrong_type_is_named_in_rippleds_words() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     const INVALID: &str = "invalidParams";
     const ANY: &str = "Invalid parameters.";
-    let refused = |command: &str, fields: Value, words| (with(command, fields), INVALID, words);
+    let refused = |command: &str, fields: Value, words| (request(command, fields), INVALID, words);
     let table = vec![
         refused("account_info", json!({}), "Missing field 'account'."),
         refused(
@@ -150,68 +140,68 @@ async fn a_parameter_that_is_missing_or_of_the_wrong_type_is_named_in_rippleds_w
     assert_refused(&mut client, table).await;
     let others = vec![
         (
-            with("wallet_propose", json!({"seed": "x"})),
+            request("wallet_propose", json!({"seed": "x"})),
             "badSeed",
             "Disallowed seed.",
         ),
         (
-            with("validation_create", json!({"secret": ""})),
+            request("validation_create", json!({"secret": ""})),
             "badSeed",
             "Disallowed seed.",
         ),
         (
-            with("feature", json!({"feature": "x"})),
+            request("feature", json!({"feature": "x"})),
             "badFeature",
             "Feature unknown or invalid.",
         ),
         (
-            with("can_delete", json!({})),
+            request("can_delete", json!({})),
             "notEnabled",
             "Not enabled in configuration.",
         ),
         (
-            with("connect", json!({"ip": "1"})),
+            request("connect", json!({"ip": "1"})),
             "notSynced",
             "Not synced to the network.",
         ),
         (
-            with("peer_reservations_add", json!({"public_key": "x"})),
+            request("peer_reservations_add", json!({"public_key": "x"})),
             "publicMalformed",
             "Public key is malformed.",
         ),
         (
-            with("get_aggregate_price", json!({"oracles": []})),
+            request("get_aggregate_price", json!({"oracles": []})),
             "oracleMalformed",
             "Oracle request is malformed.",
         ),
         (
-            with("account_nfts", json!({"account": "x"})),
+            request("account_nfts", json!({"account": "x"})),
             "actMalformed",
             "Account malformed.",
         ),
         (
-            with("account_nfts", json!({"account": STRANGER})),
+            request("account_nfts", json!({"account": STRANGER})),
             "actNotFound",
             "Account not found.",
         ),
         (
-            with("nft_buy_offers", json!({"nft_id": "0".repeat(64)})),
+            request("nft_buy_offers", json!({"nft_id": "0".repeat(64)})),
             "objectNotFound",
             "The requested object was not found.",
         ),
         (
-            with("tx", json!({"transaction": "abc"})),
+            request("tx", json!({"transaction": "abc"})),
             "notImpl",
             "Not implemented.",
         ),
         (
-            with("ledger", json!({"ledger_index": 99_999_999})),
+            request("ledger", json!({"ledger_index": 99_999_999})),
             "lgrNotFound",
             "ledgerNotFound",
         ),
-        (with("json", json!({})), "unknownCmd", "Unknown method."),
+        (request("json", json!({})), "unknownCmd", "Unknown method."),
         (
-            with("crawl_shards", json!({})),
+            request("crawl_shards", json!({})),
             "unknownCmd",
             "Unknown method.",
         ),
@@ -255,18 +245,18 @@ async fn what_only_administrators_may_ask_is_forbidden_to_strangers() {
     ];
     let table = only_administrators
         .iter()
-        .map(|command| (with(command, json!({})), "forbidden", "Bad credentials."))
+        .map(|command| (request(command, json!({})), "forbidden", "Bad credentials."))
         .collect();
     assert_refused(&mut stranger, table).await;
     let noted = "You don't have permission for this command.";
     let table = vec![
         (
-            with("feature", json!({"feature": "Checks", "vetoed": true})),
+            request("feature", json!({"feature": "Checks", "vetoed": true})),
             "noPermission",
             noted,
         ),
         (
-            with("ledger", json!({"ledger_index": "validated", "full": true})),
+            request("ledger", json!({"ledger_index": "validated", "full": true})),
             "noPermission",
             noted,
         ),
@@ -284,7 +274,7 @@ async fn what_only_administrators_may_ask_is_forbidden_to_strangers() {
 
 #[tokio::test]
 async fn methods_of_the_first_version_are_unknown_to_the_second() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     fund(&network, &key(1), 1_000);
     for (request, field) in [
         (json!({"command": "tx_history", "start": 0}), "txs"),
@@ -304,7 +294,7 @@ async fn methods_of_the_first_version_are_unknown_to_the_second() {
 
 #[tokio::test]
 async fn what_administrators_set_is_what_they_read() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     let set = json!({"command": "log_level", "severity": "DEBUG", "partition": "Ledger"});
     client.result(set).await;
     let levels = client.result(json!({"command": "log_level"})).await;
@@ -336,7 +326,7 @@ async fn what_administrators_set_is_what_they_read() {
 
 #[tokio::test]
 async fn a_client_that_has_the_definitions_is_told_no_more_than_that() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     let all = client
         .result(json!({"command": "server_definitions"}))
         .await;
@@ -353,7 +343,7 @@ async fn a_ledger_is_found_by_its_older_name_and_shows_the_queue_and_what_offers
         ledger_capacity: Some(1),
         ..by_hand(1)
     };
-    let (network, mut client) = administrator(config).await;
+    let (network, mut client) = started(config).await;
     let account = key(1);
     let sequence = fund(&network, &account, 1_000);
     let newest = client.result(json!({"command": "ledger"})).await;
@@ -405,7 +395,7 @@ async fn a_compact_identifier_is_good_on_its_own_network_alone() {
         network_id: 7,
         ..by_hand(1)
     };
-    let (network, mut client) = administrator(config).await;
+    let (network, mut client) = started(config).await;
     let _sequence = fund(&network, &key(1), 100);
     let found = json!({"command": "tx", "ctid": "C000000300000007"});
     let result = client.result(found.clone()).await;
@@ -428,7 +418,7 @@ async fn a_compact_identifier_is_good_on_its_own_network_alone() {
 
 #[tokio::test]
 async fn one_bound_alone_does_not_make_a_search_and_a_bound_may_be_digits() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     let mut search = async |bounds: Value| {
         let mut request = json!({"command": "tx", "transaction": "AB".repeat(32)});
         for (name, bound) in bounds.as_object().unwrap() {

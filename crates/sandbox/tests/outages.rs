@@ -6,28 +6,12 @@ mod wire;
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use wire::{Client, by_hand, fund, key, payment, signed};
-use xrpayd_codec::keys::Keypair;
+use wire::{Client, by_hand, fund, key, payment, payment_until};
 use xrpayd_sandbox::{FaultError, Network};
-
-async fn info(client: &mut Client) -> Value {
-    client.result(json!({"command": "server_info"})).await["info"].clone()
-}
 
 async fn current(client: &mut Client) -> u64 {
     let answer = client.result(json!({"command": "ledger_current"})).await;
     answer["ledger_current_index"].as_u64().unwrap()
-}
-
-async fn lookup(client: &mut Client, hash: &Value) -> Value {
-    client
-        .ask(json!({"command": "tx", "transaction": hash, "api_version": 2}))
-        .await
-}
-
-async fn ledger_hash(client: &mut Client, index: u64) -> Value {
-    let request = json!({"command": "ledger", "ledger_index": index});
-    client.result(request).await["ledger_hash"].clone()
 }
 
 async fn submit(client: &mut Client, blob: &str) -> (Value, Value) {
@@ -36,18 +20,6 @@ async fn submit(client: &mut Client, blob: &str) -> (Value, Value) {
         taken["engine_result"].clone(),
         taken["tx_json"]["hash"].clone(),
     )
-}
-
-/// A payment that may apply up to the ledger `last`.
-fn payment_until(from: &Keypair, to: &Keypair, sequence: u32, last: u64) -> String {
-    let fields = json!({
-        "TransactionType": "Payment",
-        "Destination": to.account_id().to_string(),
-        "Amount": "2000000",
-        "Sequence": sequence,
-        "LastLedgerSequence": last,
-    });
-    signed(from, fields)
 }
 
 fn close(network: &Network, times: usize) {
@@ -76,20 +48,17 @@ async fn a_fork_validates_its_own_ledgers_and_gives_them_up_when_it_heals() {
     let (result, real) = submit(&mut honest, &payment(&alice, &carol, sequence, 5_000_000)).await;
     assert_eq!(result, "tesSUCCESS");
     close(&network, 2);
-    assert_eq!(
-        lookup(&mut forked, &lost).await["result"]["validated"],
-        true
-    );
-    assert_eq!(lookup(&mut forked, &real).await["error"], "txnNotFound");
-    assert_eq!(lookup(&mut honest, &lost).await["error"], "txnNotFound");
-    let tip = info(&mut honest).await["validated_ledger"]["seq"]
+    assert_eq!(forked.lookup(&lost).await["result"]["validated"], true);
+    assert_eq!(forked.lookup(&real).await["error"], "txnNotFound");
+    assert_eq!(honest.lookup(&lost).await["error"], "txnNotFound");
+    let tip = honest.info().await["validated_ledger"]["seq"]
         .as_u64()
         .unwrap();
-    assert_eq!(info(&mut forked).await["validated_ledger"]["seq"], tip);
+    assert_eq!(forked.info().await["validated_ledger"]["seq"], tip);
     for index in [tip - 1, tip] {
         assert_ne!(
-            ledger_hash(&mut forked, index).await,
-            ledger_hash(&mut honest, index).await
+            forked.ledger_hash(index).await,
+            honest.ledger_hash(index).await
         );
     }
     let truth = network.truth();
@@ -104,18 +73,9 @@ async fn a_fork_validates_its_own_ledgers_and_gives_them_up_when_it_heals() {
     network
         .fault(&json!({"server": 0, "kind": "clear"}))
         .unwrap();
-    assert_eq!(
-        ledger_hash(&mut forked, tip).await,
-        ledger_hash(&mut honest, tip).await
-    );
-    assert_eq!(
-        lookup(&mut forked, &real).await["result"]["validated"],
-        true
-    );
-    assert_eq!(
-        lookup(&mut forked, &lost).await["result"]["validated"],
-        false
-    );
+    assert_eq!(forked.ledger_hash(tip).await, honest.ledger_hash(tip).await);
+    assert_eq!(forked.lookup(&real).await["result"]["validated"], true);
+    assert_eq!(forked.lookup(&lost).await["result"]["validated"], false);
     close(&network, 1);
     let news = forked.next_news("ledgerClosed").await;
     assert_eq!(
@@ -123,11 +83,8 @@ async fn a_fork_validates_its_own_ledgers_and_gives_them_up_when_it_heals() {
         (&json!(tip + 1), &json!(1)),
         "what the fork was given comes back where it still can apply"
     );
-    assert_eq!(
-        lookup(&mut honest, &later).await["result"]["validated"],
-        true
-    );
-    assert_eq!(lookup(&mut honest, &lost).await["error"], "txnNotFound");
+    assert_eq!(honest.lookup(&later).await["result"]["validated"], true);
+    assert_eq!(honest.lookup(&lost).await["error"], "txnNotFound");
     network.stop().await;
 }
 
@@ -143,13 +100,13 @@ async fn a_partitioned_server_climbs_without_validating_and_what_it_took_comes_b
         .unwrap();
     let (before, seq) = (
         current(&mut cut_off).await,
-        info(&mut cut_off).await["validated_ledger"]["seq"].clone(),
+        cut_off.info().await["validated_ledger"]["seq"].clone(),
     );
     let (result, hash) = submit(&mut cut_off, &payment(&alice, &bob, sequence, 2_000_000)).await;
     assert_eq!(result, "tesSUCCESS");
     close(&network, 3);
     assert_eq!(current(&mut cut_off).await, before + 3);
-    assert_eq!(info(&mut cut_off).await["validated_ledger"]["seq"], seq);
+    assert_eq!(cut_off.info().await["validated_ledger"]["seq"], seq);
     let closed = json!({"command": "account_info", "account": bob.account_id().to_string(), "ledger_index": "closed"});
     let closed = cut_off.result(closed).await;
     assert_eq!(
@@ -157,20 +114,14 @@ async fn a_partitioned_server_climbs_without_validating_and_what_it_took_comes_b
         (&json!(false), &json!(before + 2)),
         "its own newest ledger is closed and no more"
     );
-    assert_eq!(
-        lookup(&mut cut_off, &hash).await["result"]["validated"],
-        false
-    );
-    assert_eq!(lookup(&mut other, &hash).await["error"], "txnNotFound");
+    assert_eq!(cut_off.lookup(&hash).await["result"]["validated"], false);
+    assert_eq!(other.lookup(&hash).await["error"], "txnNotFound");
     network
         .fault(&json!({"server": 0, "kind": "partition", "on": false}))
         .unwrap();
     close(&network, 1);
-    assert_eq!(lookup(&mut other, &hash).await["result"]["validated"], true);
-    assert_eq!(
-        lookup(&mut cut_off, &hash).await["result"]["validated"],
-        true
-    );
+    assert_eq!(other.lookup(&hash).await["result"]["validated"], true);
+    assert_eq!(cut_off.lookup(&hash).await["result"]["validated"], true);
     network.stop().await;
 }
 
@@ -182,7 +133,7 @@ async fn without_a_quorum_ledgers_are_validated_late_and_the_index_runs_ahead_of
     let mut client = Client::connect(network.addresses()[1]).await;
     let subscription = json!({"command": "subscribe", "streams": ["ledger", "transactions"]});
     client.result(subscription).await;
-    let start = info(&mut client).await["validated_ledger"]["seq"]
+    let start = client.info().await["validated_ledger"]["seq"]
         .as_u64()
         .unwrap();
     network.fault(&json!({"kind": "quorum_lost"})).unwrap();
@@ -195,12 +146,9 @@ async fn without_a_quorum_ledgers_are_validated_late_and_the_index_runs_ahead_of
     assert_eq!(result, "tesSUCCESS");
     close(&network, 18);
     assert_eq!(current(&mut client).await, start + 21);
-    let stands = info(&mut client).await;
+    let stands = client.info().await;
     assert_eq!(stands["validated_ledger"]["seq"], start);
-    assert_eq!(
-        lookup(&mut client, &hash).await["result"]["validated"],
-        false
-    );
+    assert_eq!(client.lookup(&hash).await["result"]["validated"], false);
     assert!(
         client.news.is_empty(),
         "nothing is validated, so nothing is told"
@@ -209,10 +157,10 @@ async fn without_a_quorum_ledgers_are_validated_late_and_the_index_runs_ahead_of
     network
         .fault(&json!({"kind": "quorum_lost", "on": false}))
         .unwrap();
-    let healed = info(&mut client).await;
+    let healed = client.info().await;
     assert_eq!(healed["validated_ledger"]["seq"], start + 20);
     assert_eq!(healed["complete_ledgers"], format!("2-{start}"));
-    let falsely_expired = lookup(&mut client, &hash).await;
+    let falsely_expired = client.lookup(&hash).await;
     assert_eq!(falsely_expired["result"]["validated"], false);
     assert_eq!(
         client.validated_account(&alice).await["Sequence"],
@@ -226,10 +174,10 @@ async fn without_a_quorum_ledgers_are_validated_late_and_the_index_runs_ahead_of
     );
     close(&network, 2);
     assert_eq!(
-        info(&mut client).await["complete_ledgers"],
+        client.info().await["complete_ledgers"],
         format!("2-{}", start + 4)
     );
-    let validated = lookup(&mut client, &hash).await;
+    let validated = client.lookup(&hash).await;
     assert_eq!(
         (
             &validated["result"]["validated"],
@@ -245,7 +193,7 @@ async fn without_a_quorum_ledgers_are_validated_late_and_the_index_runs_ahead_of
         );
     }
     close(&network, 20);
-    let caught_up = info(&mut client).await;
+    let caught_up = client.info().await;
     assert_eq!(caught_up["complete_ledgers"], format!("2-{}", start + 42));
     network.stop().await;
 }
@@ -285,7 +233,7 @@ async fn a_frozen_server_carries_out_what_it_was_asked_on_the_ledger_it_stood_at
     frozen
         .result(json!({"command": "subscribe", "streams": ["ledger"]}))
         .await;
-    let tip = info(&mut other).await["validated_ledger"]["seq"]
+    let tip = other.info().await["validated_ledger"]["seq"]
         .as_u64()
         .unwrap();
     network
@@ -316,7 +264,7 @@ async fn a_frozen_server_carries_out_what_it_was_asked_on_the_ledger_it_stood_at
     }
     let hash = &taken["result"]["tx_json"]["hash"];
     for client in [&mut frozen, &mut other] {
-        let found = lookup(client, hash).await;
+        let found = client.lookup(hash).await;
         assert_ne!(found["result"]["validated"], true, "{found}");
     }
     let truth = network.truth();
@@ -337,7 +285,7 @@ async fn a_freeze_with_a_time_ends_by_itself() {
         .await;
     client.result(json!({"command": "ping"})).await;
     close(&network, 1);
-    assert_eq!(info(&mut client).await["validated_ledger"]["seq"], 3);
+    assert_eq!(client.info().await["validated_ledger"]["seq"], 3);
     network.stop().await;
 }
 
@@ -353,7 +301,7 @@ async fn a_leap_after_standing_still_leaves_history_to_crawl() {
     network
         .fault(&json!({"kind": "stall_ledger", "on": false}))
         .unwrap();
-    let leapt = info(&mut client).await;
+    let leapt = client.info().await;
     assert_eq!(
         (
             &leapt["validated_ledger"]["seq"],
@@ -362,9 +310,9 @@ async fn a_leap_after_standing_still_leaves_history_to_crawl() {
         (&json!(12), &json!("2"))
     );
     close(&network, 1);
-    assert_eq!(info(&mut client).await["complete_ledgers"], "2-5");
+    assert_eq!(client.info().await["complete_ledgers"], "2-5");
     close(&network, 5);
-    assert_eq!(info(&mut client).await["complete_ledgers"], "2-18");
+    assert_eq!(client.info().await["complete_ledgers"], "2-18");
     let standing = network.fault(&json!({"kind": "jump", "ledgers_per_close": 0}));
     assert_eq!(standing, Err(FaultError::BadParameter("ledgers_per_close")));
     network.stop().await;

@@ -6,6 +6,7 @@ mod wire;
 
 use serde_json::{Value, json};
 use stage::{Stage, address};
+use wire::{account_set, with};
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -14,13 +15,6 @@ const STRANGER: u8 = 9;
 
 async fn stage() -> Stage {
     Stage::with(&[(ALICE, 100), (BOB, 100), (CAROL, 100)]).await
-}
-
-fn with(mut fields: Value, changes: Value) -> Value {
-    for (name, value) in changes.as_object().unwrap() {
-        fields[name.as_str()] = value.clone();
-    }
-    fields
 }
 
 fn check(to: u8, max: &str, fields: Value) -> Value {
@@ -38,10 +32,6 @@ fn cash(id: &str, fields: Value) -> Value {
 
 fn cancel(id: &str) -> Value {
     json!({"TransactionType": "CheckCancel", "CheckID": id})
-}
-
-fn account_set(flag: u32) -> Value {
-    json!({"TransactionType": "AccountSet", "SetFlag": flag})
 }
 
 /// Writes a check, closes, and returns its id.

@@ -6,7 +6,7 @@ mod wire;
 
 use serde_json::{Value, json};
 use stage::{Stage, address};
-use wire::key;
+use wire::{account_set, key, with};
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -25,13 +25,6 @@ async fn stage() -> Stage {
     Stage::with(&[(ALICE, 100), (BOB, 100), (CAROL, 100)]).await
 }
 
-fn with(mut fields: Value, changes: Value) -> Value {
-    for (name, value) in changes.as_object().unwrap() {
-        fields[name.as_str()] = value.clone();
-    }
-    fields
-}
-
 fn escrow(to: u8, fields: Value) -> Value {
     let base =
         json!({"TransactionType": "EscrowCreate", "Destination": address(to), "Amount": "1000000"});
@@ -41,10 +34,6 @@ fn escrow(to: u8, fields: Value) -> Value {
 fn finish(kind: &str, sequence: u64, fields: Value) -> Value {
     let base = json!({"TransactionType": kind, "Owner": address(ALICE), "OfferSequence": sequence});
     with(base, fields)
-}
-
-fn account_set(flag: u32) -> Value {
-    json!({"TransactionType": "AccountSet", "SetFlag": flag})
 }
 
 #[tokio::test]

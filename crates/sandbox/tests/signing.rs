@@ -4,20 +4,10 @@
 mod wire;
 
 use serde_json::{Value, json};
-use wire::refusals::{assert_refused, with};
-use wire::{Client, by_hand, fund, key};
-use xrpayd_sandbox::{Network, NetworkConfig};
+use wire::refusals::{GENESIS, STRANGER, assert_refused, request};
+use wire::{by_hand, fund, key, started};
 
-/// Nobody's account, well-formed.
-const STRANGER: &str = "rrrrrrrrrrrrrrrrrrrrrhoLvTp";
 const SEED: &str = "snoPBrXtMeMyMHUVTgbuqAfg1SUTb";
-const GENESIS: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
-
-async fn administrator(config: NetworkConfig) -> (Network, Client) {
-    let network = Network::start(config).await.unwrap();
-    let client = Client::connect(network.addresses()[0]).await;
-    (network, client)
-}
 
 fn payment(fields: Value) -> Value {
     let mut tx = json!({
@@ -34,13 +24,17 @@ fn payment(fields: Value) -> Value {
 
 #[tokio::test]
 async fn a_transaction_in_json_is_refused_for_the_field_that_is_wrong() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     const INVALID: &str = "invalidParams";
     let sign = |tx: Value| json!({"command": "sign", "secret": SEED, "tx_json": tx});
     let table = vec![
-        (with("sign", json!({})), INVALID, "Missing field 'secret'."),
         (
-            with("sign", json!({"secret": SEED})),
+            request("sign", json!({})),
+            INVALID,
+            "Missing field 'secret'.",
+        ),
+        (
+            request("sign", json!({"secret": SEED})),
             INVALID,
             "Missing field 'tx_json'.",
         ),
@@ -161,16 +155,17 @@ async fn a_transaction_in_json_is_refused_for_the_field_that_is_wrong() {
 
 #[tokio::test]
 async fn what_several_are_to_sign_must_be_complete_before_anyone_does() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     const INVALID: &str = "invalidParams";
-    let several = |fields: Value| with("submit_multisigned", json!({"tx_json": payment(fields)}));
+    let several =
+        |fields: Value| request("submit_multisigned", json!({"tx_json": payment(fields)}));
     let signer = |account: &str| json!({"Signer": {"Account": account, "SigningPubKey": "02", "TxnSignature": "AA"}});
     let whole = |signers: Value| {
         several(json!({"Sequence": 1, "SigningPubKey": "", "Fee": "30", "Signers": signers}))
     };
     let table = vec![
         (
-            with("submit_multisigned", json!({})),
+            request("submit_multisigned", json!({})),
             INVALID,
             "Missing field 'tx_json'.",
         ),
@@ -225,12 +220,12 @@ async fn what_several_are_to_sign_must_be_complete_before_anyone_does() {
             "Invalid signature.",
         ),
         (
-            with("sign_for", json!({"secret": SEED})),
+            request("sign_for", json!({"secret": SEED})),
             INVALID,
             "Missing field 'account'.",
         ),
         (
-            with("sign_for", json!({"secret": SEED, "account": "x"})),
+            request("sign_for", json!({"secret": SEED, "account": "x"})),
             "srcActMalformed",
             "Invalid field 'account'.",
         ),
@@ -241,7 +236,7 @@ async fn what_several_are_to_sign_must_be_complete_before_anyone_does() {
 
 #[tokio::test]
 async fn signatures_that_a_server_made_for_each_signer_are_enough_together() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     let account = key(1);
     let sequence = fund(&network, &account, 1_000);
     let signers = ["first", "second"];
@@ -297,17 +292,17 @@ async fn signatures_that_a_server_made_for_each_signer_are_enough_together() {
 
 #[tokio::test]
 async fn a_simulation_tells_what_would_happen_and_changes_nothing() {
-    let (network, mut client) = administrator(by_hand(1)).await;
+    let (network, mut client) = started(by_hand(1)).await;
     let account = key(1);
     fund(&network, &account, 1_000);
     let before = client.validated_account(&account).await;
     let tx = payment(json!({"Account": account.account_id().to_string(), "Destination": GENESIS}));
-    let request = json!({"command": "simulate", "tx_json": tx});
-    let told = client.result(request.clone()).await;
+    let simulate = json!({"command": "simulate", "tx_json": tx});
+    let told = client.result(simulate.clone()).await;
     assert_eq!(told["engine_result"], "tesSUCCESS");
     assert_eq!(told["applied"], false);
     assert_eq!(told["tx_json"]["Fee"], "10");
-    let mut binary = request.clone();
+    let mut binary = simulate.clone();
     binary["binary"] = json!(true);
     let told = client.result(binary).await;
     assert!(told["meta_blob"].is_string() && told["tx_blob"].is_string());
@@ -316,7 +311,7 @@ async fn a_simulation_tells_what_would_happen_and_changes_nothing() {
     assert_eq!(client.result(by_blob).await["engine_result"], "tesSUCCESS");
     let _open = network.close_ledger();
     assert_eq!(client.validated_account(&account).await, before);
-    let refused = |fields: Value| with("simulate", fields);
+    let refused = |fields: Value| request("simulate", fields);
     const INVALID: &str = "invalidParams";
     let table = vec![
         (

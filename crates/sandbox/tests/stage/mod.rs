@@ -1,7 +1,7 @@
 //! A network that closes by hand, with funded accounts known by small numbers, for tables of cases.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
-use crate::wire::{Client, by_hand, fund, key, signed};
+use crate::wire::{Client, by_hand, fund, key, signed, started};
 use serde_json::{Value, json};
 use xrpayd_sandbox::Network;
 
@@ -21,11 +21,10 @@ pub fn address(who: u8) -> String {
 impl Stage {
     /// Accounts with so many XRP each.
     pub async fn with(accounts: &[(u8, u64)]) -> Self {
-        let network = Network::start(by_hand(1)).await.unwrap();
+        let (network, client) = started(by_hand(1)).await;
         for (who, xrp) in accounts {
             let _first = fund(&network, &key(*who), *xrp);
         }
-        let client = Client::connect(network.addresses()[0]).await;
         Self { network, client }
     }
 

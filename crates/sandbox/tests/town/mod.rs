@@ -1,10 +1,12 @@
 //! A few accounts on one server, one of which issues a currency.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
-use crate::wire::{Client, by_hand, fund, key, signed};
+use crate::stage::Stage;
+use crate::wire::account_set;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use xrpayd_sandbox::Network;
+
+pub use crate::stage::address;
+pub use crate::wire::with;
 
 pub const ISSUER: u8 = 1;
 pub const ALICE: u8 = 2;
@@ -22,12 +24,8 @@ pub const TF_NO_RIPPLE_DIRECT: u32 = 0x0001_0000;
 pub const TF_PARTIAL: u32 = 0x0002_0000;
 pub const TF_LIMIT_QUALITY: u32 = 0x0004_0000;
 
-pub fn id(who: u8) -> String {
-    key(who).account_id().to_string()
-}
-
 pub fn usd(issuer: u8, value: &str) -> Value {
-    json!({"currency": "USD", "issuer": id(issuer), "value": value})
+    json!({"currency": "USD", "issuer": address(issuer), "value": value})
 }
 
 pub fn trust(peer: u8, limit: &str) -> Value {
@@ -35,41 +33,18 @@ pub fn trust(peer: u8, limit: &str) -> Value {
 }
 
 pub fn pay(to: u8, amount: Value) -> Value {
-    json!({"TransactionType": "Payment", "Destination": id(to), "Amount": amount})
-}
-
-pub fn account_set(flag: u32) -> Value {
-    json!({"TransactionType": "AccountSet", "SetFlag": flag})
-}
-
-/// `fields` with more of them.
-pub fn with(mut fields: Value, more: Value) -> Value {
-    for (name, value) in more.as_object().unwrap() {
-        fields[name.as_str()] = value.clone();
-    }
-    fields
+    json!({"TransactionType": "Payment", "Destination": address(to), "Amount": amount})
 }
 
 /// Some funded accounts on one server.
 pub struct Town {
-    pub network: Network,
-    pub client: Client,
-    pub sequences: BTreeMap<u8, u32>,
+    pub stage: Stage,
 }
 
 impl Town {
     pub async fn new() -> Self {
-        let network = Network::start(by_hand(1)).await.unwrap();
-        let client = Client::connect(network.addresses()[0]).await;
-        let mut sequences = BTreeMap::new();
-        for who in [ISSUER, ALICE, BOB, CAROL] {
-            sequences.insert(who, fund(&network, &key(who), 100));
-        }
-        Self {
-            network,
-            client,
-            sequences,
-        }
+        let stage = Stage::with(&[ISSUER, ALICE, BOB, CAROL].map(|who| (who, 100))).await;
+        Self { stage }
     }
 
     /// A town whose issuer lets its currency ripple, and where Alice and Bob trust it; Alice holds 100.
@@ -86,12 +61,8 @@ impl Town {
         town
     }
 
-    pub async fn act(&mut self, who: u8, mut fields: Value) -> String {
-        let sequence = self.sequences.get_mut(&who).unwrap();
-        fields["Sequence"] = json!(*sequence);
-        let result = self.client.submit(&signed(&key(who), fields)).await;
-        *sequence += u32::from(result["applied"] == true);
-        result["engine_result"].as_str().unwrap().to_owned()
+    pub async fn act(&mut self, who: u8, fields: Value) -> String {
+        self.stage.act(who, fields).await
     }
 
     pub async fn good(&mut self, who: u8, fields: Value) {
@@ -100,8 +71,8 @@ impl Town {
     }
 
     pub async fn ask(&mut self, command: &str, who: u8, more: Value) -> Value {
-        let request = json!({"command": command, "account": id(who)});
-        self.client.result(with(request, more)).await
+        let request = json!({"command": command, "account": address(who)});
+        self.stage.client.result(with(request, more)).await
     }
 
     pub async fn lines(&mut self, who: u8) -> Vec<Value> {
@@ -124,9 +95,9 @@ impl Town {
 
     /// The metadata of the only transaction of the ledger that is closed now.
     pub async fn close(&mut self) -> Value {
-        let index = self.network.close_ledger() - 1;
+        let index = self.stage.network.close_ledger() - 1;
         let request = json!({"command": "ledger", "ledger_index": index, "transactions": true, "expand": true});
-        let answer = self.client.result(request).await;
+        let answer = self.stage.client.result(request).await;
         let txs = answer["ledger"]["transactions"].as_array().unwrap().clone();
         txs.last().expect("a transaction")["metaData"].clone()
     }

@@ -1,6 +1,6 @@
 //! A market for tests of issued currencies: an issuer, holders, and what they do, each step a ledger.
 
-use super::{Client, by_hand, fund, key, signed};
+use super::{Client, account_set, by_hand, fund, key, signed, started, with};
 use serde_json::{Value, json};
 use xrpayd_codec::keys::Keypair;
 use xrpayd_sandbox::Network;
@@ -18,8 +18,7 @@ pub const ISSUER: u8 = 1;
 
 impl Market {
     pub async fn open() -> Self {
-        let network = Network::start(by_hand(1)).await.unwrap();
-        let client = Client::connect(network.addresses()[0]).await;
+        let (network, client) = started(by_hand(1)).await;
         let issuer = key(ISSUER);
         let mut market = Self {
             network,
@@ -29,12 +28,7 @@ impl Market {
         };
         let issuer = key(ISSUER);
         market.fund(&issuer, 1000);
-        market
-            .does(
-                &issuer,
-                json!({"TransactionType": "AccountSet", "SetFlag": 8}),
-            )
-            .await;
+        market.does(&issuer, account_set(8)).await;
         market
     }
 
@@ -127,13 +121,9 @@ impl Market {
         pays: Value,
         more: Value,
     ) -> (u32, String) {
-        let mut fields =
-            json!({"TransactionType": "OfferCreate", "TakerGets": gets, "TakerPays": pays});
-        for (name, value) in more.as_object().unwrap() {
-            fields[name.as_str()] = value.clone();
-        }
+        let offer = json!({"TransactionType": "OfferCreate", "TakerGets": gets, "TakerPays": pays});
         let sequence = *self.next(key);
-        let (result, _) = self.sends(key, fields).await;
+        let (result, _) = self.sends(key, with(offer, more)).await;
         (sequence, result)
     }
 

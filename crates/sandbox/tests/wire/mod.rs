@@ -41,10 +41,8 @@ pub fn fund(network: &Network, key: &Keypair, xrp: u64) -> u32 {
 
 /// A signed blob, in hexadecimal.
 pub fn signed(key: &Keypair, fields: Value) -> String {
-    let mut tx = json!({"Account": key.account_id().to_string(), "Fee": "10", "Flags": 0});
-    for (name, value) in fields.as_object().unwrap() {
-        tx[name.as_str()] = value.clone();
-    }
+    let usual = json!({"Account": key.account_id().to_string(), "Fee": "10", "Flags": 0});
+    let tx = with(usual, fields);
     hex::encode_upper(xrpayd_codec::sign(&tx, key).unwrap().blob)
 }
 
@@ -59,6 +57,47 @@ pub fn payment(key: &Keypair, to: &Keypair, sequence: u32, drops: u64) -> String
             "Sequence": sequence,
         }),
     )
+}
+
+/// A payment of two XRP that may apply up to the ledger `last`.
+pub fn payment_until(from: &Keypair, to: &Keypair, sequence: u32, last: u64) -> String {
+    let fields = json!({
+        "TransactionType": "Payment",
+        "Destination": to.account_id().to_string(),
+        "Amount": "2000000",
+        "Sequence": sequence,
+        "LastLedgerSequence": last,
+    });
+    signed(from, fields)
+}
+
+/// The fields of an AccountSet that sets a flag.
+pub fn account_set(flag: u32) -> Value {
+    json!({"TransactionType": "AccountSet", "SetFlag": flag})
+}
+
+/// `fields` with more of them.
+pub fn with(mut fields: Value, more: Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        fields[name.as_str()] = value.clone();
+    }
+    fields
+}
+
+/// A network, and a client of its first server.
+pub async fn started(config: NetworkConfig) -> (Network, Client) {
+    let network = Network::start(config).await.unwrap();
+    let client = Client::connect(network.addresses()[0]).await;
+    (network, client)
+}
+
+/// A client of each server.
+pub async fn clients(network: &Network) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for address in network.addresses() {
+        clients.push(Client::connect(*address).await);
+    }
+    clients
 }
 
 /// A client.
@@ -141,6 +180,30 @@ impl Client {
         let request =
             json!({"command": "account_info", "account": account, "ledger_index": "validated"});
         self.result(request).await["account_data"].clone()
+    }
+
+    /// What the server says of itself.
+    pub async fn info(&mut self) -> Value {
+        self.result(json!({"command": "server_info"})).await["info"].clone()
+    }
+
+    /// The index of the newest ledger that the server calls validated.
+    pub async fn validated(&mut self) -> u64 {
+        self.info().await["validated_ledger"]["seq"]
+            .as_u64()
+            .unwrap()
+    }
+
+    /// The hash of the ledger with this index.
+    pub async fn ledger_hash(&mut self, index: u64) -> Value {
+        let request = json!({"command": "ledger", "ledger_index": index});
+        self.result(request).await["ledger_hash"].clone()
+    }
+
+    /// The whole answer about one transaction, in version 2.
+    pub async fn lookup(&mut self, hash: &Value) -> Value {
+        self.ask(json!({"command": "tx", "transaction": hash, "api_version": 2}))
+            .await
     }
 
     /// Waits for a piece of news of this type.

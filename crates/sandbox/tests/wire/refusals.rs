@@ -1,15 +1,16 @@
 //! Tables of requests that are refused, and with which words.
 
-use super::Client;
+use super::{Client, with};
 use serde_json::{Value, json};
 
+/// The account that holds all XRP in the beginning.
+pub const GENESIS: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
+/// Nobody's account, well-formed.
+pub const STRANGER: &str = "rrrrrrrrrrrrrrrrrrrrrhoLvTp";
+
 /// A request.
-pub fn with(command: &str, fields: Value) -> Value {
-    let mut request = json!({ "command": command });
-    for (name, value) in fields.as_object().unwrap() {
-        request[name.as_str()] = value.clone();
-    }
-    request
+pub fn request(command: &str, fields: Value) -> Value {
+    with(json!({ "command": command }), fields)
 }
 
 /// A request, and the token and words of its error in both versions.
