@@ -112,7 +112,10 @@ pub(crate) async fn serve(
     let leave = tokio::select! {
         () = read(source, &shared, &client, random, out, thaws) => Leave::Abrupt,
         () = write(&mut sink, queue, &shared, server) => Leave::Abrupt,
-        leave = until_cut(cut_off) => leave,
+        leave = until_cut(cut_off) => {
+            shared.until_shut(server).await;
+            leave
+        }
     };
     shared.subscribers(server).clients.remove(&id);
     shared.note_wanted(server);

@@ -38,6 +38,7 @@ pub(crate) async fn accept(
             return;
         };
         let address = listening.local_addr();
+        shared.listening[server].send_modify(|count| *count += 1);
         let welcome = async {
             loop {
                 let Ok((stream, peer)) = listening.accept().await else {
@@ -61,6 +62,7 @@ pub(crate) async fn accept(
             () = until(&mut open, false) => {}
         }
         drop(listening);
+        shared.listening[server].send_modify(|count| *count -= 1);
         listener = match address {
             Ok(address) => reopened(address, &mut open).await,
             Err(error) => {

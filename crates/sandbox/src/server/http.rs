@@ -213,7 +213,10 @@ pub(crate) async fn serve(
     };
     let ended = tokio::select! {
         ended = converse(&mut wire, &shared, &client, &mut random) => ended,
-        _cut = connection::until_cut(cut_off) => return,
+        _cut = connection::until_cut(cut_off) => {
+            shared.until_shut(server).await;
+            return;
+        }
     };
     match ended {
         Ok(Some(key)) => {

@@ -97,6 +97,8 @@ fn inflict(shared: &Shared, server: usize, request: &Value) -> Result<(), FaultE
     let is_up = !condition.down;
     shared.set_patience(server, condition.patience_ms);
     shared.thaws[server].send_modify(|times| *times += 1);
+    // The doors first: a connection that is cut waits until a server that went down has shut them.
+    shared.doors[server].send_if_modified(|open| std::mem::replace(open, is_up) != is_up);
     let leave = match effect {
         Effect::CloseConnections => Some(Leave::Abrupt),
         Effect::Server(Change::Stop(leave) | Change::Restart(leave, _)) => Some(leave),
@@ -105,7 +107,6 @@ fn inflict(shared: &Shared, server: usize, request: &Value) -> Result<(), FaultE
     if let Some(leave) = leave {
         Cut::now(&shared.cuts[server], leave);
     }
-    shared.doors[server].send_if_modified(|open| std::mem::replace(open, is_up) != is_up);
     Ok(())
 }
 

@@ -26,6 +26,8 @@ const VERIFIED_MAX: usize = 20_000;
 
 /// How long a real server waits for a socket that takes nothing.
 const PATIENCE_MS: u64 = 30_000;
+/// How long a server's doors may take to shut before its clients are sent away all the same.
+const SHUT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     patience_ms: Vec<AtomicU64>,
     /// Whether each server is to take connections.
     pub(crate) doors: Vec<watch::Sender<bool>>,
+    /// How many of each server's sockets listen.
+    pub(crate) listening: Vec<watch::Sender<usize>>,
     /// Changes when a server's faults do, and so perhaps its freeze.
     pub(crate) thaws: Vec<watch::Sender<u64>>,
     pub(crate) addresses: Vec<SocketAddr>,
@@ -76,12 +80,24 @@ impl Shared {
             cuts: (0..count).map(|_| watch::Sender::new(Cut::NONE)).collect(),
             patience_ms: (0..count).map(|_| AtomicU64::new(PATIENCE_MS)).collect(),
             doors: (0..count).map(|_| watch::Sender::new(true)).collect(),
+            listening: (0..count).map(|_| watch::Sender::new(0)).collect(),
             thaws: (0..count).map(|_| watch::Sender::new(0)).collect(),
             addresses,
             close_interval,
             next_client: AtomicU64::new(1),
             seed,
         }
+    }
+
+    /// Waits until a server that is down refuses whoever knocks, so that a client that is sent away and
+    /// comes straight back finds it as it is. A door that does not shut is not waited for.
+    pub(crate) async fn until_shut(&self, server: usize) {
+        if *self.doors[server].borrow() {
+            return;
+        }
+        let mut listening = self.listening[server].subscribe();
+        let shut = listening.wait_for(|count| *count == 0);
+        let _in_time = tokio::time::timeout(SHUT_WITHIN, shut).await.is_ok();
     }
 
     /// Counts a request. Names that no method has are counted as one, so that nobody makes the table grow.
