@@ -6,6 +6,7 @@
 //! error of the store the memory is dropped and read again, so that a commit whose answer was lost
 //! and one that failed are told apart by the database and not by us.
 
+use super::fees;
 use super::lane::OpenLane;
 use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
@@ -14,7 +15,7 @@ use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::Wallet;
-use crate::xrpl::{AgreedRoot, FeeQuote as FeeQuoted, HistoryError, Pool};
+use crate::xrpl::{AgreedRoot, HistoryError, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +82,7 @@ pub struct View {
 }
 
 /// Looks again after this long without any wake: what a lost wake costs at most.
-const POLL: Duration = Duration::from_secs(1);
+pub(super) const POLL: Duration = Duration::from_secs(1);
 /// The pause after a store that does not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// A halted wallet looks for the operator's word this often.
@@ -226,7 +227,7 @@ impl<'a> Engine<'a> {
         let mut new_fee = fees.clone();
         deps.supervisor.spawn(
             format!("fees:{}", deps.wallet.name),
-            follow_fees(deps.pool.clone(), fee_tx, cancel.clone()),
+            fees::follow(deps.pool.clone(), fee_tx, cancel.clone()),
         );
         let mut engine = Engine {
             deps,
@@ -377,32 +378,6 @@ impl<'a> Engine<'a> {
             .reserve_inc
             .checked_mul(u64::from(self.open.cursor.owner_count))?;
         tip.reserve_base.checked_add(owned)
-    }
-}
-
-/// Asks the servers for their fee with every ledger, beside the engine: a server that does not
-/// answer holds up no page and no signature.
-async fn follow_fees(pool: Pool, fees: watch::Sender<Option<FeeQuote>>, cancel: CancellationToken) {
-    let work = async {
-        let mut tip = pool.tip();
-        loop {
-            let known = tip.borrow_and_update().is_some();
-            match pool.fee().await {
-                Ok(FeeQuoted {
-                    base, open_ledger, ..
-                }) => {
-                    fees.send_replace(Some(FeeQuote { base, open_ledger }));
-                }
-                Err(error) if known => tracing::debug!(%error, "the fee stays as it was"),
-                Err(_) => {}
-            }
-            // Whether the tip moved or the time passed: ask again.
-            let _ = tokio::time::timeout(POLL, tip.changed()).await;
-        }
-    };
-    tokio::select! {
-        () = cancel.cancelled() => {}
-        () = work => {}
     }
 }
 

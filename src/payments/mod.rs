@@ -8,6 +8,7 @@ pub mod accept;
 mod adopt;
 mod batch;
 pub mod engine;
+mod fees;
 mod lane;
 mod observe;
 mod settle;
