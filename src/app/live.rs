@@ -1,9 +1,9 @@
 //! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
 
 use crate::config::Config;
-use crate::http::state::{Live, Readiness, ServerRow, TipRow, WalletRow};
+use crate::http::state::{DisputeRow, Live, Readiness, ServerRow, SideRow, TipRow, WalletRow};
 use crate::payments::engine::View;
-use crate::xrpl::{Pool, ServerView, State};
+use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,6 +117,10 @@ impl Live for LiveView {
     fn servers(&self) -> Vec<ServerRow> {
         self.pool.servers().into_iter().map(server_row).collect()
     }
+
+    fn disputes(&self) -> Vec<DisputeRow> {
+        self.pool.disputes().into_iter().map(dispute_row).collect()
+    }
 }
 
 fn wallet_row(lane: &LaneHandle) -> WalletRow {
@@ -135,6 +139,26 @@ fn wallet_row(lane: &LaneHandle) -> WalletRow {
         halted: view.halted.clone(),
         low_balance: lane.low_balance,
         critical_balance: lane.critical_balance,
+    }
+}
+
+fn dispute_row(dispute: Dispute) -> DisputeRow {
+    DisputeRow {
+        about: dispute.about.to_owned(),
+        outcome: dispute.outcome.as_str().to_owned(),
+        times: dispute.times,
+        first_at: dispute.first_at,
+        last_at: dispute.last_at,
+        sides: [dispute.left, dispute.right].map(side_row),
+    }
+}
+
+fn side_row(said: Evidence) -> SideRow {
+    SideRow {
+        server: said.server,
+        ledger_index: said.ledger,
+        ledger_hash: said.ledger_hash,
+        says: said.says,
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{LedgerIndex, UnixMs};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
 
 /// Everything that the HTTP room needs.
@@ -98,6 +98,8 @@ pub struct StageRow {
 pub trait Live: Send + Sync + 'static {
     /// The pool's servers.
     fn servers(&self) -> Vec<ServerRow>;
+    /// What servers have said against each other, the newest last; a bounded number.
+    fn disputes(&self) -> Vec<DisputeRow>;
     /// The wallets.
     fn wallets(&self) -> Vec<WalletRow>;
     /// The newest validated ledger that enough servers agree on.
@@ -123,6 +125,36 @@ pub trait Live: Send + Sync + 'static {
         let row = rows.iter().find(|row| row.name == wallet)?;
         Some(row.balance?.saturating_sub(row.reserve?))
     }
+}
+
+/// A contradiction between two servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeRow {
+    /// What it is about.
+    pub about: String,
+    /// What became of it, in a word of a closed set.
+    pub outcome: String,
+    /// How often it was met.
+    pub times: u64,
+    /// When it was first met.
+    pub first_at: UnixMs,
+    /// When it was last met.
+    pub last_at: UnixMs,
+    /// One side and the other.
+    pub sides: [SideRow; 2],
+}
+
+/// What one server said against another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SideRow {
+    /// The server.
+    pub server: String,
+    /// The ledger that it spoke of.
+    pub ledger_index: LedgerIndex,
+    /// That ledger's hash by its word, where it told one.
+    pub ledger_hash: Option<LedgerHash>,
+    /// What it said that the other did not.
+    pub says: String,
 }
 
 /// A server of the pool.

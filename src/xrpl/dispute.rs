@@ -48,6 +48,8 @@ pub struct Dispute {
 
 /// Contradictions that are kept.
 const KEPT_MAX: usize = 64;
+/// Characters that are kept of what a server says: its words may be as long as it likes.
+const SAYS_CHARS_MAX: usize = 500;
 
 /// The newest contradictions, the newest last.
 #[derive(Debug, Default)]
@@ -62,6 +64,7 @@ impl Disputes {
         right: &Evidence,
         now: UnixMs,
     ) -> bool {
+        let (left, right) = (&shortened(left), &shortened(right));
         let met = self.0.iter_mut().find(|kept| {
             let (a, b) = (&kept.left, &kept.right);
             (a == left && b == right) || (a == right && b == left)
@@ -101,6 +104,16 @@ impl Disputes {
     }
 }
 
+fn shortened(evidence: &Evidence) -> Evidence {
+    let cut = evidence.says.char_indices().nth(SAYS_CHARS_MAX);
+    let end = cut.map_or(evidence.says.len(), |(at, _)| at);
+    Evidence {
+        server: evidence.server.clone(),
+        says: evidence.says.get(..end).unwrap_or_default().to_owned(),
+        ..*evidence
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +141,15 @@ mod tests {
         );
         disputes.settle("b", Outcome::Proven);
         assert_eq!(disputes.newest()[0].outcome, Outcome::Proven);
+        let endless = Evidence {
+            says: "é".repeat(1_000_000),
+            ..says("d", 1)
+        };
+        disputes.note("x", &endless, &b, UnixMs(6));
+        assert_eq!(
+            disputes.newest()[1].left.says.chars().count(),
+            SAYS_CHARS_MAX
+        );
         for ledger in 0..1_000 {
             disputes.note("x", &says("a", ledger), &says("c", ledger), UnixMs(9));
         }

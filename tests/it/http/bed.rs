@@ -13,14 +13,16 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::http::auth::{Peer, hash_secret};
-use xrpayd::http::state::{Auth, RateLimits, Readiness, ServerRow, StageRow, TipRow, WalletRow};
+use xrpayd::http::state::{
+    Auth, DisputeRow, RateLimits, Readiness, ServerRow, SideRow, StageRow, TipRow, WalletRow,
+};
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
 use xrpayd::store::{Access, NewKey, Store, StoreConfig};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{LedgerIndex, UnixMs};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 
@@ -39,6 +41,7 @@ pub fn xrp(text: &str) -> Drops {
 pub struct Stage {
     pub wallets: Mutex<Vec<WalletRow>>,
     pub servers: Mutex<Vec<ServerRow>>,
+    pub disputes: Mutex<Vec<DisputeRow>>,
     pub tip: Mutex<Option<TipRow>>,
     pub draining: Mutex<bool>,
     pub stalled: Mutex<Option<String>>,
@@ -46,10 +49,31 @@ pub struct Stage {
     pub breaks: Mutex<bool>,
 }
 
+/// Two servers that tell different hashes of a ledger.
+fn dispute(ledger: u32) -> DisputeRow {
+    let side = |server: &str, hash| SideRow {
+        server: server.to_owned(),
+        ledger_index: LedgerIndex(ledger),
+        ledger_hash: Some(LedgerHash([hash; 32])),
+        says: format!("{server} says so"),
+    };
+    DisputeRow {
+        about: "a validated ledger".to_owned(),
+        outcome: "proven".to_owned(),
+        times: 3,
+        first_at: START,
+        last_at: START,
+        sides: [side("one", 1), side("two", 2)],
+    }
+}
+
 impl Live for Stage {
     fn servers(&self) -> Vec<ServerRow> {
         assert!(!*self.breaks.lock().unwrap(), "a broken invariant");
         self.servers.lock().unwrap().clone()
+    }
+    fn disputes(&self) -> Vec<DisputeRow> {
+        self.disputes.lock().unwrap().clone()
     }
     fn wallets(&self) -> Vec<WalletRow> {
         self.wallets.lock().unwrap().clone()
@@ -168,6 +192,7 @@ impl Bed {
                 load_factor: Some(1),
                 score: Some(990),
             }]),
+            disputes: Mutex::new(vec![dispute(77), dispute(78)]),
             tip: Mutex::new(Some(TipRow {
                 ledger_index: LedgerIndex(78),
                 close_time: START,

@@ -183,6 +183,22 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
         }])
     );
     assert!(servers.body["data"][0]["since"].is_string());
+    let disputes = servers.body["disputes"].as_array().unwrap();
+    let side = |server: &str, hash: &str| json!({ "server": server, "ledger_index": 78, "ledger_hash": hash.repeat(32), "says": format!("{server} says so") });
+    let met = &disputes[0]["first_at"];
+    assert!(met.is_string());
+    assert_eq!(
+        disputes[0],
+        json!({
+            "object": "dispute", "about": "a validated ledger", "outcome": "proven", "times": 3,
+            "first_at": met, "last_at": met, "sides": [side("one", "01"), side("two", "02")],
+        })
+    );
+    assert_eq!(
+        (disputes.len(), &disputes[1]["sides"][0]["ledger_index"]),
+        (2, &json!(77)),
+        "the newest come first"
+    );
     let limits = bed.send(get("/v1/limits", &token)).await;
     assert_eq!(
         limits.body,
