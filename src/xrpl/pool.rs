@@ -32,6 +32,8 @@ use xrpayd_core::money::Drops;
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// Servers that are asked for the fee: enough for a median that one of them cannot move.
 const FEE_SAMPLE: usize = 3;
+/// Streams that must tell the fee, where so many servers are fit, before none is asked.
+const FEE_TELLERS_MIN: usize = 2;
 
 /// What a transaction costs, by the median of the servers that were asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,12 +221,13 @@ impl Pool {
         self.fee_doubted.store(true, Ordering::Relaxed);
     }
 
-    /// The fee by the streams of the servers that are fit.
+    /// The fee by the streams of the servers that are fit; `None` where others are fit too and only
+    /// one tells it: not every make of server does, and none sets the fee alone.
     fn told_fee(&self) -> Option<FeeQuote> {
         let base = self.shared.watch_tip().borrow().as_ref()?.base_fee;
         let found = route::candidates(&self.shared);
-        let told = found.iter().filter(|candidate| candidate.is_ready());
-        let quotes: Vec<FeeQuote> = told
+        let fit = || found.iter().filter(|candidate| candidate.is_ready());
+        let quotes: Vec<FeeQuote> = fit()
             .filter_map(|candidate| {
                 let (open_ledger, minimum) = candidate.server.health().load?.fees(base)?;
                 Some(FeeQuote {
@@ -234,6 +237,9 @@ impl Pool {
                 })
             })
             .collect();
+        if quotes.len() < fit().count().min(FEE_TELLERS_MIN) {
+            return None;
+        }
         median_quote(&quotes)
     }
 

@@ -201,6 +201,21 @@ async fn the_fee_is_the_median_of_the_servers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_server_that_streams_its_load_does_not_set_the_fee_alone() {
+    const DEAR: &str =
+        r#"{"type":"serverStatus","server_status":"full","load_base":256,"load_factor":25600}"#;
+    let world = World::new(3);
+    let pool = world.ready().await;
+    let told = |server: usize| pool.servers()[server].load_factor == Some(100);
+    world.server(0).tell(DEAR);
+    until(|| told(0)).await;
+    assert_eq!(pool.fee().await.unwrap().open_ledger.get(), 10);
+    world.server(1).tell(DEAR);
+    until(|| told(1)).await;
+    assert_eq!(pool.fee().await.unwrap().open_ledger.get(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_that_give_no_judgement_are_replaced_within_the_submission() {
     let world = World::new(3);
     let pool = world.ready().await;
