@@ -3,35 +3,7 @@
 //! Owns one server's faults; `request` reads what `sandbox_fault` asks for. A kind or a parameter that is
 //! not known is an error: a drill that does nothing by a slip of the pen would prove nothing.
 //!
-//! | kind | parameters | what the server does |
-//! | --- | --- | --- |
-//! | `clear` | | is well again; ends what is network-wide too |
-//! | `disconnect` | | closes its connections once |
-//! | `refuse` | `on`, `ms` | closes its connections and refuses new ones, for so long |
-//! | `latency` | `ms`, `jitter_ms` | answers late |
-//! | `drop_requests`, `drop_responses` | `per_mille`, `only` | loses requests (not carried out) or answers (carried out) |
-//! | `stall_ledger` | `on` | its validated ledger stands still |
-//! | `lag` | `ledgers`, `ms` | is so many ledgers behind, and follows each close so late |
-//! | `history_gap` | `from`, `to`, or `ranges` (`[[from, to], ...]`) | lacks these ledgers |
-//! | `jump` | `on`, `ledgers_per_close` (2) | when it catches up, its validated index leaps while its history and its streams crawl |
-//! | `freeze` | `on`, `ms` | holds its sockets open and does nothing; thawed, it first carries out what it was asked meanwhile, on the ledger it stood at |
-//! | `fork` | `on` | closes ledgers of its own out of what it is given, and calls them validated |
-//! | `partition` | `on`, `stale_after_ms` (120000) | has lost its peers: its open ledger climbs, its validated one stands |
-//! | `quorum_lost` | `on`, `stale_after_ms` (120000), `ledgers_per_close` (2) | network-wide: ledgers close and none is validated; healed, they all are, and histories crawl |
-//! | `stop` | `graceful`, `ms` | goes down, for so long: it closes its connections, with a goodbye or without, refuses new ones, and forgets what was in its memory; `clear` and `restart` bring it up |
-//! | `restart` | `graceful`, `history` (`lost`, `kept`) | goes down and comes up at the newest ledger; what is older lies in its database and does not count as complete |
-//! | `state` | `state`, `validated` | is `disconnected`, `connected`, `syncing`, `tracking` or `full`; `"validated": false` takes its validated ledger away |
-//! | `stale` | `seconds` | its validated ledger is so much older |
-//! | `clio` | `on` | answers as Clio does |
-//! | `slow_reader` | `after_ms` (30000 without it) | cuts off, in the middle of a frame, whoever reads nothing for so long |
-//! | `slow_down` | `requests` | answers so many requests `slowDown` |
-//! | `wrong_network` | `network_id` | is of another network |
-//! | `amendment_blocked` | `on` | does not follow the rules any more |
-//! | `fee_spike` | `multiplier`, `load_factor` | asks so many times the base fee: of the open ledger (cheaper ones are queued), or for its own load (cheaper ones get `telINSUF_FEE_P`) |
-//! | `queue_full` | `on` | has a full open ledger and a full queue |
-//! | `lie_absent` | `hash`, `hashes`, `account` | denies transactions |
-//! | `lie_result` | the same, `result` | tells another result |
-//! | `lie_balance` | `account`, `balance`, `sequence` | tells another balance or sequence of an account, or of all |
+//! Every kind and its parameters stand in `docs/SANDBOX.md`, which a test holds to be known here.
 //!
 //! `on` is true unless said otherwise; `"on": false` ends one kind alone. Servers follow the network, they
 //! do not make it: the model's validators are elsewhere, so that the chain goes on whatever servers suffer.
