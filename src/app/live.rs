@@ -33,7 +33,6 @@ pub(super) struct LaneHandle {
 /// The rows that are shown.
 pub(super) struct LiveView {
     pool: Pool,
-    quorum: usize,
     lanes: BTreeMap<String, LaneHandle>,
     holds_wallets: bool,
     draining: AtomicBool,
@@ -43,7 +42,6 @@ impl LiveView {
     pub(super) fn new(config: &Config, pool: Pool, lanes: Vec<LaneHandle>) -> Self {
         Self {
             pool,
-            quorum: config.xrpl.quorum,
             lanes: lanes
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
@@ -91,7 +89,7 @@ impl Live for LiveView {
     }
 
     fn quorum(&self) -> usize {
-        self.quorum
+        self.pool.quorum()
     }
 
     fn wake(&self, wallet: &str) {

@@ -115,6 +115,12 @@ impl Pool {
             .collect()
     }
 
+    /// How many voices must agree.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        self.shared.quorum()
+    }
+
     /// What servers have said against each other, the newest last; a bounded number.
     #[must_use]
     pub fn disputes(&self) -> Vec<Dispute> {
