@@ -50,6 +50,7 @@ impl Machine {
         NewPayment {
             id: PaymentId(uuid_v7(now, &self.entropy)),
             client: "shop".to_owned(),
+            asked_by: "k1".to_owned(),
             wallet: "hot".to_owned(),
             order: Order {
                 destination: AccountId([7; 20]),
@@ -72,6 +73,7 @@ impl Machine {
                 daily: Drops::MAX,
                 max_pending: u32::MAX,
             },
+            approval: None,
             now,
         }
     }

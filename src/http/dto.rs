@@ -163,11 +163,13 @@ impl<'a> PaymentDto<'a> {
             amount: order.amount.into(),
             delivered_amount: match &payment.state {
                 State::Succeeded { delivered, .. } => Some((*delivered).into()),
-                State::Queued { .. }
+                State::AwaitingApproval
+                | State::Queued { .. }
                 | State::InFlight
                 | State::Failed { .. }
                 | State::Expired { .. }
-                | State::Cancelled { .. } => None,
+                | State::Cancelled { .. }
+                | State::Rejected => None,
             },
             fee_drops: burned(payment),
             tx_hash: shown.map(|attempt| attempt.hash),
@@ -180,11 +182,13 @@ impl<'a> PaymentDto<'a> {
                     ledger_code: &failure.ledger_code,
                     fee_charged: failure.fee_charged,
                 }),
-                State::Queued { .. }
+                State::AwaitingApproval
+                | State::Queued { .. }
                 | State::InFlight
                 | State::Succeeded { .. }
                 | State::Expired { .. }
-                | State::Cancelled { .. } => None,
+                | State::Cancelled { .. }
+                | State::Rejected => None,
             },
             attempts: payment.attempts.iter().map(AttemptDto::of).collect(),
             proof: match payment.proof() {

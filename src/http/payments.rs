@@ -9,7 +9,7 @@ use super::refusal;
 use super::router::App;
 use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
-use crate::store::{AcceptOutcome, CancelOutcome, NewPayment, StoreError};
+use crate::store::{AcceptOutcome, NewPayment, Person, RulingOutcome, StoreError};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::{self, Caps};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Illegal, Order, Payment};
+use xrpayd_core::payment::{Event, Illegal, Order, Payment};
 
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
@@ -53,11 +53,13 @@ pub async fn create(
     let new = NewPayment {
         id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
         client: caller.client.clone(),
+        asked_by: caller.key_id.clone(),
         wallet: placed.wallet,
         order: placed.order,
         fingerprint,
         stage: rules.policy.stage.clone(),
         caps: rules.policy.caps,
+        approval: None,
         now,
     };
     let amount = new.order.amount;
@@ -205,21 +207,24 @@ pub async fn cancel(
     let id = id
         .parse::<PaymentId>()
         .map_err(|_| refusal::no_payment(&id))?;
-    let client = (!caller.is_admin()).then_some(caller.client.as_str());
+    let by = Person {
+        key: &caller.key_id,
+        client: (!caller.is_admin()).then_some(caller.client.as_str()),
+    };
     let now = app.state.clock.now();
     let outcome = app
         .state
         .store
-        .cancel(id, client, now)
+        .rule(id, by, Event::Cancel, now)
         .await
         .map_err(|error| refusal::store_write(&error))?;
     match outcome {
-        CancelOutcome::Cancelled(payment) => {
+        RulingOutcome::Done(payment) => {
             app.state.live.wake(&payment.wallet);
             Ok(Json(show(&app, &payment)).into_response())
         }
-        CancelOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
-        CancelOutcome::NotKnownYet(payment) => {
+        RulingOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
+        RulingOutcome::NotKnownYet(payment) => {
             let detail = format!(
                 "Payment {} cannot be cancelled yet: the ledger is still being read for payments \
                  that this database may have forgotten.",
@@ -227,10 +232,14 @@ pub async fn cancel(
             );
             Err(Problem::new(Code::NotCancellable, detail))
         }
-        CancelOutcome::Illegal { payment, why } => {
+        RulingOutcome::Illegal { payment, why } => {
             let code = match why {
                 Illegal::AlreadyFinal(_) => Code::AlreadyFinal,
                 Illegal::AlreadySigned
+                | Illegal::AwaitsApproval
+                | Illegal::NotAwaiting
+                | Illegal::OwnPayment
+                | Illegal::StaleVersion { .. }
                 | Illegal::EarlierAttemptOpen
                 | Illegal::FeeNotRaised
                 | Illegal::PastExpiry
@@ -293,6 +302,7 @@ async fn replay_or(
     let probe = NewPayment {
         id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
         client: caller.client.clone(),
+        asked_by: caller.key_id.clone(),
         wallet: String::new(),
         order: Order {
             // More than `NOTHING` lets through, whatever was asked.
@@ -302,6 +312,7 @@ async fn replay_or(
         fingerprint: reading.fingerprint,
         stage: String::new(),
         caps: NOTHING,
+        approval: None,
         now,
     };
     match app.state.store.accept(probe).await {

@@ -1,5 +1,5 @@
 //! Events on many payments, gathered into one commit. The only caller of `decide` in the daemon
-//! besides the store's cancel.
+//! besides the store's rulings of persons.
 
 use super::lane::OpenLane;
 use crate::store::Change;

@@ -180,7 +180,8 @@ pub(super) struct Engine<'a> {
     pub(super) open: OpenLane,
     pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
     /// The queue has been looked through up to here, and what stands before cannot be signed while
-    /// the journal stands where it does.
+    /// the journal stands where it does. What is approved meanwhile may stand before it as well, and
+    /// is seen with the next ledger at the latest.
     pub(super) passed_over: Option<PaymentId>,
     pub(super) fees: watch::Receiver<Option<FeeQuote>>,
     view: &'a watch::Sender<View>,

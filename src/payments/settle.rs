@@ -330,11 +330,13 @@ impl Engine<'_> {
             State::InFlight => {
                 self.open.payments.insert(change.payment.id, change.payment);
             }
-            State::Queued { .. }
+            State::AwaitingApproval
+            | State::Queued { .. }
             | State::Succeeded { .. }
             | State::Failed { .. }
             | State::Expired { .. }
-            | State::Cancelled { .. } => {
+            | State::Cancelled { .. }
+            | State::Rejected => {
                 // A payment that has its end stays while a rival attempt of it is not settled.
                 if change.payment.open_attempts().next().is_some() {
                     self.open.payments.insert(change.payment.id, change.payment);

@@ -42,7 +42,7 @@ struct Job {
 }
 
 impl Engine<'_> {
-    /// Ends queued payments whose time has run out.
+    /// Ends payments whose time has run out while they are queued or wait for an approval.
     pub(super) async fn expire_queued(&mut self) -> Step {
         if !self.open.knows_the_past() {
             return Ok(());

@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{mpsc, oneshot};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::{Breach, Caps, WINDOW_MS};
-use xrpayd_core::payment::{Order, Payment};
+use xrpayd_core::payment::{ApprovalRule, Order, Payment};
 
 /// How many requests may wait for the writer: a second's worth of what a small machine writes.
 const QUEUE_MAX: usize = 16_384;
@@ -40,6 +40,8 @@ pub struct NewPayment {
     pub id: PaymentId,
     /// The API client that asks.
     pub client: String,
+    /// The key with which it asks.
+    pub asked_by: String,
     /// The wallet that is to pay.
     pub wallet: String,
     /// What is asked, with the idempotency key.
@@ -50,6 +52,8 @@ pub struct NewPayment {
     pub stage: String,
     /// The limits in force.
     pub caps: Caps,
+    /// Which payments wait for a second person's word.
+    pub approval: Option<ApprovalRule>,
     /// The time of acceptance.
     pub now: UnixMs,
 }
@@ -260,8 +264,8 @@ impl Store {
             return Ok(decided.verdicts);
         }
         let mut rows = Vec::with_capacity(decided.created.len());
-        for (payment, fingerprint) in &decided.created {
-            rows.push(payments::new_row(payment, *fingerprint)?);
+        for created in &decided.created {
+            rows.push(payments::new_row(&created.payment, created.fingerprint)?);
         }
         let inserted = tx.insert("payments", payments::NEW, rows, "").await;
         if let Err(StoreError::Conflict(_)) = inserted
@@ -270,8 +274,9 @@ impl Store {
             self.inner.keys_repeat.store(true, Relaxed);
         }
         inserted?;
-        let created = decided.created.iter().map(|(payment, _)| payment);
-        events::insert(&mut tx, created).await?;
+        let created = decided.created.iter();
+        let told = created.map(|created| (&created.payment, Some(created.by.as_str())));
+        events::insert(&mut tx, told).await?;
         if Some(decided.state) != guess.after(stored) {
             limits::save(&mut tx, &decided.state).await?;
         }

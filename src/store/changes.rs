@@ -24,11 +24,13 @@ struct Standing {
 
 const BEFORE: Columns = &[("id", Kind::Text), ("before", Kind::Int)];
 
-/// Writes transitions with everything that follows from them. Rows are locked in the order of their
+/// Writes transitions with everything that follows from them; `by` is the key of the person who asked
+/// for them. Rows are locked in the order of their
 /// ids, and the limits last, so that no two transactions wait for each other in a circle.
 pub(super) async fn apply_changes(
     tx: &mut Tx,
     mut changes: Vec<Change>,
+    by: Option<&str>,
 ) -> Result<(), CommitError> {
     if changes.is_empty() {
         return Ok(());
@@ -66,7 +68,8 @@ pub(super) async fn apply_changes(
         let why = format!("{written} of {expected} changes found their row");
         return Err(StoreError::corrupt("payments", why).into());
     }
-    events::insert(tx, changes.iter().map(|change| &change.payment)).await?;
+    let told = changes.iter().map(|change| (&change.payment, by));
+    events::insert(tx, told).await?;
     let ended: Vec<&Payment> = changes
         .iter()
         .filter(|change| change.settled.is_some())
@@ -91,7 +94,7 @@ async fn lock_standing(
         words => format!("{words} of p"),
     };
     let sql = format!(
-        "select p.id, p.version, p.status, p.created_at, p.counted_drops \
+        "select p.id, p.version, p.phase, p.created_at, p.counted_drops \
          from v join payments p on p.id = v.id order by p.id{lock}"
     );
     let found = tx.fetch_with(BEFORE, rows, &sql).await?;
@@ -106,7 +109,7 @@ async fn lock_standing(
             id,
             Standing {
                 version: row.uint("version")?,
-                is_final: row.text("status")? != "processing",
+                is_final: row.text("phase")? == "final",
                 created_at: UnixMs(row.int("created_at")?),
                 counted: drops_from(&what, row.int("counted_drops")?)?,
             },

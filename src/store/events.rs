@@ -4,9 +4,10 @@ use super::Store;
 use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
 use super::payments::document;
+use crate::rfc3339::Rfc3339;
 use serde_json::{Map, Value as Json};
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::payment::{AttemptState, Payment, State};
+use xrpayd_core::payment::{Approval, AttemptState, Payment, State, Verdict};
 
 /// Something that was told about a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +33,21 @@ const NEW: Columns = &[
     ("data", Kind::Text),
 ];
 
-/// Writes one event for each payment, as it stands after its transition.
+/// Writes one event for each payment, as it stands after its transition, with the key of who did it
+/// where that was a person.
 pub(super) async fn insert<'a>(
     tx: &mut Tx,
-    payments: impl Iterator<Item = &'a Payment>,
+    payments: impl Iterator<Item = (&'a Payment, Option<&'a str>)>,
 ) -> Result<(), StoreError> {
     let mut rows = Vec::new();
-    for payment in payments {
+    for (payment, by) in payments {
         rows.push(vec![
             payment.id.to_string().into(),
             payment.client.as_str().into(),
             payment.version.into(),
             format!("payment.{}", payment.status().as_str()).into(),
             payment.updated_at.0.into(),
-            document(payment.id, &data_of(payment)?)?.into(),
+            document(payment.id, &data_of(payment, by)?)?.into(),
         ]);
     }
     tx.insert("events", NEW, rows, "").await?;
@@ -53,12 +55,15 @@ pub(super) async fn insert<'a>(
 }
 
 /// What is told of a payment: how it stands, and the transaction that stands for it.
-fn data_of(payment: &Payment) -> Result<Json, StoreError> {
+fn data_of(payment: &Payment, by: Option<&str>) -> Result<Json, StoreError> {
     let mut data = Map::new();
     let mut put = |name: &str, value: Json| data.insert(name.to_owned(), value);
     put("status", payment.status().as_str().into());
     if let Some(substatus) = payment.substatus() {
         put("substatus", substatus.as_str().into());
+    }
+    if let Some(by) = by {
+        put("by", by.into());
     }
     let newest = payment
         .validated_attempt()
@@ -83,6 +88,23 @@ fn data_of(payment: &Payment) -> Result<Json, StoreError> {
         }
     }
     match &payment.state {
+        State::AwaitingApproval => {
+            if let Some(approval) = &payment.approval {
+                put(
+                    "approve_by",
+                    Rfc3339(approval.expires_at).to_string().into(),
+                );
+            }
+        }
+        State::Rejected => {
+            if let Some(Approval {
+                verdict: Some(Verdict::Rejected { reason, .. }),
+                ..
+            }) = &payment.approval
+            {
+                put("reason", reason.as_deref().into());
+            }
+        }
         State::Succeeded { delivered, .. } => {
             put("delivered_drops", delivered.to_string().into());
         }

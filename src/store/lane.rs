@@ -290,7 +290,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The queued payments of a wallet whose expiry has come, those first that expired first.
+    /// The payments of a wallet that are queued, or wait for an approval, and whose time has run out;
+    /// of each those first whose time ran out first.
     ///
     /// # Errors
     /// The database does not answer, or holds a payment that cannot be read.
@@ -311,7 +312,18 @@ impl Store {
                 vec![wallet.into(), now.0.into(), limit.into()],
             )
             .await?;
-        let found = payments::assemble(&mut tx, &rows).await?;
+        let mut found = payments::assemble(&mut tx, &rows).await?;
+        let rows = tx
+            .fetch(
+                format!(
+                    "{} where p.wallet = $1 and p.phase = 'awaiting' and p.approve_by <= $2 \
+                     order by p.approve_by limit $3",
+                    select()
+                ),
+                vec![wallet.into(), now.0.into(), limit.into()],
+            )
+            .await?;
+        found.extend(payments::assemble(&mut tx, &rows).await?);
         tx.end().await?;
         Ok(found)
     }
@@ -329,7 +341,7 @@ impl Store {
         if let Some(reason) = &commit.halt {
             halt(&mut tx, wallet, Some(reason), commit.now).await?;
         }
-        changes::apply_changes(&mut tx, commit.changes.clone()).await?;
+        changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
         changes::write_plugs(&mut tx, commit).await?;
         tx.commit().await?;
         Ok(())

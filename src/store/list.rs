@@ -1,8 +1,8 @@
 //! Lists of payments, newest first, with a cursor.
 //!
 //! Each list is a merge of short walks along an index, one walk a status. A payment is found by a
-//! name of the caller's choosing (its destination, its reference) through an index once it has its
-//! end; those on their way are few, and are looked through.
+//! name of the caller's choosing (its destination, its reference) through an index while it waits for an
+//! approval and once it has its end; those on their way are few, and are looked through.
 
 use super::db::{Tx, Value};
 use super::error::StoreError;
@@ -57,13 +57,13 @@ enum Walk {
     Processing,
     /// A client's payments in one status.
     OfClient(Status),
-    /// Those that ended, to one destination.
+    /// Those that ended or wait for an approval, to one destination.
     ToDestination,
-    /// Those that ended, under one reference.
+    /// The same, under one reference.
     UnderReference,
-    /// Everybody's that ended without delivery.
+    /// Everybody's in one status without delivery.
     NotDelivered(Status),
-    /// Everybody's that ended.
+    /// Everybody's that ended or wait for an approval.
     Ended,
 }
 
@@ -74,13 +74,19 @@ fn walks(filter: &PaymentFilter) -> Vec<Walk> {
         _ if filter.reference.is_some() => vec![Walk::UnderReference],
         _ if filter.destination.is_some() => vec![Walk::ToDestination],
         Some(status) if filter.client.is_some() => vec![Walk::OfClient(status)],
-        Some(status @ (Status::Failed | Status::Expired | Status::Cancelled)) => {
-            vec![Walk::NotDelivered(status)]
-        }
+        Some(
+            status @ (Status::AwaitingApproval
+            | Status::Failed
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Rejected),
+        ) => vec![Walk::NotDelivered(status)],
         Some(Status::Succeeded) => vec![Walk::Ended],
         None if filter.client.is_some() => {
-            let ends = Status::ALL.into_iter().filter(|status| status.is_final());
-            ends.map(Walk::OfClient).collect()
+            let others = Status::ALL
+                .into_iter()
+                .filter(|status| *status != Status::Processing);
+            others.map(Walk::OfClient).collect()
         }
         None => vec![Walk::Ended],
     };
@@ -168,8 +174,10 @@ fn statement(
             walked(&mut s, "p.reference", reference.unwrap_or_default());
         }
         Walk::NotDelivered(status) => {
-            s.wheres
-                .push("p.status in ('failed', 'expired', 'cancelled')".to_owned());
+            s.wheres.push(
+                "p.status in ('failed', 'expired', 'cancelled', 'rejected', 'awaiting_approval')"
+                    .to_owned(),
+            );
             walked(&mut s, "p.status", status.as_str());
         }
         Walk::Ended => s.wheres.push("p.status || '' <> 'processing'".to_owned()),

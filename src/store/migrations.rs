@@ -27,6 +27,7 @@ fn for_sqlite() -> Vec<Migration> {
         "sqlite",
         (1, "payments", "0001_payments.sql"),
         (2, "remembered", "0002_remembered.sql"),
+        (3, "approval", "0003_approval.sql"),
     )
 }
 
@@ -35,6 +36,7 @@ fn for_postgres() -> Vec<Migration> {
         "postgres",
         (1, "payments", "0001_payments.sql"),
         (2, "remembered", "0002_remembered.sql"),
+        (3, "approval", "0003_approval.sql"),
     )
 }
 
@@ -95,5 +97,58 @@ fn of_migration(error: MigrateError, known: i64) -> StoreError {
         MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
         MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source.into(),
         other => StoreError::Migration(Arc::new(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+
+    #[tokio::test]
+    async fn payments_and_attempts_of_before_the_approvals_are_still_there_and_still_belong_together()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("old.db").display()
+        );
+        let pool = SqlitePool::connect(&url).await.unwrap();
+        let older = for_sqlite().into_iter().take(2).collect();
+        Migrator::with_migrations(older).run(&pool).await.unwrap();
+        for statement in [
+            "insert into payments values ('pay_1', 'shop', 'key', x'00', 'hot', 'processing', \
+             'signed', 'in_flight', 2, 'r', 5, 5, 'ref', 'internal', 1, 2, 3, '{}', '{}')",
+            "insert into attempts values ('hot', 'sequence', 7, zeroblob(32), 'pay_1', 0, x'01', \
+             10, 1, 2, 3, 1, '{}')",
+            "insert into payment_ends values ('hot', 'failed', 4)",
+        ] {
+            pool.execute(statement).await.unwrap();
+        }
+        run_sqlite(&pool).await.unwrap();
+        pool.close().await;
+
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let row = connection
+            .fetch_one(
+                "select p.expires_at, p.state_doc, p.approval_doc, a.slot, e.reached \
+                 from payments p join attempts a on a.payment_id = p.id \
+                 join payment_ends e on e.wallet = p.wallet",
+            )
+            .await
+            .unwrap();
+        assert_eq!((row.get::<i64, _>(0), row.get::<&str, _>(1)), (3, "{}"));
+        assert_eq!(row.get::<Option<&str>, _>(2), None);
+        assert_eq!((row.get::<i64, _>(3), row.get::<i64, _>(4)), (7, 4));
+        let orphans = connection
+            .fetch_all("pragma foreign_key_check")
+            .await
+            .unwrap();
+        assert!(orphans.is_empty());
+        let stranger = "update attempts set payment_id = 'pay_2'";
+        assert!(
+            connection.execute(stranger).await.is_err(),
+            "no such payment"
+        );
     }
 }

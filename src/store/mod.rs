@@ -11,7 +11,6 @@
 
 mod accept;
 mod attempts;
-mod cancel;
 mod changes;
 mod db;
 mod error;
@@ -28,12 +27,12 @@ mod payments;
 mod plans;
 mod postgres;
 mod remembered;
+mod ruling;
 mod sqlite;
 mod totals;
 mod verdicts;
 
 pub use accept::{AcceptOutcome, NewPayment};
-pub use cancel::CancelOutcome;
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::PaymentEvent;
 pub use journal::JournalCommit;
@@ -42,6 +41,7 @@ pub use lane::{Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use remembered::Remembered;
+pub use ruling::{Person, RulingOutcome};
 pub use totals::{Totals, WalletTotals};
 
 use std::sync::atomic::AtomicBool;

@@ -10,12 +10,13 @@ use super::{Store, attempts};
 use std::collections::HashMap;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Attempt, Order, Payment, State, invariants};
+use xrpayd_core::payment::{Approval, Attempt, Order, Payment, State, invariants};
 
 /// The columns that make a payment, of a table called `p`.
 pub(super) const COLUMNS: &str = "p.id, p.client, p.idempotency_key, p.wallet, p.status, \
     p.substatus, p.phase, p.version, p.destination, p.amount_drops, p.reference, p.stage, \
-    p.created_at, p.updated_at, p.expires_at, p.order_doc, p.state_doc";
+    p.created_at, p.updated_at, p.expires_at, p.order_doc, p.state_doc, p.approval_doc, \
+    p.approve_by";
 
 /// Identifiers handed to a statement.
 pub(super) const IDS: Columns = &[("id", Kind::Text)];
@@ -23,12 +24,14 @@ pub(super) const IDS: Columns = &[("id", Kind::Text)];
 /// Where a payment stands for the lane that signs it.
 pub(super) const fn phase(state: &State) -> &'static str {
     match state {
+        State::AwaitingApproval => "awaiting",
         State::Queued { .. } => "queued",
         State::InFlight => "in_flight",
         State::Succeeded { .. }
         | State::Failed { .. }
         | State::Expired { .. }
-        | State::Cancelled { .. } => "final",
+        | State::Cancelled { .. }
+        | State::Rejected => "final",
     }
 }
 
@@ -119,6 +122,11 @@ fn decode_named(name: &str, row: &Row, attempts: Vec<Attempt>) -> Result<Payment
         .map_err(|error| parse("order_doc", &error))?;
     let state: State = serde_json::from_str(&row.text("state_doc")?)
         .map_err(|error| parse("state_doc", &error))?;
+    let approval: Option<Approval> = row
+        .text_or_null("approval_doc")?
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| parse("approval_doc", &error))?;
     let payment = Payment {
         id: name.parse().map_err(|error| parse("id", &error))?,
         version: row.uint("version")?,
@@ -127,6 +135,7 @@ fn decode_named(name: &str, row: &Row, attempts: Vec<Attempt>) -> Result<Payment
         order,
         stage: row.text("stage")?,
         state,
+        approval,
         attempts,
         created_at: UnixMs(row.int("created_at")?),
         updated_at: UnixMs(row.int("updated_at")?),
@@ -156,6 +165,10 @@ fn decode_named(name: &str, row: &Row, attempts: Vec<Attempt>) -> Result<Payment
             row.int_or_null("expires_at")? == order.expires_at.map(|at| at.0),
         ),
         (
+            "approve_by",
+            row.int_or_null("approve_by")? == approve_by(&payment),
+        ),
+        (
             "idempotency_key",
             row.text("idempotency_key")? == order.idempotency_key,
         ),
@@ -165,6 +178,18 @@ fn decode_named(name: &str, row: &Row, attempts: Vec<Attempt>) -> Result<Payment
     }
     invariants::check(&payment).map_err(|why| bad(why.to_owned()))?;
     Ok(payment)
+}
+
+fn approve_by(payment: &Payment) -> Option<i64> {
+    let approval = payment.approval.as_ref();
+    approval.map(|approval| approval.expires_at.0)
+}
+
+fn approval_document(payment: &Payment) -> Result<Option<String>, StoreError> {
+    let approval = payment.approval.as_ref();
+    approval
+        .map(|approval| document(payment.id, approval))
+        .transpose()
 }
 
 /// The columns that a transition changes, as rows of a statement.
@@ -178,13 +203,14 @@ pub(super) const CHANGED: Columns = &[
     ("counted_drops", Kind::Int),
     ("updated_at", Kind::Int),
     ("state_doc", Kind::Text),
+    ("approval_doc", Kind::Text),
 ];
 
 /// Writes a transition where the payment is still at the version that it started from.
 pub(super) const UPDATE: &str = "update payments set version = v.version, status = v.status, \
     substatus = v.substatus, phase = v.phase, \
     counted_drops = coalesce(v.counted_drops, payments.counted_drops), \
-    updated_at = v.updated_at, state_doc = v.state_doc \
+    updated_at = v.updated_at, state_doc = v.state_doc, approval_doc = v.approval_doc \
     from v where payments.id = v.id and payments.version = v.before";
 
 /// The values of [`CHANGED`]; `counted` is what counts against the limits from now on, where that
@@ -207,6 +233,7 @@ pub(super) fn changed(
         counted.map(drops_value).into(),
         payment.updated_at.0.into(),
         document(payment.id, &payment.state)?.into(),
+        approval_document(payment)?.into(),
     ])
 }
 
@@ -231,6 +258,8 @@ pub(super) const NEW: Columns = &[
     ("expires_at", Kind::Int),
     ("order_doc", Kind::Text),
     ("state_doc", Kind::Text),
+    ("approval_doc", Kind::Text),
+    ("approve_by", Kind::Int),
 ];
 
 /// The values of [`NEW`].
@@ -260,6 +289,8 @@ pub(super) fn new_row(payment: &Payment, fingerprint: [u8; 32]) -> Result<Vec<Va
         order.expires_at.map(|at| at.0).into(),
         document(payment.id, order)?.into(),
         document(payment.id, &payment.state)?.into(),
+        approval_document(payment)?.into(),
+        approve_by(payment).into(),
     ])
 }
 

@@ -59,9 +59,13 @@ const GROWING: [(&str, &str); 4] = [
     ("journal_entries", "journal_entries"),
 ];
 
-/// Indexes that may be read from end to end: the one that holds only what is on its way, and the
-/// one that a page walks from its newest end.
-const WALKED: [&str; 2] = ["payments_processing", "payments_by_time"];
+/// Indexes that may be read from end to end: those that hold only what is on its way or waits for an
+/// approval, and the one that a page walks from its newest end.
+const WALKED: [&str; 3] = [
+    "payments_processing",
+    "payments_awaiting",
+    "payments_by_time",
+];
 
 /// The lines of a plan that read a growing table from end to end.
 fn scans(plan: &str) -> Vec<&str> {
@@ -145,6 +149,7 @@ fn new_payment(n: u8) -> NewPayment {
     NewPayment {
         id: PaymentId(u128::try_from(T0.0).unwrap() << 80 | u128::from(n)),
         client: "shop".to_owned(),
+        asked_by: "k1".to_owned(),
         wallet: "hot".to_owned(),
         order: Order {
             destination: AccountId([7; 20]),
@@ -167,6 +172,7 @@ fn new_payment(n: u8) -> NewPayment {
             daily: Drops::MAX,
             max_pending: 99,
         },
+        approval: None,
         now: T0,
     }
 }
@@ -249,7 +255,15 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         );
         seen.extend(plans_of(async { store.totals().await.unwrap() }).await);
         seen.extend(
-            plans_of(async { store.cancel(new_payment(2).id, None, T0).await.unwrap() }).await,
+            plans_of(async {
+                let by = Person {
+                    key: "k1",
+                    client: None,
+                };
+                let (id, event) = (new_payment(2).id, Event::Cancel);
+                store.rule(id, by, event, T0).await.unwrap()
+            })
+            .await,
         );
         let entries = store.journal_entries("hot", LedgerIndex(1), LedgerIndex(9));
         seen.extend(plans_of(async { entries.await.unwrap() }).await);
@@ -266,6 +280,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             "payments_queued",
             "payments_expiring",
             "payments_processing",
+            "payments_awaiting",
             "payments_by_time",
             "attempts_still_open",
             "attempts_of_payment",
@@ -319,9 +334,13 @@ async fn every_list_walks_the_index_that_was_made_for_it() {
                             Some(index) => index,
                             None if client.is_some() => "payments_by_client",
                             None => match status {
-                                Some(Status::Failed | Status::Expired | Status::Cancelled) => {
-                                    "payments_not_delivered"
-                                }
+                                Some(
+                                    Status::AwaitingApproval
+                                    | Status::Failed
+                                    | Status::Expired
+                                    | Status::Cancelled
+                                    | Status::Rejected,
+                                ) => "payments_not_delivered",
                                 Some(Status::Processing) => "payments_processing",
                                 Some(Status::Succeeded) | None => "payments_by_time",
                             },

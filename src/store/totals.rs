@@ -33,13 +33,11 @@ pub struct WalletTotals {
 }
 
 impl Totals {
-    /// How many payments are on their way.
+    /// How many payments have no end yet: those on their way, and those that wait for an approval.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        self.by_status
-            .get(&Status::Processing)
-            .copied()
-            .unwrap_or_default()
+        let open = self.by_status.iter().filter(|(s, _)| !s.is_final());
+        open.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 }
 
@@ -82,6 +80,12 @@ impl Store {
                 Vec::new(),
             )
             .await?;
+        let awaiting = tx
+            .fetch(
+                "select wallet, count(*) as n from payments where phase = 'awaiting' group by wallet",
+                Vec::new(),
+            )
+            .await?;
         let ends = tx
             .fetch(
                 "select wallet, status, reached as n from payment_ends",
@@ -106,6 +110,10 @@ impl Store {
             for slot in [&mut wallet.oldest_processing, &mut totals.oldest_processing] {
                 *slot = Some(slot.map_or(oldest, |known| known.min(oldest)));
             }
+        }
+        for row in &awaiting {
+            let n = count(row.int("n")?)?;
+            totals.add(row.text("wallet")?, Status::AwaitingApproval, None, n);
         }
         for row in &ends {
             let status = word(&Status::ALL, Status::as_str, &row.text("status")?)?;

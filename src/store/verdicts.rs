@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::limits::{Breach, reserve};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Payment, State};
+use xrpayd_core::payment::{Payment, approval};
 
 /// What a batch takes of the limits if all of it is new and fits.
 #[derive(Debug, Clone, Copy)]
@@ -117,10 +117,19 @@ pub(super) async fn known_keys<'a>(
     Ok(known.collect())
 }
 
+/// A payment that is to be written.
+pub(super) struct Created {
+    pub payment: Payment,
+    /// The fingerprint of its request.
+    pub fingerprint: [u8; 32],
+    /// The key that asked for it.
+    pub by: String,
+}
+
 pub(super) struct Decided {
     pub verdicts: Vec<Verdict>,
-    /// The payments that are to be written, with the fingerprints of their requests.
-    pub created: Vec<(Payment, [u8; 32])>,
+    /// What is to be written.
+    pub created: Vec<Created>,
     /// The limits after them.
     pub state: LimitState,
 }
@@ -143,15 +152,19 @@ pub(super) fn decide_all(
             .and_then(|at| decided.created.get(*at));
         let verdict = match (known.get(&key), besides) {
             (Some((id, fingerprint)), _) if *fingerprint == new.fingerprint => Verdict::Known(*id),
-            (None, Some((payment, fingerprint))) if *fingerprint == new.fingerprint => {
-                Verdict::CreatedBesides(payment.clone())
+            (None, Some(created)) if created.fingerprint == new.fingerprint => {
+                Verdict::CreatedBesides(created.payment.clone())
             }
             (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
             (None, None) => decide_new(new, &mut decided.state),
         };
         if let Verdict::Created(payment) = &verdict {
             created_here.insert(key, decided.created.len());
-            decided.created.push((payment.clone(), new.fingerprint));
+            decided.created.push(Created {
+                payment: payment.clone(),
+                fingerprint: new.fingerprint,
+                by: new.asked_by.clone(),
+            });
         }
         decided.verdicts.push(verdict);
     }
@@ -172,6 +185,14 @@ fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
 }
 
 fn fresh(new: &NewPayment) -> Payment {
+    let order = &new.order;
+    let (state, approval) = approval::beginning(
+        new.approval,
+        order.amount,
+        order.expires_at,
+        &new.asked_by,
+        new.now,
+    );
     Payment {
         id: new.id,
         version: 1,
@@ -179,7 +200,8 @@ fn fresh(new: &NewPayment) -> Payment {
         wallet: new.wallet.clone(),
         order: new.order.clone(),
         stage: new.stage.clone(),
-        state: State::Queued { hold: None },
+        state,
+        approval,
         attempts: Vec::new(),
         created_at: new.now,
         updated_at: new.now,

@@ -7,6 +7,7 @@
 mod bed;
 
 mod accept;
+mod approval;
 mod keys;
 mod lane;
 mod limits;

@@ -2,7 +2,7 @@
 
 use super::bed::*;
 use std::collections::HashSet;
-use xrpayd::store::{AcceptOutcome, CancelOutcome, StoreError};
+use xrpayd::store::{AcceptOutcome, RulingOutcome, StoreError};
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::payment::{State, Status, Substatus};
 
@@ -28,7 +28,7 @@ on_both_stores! {
         let events = store.payment_events(payment.id).await.unwrap();
         assert_eq!(events.len(), 1);
         assert_eq!((events[0].type_.as_str(), events[0].version, events[0].at), ("payment.processing", 1, T0));
-        assert_eq!(events[0].data, serde_json::json!({"status": "processing", "substatus": "queued"}));
+        assert_eq!(events[0].data, serde_json::json!({"status": "processing", "substatus": "queued", "by": "maker"}));
     }
 
     async fn the_same_request_again_finds_the_payment_as_it_now_stands(bed) {
@@ -187,16 +187,16 @@ on_both_stores! {
     async fn a_cancelled_payment_is_final_and_gives_its_reservation_back(bed) {
         let store = bed.open().await;
         let payment = accepted(&store, request("key", "1", T0)).await;
-        assert_eq!(store.cancel(payment.id, Some("another"), T0).await.unwrap(), CancelOutcome::NotFound);
-        assert_eq!(store.cancel(id_at(T0), None, T0).await.unwrap(), CancelOutcome::NotFound);
-        let outcome = store.cancel(payment.id, Some(CLIENT), T0.plus_ms(9)).await.unwrap();
-        let CancelOutcome::Cancelled(cancelled) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(cancel(&store, payment.id, Some("another"), T0).await, RulingOutcome::NotFound);
+        assert_eq!(cancel(&store, id_at(T0), None, T0).await, RulingOutcome::NotFound);
+        let outcome = cancel(&store, payment.id, Some(CLIENT), T0.plus_ms(9)).await;
+        let RulingOutcome::Done(cancelled) = outcome else { panic!("{outcome:?}") };
         assert_eq!((cancelled.status(), cancelled.version), (Status::Cancelled, 2));
         assert_eq!(store.payment(payment.id).await.unwrap(), Some(cancelled));
         let usage = store.limit_usage(T0).await.unwrap().usage;
         assert_eq!((usage.daily_used, usage.pending), (xrp("0"), 0));
-        let again = store.cancel(payment.id, None, T0).await.unwrap();
-        assert!(matches!(again, CancelOutcome::Illegal { .. }), "{again:?}");
+        let again = cancel(&store, payment.id, None, T0).await;
+        assert!(matches!(again, RulingOutcome::Illegal { .. }), "{again:?}");
         let types: Vec<_> = store.payment_events(payment.id).await.unwrap().into_iter().map(|e| e.type_).collect();
         assert_eq!(types, ["payment.processing", "payment.cancelled"]);
     }
@@ -208,13 +208,13 @@ on_both_stores! {
             let (signer, canceller) = (store.clone(), store.clone());
             let commit = commit_of(vec![signed(&payment, 10 + n, T0)], T0);
             let sign = tokio::spawn(async move { signer.commit(&commit).await.is_ok() });
-            let cancel = tokio::spawn(async move { canceller.cancel(payment.id, None, T0).await.unwrap() });
+            let cancel = tokio::spawn(async move { cancel(&canceller, payment.id, None, T0).await });
             let (was_signed, outcome) = (sign.await.unwrap(), cancel.await.unwrap());
             let now = store.payment(payment.id).await.unwrap().unwrap();
             match outcome {
-                CancelOutcome::Cancelled(_) => assert!(!was_signed && now.attempts.is_empty()),
-                CancelOutcome::Illegal { .. } => assert!(was_signed && now.state == State::InFlight),
-                CancelOutcome::NotFound | CancelOutcome::NotKnownYet(_) => panic!("it is there"),
+                RulingOutcome::Done(_) => assert!(!was_signed && now.attempts.is_empty()),
+                RulingOutcome::Illegal { .. } => assert!(was_signed && now.state == State::InFlight),
+                RulingOutcome::NotFound | RulingOutcome::NotKnownYet(_) => panic!("it is there"),
             }
         }
     }

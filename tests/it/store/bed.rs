@@ -5,7 +5,10 @@ use sqlx::{
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use xrpayd::store::{AcceptOutcome, Access, Change, LaneCommit, NewPayment, Store, StoreConfig};
+use xrpayd::store::{
+    AcceptOutcome, Access, Change, LaneCommit, NewPayment, Person, RulingOutcome, Store,
+    StoreConfig,
+};
 use xrpayd::supervise::Supervisor;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
@@ -245,13 +248,29 @@ pub fn request(key: &str, amount: &str, now: UnixMs) -> NewPayment {
     NewPayment {
         id: id_at(now),
         client: CLIENT.to_owned(),
+        asked_by: "maker".to_owned(),
         wallet: WALLET.to_owned(),
         order: order(key, amount),
         fingerprint,
         stage: "internal".to_owned(),
         caps: roomy(),
+        approval: None,
         now,
     }
+}
+
+/// What becomes of the wish of a key of `client` to call a payment off.
+pub async fn cancel(
+    store: &Store,
+    id: PaymentId,
+    client: Option<&str>,
+    now: UnixMs,
+) -> RulingOutcome {
+    let by = Person {
+        key: "maker",
+        client,
+    };
+    store.rule(id, by, Event::Cancel, now).await.unwrap()
 }
 
 /// Accepts a payment that has to be new.

@@ -371,7 +371,7 @@ on_both_stores! {
         committed(&store, submitted(&signed_two, T0)).await;
         let flying = committed(&store, signed(&payments[3], 13, T0)).await;
         committed(&store, found(&flying, "tecNO_DST", T0)).await;
-        store.cancel(payments[4].id, None, T0).await.unwrap();
+        cancel(&store, payments[4].id, None, T0).await;
 
         let totals = store.totals().await.unwrap();
         let of = |status| totals.by_status[&status];

@@ -218,7 +218,7 @@ impl Book {
         let Some(at) = self.pick(n) else { return };
         let payment = self.rows[at].payment.clone();
         let Some(result) = result else {
-            store.cancel(payment.id, None, self.now).await.unwrap();
+            cancel(store, payment.id, None, self.now).await;
             let cancelled = store.payment(payment.id).await.unwrap().unwrap();
             assert!(cancelled.status().is_final());
             self.rows[at] = BookRow {

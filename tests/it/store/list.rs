@@ -24,7 +24,7 @@ async fn populate(store: &Store) -> Vec<Payment> {
                 committed(store, found(&flying, "tecNO_DST", at)).await
             }
             5 => {
-                store.cancel(payment.id, None, at).await.unwrap();
+                cancel(store, payment.id, None, at).await;
                 store.payment(payment.id).await.unwrap().unwrap()
             }
             _ => committed(store, signed(&payment, 10 + n, at)).await,

@@ -4,6 +4,7 @@
 //! happen to the payment as it stands is [`Illegal`]; an event that has already been taken into
 //! account decides nothing (`Ok(None)`), because answers and journal pages are seen more than once.
 
+use super::approval;
 use super::effect::{Decision, Effect};
 use super::event::{Absence, Answer, Event, Finding, NewAttempt};
 use super::invariants;
@@ -21,6 +22,21 @@ pub enum Illegal {
     /// Something is signed that could still be applied.
     #[error("the payment is signed and may already be on the ledger")]
     AlreadySigned,
+    /// A second person's word is missing.
+    #[error("the payment waits for its approval")]
+    AwaitsApproval,
+    /// Nobody's word is asked for.
+    #[error("the payment does not wait for an approval")]
+    NotAwaiting,
+    /// Two keys are needed, and this is the first of them again.
+    #[error("the key that asked for the payment cannot rule on it")]
+    OwnPayment,
+    /// What was ruled on is not what stands there now.
+    #[error("the payment is at version {current} by now")]
+    StaleVersion {
+        /// The version that stands there.
+        current: u32,
+    },
     /// A second attempt must consume the same slot as every open one.
     #[error("an earlier attempt is still open on another sequence or ticket")]
     EarlierAttemptOpen,
@@ -68,6 +84,10 @@ pub fn decide(payment: &Payment, event: Event, now: UnixMs) -> Result<Option<Dec
             found(payment, hash, result, delivered, proof)
         }
         Event::Journal(Finding::Absent { hash, proof }) => absent(payment, hash, proof, now),
+        Event::Approve(ballot) => approval::approve(payment, ballot, now).map(Some),
+        Event::Reject { ballot, reason } => {
+            approval::reject(payment, ballot, reason, now).map(Some)
+        }
         Event::Cancel => cancel(payment).map(Some),
         Event::Expire => expire(payment, now).map(Some),
     }?;
@@ -91,6 +111,9 @@ fn change(payment: &Payment, state: State, effects: Vec<Effect>) -> Decision {
 
 fn sign(payment: &Payment, new: NewAttempt, now: UnixMs) -> Result<Decision, Illegal> {
     refuse_final(payment)?;
+    if payment.state == State::AwaitingApproval {
+        return Err(Illegal::AwaitsApproval);
+    }
     if payment.is_past_expiry(now) {
         return Err(Illegal::PastExpiry);
     }
@@ -125,11 +148,13 @@ fn set_hold(payment: &Payment, hold: Option<Hold>) -> Result<Option<Decision>, I
     match payment.state {
         State::Queued { hold: now } if now == hold => Ok(None),
         State::Queued { .. } => Ok(Some(change(payment, State::Queued { hold }, Vec::new()))),
+        State::AwaitingApproval => Err(Illegal::AwaitsApproval),
         State::InFlight => Err(Illegal::AlreadySigned),
         State::Succeeded { .. }
         | State::Failed { .. }
         | State::Expired { .. }
-        | State::Cancelled { .. } => Err(Illegal::AlreadyFinal(payment.status().as_str())),
+        | State::Cancelled { .. }
+        | State::Rejected => Err(Illegal::AlreadyFinal(payment.status().as_str())),
     }
 }
 
@@ -388,11 +413,13 @@ fn refuse_in_flight(payment: &Payment) -> Result<(), Illegal> {
     refuse_final(payment)?;
     match payment.state {
         State::InFlight => Err(Illegal::AlreadySigned),
-        State::Queued { .. }
+        State::AwaitingApproval
+        | State::Queued { .. }
         | State::Succeeded { .. }
         | State::Failed { .. }
         | State::Expired { .. }
-        | State::Cancelled { .. } => Ok(()),
+        | State::Cancelled { .. }
+        | State::Rejected => Ok(()),
     }
 }
 
@@ -453,4 +480,4 @@ fn failure_of(ledger_code: &str, fee_charged: bool) -> Failure {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

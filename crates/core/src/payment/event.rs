@@ -1,5 +1,6 @@
 //! What can happen to a payment.
 
+use super::approval::Ballot;
 use super::state::{Hold, Slot};
 use crate::ids::{LedgerHash, LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
@@ -28,6 +29,15 @@ pub enum Event {
     },
     /// The journal settles an attempt.
     Journal(Finding),
+    /// A second person allows it.
+    Approve(Ballot),
+    /// A second person refuses it.
+    Reject {
+        /// Who, and what they saw.
+        ballot: Ballot,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
     /// The client calls it off.
     Cancel,
     /// Its time has run out.

@@ -1,6 +1,7 @@
 //! What must hold of every payment and of every step, checked in release builds too: a money
 //! worker that breaks one stops the process rather than limps.
 
+use super::approval;
 use super::state::{AttemptState, Payment, State};
 
 /// Checks the payment by itself.
@@ -25,6 +26,7 @@ pub fn check(payment: &Payment) -> Result<(), &'static str> {
     if delivered > 1 {
         return Err("a payment was delivered twice");
     }
+    approval::check(payment)?;
     match &payment.state {
         State::Queued { .. } if first.is_some() => Err("a queued payment has an open attempt"),
         State::InFlight if first.is_none() => Err("a payment in flight has no open attempt"),
@@ -37,12 +39,14 @@ pub fn check(payment: &Payment) -> Result<(), &'static str> {
         State::Expired { .. } | State::Cancelled { .. } if first.is_some() => {
             Err("ended with an attempt that could still be applied")
         }
-        State::Queued { .. }
+        State::AwaitingApproval
+        | State::Queued { .. }
         | State::InFlight
         | State::Succeeded { .. }
         | State::Failed { .. }
         | State::Expired { .. }
-        | State::Cancelled { .. } => Ok(()),
+        | State::Cancelled { .. }
+        | State::Rejected => Ok(()),
     }
 }
 
@@ -52,6 +56,7 @@ pub fn check(payment: &Payment) -> Result<(), &'static str> {
 /// The sentence that does not hold.
 pub fn check_step(before: &Payment, after: &Payment) -> Result<(), &'static str> {
     check(after)?;
+    approval::check_step(before, after)?;
     if before.status().is_final() && before.state != after.state {
         return Err("a final state changed");
     }

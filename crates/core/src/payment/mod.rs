@@ -1,12 +1,14 @@
 //! The payment machine. [`decide::decide`] is the only transition; everything that moves a payment
 //! goes through it.
 
+pub mod approval;
 pub mod decide;
 pub mod effect;
 pub mod event;
 pub mod invariants;
 pub mod state;
 
+pub use approval::{Approval, ApprovalRule, Ballot, Verdict};
 pub use decide::{Illegal, decide};
 pub use effect::{Decision, Effect};
 pub use event::{Absence, AbsenceReason, Answer, Event, Finding, NewAttempt};

@@ -1,5 +1,6 @@
 //! What a payment is at one moment: what was asked, what was signed, how it stands.
 
+use super::approval::Approval;
 use super::event::Absence;
 use crate::address::AccountId;
 use crate::ids::{Hash256, LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
@@ -24,6 +25,8 @@ pub struct Payment {
     pub stage: String,
     /// How it stands.
     pub state: State,
+    /// The second person's word, where it was accepted to wait for one.
+    pub approval: Option<Approval>,
     /// Everything that was ever signed for it, oldest first.
     pub attempts: Vec<Attempt>,
     /// When it was accepted.
@@ -87,6 +90,8 @@ pub struct Memo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum State {
+    /// It waits for the word of a second person; nothing is signed.
+    AwaitingApproval,
     /// Nothing that was signed for it can still be applied.
     Queued {
         /// Why it is not being signed, where something stands in the way.
@@ -123,6 +128,8 @@ pub enum State {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Proof>,
     },
+    /// A second person ruled that it is not to be paid.
+    Rejected,
 }
 
 /// What keeps a queued payment from being signed.
@@ -232,6 +239,8 @@ pub enum AttemptState {
 /// The status that the API shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
+    /// Waiting for the word of a second person.
+    AwaitingApproval,
     /// On its way.
     Processing,
     /// Delivered.
@@ -242,6 +251,8 @@ pub enum Status {
     Expired,
     /// Called off, nothing delivered.
     Cancelled,
+    /// Refused by a second person, nothing delivered.
+    Rejected,
 }
 
 /// The finer word beside `processing`.
@@ -265,30 +276,34 @@ pub enum Substatus {
 
 impl Status {
     /// Every status, for closed label sets.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
+        Self::AwaitingApproval,
         Self::Processing,
         Self::Succeeded,
         Self::Failed,
         Self::Expired,
         Self::Cancelled,
+        Self::Rejected,
     ];
 
     /// The word in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Processing => "processing",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
         }
     }
 
     /// Whether it can never change again.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Processing)
+        !matches!(self, Self::AwaitingApproval | Self::Processing)
     }
 }
 
@@ -348,11 +363,13 @@ impl Payment {
     #[must_use]
     pub const fn status(&self) -> Status {
         match self.state {
+            State::AwaitingApproval => Status::AwaitingApproval,
             State::Queued { .. } | State::InFlight => Status::Processing,
             State::Succeeded { .. } => Status::Succeeded,
             State::Failed { .. } => Status::Failed,
             State::Expired { .. } => Status::Expired,
             State::Cancelled { .. } => Status::Cancelled,
+            State::Rejected => Status::Rejected,
         }
     }
 
@@ -371,10 +388,12 @@ impl Payment {
                 hold: Some(Hold::FeeHold),
             } => Some(Substatus::FeeHold),
             State::InFlight => Some(self.in_flight_substatus()),
-            State::Succeeded { .. }
+            State::AwaitingApproval
+            | State::Succeeded { .. }
             | State::Failed { .. }
             | State::Expired { .. }
-            | State::Cancelled { .. } => None,
+            | State::Cancelled { .. }
+            | State::Rejected => None,
         }
     }
 
@@ -420,13 +439,26 @@ impl Payment {
         match &self.state {
             State::Succeeded { proof, .. } | State::Failed { proof, .. } => Some(proof),
             State::Expired { proof } | State::Cancelled { proof } => proof.as_ref(),
-            State::Queued { .. } | State::InFlight => None,
+            State::AwaitingApproval | State::Queued { .. } | State::InFlight | State::Rejected => {
+                None
+            }
         }
     }
 
-    /// Whether its time has run out.
+    /// Whether its time has run out: its own, or while it waits for an approval the time for that.
     #[must_use]
     pub fn is_past_expiry(&self, now: UnixMs) -> bool {
-        self.order.expires_at.is_some_and(|at| at <= now)
+        let waits_until = match self.state {
+            State::AwaitingApproval => self.approval.as_ref().map(|approval| approval.expires_at),
+            State::Queued { .. }
+            | State::InFlight
+            | State::Succeeded { .. }
+            | State::Failed { .. }
+            | State::Expired { .. }
+            | State::Cancelled { .. }
+            | State::Rejected => None,
+        };
+        let mut ends = waits_until.into_iter().chain(self.order.expires_at);
+        ends.any(|at| at <= now)
     }
 }

@@ -16,7 +16,7 @@ fn hash(n: u8) -> TxHash {
     TxHash([n; 32])
 }
 
-fn queued() -> Payment {
+pub(in super::super) fn queued() -> Payment {
     Payment {
         id: PaymentId(7),
         version: 1,
@@ -37,13 +37,14 @@ fn queued() -> Payment {
         },
         stage: "internal".into(),
         state: State::Queued { hold: None },
+        approval: None,
         attempts: Vec::new(),
         created_at: UnixMs(0),
         updated_at: UnixMs(0),
     }
 }
 
-fn attempt(n: u8, sequence: u32, fee: u64) -> NewAttempt {
+pub(in super::super) fn attempt(n: u8, sequence: u32, fee: u64) -> NewAttempt {
     NewAttempt {
         hash: hash(n),
         slot: Slot::Sequence(sequence),
@@ -449,7 +450,7 @@ fn expiry_is_by_proof_once_something_is_signed() {
     );
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(in super::super) fn any_event() -> impl Strategy<Value = Event> {
     let n = 1_u8..4;
     let code = (0..codes::TABLE.len()).prop_map(|i| codes::TABLE[i].name);
     prop_oneof![
