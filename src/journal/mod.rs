@@ -7,9 +7,28 @@ pub mod reader;
 pub mod recall;
 
 use crate::xrpl::{AgreedHistory, HistoryEntry};
+use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::journal::{Entry, Page, RootAfter};
 use xrpayd_core::payment::Slot;
+
+/// The pause before servers that could not answer are asked again: it doubles up to a bound.
+struct Pause(Duration);
+
+impl Pause {
+    const MIN: Duration = Duration::from_millis(50);
+    const MAX: Duration = Duration::from_secs(2);
+
+    const fn new() -> Self {
+        Self(Self::MIN)
+    }
+
+    /// Waits; the next wait is longer.
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = self.0.saturating_mul(2).min(Self::MAX);
+    }
+}
 
 /// The pool's answer in the journal's own terms.
 fn page_of(account: AccountId, history: AgreedHistory) -> Page {

@@ -4,7 +4,7 @@
 //! that the quorum agrees on. A page that cannot be had is asked for again, with a growing pause;
 //! nothing is ever stepped over.
 
-use super::page_of;
+use super::{Pause, page_of};
 use crate::xrpl::{HistoryError, Pool};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -17,8 +17,6 @@ use xrpayd_core::journal::Page;
 const LEDGERS_PER_PAGE_MAX: u32 = 256;
 /// Looks again after this long where no wake came: what a lost hint costs at most.
 const POLL: Duration = Duration::from_secs(1);
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Reads pages that follow the ledger `at`, whose hash the journal knows, into `pages` until cancelled or the receiver is gone.
 pub async fn follow(
@@ -30,7 +28,7 @@ pub async fn follow(
 ) {
     let work = async {
         let mut tip = pool.tip();
-        let mut pause = PAUSE_MIN;
+        let mut pause = Pause::new();
         same_chain(&pool, account, at, at_hash).await;
         loop {
             let newest = tip.borrow_and_update().as_ref().map(|tip| tip.index);
@@ -43,15 +41,14 @@ pub async fn follow(
             match pool.history(account, at.plus(1), to).await {
                 Ok(history) => {
                     at = history.to;
-                    pause = PAUSE_MIN;
+                    pause = Pause::new();
                     if pages.send(page_of(account, history)).await.is_err() {
                         return;
                     }
                 }
                 Err(error) => {
                     report(account, at, &error);
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                    pause.wait().await;
                 }
             }
         }
@@ -65,7 +62,7 @@ pub async fn follow(
 /// Waits until the servers hold the journal's last ledger with the hash that the journal knows: a
 /// chain that was reset, or another one under the same id, must not continue it.
 async fn same_chain(pool: &Pool, account: AccountId, at: LedgerIndex, at_hash: LedgerHash) {
-    let mut pause = PAUSE_MIN;
+    let mut pause = Pause::new();
     loop {
         match pool.history(account, at, at).await {
             Ok(history) if history.to_hash == at_hash => return,
@@ -78,8 +75,7 @@ async fn same_chain(pool: &Pool, account: AccountId, at: LedgerIndex, at_hash: L
             ),
             Err(error) => report(account, at, &error),
         }
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        pause.wait().await;
     }
 }
 

@@ -4,9 +4,8 @@
 //! Owns nothing; what it reads is handed on page by page, oldest first, and made durable by the engine.
 //! Ledgers that no quorum holds any more are passed over and named: nobody can wait for them.
 
-use super::entry_of;
+use super::{Pause, entry_of};
 use crate::xrpl::{HistoryError, Pool};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::address::AccountId;
@@ -15,8 +14,6 @@ use xrpayd_core::journal::Entry;
 
 /// Ledgers in one page at most, so that reading makes durable progress as it goes.
 const LEDGERS_PER_PAGE_MAX: u32 = 4_096;
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A stretch that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +35,12 @@ pub async fn read(
     cancel: CancellationToken,
 ) {
     let work = async {
-        let mut pause = PAUSE_MIN;
+        let mut pause = Pause::new();
         loop {
             let end = from.plus(LEDGERS_PER_PAGE_MAX).min(to);
             let page = match pool.history(account, from, end).await {
                 Ok(history) => {
-                    pause = PAUSE_MIN;
+                    pause = Pause::new();
                     from = history.to.plus(1);
                     let sent = history.entries.into_iter().map(entry_of);
                     Recalled {
@@ -53,8 +50,7 @@ pub async fn read(
                     }
                 }
                 Err(error) => {
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                    pause.wait().await;
                     let Some(held) = lost(&pool, &error, from) else {
                         continue;
                     };

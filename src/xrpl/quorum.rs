@@ -225,13 +225,16 @@ async fn settle<T: Claim>(
     groups.sort_by_cached_key(voices);
     let most = groups.last().map_or(0, voices);
     let others: usize = groups.iter().rev().skip(1).map(voices).sum();
-    match verdict {
+    let is_clear = match verdict {
         // Which chain is the network's is not proven by either chain: the majority follows it.
-        Verdict::Chains if most > others => Ok(groups.split_off(groups.len().saturating_sub(1))),
-        Verdict::Open if most > CLEAR_MAJORITY * others => {
-            Ok(groups.split_off(groups.len().saturating_sub(1)))
-        }
-        Verdict::Chains | Verdict::Open | Verdict::Proven(..) => Err(disagreement(&groups)),
+        Verdict::Chains => most > others,
+        Verdict::Open => most > CLEAR_MAJORITY * others,
+        Verdict::Proven(..) => false,
+    };
+    if is_clear {
+        Ok(groups.split_off(groups.len().saturating_sub(1)))
+    } else {
+        Err(disagreement(&groups))
     }
 }
 

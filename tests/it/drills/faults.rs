@@ -3,6 +3,8 @@
 
 use super::failover::{all_ready, traffic};
 use super::scene::{PATIENCE, Scene};
+use crate::support::daemon::WALLET;
+use crate::support::process::Process;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -48,6 +50,15 @@ struct Flow {
     task: JoinHandle<usize>,
 }
 
+/// A scene whose daemon uses all its servers, with payments that flow.
+async fn flowing(settings: &str) -> (Arc<Scene>, Process, Flow) {
+    let scene = Arc::new(Scene::new("200ms", "100000", settings));
+    let daemon = scene.start().await;
+    all_ready(&scene).await;
+    let flow = Flow::start(&scene);
+    (scene, daemon, flow)
+}
+
 impl Flow {
     fn start(scene: &Arc<Scene>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -90,15 +101,9 @@ async fn inflict(scene: &Scene, server: usize, fault: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_on_one_server_of_three_holds_up_no_payment() {
-    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
-    let _daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, _daemon, flow) = flowing(QUICK).await;
     let validated = scene.ledger.validated().await;
-    for (turn, fault) in faults(validated, crate::support::daemon::WALLET.0)
-        .iter()
-        .enumerate()
-    {
+    for (turn, fault) in faults(validated, WALLET.0).iter().enumerate() {
         inflict(&scene, turn % 3, fault).await;
         progress(&scene, PROGRESS).await;
         scene.audit_in_flow().await;
@@ -111,15 +116,9 @@ async fn each_fault_on_one_server_of_three_holds_up_no_payment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_on_all_servers_but_one_ends_no_payment_wrongly() {
-    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
-    let _daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, _daemon, flow) = flowing(QUICK).await;
     let validated = scene.ledger.validated().await;
-    for (turn, fault) in faults(validated, crate::support::daemon::WALLET.0)
-        .iter()
-        .enumerate()
-    {
+    for (turn, fault) in faults(validated, WALLET.0).iter().enumerate() {
         for nth in 0..2 {
             inflict(&scene, (turn + nth) % 3, fault).await;
         }
@@ -136,10 +135,7 @@ async fn each_fault_on_all_servers_but_one_ends_no_payment_wrongly() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rolling_restarts_of_all_servers_lose_nothing() {
-    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
-    let _daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, _daemon, flow) = flowing(QUICK).await;
     for graceful in [true, false] {
         for server in 0..3 {
             let restart = json!({ "kind": "restart", "graceful": graceful, "history": "lost" });
@@ -153,10 +149,7 @@ async fn rolling_restarts_of_all_servers_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_servers_gone_for_two_minutes_and_back_lose_nothing() {
-    let scene = Arc::new(Scene::new("200ms", "100000", ""));
-    let _daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, _daemon, flow) = flowing("").await;
     progress(&scene, PROGRESS).await;
     scene.ledger.fault_all(&json!({ "kind": "refuse" })).await;
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -169,10 +162,7 @@ async fn all_servers_gone_for_two_minutes_and_back_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_healthy_pool_costs_at_most_three_requests_a_ledger() {
-    let scene = Arc::new(Scene::new("200ms", "100000", ""));
-    let _daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, _daemon, flow) = flowing("").await;
     progress(&scene, PROGRESS).await;
     let (before, from) = (requests(&scene).await, scene.ledger.validated().await);
     scene.ledger.reach(from + 50).await;
@@ -260,10 +250,7 @@ async fn servers_are_added_and_removed_by_a_reload_without_losing_a_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_of_another_network_is_left_alone_until_the_configuration_is_read_again() {
-    let scene = Arc::new(Scene::new("200ms", "100000", QUICK));
-    let daemon = scene.start().await;
-    all_ready(&scene).await;
-    let flow = Flow::start(&scene);
+    let (scene, daemon, flow) = flowing(QUICK).await;
     let fault = json!({ "kind": "wrong_network", "network_id": 77 });
     inflict(&scene, 1, &fault).await;
     let refused = |list: &Value| list["data"][1]["state"] == "refused";
