@@ -53,6 +53,12 @@ pub enum Verdict {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// The ledger was found to hold it already: whoever ruled did so in a life that this database
+    /// does not know.
+    Remembered {
+        /// When it was found.
+        at: UnixMs,
+    },
 }
 
 /// Who rules on a payment, and what they had before their eyes.
@@ -87,20 +93,31 @@ pub fn beginning(
     }
 }
 
-pub(super) fn approve(payment: &Payment, ballot: Ballot, now: UnixMs) -> Result<Decision, Illegal> {
+/// The same word of the same person once more decides nothing: its answer may have been lost.
+pub(super) fn approve(
+    payment: &Payment,
+    ballot: Ballot,
+    now: UnixMs,
+) -> Result<Option<Decision>, Illegal> {
+    if let Some(Verdict::Approved { by, .. }) = verdict_of(payment)
+        && *by == ballot.by
+        && ballot.version < payment.version
+    {
+        return Ok(None);
+    }
     let approval = open_to(payment, &ballot, now)?;
     let verdict = Verdict::Approved {
         by: ballot.by,
         at: now,
     };
-    Ok(Decision {
+    Ok(Some(Decision {
         payment: Payment {
             state: State::Queued { hold: None },
             approval: Some(ruled(approval, verdict)),
             ..payment.clone()
         },
         effects: Vec::new(),
-    })
+    }))
 }
 
 pub(super) fn reject(
@@ -108,14 +125,20 @@ pub(super) fn reject(
     ballot: Ballot,
     reason: Option<String>,
     now: UnixMs,
-) -> Result<Decision, Illegal> {
+) -> Result<Option<Decision>, Illegal> {
+    if let Some(Verdict::Rejected { by, .. }) = verdict_of(payment)
+        && *by == ballot.by
+        && ballot.version < payment.version
+    {
+        return Ok(None);
+    }
     let approval = open_to(payment, &ballot, now)?;
     let verdict = Verdict::Rejected {
         by: ballot.by,
         at: now,
         reason,
     };
-    Ok(Decision {
+    Ok(Some(Decision {
         payment: Payment {
             state: State::Rejected,
             approval: Some(ruled(approval, verdict)),
@@ -124,7 +147,20 @@ pub(super) fn reject(
         effects: vec![Effect::Settle {
             delivered: Drops::ZERO,
         }],
+    }))
+}
+
+/// The approval of a payment that the ledger was found to hold already, where nobody has ruled on it.
+pub(super) fn remembered(payment: &Payment, now: UnixMs) -> Option<Approval> {
+    let approval = payment.approval.as_ref()?;
+    Some(match approval.verdict {
+        None => ruled(approval, Verdict::Remembered { at: now }),
+        Some(_) => approval.clone(),
     })
+}
+
+fn verdict_of(payment: &Payment) -> Option<&Verdict> {
+    payment.approval.as_ref()?.verdict.as_ref()
 }
 
 fn ruled(approval: &Approval, verdict: Verdict) -> Approval {
@@ -178,15 +214,15 @@ pub(super) fn check(payment: &Payment) -> Result<(), &'static str> {
         return Err("somebody ruled on a payment of their own");
     }
     let may_be_signed = matches!(verdict, None | Some(Some(Verdict::Approved { .. })));
-    if !may_be_signed && !payment.attempts.is_empty() {
+    let is_remembered = matches!(verdict, Some(Some(Verdict::Remembered { .. })));
+    if !may_be_signed && !is_remembered && !payment.attempts.is_empty() {
         return Err("signed without an approval");
     }
     let fits = match payment.state {
         State::AwaitingApproval => matches!(verdict, Some(None)),
         State::Rejected => matches!(verdict, Some(Some(Verdict::Rejected { .. }))),
-        State::Queued { .. } | State::InFlight | State::Succeeded { .. } | State::Failed { .. } => {
-            may_be_signed
-        }
+        State::Queued { .. } | State::InFlight => may_be_signed,
+        State::Succeeded { .. } | State::Failed { .. } => may_be_signed || is_remembered,
         // Time and its client may end it while it waits, too.
         State::Expired { .. } | State::Cancelled { .. } => may_be_signed || verdict == Some(None),
     };

@@ -4,6 +4,7 @@
 //! happen to the payment as it stands is [`Illegal`]; an event that has already been taken into
 //! account decides nothing (`Ok(None)`), because answers and journal pages are seen more than once.
 
+use super::adopt;
 use super::approval;
 use super::effect::{Decision, Effect};
 use super::event::{Absence, Answer, Event, Finding, NewAttempt};
@@ -84,10 +85,9 @@ pub fn decide(payment: &Payment, event: Event, now: UnixMs) -> Result<Option<Dec
             found(payment, hash, result, delivered, proof)
         }
         Event::Journal(Finding::Absent { hash, proof }) => absent(payment, hash, proof, now),
-        Event::Approve(ballot) => approval::approve(payment, ballot, now).map(Some),
-        Event::Reject { ballot, reason } => {
-            approval::reject(payment, ballot, reason, now).map(Some)
-        }
+        Event::Adopt(adoption) => adopt::adopt(payment, adoption, now),
+        Event::Approve(ballot) => approval::approve(payment, ballot, now),
+        Event::Reject { ballot, reason } => approval::reject(payment, ballot, reason, now),
         Event::Cancel => cancel(payment).map(Some),
         Event::Expire => expire(payment, now).map(Some),
     }?;
@@ -266,37 +266,11 @@ fn found(
     refuse_final(payment)
         .map_err(|_| Illegal::Contradiction("a settled payment was validated again"))?;
 
-    let mut effects = Vec::new();
-    let state = match codes::on_validated(&result) {
-        OnValidated::Delivered => {
-            let Some(delivered) = delivered else {
-                return Err(Illegal::Contradiction(
-                    "a delivered payment without delivered_amount",
-                ));
-            };
-            effects.push(Effect::Settle { delivered });
-            State::Succeeded {
-                delivered,
-                tx_hash: hash,
-                proof,
-            }
-        }
-        OnValidated::Failed | OnValidated::ServerFault => {
-            effects.push(Effect::Settle {
-                delivered: Drops::ZERO,
-            });
-            State::Failed {
-                failure: failure_of(&result, true),
-                proof,
-            }
-        }
-        OnValidated::OwnShortage => State::Queued {
-            hold: Some(Hold::LowBalance),
-        },
-        OnValidated::Impossible => {
-            return Err(Illegal::Contradiction(
-                "a result that no validated ledger can hold",
-            ));
+    let (state, effects) = match end_of(hash, &result, delivered, proof)? {
+        Some((state, effect)) => (state, vec![effect]),
+        None => {
+            let hold = Some(Hold::LowBalance);
+            (State::Queued { hold }, Vec::new())
         }
     };
     let mut decision = change(payment, state, effects);
@@ -309,6 +283,41 @@ fn found(
         decision.payment.state = State::InFlight;
     }
     Ok(Some(decision))
+}
+
+/// The end that a validated transaction with this result is for its payment; none where the wallet was
+/// only short of money and the payment can still be made.
+pub(super) fn end_of(
+    hash: TxHash,
+    result: &str,
+    delivered: Option<Drops>,
+    proof: Proof,
+) -> Result<Option<(State, Effect)>, Illegal> {
+    match codes::on_validated(result) {
+        OnValidated::Delivered => {
+            let delivered = delivered.ok_or(Illegal::Contradiction(
+                "a delivered payment without delivered_amount",
+            ))?;
+            let state = State::Succeeded {
+                delivered,
+                tx_hash: hash,
+                proof,
+            };
+            Ok(Some((state, Effect::Settle { delivered })))
+        }
+        OnValidated::Failed | OnValidated::ServerFault => {
+            let failure = failure_of(result, true);
+            let delivered = Drops::ZERO;
+            Ok(Some((
+                State::Failed { failure, proof },
+                Effect::Settle { delivered },
+            )))
+        }
+        OnValidated::OwnShortage => Ok(None),
+        OnValidated::Impossible => Err(Illegal::Contradiction(
+            "a result that no validated ledger can hold",
+        )),
+    }
 }
 
 fn absent(

@@ -29,6 +29,8 @@ pub enum Event {
     },
     /// The journal settles an attempt.
     Journal(Finding),
+    /// The ledger holds it already, from a life that this database does not know.
+    Adopt(Adoption),
     /// A second person allows it.
     Approve(Ballot),
     /// A second person refuses it.
@@ -97,6 +99,29 @@ pub enum Finding {
         /// The proof.
         proof: Absence,
     },
+}
+
+/// A validated transaction that bears the marker of a payment which this database never signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// The wallet that sent it, whichever was chosen for the payment now.
+    pub wallet: String,
+    /// The transaction.
+    pub hash: TxHash,
+    /// What it consumed.
+    pub slot: Slot,
+    /// The fee that was burned.
+    pub fee: Drops,
+    /// The result in the validated metadata.
+    pub result: String,
+    /// The ledger that holds it.
+    pub ledger_index: LedgerIndex,
+    /// That ledger's hash.
+    pub ledger_hash: LedgerHash,
+    /// What the metadata says was delivered, where it was XRP.
+    pub delivered: Option<Drops>,
+    /// The servers that agreed.
+    pub servers: Vec<String>,
 }
 
 /// The proof that an attempt is in no ledger and can enter none.

@@ -465,6 +465,7 @@ pub(in super::super) fn any_event() -> impl Strategy<Value = Event> {
         2 => n.prop_map(absent_event),
         1 => Just(Event::Cancel),
         1 => Just(Event::Expire),
+        1 => super::super::adopt::tests::any_adoption(),
     ]
 }
 
