@@ -13,7 +13,7 @@
 mod cli;
 mod drills;
 mod http;
-mod kill;
 mod pool;
 mod store;
 mod support;
+mod survival;

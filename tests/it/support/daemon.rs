@@ -1,6 +1,6 @@
 //! The daemon as a process of its own, that can be killed and started again on the same files.
 
-use super::process::{Process, free_port};
+use super::process::{Process, Surroundings, free_port};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ pub struct Setup {
     folder: PathBuf,
     config: PathBuf,
     layers: Vec<PathBuf>,
+    surroundings: Surroundings,
     /// The base URL of its API.
     pub api: String,
     /// Where its metrics are.
@@ -46,6 +47,7 @@ impl Setup {
             folder: folder.to_owned(),
             config,
             layers: Vec::new(),
+            surroundings: Surroundings::default(),
             api: format!("http://127.0.0.1:{http}"),
             metrics: format!("http://127.0.0.1:{metrics}/metrics"),
         }
@@ -59,6 +61,12 @@ impl Setup {
             .join(format!("layer-{}.toml", self.layers.len()));
         std::fs::write(&path, layer).unwrap();
         self.layers.push(path);
+        self
+    }
+
+    /// The same daemon, started in other surroundings.
+    pub fn surrounded(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
         self
     }
 
@@ -79,7 +87,8 @@ impl Setup {
 
     /// Starts it.
     pub fn start(&self) -> Process {
-        Process::start(&self.arguments(&["serve"]), &self.folder.join("daemon.log"))
+        let log = self.folder.join("daemon.log");
+        Process::start_in(&self.surroundings, &self.arguments(&["serve"]), &log)
     }
 
     /// Waits until it can durably accept payments.
@@ -114,7 +123,10 @@ impl Setup {
 
     /// Runs one command of the command line with `--json` to a success and returns what it printed.
     pub fn command(&self, command: &[&str]) -> serde_json::Value {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xrpayd"))
+        // A command of the operator's runs where the daemon does, and suffers none of its faults.
+        let output = self
+            .surroundings
+            .command()
             .args(self.arguments(command))
             .arg("--json")
             .output()

@@ -7,6 +7,28 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// What a process is started in.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// A program with its arguments that becomes the binary, such as `nsenter`.
+    pub launcher: Vec<String>,
+    /// What it finds in its environment besides the test's own.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Surroundings {
+    /// The built binary, to be run by the launcher.
+    pub fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_xrpayd");
+        let Some((program, arguments)) = self.launcher.split_first() else {
+            return Command::new(binary);
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).arg(binary);
+        command
+    }
+}
+
 /// The built binary as a child; killed when dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -16,13 +38,20 @@ pub struct Process {
 impl Process {
     /// Starts the binary with `arguments`, its logs going to the end of `log`.
     pub fn start(arguments: &[String], log: &Path) -> Self {
+        Self::start_in(&Surroundings::default(), arguments, log)
+    }
+
+    /// The same in surroundings that are not the test's own.
+    pub fn start_in(surroundings: &Surroundings, arguments: &[String], log: &Path) -> Self {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_xrpayd"))
+        let child = surroundings
+            .command()
             .args(arguments)
+            .envs(surroundings.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -61,6 +90,21 @@ impl Process {
     /// Sends it SIGHUP: it is to read its configuration again.
     pub fn ask_to_reload(&self) {
         self.signal("-HUP");
+    }
+
+    /// Holds it still, sockets and locks and all.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on where it was held.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     fn signal(&self, name: &str) {

@@ -1,0 +1,13 @@
+//! Survival: real daemons on real stores are hurt on purpose while payments flow through them, and
+//! what every client was told is held against what the ledger did.
+//!
+//! What hurts is drawn from a seed, printed at the beginning and with every failure; the same draws
+//! are made again with `XRPAYD_TEST_SEED`. Processes keep their own time, so a seed repeats what was
+//! done and not the instant at which it met the daemon.
+
+mod dice;
+mod history;
+mod kills;
+mod shoppers;
+mod stage;
+mod trouble;

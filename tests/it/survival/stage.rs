@@ -1,0 +1,213 @@
+//! Where a daemon is hurt: a model ledger, a store, shoppers, and the audit.
+
+use super::history::{History, is_final};
+use super::shoppers::{Manners, Shoppers, Tolerates};
+use crate::support::daemon::{Setup, WALLET};
+use crate::support::ledger::Ledger;
+use crate::support::merchant::Merchant;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use xrpayd_core::money::Drops;
+
+/// The account that is paid.
+pub const SHOP: &str = "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe";
+/// How long is waited for what has to come: long, because the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a daemon may take to end.
+pub const GRACE: Duration = Duration::from_secs(30);
+/// What the wallet begins with.
+const FUNDS_XRP: &str = "100000";
+/// Attempts that live for seven ledgers, and servers that are not waited for long.
+const HASTE: &str = "[xrpl]\nrequest_timeout = \"300ms\"\nreconnect_max = \"100ms\"\n\
+                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n";
+
+/// One run's processes and files.
+pub struct Stage {
+    /// The seed of its draws.
+    pub seed: u64,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// How the daemon is started.
+    pub setup: Setup,
+    /// What the shoppers were told.
+    pub history: Arc<History>,
+    key: String,
+    #[expect(dead_code, reason = "held for its drop")]
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A daemon on the database at `store`, or on a SQLite file of its own.
+    pub fn new(seed: u64, store: Option<&str>) -> Self {
+        Self::with(seed, store, |setup| setup)
+    }
+
+    /// The same; `arrange` changes the daemon before anything of it is run.
+    pub fn with(seed: u64, store: Option<&str>, arrange: impl FnOnce(Setup) -> Setup) -> Self {
+        println!("XRPAYD_TEST_SEED={seed}");
+        let folder = tempfile::tempdir().unwrap();
+        let funds = [(WALLET.0, FUNDS_XRP), (SHOP, "1000")];
+        let ledger = Ledger::start(folder.path(), "200ms", &funds);
+        let file = format!("sqlite://{}", folder.path().join("xrpayd.db").display());
+        let store = store.unwrap_or(&file);
+        let setup = Setup::new(folder.path(), &ledger.urls, store, "").with(HASTE);
+        let setup = arrange(setup);
+        let key = setup.create_key("shop", &["payments:read", "payments:write"]);
+        Self {
+            seed,
+            ledger,
+            setup,
+            history: Arc::new(History::new(seed)),
+            key,
+            folder,
+        }
+    }
+
+    /// A patient client, for questions that are not part of the history.
+    pub fn merchant(&self) -> Merchant {
+        Merchant::new(&self.setup.api, &self.key)
+    }
+
+    /// Sends shoppers out.
+    pub fn shoppers(&self, count: u64, pause_ms: u64, tolerates: Tolerates) -> Shoppers {
+        let manners = Manners {
+            api: self.setup.api.clone(),
+            key: self.key.clone(),
+            tolerates,
+            pause_ms,
+        };
+        Shoppers::open(count, self.seed, &manners, &self.history)
+    }
+
+    /// What the wallet's successful payments were, by destination tag, by the ledger's truth.
+    async fn paid(&self) -> BTreeMap<u64, Vec<Value>> {
+        let mut paid: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+        for tx in self.ledger.truth_of(WALLET.0).await {
+            let by_us = tx["account"] == WALLET.0 && tx["type"] == "Payment";
+            if by_us && tx["result"] == "tesSUCCESS" {
+                let tag = tx["destination_tag"].as_u64().unwrap();
+                paid.entry(tag).or_default().push(tx);
+            }
+        }
+        for (tag, txs) in &paid {
+            let evidence = json!(txs);
+            self.history
+                .check(txs.len() == 1, "a payment was paid twice", &evidence);
+            let asked = self.history.was_asked(*tag).is_some();
+            self.history
+                .check(asked, "what nobody asked for was paid", &evidence);
+        }
+        paid
+    }
+
+    /// Holds what clients know by now against the ledger, whether a daemon lives or not: nothing is
+    /// paid twice, and what was told as final is so.
+    pub async fn glance(&self) {
+        // What is final was so before the ledger is asked.
+        let known = self.history.known();
+        let paid = self.paid().await;
+        for (tag, known) in known {
+            self.agrees(&known.newest, paid.get(&tag).map(Vec::as_slice));
+        }
+    }
+
+    fn agrees(&self, payment: &Value, on_ledger: Option<&[Value]>) {
+        let check = |holds: bool, what: &str| {
+            let evidence = json!({ "told": payment, "on the ledger": on_ledger });
+            self.history.check(holds, what, &evidence);
+        };
+        match (payment["status"].as_str().unwrap(), on_ledger) {
+            ("succeeded", Some([once])) => {
+                let xrp = payment["amount"]["value"].as_str().unwrap();
+                let drops = Drops::from_xrp(xrp).unwrap().to_string();
+                check(payment["tx_hash"] == once["hash"], "another transaction");
+                check(
+                    payment["ledger_index"] == once["ledger_index"],
+                    "another ledger",
+                );
+                check(once["delivered"] == drops, "another amount was delivered");
+                check(
+                    payment["delivered_amount"] == payment["amount"],
+                    "another amount is told",
+                );
+                let servers = payment["proof"]["servers"].as_array().unwrap();
+                check(servers.len() >= 2, "one server's word was believed");
+            }
+            ("succeeded", _) => check(false, "a success that is not on the ledger once"),
+            ("failed" | "expired" | "cancelled" | "rejected", Some(_)) => {
+                check(false, "an end without delivery that was delivered");
+            }
+            ("failed" | "expired" | "cancelled" | "rejected", None) => {
+                check(payment["proof"].is_object(), "an end without a proof");
+            }
+            _ => check(!is_final(payment), "an unknown status"),
+        }
+    }
+
+    /// The audit at the end, with a daemon that lives and nothing that hurts any more: every payment
+    /// gets its end, and the API, the ledger, the limits and the wallet's balance tell one story.
+    /// Returns how many payments there were and how many of them succeeded.
+    pub async fn audit(&self) -> (usize, usize) {
+        let merchant = self.merchant();
+        merchant.all_final(PATIENCE).await;
+        let floors = self.history.floors();
+        let listed = merchant.all_payments().await;
+        self.history.saw_all(&listed, &floors);
+        let paid = self.paid().await;
+        let mut by_tag = BTreeMap::new();
+        for payment in &listed {
+            let tag = payment["destination_tag"].as_u64().unwrap();
+            let asked = self.history.was_asked(tag);
+            self.history.check(
+                asked.is_some_and(|xrp| payment["amount"]["value"] == *xrp),
+                "a payment of nobody's asking",
+                payment,
+            );
+            self.agrees(payment, paid.get(&tag).map(Vec::as_slice));
+            let twice = by_tag.insert(tag, payment["id"].clone());
+            self.history
+                .check(twice.is_none(), "two payments for one key", payment);
+        }
+        for (tag, known) in self.history.known() {
+            let found = by_tag.get(&tag) == Some(&known.newest["id"]);
+            self.history
+                .check(found, "an accepted payment is lost", &known.newest);
+        }
+        let succeeded = self.balance_books(&merchant, &listed).await;
+        (listed.len(), succeeded)
+    }
+
+    /// Limits count what was delivered, and the wallet holds what it began with less that and fees.
+    async fn balance_books(&self, merchant: &Merchant, listed: &[Value]) -> usize {
+        let mut delivered = Drops::ZERO;
+        let succeeded = listed.iter().filter(|one| one["status"] == "succeeded");
+        let count = succeeded.clone().count();
+        for payment in succeeded {
+            let xrp = payment["amount"]["value"].as_str().unwrap();
+            delivered = delivered
+                .checked_add(Drops::from_xrp(xrp).unwrap())
+                .unwrap();
+        }
+        let limits = merchant.get("/v1/limits").await;
+        let used =
+            json!({ "daily": { "currency": "XRP", "value": delivered.to_xrp() }, "pending": 0 });
+        let evidence = json!({ "shown": limits["used"], "by the payments": used });
+        self.history
+            .check(limits["used"] == used, "the limits are off", &evidence);
+        let mut fees = Drops::ZERO;
+        for tx in self.ledger.truth_of(WALLET.0).await {
+            if tx["account"] == WALLET.0 {
+                let fee = tx["fee"].as_str().unwrap().parse().unwrap();
+                fees = fees.checked_add(Drops::new(fee).unwrap()).unwrap();
+            }
+        }
+        let spent = delivered.checked_add(fees).unwrap();
+        let begun = Drops::from_xrp(FUNDS_XRP).unwrap();
+        let left = begun.checked_sub(spent).unwrap().to_xrp();
+        let shown = |wallet: &Value| wallet["balance"]["value"] == *left;
+        merchant.until("/v1/wallets/hot", shown).await;
+        count
+    }
+}
