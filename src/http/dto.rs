@@ -129,6 +129,10 @@ enum ReasonDto {
         account_sequence: u32,
         read_at_ledger: LedgerIndex,
     },
+    TicketStands {
+        ticket: u32,
+        read_at_ledger: LedgerIndex,
+    },
     ConsumedBy {
         consumer_tx_hash: TxHash,
         consumer_ledger: LedgerIndex,
@@ -344,6 +348,10 @@ fn absence_dto(absence: &Absence) -> ProofDto<'_> {
                 account_sequence,
             } => ReasonDto::SlotFree {
                 account_sequence,
+                read_at_ledger: at,
+            },
+            AbsenceReason::TicketStands { at, ticket } => ReasonDto::TicketStands {
+                ticket,
                 read_at_ledger: at,
             },
             AbsenceReason::ConsumedBy { hash, ledger_index } => ReasonDto::ConsumedBy {

@@ -31,6 +31,7 @@ impl Engine<'_> {
             cursor,
             findings,
             foreign,
+            tickets: _,
         } = folded;
         let mut batch = Batch::default();
         let mut remembered = Vec::new();
@@ -111,6 +112,7 @@ impl Engine<'_> {
         let proof = RootProof {
             at: agreed.at,
             sequence: root.sequence,
+            tickets: None,
             servers: agreed.servers.clone(),
         };
         let mut findings = Vec::new();

@@ -5,10 +5,13 @@ use crate::address::AccountId;
 use crate::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
 use crate::money::Drops;
 use crate::payment::{Absence, AbsenceReason, Finding, Slot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The MemoType that carries a payment's marker where its sender set the InvoiceID.
 pub const MARKER_MEMO_TYPE: &str = "xrpayd/marker";
+
+/// The transaction type that makes tickets.
+pub const TICKET_CREATE: &str = "TicketCreate";
 
 /// How far the journal of one account has been read, and what the account root shows there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,17 @@ pub struct Fold<O> {
     pub findings: Vec<(O, Finding)>,
     /// Transactions that the account sent and that are none of ours.
     pub foreign: Vec<Foreign>,
+    /// What became of the account's tickets, in the order of the page.
+    pub tickets: Vec<(LedgerIndex, TicketChange)>,
+}
+
+/// What a validated transaction did to one ticket of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketChange {
+    /// It stands from here on.
+    Made(u32),
+    /// It was used up.
+    Used(u32),
 }
 
 /// A transaction that the account sent and that is none of ours.
@@ -184,6 +198,7 @@ pub fn fold<O: Copy>(
         cursor: next.clone(),
         findings: Vec::new(),
         foreign: Vec::new(),
+        tickets: Vec::new(),
     };
     let mut place = None;
     for entry in &page.entries {
@@ -192,6 +207,7 @@ pub fn fold<O: Copy>(
             return Err(BrokenPage::OutOfPlace(entry.hash));
         }
         place = here;
+        let made = tickets_made(entry, page.account, &next);
         if let Some(root) = entry.root_after {
             if root.sequence < next.next_sequence {
                 return Err(BrokenPage::SequenceWentBack(entry.hash));
@@ -201,29 +217,57 @@ pub fn fold<O: Copy>(
             next.owner_count = root.owner_count;
         }
         if entry.sender == page.account {
-            settle_slot(entry, open, page, &next, &mut fold);
+            settle(entry, made, open, page, &next, &mut fold);
         }
     }
     fold.cursor = next;
     Ok(fold)
 }
 
-/// One of our account's transactions settles every attempt on its slot.
-fn settle_slot<O: Copy>(
+/// The tickets that a transaction of the account made: a TicketCreate is the only one that sets the
+/// account's sequence further than to the one behind its own, and the numbers between are the tickets.
+fn tickets_made(entry: &Entry, account: AccountId, before: &Cursor) -> std::ops::Range<u32> {
+    let is_made = entry.sender == account
+        && entry.transaction_type == TICKET_CREATE
+        && entry.result == "tesSUCCESS";
+    let Some(root) = entry.root_after.filter(|_| is_made) else {
+        return 0..0;
+    };
+    let first = match entry.slot {
+        Slot::Sequence(sequence) => sequence.saturating_add(1),
+        Slot::Ticket(_) => before.next_sequence,
+    };
+    first..root.sequence
+}
+
+/// One of our account's transactions settles every attempt on what it took: its slot, and the
+/// sequences that it made tickets of, which are gone for whatever was signed on them.
+fn settle<O: Copy>(
     entry: &Entry,
+    made: std::ops::Range<u32>,
     open: &OpenSlots<O>,
     page: &Page,
     cursor: &Cursor,
     fold: &mut Fold<O>,
 ) {
-    let attempts = open.get(&entry.slot).map_or(&[][..], Vec::as_slice);
+    if let Slot::Ticket(ticket) = entry.slot {
+        let used = TicketChange::Used(ticket);
+        fold.tickets.push((entry.ledger_index, used));
+    }
+    let of_slot = |slot: Slot| open.get(&slot).map_or(&[][..], Vec::as_slice);
+    let mut attempts = of_slot(entry.slot).to_vec();
+    for number in made {
+        let made = TicketChange::Made(number);
+        fold.tickets.push((entry.ledger_index, made));
+        attempts.extend_from_slice(of_slot(Slot::Sequence(number)));
+    }
     if !attempts.iter().any(|attempt| attempt.hash == entry.hash) {
         fold.foreign.push(Foreign {
             entry: entry.clone(),
             took_ours: !attempts.is_empty(),
         });
     }
-    for attempt in attempts {
+    for attempt in &attempts {
         let finding = if attempt.hash == entry.hash {
             Finding::Found {
                 hash: entry.hash,
@@ -262,14 +306,17 @@ pub struct RootProof {
     pub at: LedgerIndex,
     /// The account's sequence there.
     pub sequence: u32,
+    /// The tickets that stand there, where they were asked for.
+    pub tickets: Option<BTreeSet<u32>>,
     /// The servers that agreed.
     pub servers: Vec<String>,
 }
 
-/// Whether the journal and the account root together prove that `attempt` can never be applied.
+/// Whether the journal and the account's state together prove that `attempt` can never be applied: its
+/// sequence, by the account root, or its ticket, by the ticket itself, is still there to be used.
 ///
 /// The journal must be contiguous from before the first ledger that could hold the attempt through
-/// its last one, and the account root must have been read inside that proven range and past the
+/// its last one, and the state must have been read inside that proven range and past the
 /// attempt's last ledger: a validated index beyond the last ledger is not enough, because after an
 /// outage servers announce one long before they hold the ledgers in between.
 #[must_use]
@@ -281,20 +328,31 @@ pub fn prove_absence<O>(
 ) -> Option<Absence> {
     let covered = cursor.start <= attempt.first_ledger && attempt.last_ledger <= cursor.at;
     let root_in_range = attempt.last_ledger <= root.at && root.at <= cursor.at;
-    let slot_free = match slot {
-        Slot::Sequence(sequence) => root.sequence <= sequence && cursor.next_sequence <= sequence,
-        // The account root does not tell whether a ticket stands.
-        Slot::Ticket(_) => false,
+    let reason = match slot {
+        Slot::Sequence(sequence) => {
+            let is_free = root.sequence <= sequence && cursor.next_sequence <= sequence;
+            is_free.then_some(AbsenceReason::SlotFree {
+                at: root.at,
+                account_sequence: root.sequence,
+            })
+        }
+        // The account root does not tell about a ticket: only the ticket itself does.
+        Slot::Ticket(ticket) => {
+            let standing = root.tickets.as_ref();
+            let stands = standing.is_some_and(|standing| standing.contains(&ticket));
+            stands.then_some(AbsenceReason::TicketStands {
+                at: root.at,
+                ticket,
+            })
+        }
     };
-    (covered && root_in_range && slot_free).then(|| Absence {
+    let reason = reason.filter(|_| covered && root_in_range)?;
+    Some(Absence {
         from: attempt.first_ledger,
         to: cursor.at,
         to_hash: cursor.at_hash,
         servers: root.servers.clone(),
-        reason: AbsenceReason::SlotFree {
-            at: root.at,
-            account_sequence: root.sequence,
-        },
+        reason,
     })
 }
 

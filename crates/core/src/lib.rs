@@ -14,5 +14,6 @@ pub mod money;
 pub mod mpt;
 pub mod payment;
 pub mod sequence;
+pub mod tickets;
 pub mod token;
 pub mod xaddress;

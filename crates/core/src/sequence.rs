@@ -2,6 +2,10 @@
 //!
 //! A sequence that nothing open uses any more is a hole: everything behind it waits. So holes are
 //! filled first, by the next payment or, where none waits, by a no-op.
+//!
+//! A TicketCreate is the one transaction whose outcome says which sequence comes after it: the account
+//! goes on behind the tickets where it succeeds, and right behind it where it does not. It therefore
+//! bars the lane: while it is open nothing is put behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +17,23 @@ pub struct Lane {
     open: BTreeMap<u32, u32>,
     /// From `validated_next` up to `new_next`, those that nothing open uses.
     holes: BTreeSet<u32>,
+    /// The TicketCreate at the end, while it is open.
+    bar: Option<u32>,
 }
 
-/// The account has used every sequence there is.
+/// Why the lane has no sequence to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the account has no sequence left")]
-pub struct Exhausted;
+pub enum NoSequence {
+    /// The account has used every sequence there is.
+    #[error("the account has no sequence left")]
+    Exhausted,
+    /// A TicketCreate is open, and what comes after it is not known yet.
+    #[error("tickets are being made at the end of the lane")]
+    Barred,
+    /// Something waits behind a sequence that nothing uses.
+    #[error("a sequence before the end of the lane is not in use")]
+    Starved,
+}
 
 impl Lane {
     /// A lane whose account shows `validated_next` as its Sequence in a validated ledger.
@@ -29,6 +44,7 @@ impl Lane {
             new_next: validated_next,
             open: BTreeMap::new(),
             holes: BTreeSet::new(),
+            bar: None,
         }
     }
 
@@ -48,14 +64,42 @@ impl Lane {
     /// attempt on it that is made durable or a [`Lane::close`].
     ///
     /// # Errors
-    /// The account has no sequence left.
-    pub fn allocate(&mut self) -> Result<u32, Exhausted> {
-        let sequence = self.holes.first().copied().unwrap_or(self.new_next);
+    /// The account has no sequence left, or none that is known while tickets are made.
+    pub fn allocate(&mut self) -> Result<u32, NoSequence> {
+        let sequence = match self.holes.first() {
+            Some(&hole) => hole,
+            None if self.bar.is_some() => return Err(NoSequence::Barred),
+            None => self.new_next,
+        };
         if sequence == u32::MAX {
-            return Err(Exhausted);
+            return Err(NoSequence::Exhausted);
         }
         self.open_attempt(sequence);
         Ok(sequence)
+    }
+
+    /// Takes the sequence at the end for a TicketCreate, which bars the lane until it is settled.
+    ///
+    /// # Errors
+    /// The lane is barred already, or starved, or the account has no sequence left.
+    pub fn allocate_bar(&mut self) -> Result<u32, NoSequence> {
+        if !self.holes.is_empty() {
+            return Err(NoSequence::Starved);
+        }
+        let sequence = self.allocate()?;
+        self.bar = Some(sequence);
+        Ok(sequence)
+    }
+
+    /// Says that the attempt which start-up found on `sequence` makes tickets.
+    pub const fn bar(&mut self, sequence: u32) {
+        self.bar = Some(sequence);
+    }
+
+    /// Whether a TicketCreate is open.
+    #[must_use]
+    pub const fn is_barred(&self) -> bool {
+        self.bar.is_some()
     }
 
     /// Counts one more open attempt on `sequence`: one that start-up found, or a replacement.
@@ -77,6 +121,7 @@ impl Lane {
         *count = count.saturating_sub(1);
         if *count == 0 {
             self.open.remove(&sequence);
+            self.bar = self.bar.filter(|bar| *bar != sequence);
             if sequence >= self.validated_next {
                 self.holes.insert(sequence);
             }
@@ -154,7 +199,33 @@ mod tests {
     #[test]
     fn the_last_sequence_is_never_passed() {
         let mut lane = Lane::new(u32::MAX);
-        assert_eq!(lane.allocate(), Err(Exhausted));
+        assert_eq!(lane.allocate(), Err(NoSequence::Exhausted));
+    }
+
+    #[test]
+    fn nothing_is_put_behind_tickets_that_are_being_made() {
+        let mut lane = Lane::new(5);
+        assert_eq!([lane.allocate(), lane.allocate_bar()], [Ok(5), Ok(6)]);
+        assert_eq!(lane.allocate(), Err(NoSequence::Barred));
+        assert_eq!(lane.allocate_bar(), Err(NoSequence::Barred));
+        lane.close(5);
+        assert_eq!(lane.allocate_bar(), Err(NoSequence::Starved));
+        assert_eq!(lane.allocate(), Ok(5), "what is before them goes on");
+        // A no-op takes the place of a TicketCreate that no server would have.
+        lane.open_attempt(6);
+        lane.close(6);
+        assert!(lane.is_barred());
+        lane.close(6);
+        assert_eq!(lane.allocate(), Ok(6), "they were not made");
+    }
+
+    #[test]
+    fn the_lane_goes_on_behind_the_tickets_that_were_made() {
+        let mut lane = Lane::new(5);
+        assert_eq!(lane.allocate_bar(), Ok(5));
+        lane.close(5);
+        lane.advance(16);
+        assert_eq!(lane.allocate(), Ok(16));
     }
 
     #[derive(Debug, Clone)]

@@ -173,6 +173,7 @@ fn root(at: u32, sequence: u32) -> RootProof {
     RootProof {
         at: LedgerIndex(at),
         sequence,
+        tickets: None,
         servers: vec!["a".into(), "b".into()],
     }
 }
@@ -214,6 +215,140 @@ fn absence_needs_the_whole_range_and_the_account_root_inside_it() {
     );
     let ticket = prove_absence(&cursor(50), &root(45, 5), Slot::Ticket(5), &attempt());
     assert_eq!(ticket, None, "an account root says nothing of a ticket");
+}
+
+#[test]
+fn absence_by_ticket_needs_the_ticket_to_stand_inside_the_proven_range() {
+    let standing = |at: u32, tickets: &[u32]| RootProof {
+        tickets: Some(tickets.iter().copied().collect()),
+        ..root(at, 99)
+    };
+    let prove = |c: &Cursor, r: &RootProof| prove_absence(c, r, Slot::Ticket(7), &attempt());
+    let proof = prove(&cursor(50), &standing(45, &[7, 8])).unwrap();
+    let (at, ticket) = (LedgerIndex(45), 7);
+    assert_eq!(proof.reason, AbsenceReason::TicketStands { at, ticket });
+    assert_eq!(prove(&cursor(50), &standing(45, &[8])), None, "it is gone");
+    assert_eq!(
+        prove(&cursor(50), &standing(39, &[7])),
+        None,
+        "read before the last ledger"
+    );
+    assert_eq!(
+        prove(&cursor(44), &standing(45, &[7])),
+        None,
+        "read past the history"
+    );
+    assert_eq!(
+        prove(&cursor(39), &standing(39, &[7])),
+        None,
+        "the last ledger has not passed"
+    );
+}
+
+/// A TicketCreate of ours that made `count` tickets.
+fn ticket_create(n: u8, ledger: u32, slot: Slot, made: std::ops::Range<u32>) -> Entry {
+    Entry {
+        transaction_type: TICKET_CREATE.into(),
+        slot,
+        destination: None,
+        delivered: Delivered::Nothing,
+        root_after: Some(RootAfter {
+            balance: drops(900),
+            sequence: made.end,
+            owner_count: made.end - made.start,
+        }),
+        ..entry(n, ledger, 0, 0)
+    }
+}
+
+fn by_ticket(n: u8, ledger: u32, ticket: u32, sequence: u32) -> Entry {
+    Entry {
+        slot: Slot::Ticket(ticket),
+        root_after: Some(RootAfter {
+            balance: drops(900),
+            sequence,
+            owner_count: 0,
+        }),
+        ..entry(n, ledger, 0, 0)
+    }
+}
+
+#[test]
+fn the_journal_tells_which_tickets_are_made_and_which_are_used() {
+    use TicketChange::{Made, Used};
+    let failed = Entry {
+        result: "tecINSUFFICIENT_RESERVE".into(),
+        ..ticket_create(1, 22, Slot::Sequence(5), 6..6)
+    };
+    let history = vec![
+        failed,
+        ticket_create(2, 23, Slot::Sequence(6), 7..9),
+        by_ticket(3, 24, 8, 9),
+        // Made with a ticket, they begin at the account's sequence.
+        ticket_create(4, 25, Slot::Ticket(7), 9..11),
+        // A failure that is charged uses its ticket up like any other.
+        Entry {
+            result: "tecNO_DST".into(),
+            ..by_ticket(5, 26, 10, 11)
+        },
+    ];
+    let fold = fold(&cursor(20), &open(&[]), &page(21, 30, history)).unwrap();
+    let told: Vec<_> = fold
+        .tickets
+        .iter()
+        .map(|(at, what)| (at.0, *what))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (23, Made(7)),
+            (23, Made(8)),
+            (24, Used(8)),
+            (25, Used(7)),
+            (25, Made(9)),
+            (25, Made(10)),
+            (26, Used(10)),
+        ]
+    );
+    assert_eq!(fold.cursor.next_sequence, 11);
+}
+
+#[test]
+fn a_ticket_settles_what_is_open_on_it_and_not_what_has_its_number_as_sequence() {
+    let mut slots = open(&[(7, 1)]);
+    let on_ticket = OpenAttempt {
+        owner: 2,
+        hash: hash(2),
+        ..attempt()
+    };
+    slots.insert(Slot::Ticket(7), vec![on_ticket]);
+    let used = page(21, 25, vec![by_ticket(9, 22, 7, 5)]);
+    let fold = fold(&cursor(20), &slots, &used).unwrap();
+    assert!(matches!(&fold.findings[..], [(2, Finding::Absent { .. })]));
+    assert_eq!(
+        fold.foreign.iter().map(|f| f.took_ours).collect::<Vec<_>>(),
+        [true]
+    );
+}
+
+#[test]
+fn sequences_that_somebody_makes_tickets_of_are_gone_for_what_was_signed_on_them() {
+    let theirs = ticket_create(9, 22, Slot::Sequence(5), 6..8);
+    let fold = fold(
+        &cursor(20),
+        &open(&[(6, 1), (7, 2), (8, 3)]),
+        &page(21, 25, vec![theirs]),
+    )
+    .unwrap();
+    let dead: Vec<u8> = fold.findings.iter().map(|(owner, _)| *owner).collect();
+    assert_eq!(dead, [1, 2]);
+    assert!(matches!(
+        &fold.foreign[..],
+        [Foreign {
+            took_ours: true,
+            ..
+        }]
+    ));
 }
 
 proptest! {

@@ -152,6 +152,14 @@ pub enum AbsenceReason {
         /// The account's sequence there.
         account_sequence: u32,
     },
+    /// Its last ledger has passed, and the ticket that it names still stands in a validated ledger of
+    /// the range.
+    TicketStands {
+        /// The ledger at which the ticket was read.
+        at: LedgerIndex,
+        /// The ticket.
+        ticket: u32,
+    },
     /// Another validated transaction took its slot.
     ConsumedBy {
         /// The transaction that did.
