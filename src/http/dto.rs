@@ -118,6 +118,13 @@ enum ProofDto<'a> {
         #[serde(flatten)]
         reason: ReasonDto,
     },
+    /// A validated ledger spoke against it while nothing of it could be applied.
+    Preflight {
+        ledger_index: LedgerIndex,
+        ledger_hash: LedgerHash,
+        servers: &'a [String],
+        would_be: &'static str,
+    },
     /// Nothing was ever signed for it.
     NothingSigned,
 }
@@ -333,6 +340,12 @@ fn proof_dto(proof: &Proof) -> ProofDto<'_> {
             servers,
         },
         Proof::Absent(absence) => absence_dto(absence),
+        Proof::Preflight(refusal) => ProofDto::Preflight {
+            ledger_index: refusal.reading.ledger_index,
+            ledger_hash: refusal.reading.ledger_hash,
+            servers: &refusal.reading.servers,
+            would_be: refusal.obstacle.ledger_code(),
+        },
     }
 }
 

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod money;
 pub mod mpt;
 pub mod payment;
+pub mod preflight;
 pub mod sequence;
 pub mod tickets;
 pub mod token;

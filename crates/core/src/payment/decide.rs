@@ -9,6 +9,7 @@ use super::approval;
 use super::effect::{Decision, Effect};
 use super::event::{Absence, Answer, Event, Finding, NewAttempt};
 use super::invariants;
+use super::refuse;
 use super::state::{Attempt, AttemptState, Failure, Hold, Payment, Proof, State};
 use crate::ids::{TxHash, UnixMs};
 use crate::ledger::codes::{self, OnSubmit, OnValidated};
@@ -88,6 +89,7 @@ pub fn decide(payment: &Payment, event: Event, now: UnixMs) -> Result<Option<Dec
         Event::Adopt(adoption) => adopt::adopt(payment, adoption, now),
         Event::Approve(ballot) => approval::approve(payment, ballot, now),
         Event::Reject { ballot, reason } => approval::reject(payment, ballot, reason, now),
+        Event::Refuse(refusal) => refuse::refuse(payment, refusal).map(Some),
         Event::Cancel => cancel(payment).map(Some),
         Event::Expire => expire(payment, now).map(Some),
     }?;

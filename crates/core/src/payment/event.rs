@@ -4,6 +4,7 @@ use super::approval::Ballot;
 use super::state::{Hold, Slot};
 use crate::ids::{LedgerHash, LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
+use crate::preflight::Refusal;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened to one payment.
@@ -40,6 +41,8 @@ pub enum Event {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// A validated ledger speaks against it, and nothing is signed that could be applied.
+    Refuse(Refusal),
     /// The client calls it off.
     Cancel,
     /// Its time has run out.

@@ -2,6 +2,7 @@
 //! worker that breaks one stops the process rather than limps.
 
 use super::approval;
+use super::refuse;
 use super::state::{AttemptState, Payment, State};
 
 /// Checks the payment by itself.
@@ -27,6 +28,7 @@ pub fn check(payment: &Payment) -> Result<(), &'static str> {
         return Err("a payment was delivered twice");
     }
     approval::check(payment)?;
+    refuse::check(payment)?;
     match &payment.state {
         State::Queued { .. } if first.is_some() => Err("a queued payment has an open attempt"),
         State::InFlight if first.is_none() => Err("a payment in flight has no open attempt"),
@@ -57,6 +59,7 @@ pub fn check(payment: &Payment) -> Result<(), &'static str> {
 pub fn check_step(before: &Payment, after: &Payment) -> Result<(), &'static str> {
     check(after)?;
     approval::check_step(before, after)?;
+    refuse::check_step(before, after)?;
     if before.status().is_final() && before.state != after.state {
         return Err("a final state changed");
     }

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 pub mod invariants;
+mod refuse;
 pub mod state;
 
 pub use approval::{Approval, ApprovalRule, Ballot, Verdict};

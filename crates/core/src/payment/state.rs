@@ -5,6 +5,7 @@ use super::event::Absence;
 use crate::address::AccountId;
 use crate::ids::{Hash256, LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::money::Drops;
+use crate::preflight::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -173,6 +174,8 @@ pub enum Proof {
     },
     /// A contiguous validated range holds no attempt, and none can enter any more.
     Absent(Absence),
+    /// A validated ledger spoke against it while nothing of it could be applied.
+    Preflight(Refusal),
 }
 
 /// What an attempt consumes: exactly one transaction can take it.
