@@ -200,6 +200,13 @@ mod tests {
     }
 
     #[test]
+    fn the_window_is_the_last_twenty_four_hours() {
+        let day_ms = 86_400_000;
+        assert_eq!(window_start(UnixMs(day_ms + 5)), UnixMs(5));
+        assert_eq!(WINDOW_MS, day_ms);
+    }
+
+    #[test]
     fn the_reset_is_when_enough_has_left_the_window() {
         let (caps, used) = (
             caps(),

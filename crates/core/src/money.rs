@@ -178,6 +178,41 @@ mod tests {
         assert_eq!(Drops::from_xrp(&"9".repeat(400)), Err(BadXrp::TooLarge));
     }
 
+    #[test]
+    fn a_text_of_drops_is_digits_or_refused_for_what_it_is() {
+        for text in ["", "-1", "1.5", "1e3", " 1", "x"] {
+            assert_eq!(text.parse::<Drops>(), Err(BadXrp::NotDecimal), "{text:?}");
+        }
+        let above = "100000000000000001".parse::<Drops>();
+        assert_eq!(above, Err(BadXrp::TooLarge));
+        assert_eq!("9".repeat(40).parse::<Drops>(), Err(BadXrp::TooLarge));
+    }
+
+    #[test]
+    fn drops_are_text_in_json_and_nothing_else_is_read() {
+        let amount = Drops::new(12_500_000).unwrap();
+        let json = serde_json::to_string(&amount).unwrap();
+        assert_eq!(json, "\"12500000\"");
+        assert_eq!(serde_json::from_str::<Drops>(&json).unwrap(), amount);
+        for json in ["12500000", "\"12.5\"", "\"\"", "null"] {
+            assert!(serde_json::from_str::<Drops>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn differences_and_products_are_exact_or_nothing() {
+        let drops = |n| Drops::new(n).unwrap();
+        assert_eq!(drops(7).checked_sub(drops(3)), Some(drops(4)));
+        assert_eq!(drops(7).checked_sub(drops(7)), Some(Drops::ZERO));
+        assert_eq!(drops(7).checked_sub(drops(8)), None);
+        assert_eq!(drops(7).saturating_sub(drops(3)), drops(4));
+        assert_eq!(drops(7).saturating_sub(drops(8)), Drops::ZERO);
+        assert_eq!(drops(200_000).checked_mul(3), Some(drops(600_000)));
+        assert_eq!(Drops::MAX.checked_mul(1), Some(Drops::MAX));
+        assert_eq!(Drops::MAX.checked_mul(2), None);
+        assert_eq!(Drops::MAX.checked_mul(u64::MAX), None);
+    }
+
     proptest! {
         #[test]
         fn xrp_text_survives_the_round_trip(drops in 0..=Drops::MAX.get()) {

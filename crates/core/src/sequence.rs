@@ -197,6 +197,23 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_that_the_ledger_has_passed_is_never_given_out() {
+        let mut lane = Lane::new(5);
+        lane.open_attempt(9);
+        assert_eq!(lane.holes().collect::<Vec<_>>(), [5, 6, 7, 8]);
+        lane.advance(8);
+        assert_eq!(lane.validated_next(), 8);
+        assert_eq!(lane.holes().collect::<Vec<_>>(), [8]);
+        lane.advance(7);
+        assert_eq!(lane.validated_next(), 8, "a root never goes back");
+        lane.advance(12);
+        assert!(!lane.is_starved());
+        lane.close(9);
+        assert!(!lane.is_starved(), "a passed sequence is no hole");
+        assert_eq!(lane.allocate(), Ok(12));
+    }
+
+    #[test]
     fn the_last_sequence_is_never_passed() {
         let mut lane = Lane::new(u32::MAX);
         assert_eq!(lane.allocate(), Err(NoSequence::Exhausted));

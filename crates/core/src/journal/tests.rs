@@ -96,6 +96,37 @@ fn a_page_settles_what_it_holds_and_moves_the_cursor() {
 }
 
 #[test]
+fn the_cursor_takes_the_hash_of_the_pages_last_ledger() {
+    let fold = fold(&cursor(20), &open(&[]), &page(21, 25, vec![])).unwrap();
+    let expected = Cursor {
+        at: LedgerIndex(25),
+        at_hash: LedgerHash([7; 32]),
+        ..cursor(20)
+    };
+    assert_eq!(fold.cursor, expected);
+}
+
+#[test]
+fn what_others_pay_us_moves_the_balance_and_not_the_sequence() {
+    let credit = Entry {
+        sender: THEIRS,
+        root_after: Some(RootAfter {
+            balance: drops(1_500),
+            sequence: 5,
+            owner_count: 2,
+        }),
+        ..entry(9, 22, 0, 77)
+    };
+    let fold = fold(&cursor(20), &open(&[(5, 1)]), &page(21, 25, vec![credit])).unwrap();
+    let after = fold.cursor;
+    assert_eq!(
+        (after.next_sequence, after.balance, after.owner_count),
+        (5, drops(1_500), 2)
+    );
+    assert!(fold.findings.is_empty() && fold.foreign.is_empty());
+}
+
+#[test]
 fn a_rival_on_the_same_sequence_is_proven_dead_by_the_one_that_took_it() {
     let fold = fold(
         &cursor(20),

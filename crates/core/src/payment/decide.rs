@@ -491,4 +491,6 @@ fn failure_of(ledger_code: &str, fee_charged: bool) -> Failure {
 }
 
 #[cfg(test)]
+mod hints;
+#[cfg(test)]
 pub(super) mod tests;

@@ -90,3 +90,6 @@ pub(super) fn assert_step(before: &Payment, after: &Payment) {
     let verdict = check_step(before, after);
     assert!(verdict.is_ok(), "payment {}: {verdict:?}", before.id);
 }
+
+#[cfg(test)]
+mod tests;
