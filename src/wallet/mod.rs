@@ -155,6 +155,16 @@ impl Wallet {
         self.sign(self.common("AccountSet", terms))
     }
 
+    /// Signs a transaction that sets `count` sequences aside as tickets.
+    ///
+    /// # Errors
+    /// See [`SignError`]; the wallet must halt.
+    pub fn sign_ticket_create(&self, count: u32, terms: Terms) -> Result<SignedTx, SignError> {
+        let mut tx = self.common("TicketCreate", terms);
+        set(&mut tx, "TicketCount", count);
+        self.sign(tx)
+    }
+
     fn common(&self, transaction_type: &str, terms: Terms) -> Value {
         let mut tx = Value::Object(serde_json::Map::new());
         set(&mut tx, "TransactionType", transaction_type);

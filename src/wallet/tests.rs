@@ -119,6 +119,16 @@ fn a_network_above_1024_is_named_and_a_ticket_stands_for_the_sequence() {
     );
 }
 
+#[test]
+fn tickets_are_made_as_many_as_were_asked_for() {
+    let signed = wallet(0, local()).sign_ticket_create(250, terms()).unwrap();
+    let tx = decode(&signed.blob).unwrap();
+    assert_eq!(tx["TransactionType"], "TicketCreate");
+    assert_eq!(tx["TicketCount"], 250);
+    assert_eq!(tx["Sequence"], 5);
+    assert!(check_signature(&signed.blob).is_ok());
+}
+
 /// A signer that answers with somebody else's signature.
 #[derive(Debug)]
 struct Liar(LocalSigner, LocalSigner);

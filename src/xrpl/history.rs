@@ -1,5 +1,6 @@
 //! What the pool says about an account's validated history and root, once enough servers agree.
 
+use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
 use xrpayd_core::journal::Delivered;
@@ -83,6 +84,17 @@ pub struct AgreedRoot {
     pub servers: Vec<String>,
     /// The root; `None` where the servers agree that the account does not exist in that ledger.
     pub root: Option<Root>,
+}
+
+/// The tickets of an account at one validated ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedTickets {
+    /// The ledger.
+    pub at: LedgerIndex,
+    /// The names of the servers that agree.
+    pub servers: Vec<String>,
+    /// The numbers of those that stand.
+    pub standing: BTreeSet<u32>,
 }
 
 /// An account root.

@@ -47,7 +47,7 @@ pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
 pub use dispute::{Dispute, Outcome};
 pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
-pub use history::{AgreedHistory, AgreedRoot, HistoryEntry, Root, RootAfter};
+pub use history::{AgreedHistory, AgreedRoot, AgreedTickets, HistoryEntry, Root, RootAfter};
 pub use pool::{FeeQuote, Pool};
 pub use proto::ranges::Ranges;
 pub use roster::{Changed, Members};

@@ -4,7 +4,7 @@ use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::dispute::Dispute;
 use super::error::{HistoryError, RequestError};
-use super::history::{AgreedHistory, AgreedRoot};
+use super::history::{AgreedHistory, AgreedRoot, AgreedTickets};
 use super::proto;
 use super::proto::fee::Fee;
 use super::quorum;
@@ -207,6 +207,18 @@ impl Pool {
         at: LedgerIndex,
     ) -> Result<AgreedRoot, HistoryError> {
         quorum::account_root(&self.shared, account, at).await
+    }
+
+    /// The account's tickets that stand at exactly the validated ledger `at`, agreed by the quorum.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn tickets(
+        &self,
+        account: AccountId,
+        at: LedgerIndex,
+    ) -> Result<AgreedTickets, HistoryError> {
+        quorum::tickets(&self.shared, account, at).await
     }
 
     /// What a transaction costs now: as the servers' streams tell it, which costs no request, or, where

@@ -9,6 +9,7 @@
 mod history;
 pub(super) mod parole;
 mod root;
+mod tickets;
 mod verdict;
 
 use super::error::{Evidence, HistoryError, RequestError};
@@ -24,9 +25,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use verdict::Verdict;
+use xrpayd_core::ids::LedgerIndex;
 
 pub(super) use history::history;
 pub(super) use root::account_root;
+pub(super) use tickets::tickets;
 
 /// What one server says.
 trait Claim: Sized {
@@ -149,6 +152,35 @@ where
     }
     drop(asking);
     conclude(shared, groups, last_error).await
+}
+
+/// The same about the state of one validated ledger, from servers that hold it.
+async fn agree_at<T, F, Asking>(
+    shared: &Shared,
+    at: LedgerIndex,
+    ask: F,
+) -> Result<(T, Vec<String>), HistoryError>
+where
+    T: Claim,
+    F: Fn(Arc<Server>) -> Asking,
+    Asking: Future<Output = Result<T, RequestError>>,
+{
+    let quorum = shared.quorum();
+    let candidates = route::voices(shared);
+    let ready = route::voters(shared, candidates.iter().map(|candidate| &candidate.server));
+    if ready < quorum {
+        return Err(HistoryError::NotEnoughServers { ready, quorum });
+    }
+    let holding = route::voters(shared, &route::holders(shared, at, at));
+    if holding < quorum {
+        return Err(HistoryError::Gap {
+            from: at,
+            holding,
+            quorum,
+            lowest: route::lowest(&candidates),
+        });
+    }
+    agree(shared, || route::holders(shared, at, at), ask).await
 }
 
 /// What follows from all that was said.

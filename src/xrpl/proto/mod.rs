@@ -5,6 +5,7 @@
 //! with the wrong shape makes the whole answer malformed.
 
 pub(super) mod account_info;
+pub(super) mod account_objects;
 pub(super) mod account_tx;
 pub(super) mod envelope;
 pub(super) mod fee;

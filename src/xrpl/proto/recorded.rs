@@ -1,6 +1,7 @@
 //! What a real server said, recorded: every answer of a kind that the pool reads has to be read.
 
 use super::account_info::{AccountInfo, AtLedger};
+use super::account_objects::Tickets;
 use super::account_tx::{Page, Subject};
 use super::envelope;
 use super::fee::Fee;
@@ -80,6 +81,11 @@ fn read(command: &str, request: &Value, text: &str) -> Result<bool, String> {
                 at.check(LedgerIndex(index.unwrap_or_default()))?;
             }
         }
+        "account_objects" if request["type"] == "ticket" => {
+            let page: Tickets<'_> = proto::result(text).map_err(said)?;
+            let account = request["account"].as_str().unwrap_or_default();
+            assert!(!page.numbers(account)?.is_empty());
+        }
         "account_tx" if is_v2 && request["binary"] != true => {
             let page: Page<'_> = proto::result(text).map_err(said)?;
             let account = request["account"].as_str().unwrap_or_default();
@@ -145,6 +151,7 @@ fn everything_that_a_real_server_said_is_read() {
         ("submit", 100),
         ("subscribe", 2),
         ("account_info", 20),
+        ("account_objects", 2),
         ("account_tx", 5),
         ("ledger", 1),
         ("ledgerClosed", 4),

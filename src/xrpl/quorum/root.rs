@@ -1,12 +1,11 @@
 //! An account root at one validated ledger, agreed.
 
 use super::verdict::{self, Verdict};
-use super::{Claim, agree};
+use super::{Claim, agree_at};
 use crate::xrpl::error::{Evidence, HistoryError, RequestError};
 use crate::xrpl::history::{AgreedRoot, Root};
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_info::{AccountInfo, AtLedger};
-use crate::xrpl::route;
 use crate::xrpl::server::{Command, Server};
 use crate::xrpl::shared::Shared;
 use std::sync::Arc;
@@ -27,27 +26,7 @@ pub(in crate::xrpl) async fn account_root(
     account: AccountId,
     at: LedgerIndex,
 ) -> Result<AgreedRoot, HistoryError> {
-    let quorum = shared.quorum();
-    let candidates = route::voices(shared);
-    let ready = route::voters(shared, candidates.iter().map(|candidate| &candidate.server));
-    if ready < quorum {
-        return Err(HistoryError::NotEnoughServers { ready, quorum });
-    }
-    let holding = route::voters(shared, &route::holders(shared, at, at));
-    if holding < quorum {
-        return Err(HistoryError::Gap {
-            from: at,
-            holding,
-            quorum,
-            lowest: route::lowest(&candidates),
-        });
-    }
-    let (claim, servers) = agree(
-        shared,
-        || route::holders(shared, at, at),
-        |server| read(server, account, at),
-    )
-    .await?;
+    let (claim, servers) = agree_at(shared, at, |server| read(server, account, at)).await?;
     Ok(AgreedRoot {
         at,
         servers,

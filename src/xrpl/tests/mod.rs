@@ -5,5 +5,6 @@ mod bad_input;
 mod reload;
 mod states;
 mod submission;
+mod tickets;
 mod tls;
 mod world;
