@@ -119,6 +119,8 @@ pub(super) struct Health {
     pub errors_per_mille: u32,
     /// How often it may be asked.
     pub budget: Budget,
+    /// It said on this connection that it cannot try a transaction without applying it.
+    pub lacks_simulate: bool,
     /// When the oldest request that still waits was sent.
     pub waiting_since: Option<Instant>,
     /// Since when nothing at all has come in while an answer was owed.

@@ -82,6 +82,8 @@ pub struct AgreedRoot {
     pub at: LedgerIndex,
     /// The names of the servers that agree.
     pub servers: Vec<String>,
+    /// The ledger's hash, where any of them told it.
+    pub hash: Option<LedgerHash>,
     /// The root; `None` where the servers agree that the account does not exist in that ledger.
     pub root: Option<Root>,
 }
@@ -95,6 +97,19 @@ pub struct AgreedTickets {
     pub servers: Vec<String>,
     /// The numbers of those that stand.
     pub standing: BTreeSet<u32>,
+}
+
+/// Whether one account may pay another at one validated ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedLeave {
+    /// The ledger.
+    pub at: LedgerIndex,
+    /// The ledger's hash, where any of them told it.
+    pub hash: Option<LedgerHash>,
+    /// The names of the servers that agree.
+    pub servers: Vec<String>,
+    /// Whether the account that is to be paid lets the other.
+    pub is_authorized: bool,
 }
 
 /// An account root.
@@ -112,4 +127,6 @@ pub struct Root {
     pub previous_txn_lgr_seq: u32,
     /// The regular key, where one is set.
     pub regular_key: Option<AccountId>,
+    /// Whether it is the ledger's own, of a pool or a vault, and no key's.
+    pub is_pseudo: bool,
 }

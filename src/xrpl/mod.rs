@@ -30,6 +30,7 @@ mod route;
 mod score;
 mod server;
 mod shared;
+mod simulate;
 mod submit;
 mod subscribe;
 mod tip;
@@ -47,10 +48,13 @@ pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};
 pub use dispute::{Dispute, Outcome};
 pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
-pub use history::{AgreedHistory, AgreedRoot, AgreedTickets, HistoryEntry, Root, RootAfter};
+pub use history::{
+    AgreedHistory, AgreedLeave, AgreedRoot, AgreedTickets, HistoryEntry, Root, RootAfter,
+};
 pub use pool::{FeeQuote, Pool};
 pub use proto::ranges::Ranges;
 pub use roster::{Changed, Members};
+pub use simulate::Simulation;
 pub use submit::{Submission, SubmitAnswer, SubmitReport};
 pub use tip::Tip;
 pub use tls::{BadRoots, Pin, Roots};

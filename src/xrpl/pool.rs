@@ -4,7 +4,7 @@ use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::dispute::Dispute;
 use super::error::{HistoryError, RequestError};
-use super::history::{AgreedHistory, AgreedRoot, AgreedTickets};
+use super::history::{AgreedHistory, AgreedLeave, AgreedRoot, AgreedTickets};
 use super::proto;
 use super::proto::fee::Fee;
 use super::quorum;
@@ -12,6 +12,7 @@ use super::roster::{self, Changed, Members};
 use super::route;
 use super::server::{Command, Server};
 use super::shared::Shared;
+use super::simulate::{self, Simulation};
 use super::submit::{self, Submission, SubmitReport, Work};
 use super::subscribe::Subscription;
 use super::tip::Tip;
@@ -219,6 +220,29 @@ impl Pool {
         at: LedgerIndex,
     ) -> Result<AgreedTickets, HistoryError> {
         quorum::tickets(&self.shared, account, at).await
+    }
+
+    /// Whether `source` may pay `destination`, which takes payments only from those it authorised, at
+    /// exactly the validated ledger `at`, agreed by the quorum.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn deposit_authorized(
+        &self,
+        source: AccountId,
+        destination: AccountId,
+        at: LedgerIndex,
+    ) -> Result<AgreedLeave, HistoryError> {
+        quorum::deposit_authorized(&self.shared, source, destination, at).await
+    }
+
+    /// What one server that offers it thinks would come of `tx`, unsigned and in the ledger's JSON. A
+    /// hint, and nothing more.
+    ///
+    /// # Errors
+    /// No server that is fit offers it, or none answered.
+    pub async fn simulate(&self, tx: &serde_json::Value) -> Result<Simulation, RequestError> {
+        simulate::simulate(&self.shared, tx).await
     }
 
     /// What a transaction costs now: as the servers' streams tell it, which costs no request, or, where

@@ -7,6 +7,7 @@
 //! majority where there is one; and otherwise not at all: then nothing is concluded.
 
 mod history;
+mod leave;
 pub(super) mod parole;
 mod root;
 mod tickets;
@@ -28,6 +29,7 @@ use verdict::Verdict;
 use xrpayd_core::ids::LedgerIndex;
 
 pub(super) use history::history;
+pub(super) use leave::deposit_authorized;
 pub(super) use root::account_root;
 pub(super) use tickets::tickets;
 

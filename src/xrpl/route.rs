@@ -129,6 +129,15 @@ pub(super) fn holders(shared: &Shared, from: LedgerIndex, to: LedgerIndex) -> Ve
         .collect()
 }
 
+/// The servers that may be asked a favour: ready, and within their budgets; the fittest first.
+pub(super) fn readers(shared: &Shared) -> Vec<Arc<Server>> {
+    candidates(shared)
+        .into_iter()
+        .filter(|candidate| candidate.is_ready() && candidate.may_read)
+        .map(|candidate| candidate.server)
+        .collect()
+}
+
 /// The oldest ledger from which a quorum of voices holds every one up to its newest.
 pub(super) fn lowest_of_quorum(shared: &Shared) -> Option<LedgerIndex> {
     let voices = voices(shared);

@@ -1,6 +1,7 @@
 //! The answer to `account_info` at one validated ledger.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
@@ -59,4 +60,17 @@ pub(in crate::xrpl) struct AccountData<'a> {
     pub previous_txn_lgr_seq: u32,
     #[serde(default)]
     pub regular_key: Option<AccountId>,
+    #[serde(default, rename = "AMMID")]
+    amm: Option<IgnoredAny>,
+    #[serde(default, rename = "VaultID")]
+    vault: Option<IgnoredAny>,
+    #[serde(default, rename = "LoanBrokerID")]
+    loan_broker: Option<IgnoredAny>,
+}
+
+impl AccountData<'_> {
+    /// Whether the account is the ledger's own.
+    pub(in crate::xrpl) const fn is_pseudo(&self) -> bool {
+        self.amm.is_some() || self.vault.is_some() || self.loan_broker.is_some()
+    }
 }

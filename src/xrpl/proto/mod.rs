@@ -7,11 +7,13 @@
 pub(super) mod account_info;
 pub(super) mod account_objects;
 pub(super) mod account_tx;
+pub(super) mod deposit_authorized;
 pub(super) mod envelope;
 pub(super) mod fee;
 pub(super) mod ledger;
 pub(super) mod ranges;
 pub(super) mod server_info;
+pub(super) mod simulate;
 pub(super) mod stream;
 pub(super) mod submit;
 

@@ -30,6 +30,7 @@ pub(in crate::xrpl) async fn account_root(
     Ok(AgreedRoot {
         at,
         servers,
+        hash: claim.hash,
         root: claim.root,
     })
 }
@@ -61,6 +62,7 @@ pub(super) async fn read(
                 flags: data.flags,
                 previous_txn_lgr_seq: data.previous_txn_lgr_seq,
                 regular_key: data.regular_key,
+                is_pseudo: data.is_pseudo(),
             };
             Ok(Claimed {
                 account: id,

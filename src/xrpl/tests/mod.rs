@@ -2,6 +2,7 @@
 
 mod agreement;
 mod bad_input;
+mod preflight;
 mod reload;
 mod states;
 mod submission;

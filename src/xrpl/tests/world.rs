@@ -192,6 +192,15 @@ impl Fake {
                 "ledger_index": request["ledger_index"], "validated": true,
                 "ledger_hash": self.hash(u32::try_from(request["ledger_index"].as_u64().unwrap()).unwrap()),
             }),
+            "deposit_authorized" => {
+                let index = u32::try_from(request["ledger_index"].as_u64().unwrap()).unwrap();
+                json!({"source_account": request["source_account"], "destination_account": request["destination_account"],
+                    "deposit_authorized": true, "ledger_index": index, "ledger_hash": self.hash(index), "validated": true})
+            }
+            "simulate" => {
+                json!({"applied": false, "engine_result": "tesSUCCESS", "engine_result_code": 0,
+                    "ledger_index": self.validated + 1, "meta": {}, "tx_json": request["tx_json"]})
+            }
             "ledger" => {
                 let index = u32::try_from(request["ledger_index"].as_u64().unwrap()).unwrap();
                 json!({"ledger_index": index, "ledger_hash": self.hash(index), "validated": true, "ledger": {}})
