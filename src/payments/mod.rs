@@ -11,6 +11,7 @@ pub mod engine;
 mod fees;
 mod lane;
 mod observe;
+pub mod preflight;
 mod settle;
 mod sign;
 mod submit;
