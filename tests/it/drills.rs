@@ -11,6 +11,7 @@ mod links;
 mod memory;
 mod metrics;
 mod outages;
+mod preflight;
 mod processes;
 mod scene;
 mod strangers;
