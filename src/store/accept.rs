@@ -233,7 +233,6 @@ impl Store {
                 };
                 Ok(AcceptOutcome::Refused { breach, resets_at })
             }
-            Verdict::ClockWentBack => Err(StoreError::ClockWentBack),
         }
     }
 
@@ -245,16 +244,18 @@ impl Store {
         let mut tx = self.db().write().await?;
         let guess = Guess::of(news);
         let stored = limits::lock_reserving(&mut tx, guess.drops, guess.count).await?;
-        let now = news.iter().map(|new| new.now).max().unwrap_or_default();
+        // The earliest, so that each of them is in the window.
+        let now = news.iter().map(|new| new.now).min().unwrap_or_default();
         let mut state = stored;
-        if now.since_ms(stored.counted_through) > WINDOW_MS + WINDOW_LAG_MS {
-            state = limits::advance(&mut tx, stored, now).await?;
+        let lags = now.since_ms(stored.counted_through) > WINDOW_MS + WINDOW_LAG_MS;
+        if lags || stored.is_ahead_of(now) {
+            state = limits::align(&mut tx, stored, now).await?;
         }
         let mut decided = decide_all(news, &HashMap::new(), state);
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
-            state = limits::advance(&mut tx, state, now).await?;
+            state = limits::align(&mut tx, state, now).await?;
             let known = known_keys(&mut tx, news).await?;
             decided = decide_all(news, &known, state);
             self.inner.keys_repeat.store(!known.is_empty(), Relaxed);

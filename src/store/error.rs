@@ -42,10 +42,6 @@ pub enum StoreError {
     /// The database file is damaged, or is no database.
     #[error("the database is damaged or is not a database")]
     Damaged(#[source] Arc<sqlx::Error>),
-    /// The machine's clock is more than a day behind the newest payment that was counted, so the
-    /// daily limit cannot be kept.
-    #[error("the clock is more than a day behind the newest accepted payment")]
-    ClockWentBack,
     /// A text that no database can hold.
     #[error("{field} contains a NUL character")]
     NulInText {
@@ -76,6 +72,9 @@ pub enum StoreError {
     /// Another daemon uses the same SQLite file.
     #[error("another daemon is using this database: {} is locked", .0.display())]
     InUse(PathBuf),
+    /// Another process reads the SQLite file and does not let a start make durable what it found.
+    #[error("a program that reads the database holds up its start; end that program")]
+    LogHeldUp,
     /// The database was written by a newer version of the program.
     #[error(
         "the database is at schema {found} and this program knows schemas up to {known}: it was written by a newer version"
@@ -147,12 +146,12 @@ impl StoreError {
             Self::Conflict(_)
             | Self::Corrupt { .. }
             | Self::Damaged(_)
-            | Self::ClockWentBack
             | Self::NulInText { .. }
             | Self::BadChange { .. }
             | Self::WalletDiffers { .. }
             | Self::UnknownWallet(_)
             | Self::InUse(_)
+            | Self::LogHeldUp
             | Self::Newer { .. }
             | Self::MigrationBlocked { .. }
             | Self::Migration(_)

@@ -4,6 +4,11 @@
 //! it first, so reservations are made one after the other whatever the number of replicas. What
 //! leaves the window is subtracted when the window is next looked at: each payment once, found by
 //! the index on the time of acceptance.
+//!
+//! The clock may be set. Where it went back the window goes back with it, and what had left it is
+//! added again; what was accepted while the clock was ahead counts until it would have left then. So
+//! whatever the clock does, what is accepted at an instant fits beside all that was accepted in the
+//! day before it and after it.
 
 use super::Store;
 use super::db::{Row, Tx};
@@ -33,8 +38,15 @@ pub struct LimitUsage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LimitState {
     pub usage: Usage,
-    /// Payments accepted at or before this instant no longer count.
+    /// Payments accepted at or before this instant do not count.
     pub counted_through: UnixMs,
+}
+
+impl LimitState {
+    /// Whether the window begins later than it does at `now`, because the clock was set back.
+    pub(super) fn is_ahead_of(&self, now: UnixMs) -> bool {
+        limits::window_start(now) < self.counted_through
+    }
 }
 
 /// Reads the row and keeps everybody else from changing it until the transaction ends.
@@ -80,31 +92,44 @@ pub(super) async fn lock_reserving(
     decode(row)
 }
 
-/// Lets leave the window what has left it by `now`. The window never moves back.
-pub(super) async fn advance(
+/// Moves the window to where it is at `now`: what has left it no longer counts, and where the clock
+/// was set back, what is in it again does.
+pub(super) async fn align(
     tx: &mut Tx,
     state: LimitState,
     now: UnixMs,
 ) -> Result<LimitState, StoreError> {
     let through = limits::window_start(now);
-    if through <= state.counted_through {
+    if through == state.counted_through {
         return Ok(state);
     }
+    let goes_back = state.is_ahead_of(now);
+    let (from, to) = if goes_back {
+        (through, state.counted_through)
+    } else {
+        (state.counted_through, through)
+    };
     let row = tx
         .fetch_optional(
-            "select cast(coalesce(sum(counted_drops), 0) as bigint) as left_drops from payments \
+            "select cast(coalesce(sum(counted_drops), 0) as bigint) as moved_drops from payments \
              where created_at > $1 and created_at <= $2",
-            vec![state.counted_through.0.into(), through.0.into()],
+            vec![from.0.into(), to.0.into()],
         )
         .await?;
-    let left = row.map_or(Ok(0), |row| row.int("left_drops"))?;
-    let left = drops_from("the limits", left)?;
-    let daily_used = state.usage.daily_used.checked_sub(left).ok_or_else(|| {
-        let why = format!(
-            "{left} drops leave the day and only {} count",
-            state.usage.daily_used
-        );
-        StoreError::corrupt("the limits", why)
+    let moved = row.map_or(Ok(0), |row| row.int("moved_drops"))?;
+    let moved = drops_from("the limits", moved)?;
+    let used = state.usage.daily_used;
+    let daily_used = if goes_back {
+        used.checked_add(moved)
+    } else {
+        used.checked_sub(moved)
+    };
+    let daily_used = daily_used.ok_or_else(|| {
+        let way = if goes_back { "enter" } else { "leave" };
+        StoreError::corrupt(
+            "the limits",
+            format!("{moved} drops {way} the day and {used} count"),
+        )
     })?;
     Ok(LimitState {
         usage: Usage {
@@ -200,12 +225,12 @@ impl Store {
     pub async fn limit_usage(&self, now: UnixMs) -> Result<LimitUsage, StoreError> {
         let mut tx = self.db().read().await?;
         let stored = read_with(&mut tx, "").await?;
-        let state = advance(&mut tx, stored, now).await?;
+        let state = align(&mut tx, stored, now).await?;
         let oldest =
             counted_after(&mut tx, (state.counted_through, AFTER_EVERY_ID), OLDEST_MAX).await?;
         tx.end().await?;
         if state.usage != stored.usage {
-            self.advance_limits(now).await?;
+            self.align_limits(now).await?;
         }
         let counts =
             |(at, drops, _): (UnixMs, Drops, String)| (drops > Drops::ZERO).then_some((at, drops));
@@ -215,11 +240,11 @@ impl Store {
         })
     }
 
-    /// Writes down what has left the window, so that nobody has to add it up again.
-    async fn advance_limits(&self, now: UnixMs) -> Result<(), StoreError> {
+    /// Writes down where the window is, so that nobody has to add up again what moved.
+    async fn align_limits(&self, now: UnixMs) -> Result<(), StoreError> {
         let mut tx = self.db().write().await?;
         let stored = lock(&mut tx).await?;
-        let state = advance(&mut tx, stored, now).await?;
+        let state = align(&mut tx, stored, now).await?;
         save(&mut tx, &state).await?;
         tx.commit().await
     }
@@ -240,7 +265,7 @@ impl Store {
         }
         let mut tx = self.db().read().await?;
         let stored = read_with(&mut tx, "").await?;
-        let state = advance(&mut tx, stored, now).await?;
+        let state = align(&mut tx, stored, now).await?;
         let mut usage = state.usage;
         let mut after = (state.counted_through, AFTER_EVERY_ID.to_owned());
         let mut found = None;

@@ -51,7 +51,6 @@ pub(super) enum Verdict {
     Known(PaymentId),
     KeyReused,
     Refused(Breach),
-    ClockWentBack,
 }
 
 impl Verdict {
@@ -59,11 +58,7 @@ impl Verdict {
     pub(super) const fn known(&self) -> Option<PaymentId> {
         match self {
             Self::Known(id) => Some(*id),
-            Self::Created(_)
-            | Self::CreatedBesides(_)
-            | Self::KeyReused
-            | Self::Refused(_)
-            | Self::ClockWentBack => None,
+            Self::Created(_) | Self::CreatedBesides(_) | Self::KeyReused | Self::Refused(_) => None,
         }
     }
 }
@@ -172,9 +167,6 @@ pub(super) fn decide_all(
 }
 
 fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
-    if new.now <= state.counted_through {
-        return Verdict::ClockWentBack;
-    }
     match reserve(&new.caps, state.usage, new.order.amount) {
         Ok(usage) => {
             state.usage = usage;

@@ -175,15 +175,6 @@ on_both_stores! {
         accepted(&store, request("good", "1", T0)).await;
     }
 
-    async fn a_clock_that_went_back_more_than_a_day_accepts_nothing(bed) {
-        let store = bed.open().await;
-        let day = 24 * 60 * 60 * 1000;
-        accepted(&store, request("first", "1", T0)).await;
-        let late = store.accept(request("late", "1", T0.plus_ms(-day))).await;
-        assert!(matches!(late, Err(StoreError::ClockWentBack)), "{late:?}");
-        accepted(&store, request("a little late", "1", T0.plus_ms(1 - day))).await;
-    }
-
     async fn a_cancelled_payment_is_final_and_gives_its_reservation_back(bed) {
         let store = bed.open().await;
         let payment = accepted(&store, request("key", "1", T0)).await;

@@ -4,7 +4,7 @@ use super::bed::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use xrpayd::store::{AcceptOutcome, Store};
+use xrpayd::store::{AcceptOutcome, NewPayment, Store};
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::{Breach, Caps, Usage, WINDOW_MS, window_start};
 use xrpayd_core::money::Drops;
@@ -104,10 +104,55 @@ on_both_stores! {
         assert_eq!(bed.number("select used_drops from limit_state").await, 0, "written down");
     }
 
+    async fn a_clock_that_jumps_ahead_and_back_neither_refuses_everybody_nor_opens_a_day_twice(bed) {
+        let store = bed.open().await;
+        let day = Caps { daily: xrp("10"), ..roomy() };
+        let ask = async |key: &str, amount: &str, now: UnixMs| {
+            let new = NewPayment { caps: day, ..request(key, amount, now) };
+            store.accept(new).await.unwrap()
+        };
+        let is_refused = |outcome: &AcceptOutcome| {
+            matches!(outcome, AcceptOutcome::Refused { breach: Breach::Daily { .. }, .. })
+        };
+        let ahead = T0.plus_ms(2 * WINDOW_MS);
+        assert!(matches!(ask("first", "6", T0).await, AcceptOutcome::Created(_)));
+        // By this clock two days have passed.
+        assert!(matches!(ask("ahead", "3", ahead).await, AcceptOutcome::Created(_)));
+        // It is set right: all of the day counts again, and what was accepted meanwhile besides.
+        let back = T0.plus_ms(1_000);
+        assert_eq!(store.limit_usage(back).await.unwrap().usage.daily_used, xrp("9"));
+        assert!(is_refused(&ask("too much", "2", back).await));
+        assert!(matches!(ask("fits", "1", back).await, AcceptOutcome::Created(_)));
+        // Ahead again: what was accepted there before counts there.
+        assert!(is_refused(&ask("ahead again", "8", ahead.plus_ms(1_000)).await));
+        // An hour ahead and back forgets no hour of the day.
+        assert!(is_refused(&ask("an hour on", "1", back.plus_ms(WINDOW_MS / 24)).await));
+        assert!(is_refused(&ask("and back", "1", back).await));
+    }
+
+    async fn requests_of_one_batch_may_have_been_made_by_a_clock_that_jumped(bed) {
+        let store = bed.open_with_writer().await;
+        let jumps = [0, 3, -2, 1, -1, 2, 0];
+        let asked = jumps.iter().enumerate().map(|(n, days)| {
+            let new = request(&format!("key {n}"), "1", T0.plus_ms(days * WINDOW_MS));
+            let store = store.clone();
+            tokio::spawn(async move { accepted(&store, new).await })
+        });
+        let asked: Vec<_> = asked.collect();
+        for one in asked {
+            one.await.unwrap();
+        }
+        for (days, counted) in [(-3, "7"), (-2, "7"), (-1, "6"), (0, "5"), (1, "3"), (2, "2"), (3, "1"), (4, "0")] {
+            let at = T0.plus_ms(days * WINDOW_MS);
+            let used = store.limit_usage(at).await.unwrap().usage.daily_used;
+            assert_eq!(used, xrp(counted), "{days} days on");
+        }
+    }
+
     async fn usage_equals_brute_force_whatever_happens_in_whatever_order(bed) {
         let store = anchored(bed).await;
         let mut runner = TestRunner::deterministic();
-        let mut book = Book { now: T0, newest: T0, rows: Vec::new(), sequence: 10 };
+        let mut book = Book { now: T0, rows: Vec::new(), sequence: 10 };
         for run in 0..30 {
             for step in steps().new_tree(&mut runner).unwrap().current() {
                 book.take(&store, step).await;
@@ -138,6 +183,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Cancel),
         3 => (0..WINDOW_MS / 3).prop_map(Step::Wait),
         1 => (0..WINDOW_MS / 5).prop_map(Step::SetBack),
+        1 => (0..3 * WINDOW_MS).prop_map(Step::Wait),
+        1 => (0..3 * WINDOW_MS).prop_map(Step::SetBack),
     ];
     proptest::collection::vec(step, 1..25)
 }
@@ -145,7 +192,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// The books kept the slow way.
 struct Book {
     now: UnixMs,
-    newest: UnixMs,
     rows: Vec<BookRow>,
     sequence: u32,
 }
@@ -158,9 +204,10 @@ struct BookRow {
 const CAPS: (&str, u32) = ("400", 12);
 
 impl Book {
-    /// A window never moves back, so a clock that is set back counts from where it was.
+    /// Whatever the clock did, all that was accepted in the day before this instant counts, and all
+    /// that was accepted after it.
     fn usage(&self) -> Usage {
-        let start = window_start(self.newest);
+        let start = window_start(self.now);
         let counted = self
             .rows
             .iter()
@@ -191,11 +238,9 @@ impl Book {
             Step::Fail(n) => self.end(store, n, Some("tecNO_DST")).await,
             Step::Cancel(n) => self.end(store, n, None).await,
         }
-        self.newest = self.newest.max(self.now);
     }
 
     async fn accept(&mut self, store: &Store, drops: u64) {
-        self.newest = self.newest.max(self.now);
         let mut new = request(&format!("key {:?}", id_at(self.now)), "1", self.now);
         new.order.amount = Drops::new(drops).unwrap();
         new.caps = Caps {
