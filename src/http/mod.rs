@@ -25,7 +25,6 @@ mod serve;
 mod servers;
 pub mod signature;
 pub mod state;
-mod validate;
 mod wallets;
 
 pub use router::{metrics_router, router};

@@ -11,7 +11,6 @@ pub mod engine;
 mod fees;
 mod lane;
 mod observe;
-pub mod preflight;
 mod settle;
 mod sign;
 mod submit;

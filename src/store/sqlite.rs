@@ -2,6 +2,13 @@
 //!
 //! One connection writes; others read beside it (WAL). Every commit is on the disk before it is
 //! answered (`synchronous = FULL`). A daemon holds `<file>.lock` for as long as it lives.
+//!
+//! A disk that fails a sync may lose what it was asked to make durable and go on showing it, so
+//! nothing is concluded from reading it back. While the daemon lives, a commit whose sync failed is
+//! not seen by anybody and the next commit writes over it, all of it. A daemon that starts may find
+//! it in the log and believe it: so before anything else what the log holds is written into the
+//! database and synced there, or the start fails. One connection stays open throughout, because the
+//! log is only searched for commits when the first one opens.
 
 use super::db::{Columns, Value};
 use super::error::{Class, Conflict, StoreError};
@@ -10,7 +17,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Arguments as _, ConnectOptions as _, Transaction};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, Transaction};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -37,6 +44,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Uses nothing and is never closed before the others.
+    keeper: SqlitePool,
     lock: Mutex<Option<File>>,
 }
 
@@ -74,8 +83,21 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
             .test_before_acquire(false)
             .max_lifetime(None)
     };
+    let keeper = pool(1)
+        .idle_timeout(None)
+        .connect_with(options.clone())
+        .await?;
+    if access == Access::Daemon {
+        settle_log(&keeper).await?;
+    }
     let writer = pool(1)
         .idle_timeout(None)
+        .before_acquire(|connection, _| {
+            // A commit that fails ends SQLite's transaction and not the driver's: what is left of
+            // it could never begin another.
+            let fit = !connection.is_in_transaction();
+            Box::pin(async move { Ok(fit) })
+        })
         .connect_with(options.clone())
         .await?;
     match (&lock, access) {
@@ -88,6 +110,7 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
     Ok(Sqlite {
         writer,
         readers,
+        keeper,
         lock: Mutex::new(match access {
             Access::Daemon => lock,
             Access::Tool => None,
@@ -109,8 +132,23 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        self.keeper.close().await;
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         *lock = None;
+    }
+}
+
+/// Copies what the log holds into the database, and syncs both.
+async fn settle_log(pool: &SqlitePool) -> Result<(), StoreError> {
+    let row = sqlx::query("pragma wal_checkpoint(full)")
+        .fetch_one(pool)
+        .await?;
+    // A command that reads beside us holds it up for longer than it may.
+    let is_held_up: i64 = row.try_get(0)?;
+    if is_held_up == 0 {
+        Ok(())
+    } else {
+        Err(StoreError::LogHeldUp)
     }
 }
 

@@ -7,4 +7,3 @@ mod payments;
 mod probes;
 mod refusals;
 mod shape;
-mod validation;

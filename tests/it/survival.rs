@@ -5,9 +5,13 @@
 //! are made again with `XRPAYD_TEST_SEED`. Processes keep their own time, so a seed repeats what was
 //! done and not the instant at which it met the daemon.
 
+mod clocks;
 mod dice;
+mod disk;
+mod frozen;
 mod history;
 mod kills;
+mod machine;
 mod shoppers;
 mod stage;
 mod trouble;

@@ -7,6 +7,7 @@ use crate::support::ledger::Ledger;
 use crate::support::merchant::Merchant;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
@@ -17,6 +18,8 @@ pub const SHOP: &str = "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe";
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a daemon may take to end.
 pub const GRACE: Duration = Duration::from_secs(30);
+/// The name of the SQLite database.
+const DATABASE: &str = "xrpayd.db";
 /// What the wallet begins with.
 const FUNDS_XRP: &str = "100000";
 /// Attempts that live for seven ledgers, and servers that are not waited for long.
@@ -34,7 +37,6 @@ pub struct Stage {
     /// What the shoppers were told.
     pub history: Arc<History>,
     key: String,
-    #[expect(dead_code, reason = "held for its drop")]
     folder: tempfile::TempDir,
 }
 
@@ -50,7 +52,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let funds = [(WALLET.0, FUNDS_XRP), (SHOP, "1000")];
         let ledger = Ledger::start(folder.path(), "200ms", &funds);
-        let file = format!("sqlite://{}", folder.path().join("xrpayd.db").display());
+        let file = format!("sqlite://{}", folder.path().join(DATABASE).display());
         let store = store.unwrap_or(&file);
         let setup = Setup::new(folder.path(), &ledger.urls, store, "").with(HASTE);
         let setup = arrange(setup);
@@ -63,6 +65,16 @@ impl Stage {
             key,
             folder,
         }
+    }
+
+    /// Where the daemon's SQLite database is.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
+    }
+
+    /// The shoppers' API key.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// A patient client, for questions that are not part of the history.
