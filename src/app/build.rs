@@ -178,9 +178,11 @@ pub(super) fn lanes(
             };
             let settings = Settings {
                 network_id: config.network.id,
-                max_in_flight: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
-                max_fee: settings.max_fee,
-                ledger_window: settings.ledger_window,
+                desk: xrpayd_core::engine::Settings {
+                    max_in_flight: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
+                    max_fee: settings.max_fee,
+                    ledger_window: settings.ledger_window,
+                },
             };
             let name = format!("engine:{}", handle.name);
             let work = engine::run(deps, settings, show, supervisor.token());

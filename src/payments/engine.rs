@@ -7,23 +7,23 @@
 //! and one that failed are told apart by the database and not by us.
 
 use super::fees;
-use super::lane::OpenLane;
+use super::restore::restore;
 use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
-use crate::journal::{anchor, reader, recall};
+use crate::journal::{reader, recall};
 use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::Wallet;
-use crate::xrpl::{AgreedRoot, HistoryError, Pool};
+use crate::xrpl::{AgreedRoot, Backlog, HistoryError, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use xrpayd_core::engine::{Desk, Tick};
 use xrpayd_core::fee::FeeQuote;
-use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
-use xrpayd_core::journal::Page;
+use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::money::Drops;
 
 /// How a wallet may work.
@@ -31,12 +31,8 @@ use xrpayd_core::money::Drops;
 pub struct Settings {
     /// The network on which the wallet lives.
     pub network_id: u32,
-    /// Sequences with an open attempt at most.
-    pub max_in_flight: usize,
-    /// The most that an attempt may burn.
-    pub max_fee: Drops,
-    /// How many ledgers an attempt may live.
-    pub ledger_window: u32,
+    /// What the desk works by.
+    pub desk: xrpayd_core::engine::Settings,
 }
 
 /// What the engine works with.
@@ -87,8 +83,6 @@ pub(super) const POLL: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// A halted wallet looks for the operator's word this often.
 const HALT_POLL: Duration = Duration::from_secs(2);
-/// How often a wallet whose name belongs to another account says so.
-const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before an account root that could not be had is asked for again.
 const ROOT_PAUSE: Duration = Duration::from_millis(250);
 /// Pages read ahead of the engine: one is folded while the next is fetched.
@@ -125,7 +119,7 @@ impl From<CommitError> for End {
     }
 }
 
-pub(super) type Step = Result<(), Stop>;
+pub(super) type StepResult = Result<(), Stop>;
 
 /// A step that cannot go on; carried up to the loop.
 #[derive(Debug)]
@@ -177,12 +171,10 @@ pub async fn run(
 pub(super) struct Engine<'a> {
     pub(super) deps: &'a Deps,
     pub(super) settings: &'a Settings,
-    pub(super) open: OpenLane,
+    pub(super) desk: Desk,
+    /// What was sent and is open, for servers that lack it.
+    pub(super) backlog: Arc<Backlog>,
     pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
-    /// The queue has been looked through up to here, and what stands before cannot be signed while
-    /// the journal stands where it does. What is approved meanwhile may stand before it as well, and
-    /// is seen with the next ledger at the latest.
-    pub(super) passed_over: Option<PaymentId>,
     pub(super) fees: watch::Receiver<Option<FeeQuote>>,
     view: &'a watch::Sender<View>,
     root_asked_at: Option<LedgerIndex>,
@@ -194,12 +186,13 @@ impl<'a> Engine<'a> {
         settings: &'a Settings,
         view: &'a watch::Sender<View>,
         cancel: &CancellationToken,
-    ) -> Step {
-        let open = tokio::select! {
+    ) -> StepResult {
+        let desk = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
-            open = restore(deps, settings) => open?,
+            desk = restore(deps, settings) => desk?,
         };
         let account = deps.wallet.account;
+        let backlog = Arc::new(Backlog::default());
         let (page_tx, mut pages) = mpsc::channel(PAGES_AHEAD);
         let (send_tx, outgoing) = mpsc::channel::<Outgoing>(1);
         let (report_tx, mut reports) = mpsc::channel::<Vec<Report>>(REPORTS_AHEAD);
@@ -209,7 +202,7 @@ impl<'a> Engine<'a> {
             reader::follow(
                 deps.pool.clone(),
                 account,
-                (open.cursor.at, open.cursor.at_hash),
+                (desk.cursor().at, desk.cursor().at_hash),
                 page_tx,
                 cancel.clone(),
             ),
@@ -218,7 +211,7 @@ impl<'a> Engine<'a> {
             format!("submit:{}", deps.wallet.name),
             submit::run(
                 deps.pool.clone(),
-                Arc::clone(&open.backlog),
+                Arc::clone(&backlog),
                 outgoing,
                 report_tx,
                 cancel.clone(),
@@ -233,15 +226,15 @@ impl<'a> Engine<'a> {
         let mut engine = Engine {
             deps,
             settings,
-            open,
+            desk,
+            backlog,
             outbox: VecDeque::new(),
-            passed_over: None,
             fees,
             view,
             root_asked_at: None,
         };
         let (recall_tx, mut recalled) = mpsc::channel(1);
-        if let Some(range) = engine.open.recall {
+        if let Some(range) = engine.desk.recall() {
             deps.supervisor.spawn(
                 format!("recall:{}", deps.wallet.name),
                 recall::read(deps.pool.clone(), account, range, recall_tx, cancel.clone()),
@@ -265,7 +258,7 @@ impl<'a> Engine<'a> {
                 () = deps.wake.notified() => {}
                 _ = poll.tick() => {}
             }
-            match (&engine.open.halted, halted_since) {
+            match (engine.desk.halted(), halted_since) {
                 (None, _) => halted_since = None,
                 (Some(_), None) => halted_since = Some(tokio::time::Instant::now()),
                 (Some(_), Some(since)) if since.elapsed() > HALT_POLL => {
@@ -282,15 +275,18 @@ impl<'a> Engine<'a> {
     /// What leaves next, without what was settled while it waited.
     fn next_batch(&mut self) -> Outgoing {
         let count = self.outbox.len().min(SEND_BATCH_MAX);
-        let open = &self.open;
-        let blobs = self
-            .outbox
-            .drain(..count)
-            .filter(|(hash, blob)| open.leaves(hash, blob))
-            .collect();
+        let (desk, backlog) = (&self.desk, &self.backlog);
+        let leaves = |(hash, blob): &(TxHash, Arc<[u8]>)| {
+            let slot = desk.may_leave(hash);
+            if let Some(slot) = slot {
+                // From here on it is among those that a server must have before later ones.
+                backlog.open(*hash, slot, blob);
+            }
+            slot.is_some()
+        };
         Outgoing {
-            blobs,
-            mark: open.backlog.mark(),
+            blobs: self.outbox.drain(..count).filter(leaves).collect(),
+            mark: backlog.mark(),
         }
     }
 
@@ -299,14 +295,14 @@ impl<'a> Engine<'a> {
         &mut self,
         root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
         cancel: &CancellationToken,
-    ) -> Step {
-        if self.open.began_at.is_none() {
-            self.open.began_at = self.deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
+    ) -> StepResult {
+        if let Some(tip) = self.deps.pool.tip().borrow().as_ref() {
+            self.desk.began(tip.index);
         }
         self.expire_queued().await?;
         self.sign_queued().await?;
         self.plug_holes().await?;
-        self.resend();
+        self.outbox.extend(self.desk.due_for_sending(self.tick()));
         self.ask_for_root(root_tx, cancel);
         self.show();
         Ok(())
@@ -319,8 +315,8 @@ impl<'a> Engine<'a> {
         root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
         cancel: &CancellationToken,
     ) {
-        let at = self.open.cursor.at;
-        if self.root_asked_at == Some(at) || !self.has_overdue() {
+        let at = self.desk.cursor().at;
+        if self.root_asked_at == Some(at) || !self.desk.has_overdue() {
             return;
         }
         self.root_asked_at = Some(at);
@@ -351,23 +347,24 @@ impl<'a> Engine<'a> {
 
     fn show(&self) {
         let reserve = self.reserve().unwrap_or_default();
-        let in_flight = self.open.flights.values().fold(Drops::ZERO, |sum, flight| {
-            sum.checked_add(flight.cost).unwrap_or(Drops::MAX)
-        });
+        let (desk, cursor) = (&self.desk, self.desk.cursor());
         self.view.send_replace(View {
-            journal_at: Some(self.open.cursor.at),
-            balance: self.open.cursor.balance,
+            journal_at: Some(cursor.at),
+            balance: cursor.balance,
             reserve,
-            spendable: self.open.spendable(reserve),
-            in_flight,
-            open_attempts: self.open.flights.len(),
-            sequence_gap: self.open.lane.holes().count(),
-            halted: self.open.halted.clone(),
-            sign_from: self
-                .open
-                .sign_from
-                .filter(|from| self.open.cursor.at < *from),
+            spendable: desk.spendable(reserve),
+            in_flight: desk.in_flight(),
+            open_attempts: desk.flights().len(),
+            sequence_gap: desk.lane().holes().count(),
+            halted: desk.halted().map(str::to_owned),
+            sign_from: desk.sign_from().filter(|from| cursor.at < *from),
         });
+    }
+
+    /// The time since this process began, for what is sent again.
+    pub(super) fn tick(&self) -> Tick {
+        let passed = self.deps.clock.monotonic().as_millis();
+        Tick(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
     /// What must stay on the account, by the newest validated ledger's reserves.
@@ -377,103 +374,8 @@ impl<'a> Engine<'a> {
         let tip = tip.as_ref()?;
         let owned = tip
             .reserve_inc
-            .checked_mul(u64::from(self.open.cursor.owner_count))?;
+            .checked_mul(u64::from(self.desk.cursor().owner_count))?;
         tip.reserve_base.checked_add(owned)
-    }
-}
-
-/// Reads the lane; on the first start of a wallet finds where its journal begins.
-async fn restore(deps: &Deps, settings: &Settings) -> Result<OpenLane, Stop> {
-    let name = &deps.wallet.name;
-    loop {
-        let record = deps.store.load_lane(name).await?;
-        if let Some(cursor) = record.cursor.clone() {
-            if let Some(known) = record.account.filter(|known| *known != deps.wallet.account) {
-                // Nothing may be concluded about the other account's attempts from this one's
-                // journal, so the wallet does not live at all.
-                tracing::error!(
-                    wallet.name = name,
-                    known.account = %known,
-                    wallet.account = %deps.wallet.account,
-                    "the database knows another account under this wallet's name: give it another name"
-                );
-                tokio::time::sleep(FOREIGN_PAUSE).await;
-                continue;
-            }
-            let open = OpenLane::restore(record, cursor);
-            tracing::info!(
-                wallet.name = name,
-                ledger.index = open.cursor.at.0,
-                open = open.flights.len(),
-                "the wallet's journal goes on"
-            );
-            return Ok(open);
-        }
-        let mut tip = deps.pool.tip();
-        let newest = tip.borrow_and_update().clone();
-        if let Some(newest) = newest {
-            let account = deps.wallet.account;
-            let (signer, window) = (deps.wallet.signing_account(), settings.ledger_window);
-            match anchor::find(&deps.pool, account, signer, &newest, window).await {
-                Ok(Some(found)) => {
-                    let network = settings.network_id;
-                    // What the account did before is read as far back as the servers go.
-                    let to = found.cursor.at;
-                    let held = deps.pool.lowest_held().filter(|held| *held <= to);
-                    let recall = held.filter(|_| found.sign_from.is_some());
-                    let recall = recall.map(|from| (from, to));
-                    deps.store
-                        .anchor_used_lane(
-                            name,
-                            account,
-                            network,
-                            &found.cursor,
-                            found.sign_from,
-                            recall,
-                        )
-                        .await?;
-                    if let Some(from) = found.sign_from {
-                        tracing::warn!(
-                            wallet.name = name,
-                            ledger.index = newest.index.0,
-                            sign_from.ledger = from.0,
-                            "the account was used before this database knew it: signing waits until nothing of a lost database can be in flight"
-                        );
-                    }
-                    if let Some(fault) = found.key_fault {
-                        deps.store
-                            .set_halt(name, Some(fault), deps.clock.now())
-                            .await?;
-                        tracing::error!(wallet.name = name, fault, "the wallet signs nothing");
-                    }
-                    continue;
-                }
-                Ok(None) => tracing::warn!(
-                    wallet.name = name,
-                    wallet.account = %account,
-                    "the wallet's account does not exist on the ledger: fund it"
-                ),
-                Err(error) => {
-                    tracing::debug!(wallet.name = name, %error, "the journal's beginning waits");
-                }
-            }
-        }
-        // Whether the tip moved or the time passed: look at the level again.
-        let _ = tokio::time::timeout(POLL, tip.changed()).await;
-    }
-}
-
-impl Engine<'_> {
-    /// Shows that the queue may hold something that can be signed now.
-    pub(super) fn look_again(&mut self) {
-        self.passed_over = None;
-    }
-
-    /// Hands a page to the fold and starts looking anew: balances and lanes have moved.
-    async fn take_page(&mut self, page: Page) -> Step {
-        self.settle_page(page).await?;
-        self.look_again();
-        Ok(())
     }
 }
 

@@ -1,16 +1,17 @@
 //! Payments: from a client's request to its proven end.
 //!
-//! Owns the engines, one a wallet, which are the only writers of accepted payments. Their
-//! transaction boundary is one `Store::commit` a step; on failure an engine forgets what it holds
-//! and reads it again.
+//! Owns the engines, one a wallet, which are the only writers of accepted payments. What they do is
+//! decided in `core::engine`; here are its hands: the store, the servers, the key, the time, the log.
+//! Their transaction boundary is one `Store::commit` a step; on failure an engine forgets what it
+//! holds and reads it again.
 
 pub mod accept;
-mod adopt;
-mod batch;
+mod carry;
 pub mod engine;
 mod fees;
-mod lane;
 mod observe;
+mod recall;
+mod restore;
 mod settle;
 mod sign;
 mod submit;

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use crate::store::Change;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::units::{seconds_between, xrp};
-use xrpayd_core::ids::{PaymentId, TxHash, UnixMs};
+use xrpayd_core::ids::UnixMs;
 use xrpayd_core::payment::{AttemptState, Payment, State};
 
 impl Engine<'_> {
@@ -33,7 +33,7 @@ impl Engine<'_> {
             payment.id = %payment.id,
             payment.status = status.as_str(),
             wallet.name = self.deps.wallet.name,
-            ledger.index = self.open.cursor.at.0,
+            ledger.index = self.desk.cursor().at.0,
             "a payment has its end"
         );
     }
@@ -67,20 +67,8 @@ impl Engine<'_> {
     }
 
     /// Counts the time from signing to the first answer of a server; a lost one is none.
-    pub(super) fn observe_answered(&self, id: PaymentId, hash: TxHash, now: UnixMs) {
-        let attempt = self
-            .open
-            .payments
-            .get(&id)
-            .and_then(|payment| payment.attempt(hash));
-        if let Some(attempt) = attempt.filter(|attempt| attempt.state == AttemptState::Signed) {
-            stage(
-                &self.deps.metrics,
-                "signed_to_submitted",
-                attempt.signed_at,
-                now,
-            );
-        }
+    pub(super) fn observe_answered(&self, signed_at: UnixMs, now: UnixMs) {
+        stage(&self.deps.metrics, "signed_to_submitted", signed_at, now);
     }
 }
 

@@ -5,11 +5,11 @@
 
 use super::db::{Columns, Kind, Tx};
 use super::error::{CommitError, StoreError};
-use super::lane::{Change, LaneCommit, NewPlug};
 use super::limits::{self, Settled};
 use super::payments::{self, drops_from};
 use super::{attempts, events, totals};
 use std::collections::HashMap;
+use xrpayd_core::engine::{Change, LaneCommit, NewPlug};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Attempt, AttemptState, Payment};

@@ -8,25 +8,11 @@ use super::attempts::{slot_columns, slot_from};
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::payments::{drops_from, drops_value};
-use super::remembered::{self, Remembered};
+use super::remembered;
 use xrpayd_core::address::AccountId;
+use xrpayd_core::engine::JournalCommit;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Cursor, Delivered, Entry, RootAfter};
-
-/// A stretch of the journal that is to be appended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalCommit {
-    /// Its first ledger: the one right after the stored cursor.
-    pub from: LedgerIndex,
-    /// The cursor after it.
-    pub cursor: Cursor,
-    /// The transactions in it.
-    pub entries: Vec<Entry>,
-    /// Those of them that are payments which this database did not know.
-    pub remembered: Vec<Remembered>,
-    /// Nothing is signed before the cursor has reached this ledger, where that is news.
-    pub sign_from: Option<LedgerIndex>,
-}
+use xrpayd_core::journal::{Delivered, Entry, RootAfter};
 
 const NEW: Columns = &[
     ("wallet", Kind::Text),

@@ -7,116 +7,15 @@
 use super::changes;
 use super::db::Tx;
 use super::error::{CommitError, StoreError};
-use super::journal::{self, JournalCommit};
+use super::journal;
 use super::payments::{self, drops_from};
 use super::{Store, attempts};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
+use xrpayd_core::engine::{InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord};
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::journal::Cursor;
-use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Attempt, AttemptState, Payment, Slot};
-
-/// A payment with an open attempt, and the blobs of its open attempts.
-pub type InFlight = (Payment, Vec<(TxHash, Vec<u8>)>);
-
-/// What the engine of a wallet starts from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneRecord {
-    /// The wallet's account; none before the lane was anchored for the first time.
-    pub account: Option<AccountId>,
-    /// How far its journal has been read.
-    pub cursor: Option<Cursor>,
-    /// Why nothing is signed, where a person has to decide.
-    pub halted: Option<String>,
-    /// Nothing is signed before the cursor has reached this ledger.
-    pub sign_from: Option<LedgerIndex>,
-    /// The ledgers before the journal's beginning that are still to be read for payments which this
-    /// database does not know.
-    pub recall: Option<(LedgerIndex, LedgerIndex)>,
-    /// Whether the ledger remembers payments that this database did not know.
-    pub remembers: bool,
-    /// Every payment with an open attempt, oldest first, with the blobs of its open attempts.
-    pub in_flight: Vec<InFlight>,
-    /// The open plugs, by slot.
-    pub plugs: Vec<PlugRecord>,
-}
-
-/// A signed no-op that fills a slot, as it is to be persisted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewPlug {
-    /// The hash of the signed blob.
-    pub hash: TxHash,
-    /// What it consumes.
-    pub slot: Slot,
-    /// The fee in it.
-    pub fee: Drops,
-    /// The first ledger that could hold it.
-    pub first_ledger: LedgerIndex,
-    /// Its LastLedgerSequence.
-    pub last_ledger: LedgerIndex,
-    /// When it was signed.
-    pub signed_at: UnixMs,
-    /// The signed blob.
-    pub blob: Vec<u8>,
-}
-
-/// A plug that is persisted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlugRecord {
-    /// What was signed.
-    pub plug: NewPlug,
-    /// How it stands.
-    pub state: AttemptState,
-}
-
-/// Everything that one step of an engine makes durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneCommit {
-    /// The wallet.
-    pub wallet: String,
-    /// The time of the step.
-    pub now: UnixMs,
-    /// The payments that move, at most one change each.
-    pub changes: Vec<Change>,
-    /// Plugs that were signed.
-    pub new_plugs: Vec<NewPlug>,
-    /// How known plugs stand now.
-    pub plug_updates: Vec<(TxHash, AttemptState)>,
-    /// How far the journal was carried on.
-    pub journal: Option<JournalCommit>,
-    /// Why the wallet is to sign nothing more.
-    pub halt: Option<String>,
-}
-
-impl LaneCommit {
-    /// A commit of nothing yet.
-    #[must_use]
-    pub fn new(wallet: impl Into<String>, now: UnixMs) -> Self {
-        Self {
-            wallet: wallet.into(),
-            now,
-            changes: Vec::new(),
-            new_plugs: Vec::new(),
-            plug_updates: Vec::new(),
-            journal: None,
-            halt: None,
-        }
-    }
-}
-
-/// One payment's transition, or several in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The version that was read.
-    pub before: u32,
-    /// The payment after it.
-    pub payment: Payment,
-    /// The blobs of the attempts that are new in it.
-    pub new_blobs: Vec<(TxHash, Vec<u8>)>,
-    /// What was delivered, where the payment reached its end.
-    pub settled: Option<Drops>,
-}
+use xrpayd_core::payment::{Attempt, Payment};
 
 impl Store {
     /// What the engine of `wallet` starts from.
@@ -133,16 +32,7 @@ impl Store {
                 vec![wallet.into()],
             )
             .await?;
-        let mut record = LaneRecord {
-            account: None,
-            cursor: None,
-            halted: None,
-            sign_from: None,
-            recall: None,
-            remembers: false,
-            in_flight: Vec::new(),
-            plugs: Vec::new(),
-        };
+        let mut record = LaneRecord::default();
         if let Some(row) = row {
             let account = row.text("account")?;
             let account = account.parse().map_err(|error| {

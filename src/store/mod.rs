@@ -35,14 +35,14 @@ mod verdicts;
 pub use accept::{AcceptOutcome, NewPayment};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::PaymentEvent;
-pub use journal::JournalCommit;
 pub use keys::{ApiKey, NewKey};
-pub use lane::{Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
-pub use remembered::Remembered;
 pub use ruling::{Person, RulingOutcome};
 pub use totals::{Totals, WalletTotals};
+pub use xrpayd_core::engine::{
+    Change, InFlight, JournalCommit, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered,
+};
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};

@@ -10,61 +10,8 @@ use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::StoreError;
 use super::journal::{delivered_columns, delivered_from};
 use super::payments::{drops_from, drops_value};
+use xrpayd_core::engine::Remembered;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Delivered, Entry};
-use xrpayd_core::money::Drops;
-use xrpayd_core::payment::Slot;
-
-/// A payment that the ledger holds and this database did not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// The marker of the intent that it served.
-    pub marker: Hash256,
-    /// The transaction.
-    pub hash: TxHash,
-    /// The ledger that holds it.
-    pub ledger_index: LedgerIndex,
-    /// That ledger's hash.
-    pub ledger_hash: LedgerHash,
-    /// Its place in that ledger.
-    pub tx_index: u32,
-    /// The result in the validated metadata.
-    pub result: String,
-    /// What it consumed.
-    pub slot: Slot,
-    /// The fee that was burned.
-    pub fee: Drops,
-    /// Where it paid to.
-    pub destination: Option<String>,
-    /// The tag there.
-    pub destination_tag: Option<u32>,
-    /// What the metadata says was delivered.
-    pub delivered: Delivered,
-    /// The servers that agreed on it.
-    pub servers: Vec<String>,
-}
-
-impl Remembered {
-    /// What an entry of the journal leaves to remember; nothing where it bears no marker.
-    #[must_use]
-    pub fn of(entry: &Entry, servers: &[String]) -> Option<Self> {
-        let marker = entry.marker?;
-        (entry.transaction_type == "Payment").then(|| Self {
-            marker,
-            hash: entry.hash,
-            ledger_index: entry.ledger_index,
-            ledger_hash: entry.ledger_hash,
-            tx_index: entry.tx_index,
-            result: entry.result.clone(),
-            slot: entry.slot,
-            fee: entry.fee,
-            destination: entry.destination.map(|account| account.to_string()),
-            destination_tag: entry.destination_tag,
-            delivered: entry.delivered.clone(),
-            servers: servers.to_vec(),
-        })
-    }
-}
 
 const NEW: Columns = &[
     ("wallet", Kind::Text),

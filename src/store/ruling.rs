@@ -8,8 +8,8 @@ use super::db::CONTENTION_RETRIES_MAX;
 use super::db::Tx;
 use super::db::pause_before_retry;
 use super::error::{CommitError, StoreError};
-use super::lane::Change;
 use super::{Store, changes, payments};
+use xrpayd_core::engine::Change;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::payment::{Effect, Event, Illegal, Payment, decide};
 
@@ -104,8 +104,8 @@ impl Store {
         }
         let settled = decision.effects.iter().find_map(|effect| match effect {
             Effect::Settle { delivered } => Some(*delivered),
-            // Nothing is signed by a person's word, so there is nothing to send, fill or stop.
-            Effect::Submit(_) | Effect::Plug(_) | Effect::HaltWallet { .. } => None,
+            // Nothing is signed by a person's word, so there is nothing to send or stop.
+            Effect::Submit(_) | Effect::HaltWallet { .. } => None,
         });
         let change = Change {
             before: payment.version,

@@ -10,12 +10,12 @@ pub mod marker;
 pub mod second_opinion;
 
 pub use local::LocalSigner;
+pub use xrpayd_core::engine::{SignedTx, Terms};
 
 use serde_json::Value;
 use xrpayd_codec::PublicKey;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{Hash256, LedgerIndex, TxHash};
-use xrpayd_core::money::Drops;
+use xrpayd_core::ids::Hash256;
 use xrpayd_core::payment::{Order, Slot};
 
 /// Signs bytes with one key. May block: it is called from threads that may.
@@ -57,26 +57,6 @@ pub struct Wallet {
     network_id: u32,
     source_tag: Option<u32>,
     signer: Box<dyn Signer>,
-}
-
-/// What an attempt consumes and costs, and how long it may live.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// What it consumes.
-    pub slot: Slot,
-    /// Its fee.
-    pub fee: Drops,
-    /// Its LastLedgerSequence.
-    pub last_ledger: LedgerIndex,
-}
-
-/// A transaction that may be persisted and then sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedTx {
-    /// Its hash.
-    pub hash: TxHash,
-    /// Its bytes.
-    pub blob: Vec<u8>,
 }
 
 /// Networks above this id name themselves in every transaction; those below must not be named.

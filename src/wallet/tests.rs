@@ -2,6 +2,8 @@ use super::*;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use xrpayd_codec::{check_signature, decode};
+use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Memo;
 
 const SEED: &str = "sEdVfbAkapHUcS5dAFVRvkh6qTiNxr1";

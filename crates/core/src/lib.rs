@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod currency;
+pub mod engine;
 pub mod fee;
 pub mod ids;
 pub mod journal;

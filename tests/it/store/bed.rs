@@ -307,7 +307,7 @@ pub fn change(payment: &Payment, event: Event, now: UnixMs) -> Change {
     let decision = decide(payment, event, now).unwrap().unwrap();
     let settled = decision.effects.iter().find_map(|effect| match effect {
         Effect::Settle { delivered } => Some(*delivered),
-        Effect::Submit(_) | Effect::Plug(_) | Effect::HaltWallet { .. } => None,
+        Effect::Submit(_) | Effect::HaltWallet { .. } => None,
     });
     Change {
         before: payment.version,

@@ -187,15 +187,9 @@ fn answered(payment: &Payment, hash: TxHash, answer: Answer) -> Result<Option<De
         }
         (AttemptState::Signed, Answer::Lost) => AttemptState::Unknown,
         (AttemptState::Submitted { .. } | AttemptState::Unknown, Answer::Lost) => return Ok(None),
-        (_, Answer::Unparsable(code)) => {
-            effects.push(Effect::Plug(attempt.slot));
-            AttemptState::Refused { code }
-        }
+        (_, Answer::Unparsable(code)) => AttemptState::Refused { code },
         (_, Answer::Engine(result)) => match codes::on_submit(&result) {
-            OnSubmit::Never => {
-                effects.push(Effect::Plug(attempt.slot));
-                AttemptState::Refused { code: result }
-            }
+            OnSubmit::Never => AttemptState::Refused { code: result },
             OnSubmit::OwnFault => {
                 let reason = format!("a submission was answered {result}");
                 effects.push(Effect::HaltWallet { reason });

@@ -1,6 +1,6 @@
 //! What a transition asks for, to be done after it is durable.
 
-use super::state::{Payment, Slot};
+use super::state::Payment;
 use crate::ids::TxHash;
 use crate::money::Drops;
 
@@ -18,8 +18,6 @@ pub struct Decision {
 pub enum Effect {
     /// Send the attempt to the servers.
     Submit(TxHash),
-    /// Sign a no-op on this slot, so that what stands behind it is not starved.
-    Plug(Slot),
     /// Stop signing for the wallet and call a person.
     HaltWallet {
         /// What was seen.

@@ -159,7 +159,7 @@ fn no_answer_but_a_malformed_one_ever_ends_an_attempt() {
 }
 
 #[test]
-fn a_malformed_transaction_plugs_its_slot_and_fails_only_by_proof() {
+fn a_malformed_transaction_is_refused_and_fails_only_by_proof() {
     for event in [
         engine(1, "temBAD_FEE"),
         Event::Answered {
@@ -168,7 +168,7 @@ fn a_malformed_transaction_plugs_its_slot_and_fails_only_by_proof() {
         },
     ] {
         let decision = step(&signed(), event);
-        assert_eq!(decision.effects, [Effect::Plug(Slot::Sequence(5))]);
+        assert_eq!(decision.effects, []);
         assert_eq!(decision.payment.status(), Status::Processing);
         let later = decide(&decision.payment, engine(1, "temBAD_SIGNATURE"), NOW);
         assert_eq!(later, Ok(None), "the first refusal is the one that is kept");

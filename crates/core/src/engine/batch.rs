@@ -1,32 +1,38 @@
-//! Events on many payments, gathered into one commit. The only caller of `decide` in the daemon
-//! besides the store's rulings of persons.
+//! Events on many payments, gathered into one commit. The only caller of `decide` besides the rulings
+//! of persons.
 
-use super::lane::OpenLane;
-use crate::store::Change;
+use super::{Change, Desk, JournalCommit, LaneCommit, NewPlug, Note};
+use crate::ids::{PaymentId, TxHash, UnixMs};
+use crate::payment::{AttemptState, Effect, Event, Illegal, Payment, decide};
 use std::collections::BTreeMap;
-use xrpayd_core::ids::{PaymentId, TxHash, UnixMs};
-use xrpayd_core::payment::{Effect, Event, Illegal, Payment, decide};
 
 /// Decisions that are not durable yet.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(super) struct Batch {
     changes: BTreeMap<PaymentId, Change>,
+    /// Plugs that were signed.
+    pub new_plugs: Vec<NewPlug>,
+    /// How known plugs stand now.
+    pub plug_updates: Vec<(TxHash, AttemptState)>,
+    /// How far the journal was carried on.
+    pub journal: Option<JournalCommit>,
     /// What the journal says against what was proven, where it does.
     pub contradiction: Option<String>,
-    /// Why the wallet must stop, where something said so.
-    pub halt: Option<String>,
+    /// What is worth telling once it is durable.
+    pub notes: Vec<Note>,
+    halt: Option<String>,
 }
 
 impl Batch {
-    /// Applies `event` to the payment as the batch has it, else as the lane has it.
-    pub fn on_open(&mut self, open: &OpenLane, id: PaymentId, event: Event, now: UnixMs) {
+    /// Applies `event` to the payment as the batch has it, else as the desk has it.
+    pub fn on_open(&mut self, desk: &Desk, id: PaymentId, event: Event, now: UnixMs) {
         let current = self.changes.get(&id).map(|change| &change.payment);
-        if let Some(payment) = current.or_else(|| open.payments.get(&id)).cloned() {
+        if let Some(payment) = current.or_else(|| desk.payments.get(&id)).cloned() {
             self.apply(&payment, event, now);
         }
     }
 
-    /// Applies `event` to a payment that is not in the lane, such as one from the queue.
+    /// Applies `event` to a payment that is not on the desk, such as one from the queue.
     pub fn apply(&mut self, payment: &Payment, event: Event, now: UnixMs) {
         match decide(payment, event, now) {
             Ok(None) => {}
@@ -41,10 +47,9 @@ impl Batch {
                 let mut halt = None;
                 for effect in decision.effects {
                     match effect {
-                        // The attempt's bytes are added by whoever signed it, and sent by whoever
-                        // commits the batch.
-                        // A refused slot shows in the lane, and is filled from there.
-                        Effect::Submit(_) | Effect::Plug(_) => {}
+                        // The attempt's bytes are added by whoever signed it, and sent once the
+                        // batch is durable.
+                        Effect::Submit(_) => {}
                         Effect::HaltWallet { reason } => halt = Some(reason),
                         Effect::Settle { delivered } => change.settled = Some(delivered),
                     }
@@ -57,9 +62,10 @@ impl Batch {
                 let what = format!("payment {}: {contradiction}", payment.id);
                 self.contradiction.get_or_insert(what);
             }
-            Err(illegal) => {
-                tracing::warn!(payment.id = %payment.id, %illegal, "an event does not fit the payment");
-            }
+            Err(illegal) => self.notes.push(Note::Unfitting {
+                payment: payment.id,
+                illegal,
+            }),
         }
     }
 
@@ -75,21 +81,25 @@ impl Batch {
         self.halt.get_or_insert(reason);
     }
 
-    /// Whether there is anything to write.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.halt.is_none() && self.contradiction.is_none()
-    }
-
     /// The payment as the batch leaves it.
-    #[must_use]
     pub fn payment(&self, id: PaymentId) -> Option<&Payment> {
         self.changes.get(&id).map(|change| &change.payment)
     }
 
-    /// The changes, to be committed.
-    #[must_use]
-    pub fn into_changes(self) -> Vec<Change> {
-        self.changes.into_values().collect()
+    /// What is to be written for the desk's wallet, and what is worth telling.
+    pub fn into_commit(self, desk: &Desk, now: UnixMs) -> (LaneCommit, Vec<Note>) {
+        // The first reason stands until a person resumes the wallet.
+        let halt = self.halt.or(self.contradiction);
+        let halt = halt.filter(|_| desk.halted.is_none());
+        let commit = LaneCommit {
+            wallet: desk.wallet.clone(),
+            now,
+            changes: self.changes.into_values().collect(),
+            new_plugs: self.new_plugs,
+            plug_updates: self.plug_updates,
+            journal: self.journal,
+            halt,
+        };
+        (commit, self.notes)
     }
 }

@@ -1,0 +1,99 @@
+//! What a step of the engine makes durable, all of it in one transaction or nothing.
+
+use super::Remembered;
+use crate::ids::{LedgerIndex, TxHash, UnixMs};
+use crate::journal::{Cursor, Entry};
+use crate::money::Drops;
+use crate::payment::{AttemptState, Payment, Slot};
+
+/// Everything that one step of an engine makes durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneCommit {
+    /// The wallet.
+    pub wallet: String,
+    /// The time of the step.
+    pub now: UnixMs,
+    /// The payments that move, at most one change each.
+    pub changes: Vec<Change>,
+    /// Plugs that were signed.
+    pub new_plugs: Vec<NewPlug>,
+    /// How known plugs stand now.
+    pub plug_updates: Vec<(TxHash, AttemptState)>,
+    /// How far the journal was carried on.
+    pub journal: Option<JournalCommit>,
+    /// Why the wallet is to sign nothing more.
+    pub halt: Option<String>,
+}
+
+impl LaneCommit {
+    /// A commit of nothing yet.
+    #[must_use]
+    pub fn new(wallet: impl Into<String>, now: UnixMs) -> Self {
+        Self {
+            wallet: wallet.into(),
+            now,
+            changes: Vec::new(),
+            new_plugs: Vec::new(),
+            plug_updates: Vec::new(),
+            journal: None,
+            halt: None,
+        }
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.new_plugs.is_empty()
+            && self.plug_updates.is_empty()
+            && self.journal.is_none()
+            && self.halt.is_none()
+    }
+}
+
+/// One payment's transition, or several in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The version that was read.
+    pub before: u32,
+    /// The payment after it.
+    pub payment: Payment,
+    /// The blobs of the attempts that are new in it.
+    pub new_blobs: Vec<(TxHash, Vec<u8>)>,
+    /// What was delivered, where the payment reached its end.
+    pub settled: Option<Drops>,
+}
+
+/// A signed no-op that fills a slot, as it is to be persisted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlug {
+    /// The hash of the signed blob.
+    pub hash: TxHash,
+    /// What it consumes.
+    pub slot: Slot,
+    /// The fee in it.
+    pub fee: Drops,
+    /// The first ledger that could hold it.
+    pub first_ledger: LedgerIndex,
+    /// Its LastLedgerSequence.
+    pub last_ledger: LedgerIndex,
+    /// When it was signed.
+    pub signed_at: UnixMs,
+    /// The signed blob.
+    pub blob: Vec<u8>,
+}
+
+/// A stretch of the journal that is to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalCommit {
+    /// Its first ledger: the one right after the stored cursor.
+    pub from: LedgerIndex,
+    /// The cursor after it.
+    pub cursor: Cursor,
+    /// The transactions in it.
+    pub entries: Vec<Entry>,
+    /// Those of them that are payments which this database did not know.
+    pub remembered: Vec<Remembered>,
+    /// Nothing is signed before the cursor has reached this ledger, where that is news.
+    pub sign_from: Option<LedgerIndex>,
+}

@@ -1,0 +1,316 @@
+//! What the engine holds in memory of one wallet: everything that is open, and nothing else.
+//!
+//! All of it is in the store too. Bounded by the wallet's `max_in_flight`.
+
+use super::{InFlight, LaneRecord, NewPlug, PlugRecord, Tick};
+use crate::ids::{LedgerIndex, PaymentId, TxHash};
+use crate::journal::{Cursor, OpenAttempt, OpenSlots};
+use crate::money::Drops;
+use crate::payment::{AttemptState, Payment, Slot};
+use crate::sequence::Lane;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Whose an open attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A payment's.
+    Payment(PaymentId),
+    /// A no-op's that fills a sequence.
+    Plug,
+}
+
+/// An attempt that could still be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flight {
+    /// Whose it is.
+    pub owner: Owner,
+    /// What it consumes.
+    pub slot: Slot,
+    /// The first ledger that could hold it.
+    pub first_ledger: LedgerIndex,
+    /// The last ledger that could hold it.
+    pub last_ledger: LedgerIndex,
+    /// What the account pays if it is applied.
+    pub cost: Drops,
+    /// Its bytes.
+    pub blob: Arc<[u8]>,
+    /// What is known of its last sending by this process.
+    pub sent_at: Sent,
+    /// Malformed for every server: not sent again.
+    pub refused: bool,
+}
+
+/// The last sending of an attempt by this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Not yet.
+    Never,
+    /// Handed to the servers while the journal stood at this ledger.
+    At(LedgerIndex),
+    /// No server answered; found out at this instant.
+    Lost(Tick),
+}
+
+/// The open work of one wallet.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) wallet: String,
+    pub(super) cursor: Cursor,
+    /// The sequences in use.
+    pub(super) lane: Lane,
+    /// The payments in flight.
+    pub(super) payments: BTreeMap<PaymentId, Payment>,
+    /// The attempts that could still be applied.
+    pub(super) flights: BTreeMap<TxHash, Flight>,
+    pub(super) sign_from: Option<LedgerIndex>,
+    pub(super) recall: Option<(LedgerIndex, LedgerIndex)>,
+    pub(super) remembers: bool,
+    began_at: Option<LedgerIndex>,
+    pub(super) halted: Option<String>,
+    /// The queue has been looked through up to here, and what stands before cannot be signed while
+    /// the journal stands where it does. What is approved meanwhile may stand before it as well, and
+    /// is seen with the next ledger at the latest.
+    pub(super) passed_over: Option<PaymentId>,
+    /// How many steps were taken: a step is for the desk that it was decided on and for no other.
+    pub(super) steps: u64,
+}
+
+impl Desk {
+    /// The desk of `wallet` as the store holds it, with its journal at `cursor`.
+    #[must_use]
+    pub fn restore(wallet: &str, record: LaneRecord, cursor: Cursor) -> Self {
+        let mut desk = Self {
+            wallet: wallet.to_owned(),
+            lane: Lane::new(cursor.next_sequence),
+            cursor,
+            payments: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            sign_from: record.sign_from,
+            recall: record.recall,
+            remembers: record.remembers,
+            began_at: None,
+            halted: record.halted,
+            passed_over: None,
+            steps: 0,
+        };
+        for in_flight in record.in_flight {
+            desk.restore_payment(in_flight);
+        }
+        for PlugRecord { plug, .. } in record.plugs {
+            let hash = plug.hash;
+            desk.occupy(plug.slot);
+            desk.flights.insert(hash, plug_flight(&plug, Sent::Never));
+        }
+        desk
+    }
+
+    fn restore_payment(&mut self, (payment, blobs): InFlight) {
+        let mut blobs: BTreeMap<TxHash, Vec<u8>> = blobs.into_iter().collect();
+        for attempt in payment.open_attempts() {
+            let blob = blobs.remove(&attempt.hash);
+            assert!(
+                blob.is_some(),
+                "payment {}: an open attempt without its blob",
+                payment.id
+            );
+            let flight = Flight {
+                owner: Owner::Payment(payment.id),
+                slot: attempt.slot,
+                first_ledger: attempt.first_ledger,
+                last_ledger: attempt.last_ledger,
+                cost: cost_of(payment.order.amount, attempt.fee),
+                blob: blob.unwrap_or_default().into(),
+                sent_at: Sent::Never,
+                refused: matches!(attempt.state, AttemptState::Refused { .. }),
+            };
+            self.occupy(attempt.slot);
+            self.flights.insert(attempt.hash, flight);
+        }
+        self.payments.insert(payment.id, payment);
+    }
+
+    /// Counts one more attempt on `slot`, that is open or about to be signed.
+    pub(super) fn occupy(&mut self, slot: Slot) {
+        if let Slot::Sequence(sequence) = slot {
+            self.lane.open_attempt(sequence);
+        }
+    }
+
+    /// An attempt on `slot` is settled, or was not signed after all.
+    pub(super) fn give_back(&mut self, slot: Slot) {
+        if let Slot::Sequence(sequence) = slot {
+            self.lane.close(sequence);
+        }
+    }
+
+    /// Forgets an attempt that is settled.
+    pub(super) fn settle(&mut self, hash: &TxHash) {
+        if let Some(flight) = self.flights.remove(hash) {
+            self.give_back(flight.slot);
+        }
+    }
+
+    /// The queue may hold something that can be signed now, wherever it stands.
+    pub(super) fn look_again(&mut self) {
+        self.passed_over = None;
+    }
+
+    /// Everything that is open, as the journal's fold wants it.
+    pub(super) fn slots(&self) -> OpenSlots<(Owner, TxHash)> {
+        let mut slots = OpenSlots::new();
+        for (&hash, flight) in &self.flights {
+            slots
+                .entry(flight.slot)
+                .or_insert_with(Vec::new)
+                .push(OpenAttempt {
+                    owner: (flight.owner, hash),
+                    hash,
+                    first_ledger: flight.first_ledger,
+                    last_ledger: flight.last_ledger,
+                });
+        }
+        slots
+    }
+
+    /// How far the journal is.
+    #[must_use]
+    pub const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Why the wallet signs nothing, where it does not.
+    #[must_use]
+    pub fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// No signing before the journal is here.
+    #[must_use]
+    pub const fn sign_from(&self) -> Option<LedgerIndex> {
+        self.sign_from
+    }
+
+    /// The ledgers before the journal's beginning that are still to be read for payments which this
+    /// database does not know.
+    #[must_use]
+    pub const fn recall(&self) -> Option<(LedgerIndex, LedgerIndex)> {
+        self.recall
+    }
+
+    /// Whether the ledger remembers payments that this database did not know.
+    #[must_use]
+    pub const fn remembers(&self) -> bool {
+        self.remembers
+    }
+
+    /// The attempts that could still be applied, by hash.
+    #[must_use]
+    pub const fn flights(&self) -> &BTreeMap<TxHash, Flight> {
+        &self.flights
+    }
+
+    /// The payment with this identifier, while something of it is open.
+    #[must_use]
+    pub fn payment(&self, id: PaymentId) -> Option<&Payment> {
+        self.payments.get(&id)
+    }
+
+    /// The sequences in use.
+    #[must_use]
+    pub const fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// What the account may spend on new attempts while `reserve` must stay.
+    #[must_use]
+    pub fn spendable(&self, reserve: Drops) -> Drops {
+        let balance = self.cursor.balance.saturating_sub(reserve);
+        balance.saturating_sub(self.in_flight())
+    }
+
+    /// What open attempts may still cost.
+    #[must_use]
+    pub fn in_flight(&self) -> Drops {
+        let costs = self.flights.values().map(|flight| flight.cost);
+        costs.fold(Drops::ZERO, |sum, cost| {
+            sum.checked_add(cost).unwrap_or(Drops::MAX)
+        })
+    }
+
+    /// The newest ledger when this life of the engine began: what happened up to it is read before
+    /// anything is signed. The first ledger that is told counts.
+    pub fn began(&mut self, tip: LedgerIndex) {
+        self.began_at.get_or_insert(tip);
+    }
+
+    /// Whether the journal is where signing may begin.
+    #[must_use]
+    pub fn may_sign(&self) -> bool {
+        self.halted.is_none() && self.knows_the_past()
+    }
+
+    /// Whether everything has been read that this database may have forgotten, or never known: only
+    /// then can a payment be signed, or be said to have run out of time.
+    #[must_use]
+    pub fn knows_the_past(&self) -> bool {
+        let reached = |ledger: LedgerIndex| self.cursor.at >= ledger;
+        self.recall.is_none()
+            && self.sign_from.is_none_or(reached)
+            && self.began_at.is_some_and(reached)
+    }
+}
+
+/// What the account pays if a payment of `amount` with this fee is applied.
+#[must_use]
+pub fn cost_of(amount: Drops, fee: Drops) -> Drops {
+    amount.checked_add(fee).unwrap_or(Drops::MAX)
+}
+
+/// A plug as an attempt that could be applied.
+pub(super) fn plug_flight(plug: &NewPlug, sent_at: Sent) -> Flight {
+    Flight {
+        owner: Owner::Plug,
+        slot: plug.slot,
+        first_ledger: plug.first_ledger,
+        last_ledger: plug.last_ledger,
+        cost: plug.fee,
+        blob: plug.blob.as_slice().into(),
+        sent_at,
+        refused: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bed;
+    use super::*;
+
+    #[test]
+    fn a_desk_that_is_read_again_holds_what_was_open() {
+        let payment = bed::in_flight(1, 100, 7);
+        let record = LaneRecord {
+            in_flight: vec![(payment.clone(), vec![(bed::hash(7), vec![1, 2])])],
+            plugs: vec![bed::plug_record(102, 9)],
+            ..bed::record()
+        };
+        let desk = bed::desk_of(record);
+        assert_eq!(desk.lane().holes().collect::<Vec<_>>(), [101]);
+        assert_eq!(desk.flights().len(), 2);
+        assert_eq!(desk.payment(payment.id), Some(&payment));
+        let reserve = bed::drops(1_000_000);
+        let left = bed::BALANCE - 1_000_000 - payment.order.amount.get() - 10 - 10;
+        assert_eq!(desk.spendable(reserve), bed::drops(left));
+    }
+
+    #[test]
+    fn nothing_is_signed_before_the_journal_is_where_this_life_began() {
+        let record = bed::record();
+        let cursor = record.cursor.clone().unwrap();
+        let mut desk = Desk::restore("hot", record, cursor.clone());
+        assert!(!desk.may_sign(), "the tip is not known yet");
+        desk.began(cursor.at.plus(1));
+        desk.began(cursor.at);
+        assert!(!desk.may_sign(), "the first tip counts");
+    }
+}

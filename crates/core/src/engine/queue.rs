@@ -1,0 +1,221 @@
+//! From the queue to the signer: which payments are signed now, on which sequence, at what fee; which
+//! are held back, adopted, or out of time.
+//!
+//! Fairness: the queue is served in the order of acceptance. A payment that the balance or the fee cap
+//! holds back is passed over, so that smaller ones behind it go on; it is looked at again, first, with
+//! every ledger.
+
+use super::adopt::adopt;
+use super::batch::Batch;
+use super::sign::{Job, Plan, Task, Terms};
+use super::step::Queue;
+use super::{Conditions, Desk, Remembered, Settings, Step, cost_of};
+use crate::fee::{FeeChoice, FeeQuote, choose};
+use crate::ids::{PaymentId, UnixMs};
+use crate::money::Drops;
+use crate::payment::{Event, Hold, Order, Payment, Slot};
+use crate::sequence::NoSequence;
+use std::collections::BTreeMap;
+
+/// Queued payments looked at, and so signed, in one commit at most.
+const SCAN_MAX: u32 = 512;
+
+/// The part of the queue that is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// Behind this payment; from the oldest where there is none.
+    pub after: Option<PaymentId>,
+    /// So many payments at most.
+    pub limit: u32,
+}
+
+impl Desk {
+    /// What is to be read of the queue; nothing while nothing of it could be signed.
+    #[must_use]
+    pub fn next_scan(&self, at: &Conditions, settings: &Settings) -> Option<Scan> {
+        let can_sign = self.may_sign() && self.room(settings) > 0 && self.sees(at, settings);
+        can_sign.then_some(Scan {
+            after: self.passed_over,
+            limit: SCAN_MAX,
+        })
+    }
+
+    /// How many sequences may still be opened.
+    fn room(&self, settings: &Settings) -> usize {
+        settings.max_in_flight.saturating_sub(self.lane.open_len())
+    }
+
+    /// Plans what of `queued`, which is what [`Desk::next_scan`] asked for, is signed now. `known` are
+    /// those of them that the ledger holds already.
+    pub fn plan_signing(
+        &mut self,
+        queued: Vec<Payment>,
+        known: &BTreeMap<PaymentId, Remembered>,
+        at: &Conditions,
+        settings: &Settings,
+        now: UnixMs,
+    ) -> Plan {
+        let room = self.room(settings);
+        let may_be_more = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) >= SCAN_MAX;
+        let mut spendable = self.spendable(at.reserve);
+        let (mut jobs, mut batch) = (Vec::new(), Batch::default());
+        let (mut looked_at, mut held) = (None, false);
+        for payment in queued {
+            if jobs.len() == room {
+                break;
+            }
+            looked_at = Some(payment.id);
+            if let Some(remembered) = known.get(&payment.id) {
+                adopt(&mut batch, &payment, remembered, now);
+                continue;
+            }
+            if payment.is_past_expiry(now) {
+                continue;
+            }
+            match weigh(&payment.order, at.quote, settings.max_fee, spendable) {
+                Err(hold) => {
+                    held = true;
+                    batch.apply(&payment, Event::Hold(hold), now);
+                }
+                Ok(fee) => {
+                    let sequence = match self.lane.allocate() {
+                        Ok(sequence) => sequence,
+                        Err(none @ NoSequence::Exhausted) => {
+                            batch.stop(none.to_string());
+                            break;
+                        }
+                        Err(NoSequence::Barred | NoSequence::Starved) => break,
+                    };
+                    spendable = spendable.saturating_sub(cost_of(payment.order.amount, fee));
+                    let terms = Terms {
+                        slot: Slot::Sequence(sequence),
+                        fee,
+                        last_ledger: at.tip.plus(settings.ledger_window),
+                    };
+                    let task = Task::Pay(Box::new(payment));
+                    jobs.push(Job { task, terms });
+                }
+            }
+        }
+        let queue = match looked_at {
+            Some(last) if held => Queue::After(last),
+            Some(_) | None => Queue::AsBefore,
+        };
+        let mut plan = Plan::of(jobs);
+        plan.batch = batch;
+        plan.queue = queue;
+        plan.may_be_more = may_be_more;
+        plan
+    }
+
+    /// Ends those of `due` whose time has run out while they are queued or wait for an approval.
+    /// `known` are those of them that the ledger holds already. To be asked only while
+    /// [`Desk::knows_the_past`].
+    pub fn expire(
+        &self,
+        due: &[Payment],
+        known: &BTreeMap<PaymentId, Remembered>,
+        now: UnixMs,
+    ) -> Step {
+        let mut batch = Batch::default();
+        for payment in due {
+            match known.get(&payment.id) {
+                Some(remembered) => adopt(&mut batch, payment, remembered, now),
+                None => batch.apply(payment, Event::Expire, now),
+            }
+        }
+        Step::of(self, batch, now)
+    }
+}
+
+/// The fee with which the payment can be signed now, or what holds it back.
+fn weigh(order: &Order, quote: FeeQuote, max_fee: Drops, spendable: Drops) -> Result<Drops, Hold> {
+    let cap = order.max_fee.map_or(max_fee, |max| max.min(max_fee));
+    let FeeChoice::Pay(fee) = choose(quote, cap) else {
+        return Err(Hold::FeeHold);
+    };
+    if cost_of(order.amount, fee) > spendable {
+        Err(Hold::LowBalance)
+    } else {
+        Ok(fee)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bed;
+    use super::*;
+    use crate::payment::{State, Status};
+
+    #[test]
+    fn a_payment_that_is_too_large_is_passed_over_and_looked_at_again_with_the_next_ledger() {
+        let mut desk = bed::desk();
+        let mut large = bed::payment(1);
+        large.order.amount = bed::drops(bed::BALANCE);
+        let plan = bed::plan(&mut desk, vec![large.clone(), bed::payment(2)]);
+        assert_eq!(plan.jobs().len(), 1);
+        let step = bed::sealed(&mut desk, plan);
+        let held = &step.commit().changes[0].payment;
+        assert_eq!(held.id, large.id);
+        assert_eq!(
+            held.state,
+            State::Queued {
+                hold: Some(Hold::LowBalance)
+            }
+        );
+        let _ = desk.made_durable(step);
+        let scan = desk.next_scan(&bed::AT, &bed::SETTINGS).unwrap();
+        assert_eq!(scan.after, Some(bed::payment(2).id));
+        bed::next_ledger(&mut desk);
+        let scan = desk.next_scan(&bed::AT, &bed::SETTINGS).unwrap();
+        assert_eq!(scan.after, None);
+    }
+
+    #[test]
+    fn a_price_above_either_cap_holds_the_payment() {
+        let mut desk = bed::desk();
+        let mut frugal = bed::payment(1);
+        frugal.order.max_fee = Some(bed::drops(9));
+        let plan = bed::plan(&mut desk, vec![frugal]);
+        let step = bed::sealed(&mut desk, plan);
+        let held = &step.commit().changes[0].payment;
+        assert_eq!(
+            held.state,
+            State::Queued {
+                hold: Some(Hold::FeeHold)
+            }
+        );
+    }
+
+    #[test]
+    fn no_more_is_in_flight_than_is_allowed() {
+        let mut desk = bed::desk();
+        let many = (1..=bed::SETTINGS.max_in_flight + 3).map(bed::payment);
+        let plan = bed::plan(&mut desk, many.collect());
+        assert_eq!(plan.jobs().len(), bed::SETTINGS.max_in_flight);
+        let step = bed::sealed(&mut desk, plan);
+        let _ = desk.made_durable(step);
+        assert_eq!(desk.next_scan(&bed::AT, &bed::SETTINGS), None);
+    }
+
+    #[test]
+    fn nothing_is_read_of_the_queue_while_the_journal_is_far_behind() {
+        let desk = bed::desk();
+        let mut at = bed::AT;
+        at.tip = desk.cursor().at.plus(5);
+        assert!(desk.next_scan(&at, &bed::SETTINGS).is_some());
+        at.tip = desk.cursor().at.plus(6);
+        assert!(desk.next_scan(&at, &bed::SETTINGS).is_none());
+    }
+
+    #[test]
+    fn a_payment_out_of_time_is_neither_signed_nor_kept() {
+        let mut desk = bed::desk();
+        let mut late = bed::payment(1);
+        late.order.expires_at = Some(bed::NOW);
+        let plan = bed::plan(&mut desk, vec![late.clone()]);
+        assert!(plan.jobs().is_empty());
+        let step = desk.expire(&[late], &BTreeMap::new(), bed::NOW);
+        assert_eq!(step.commit().changes[0].payment.status(), Status::Expired);
+    }
+}

@@ -1,0 +1,77 @@
+//! Carries a step of the desk out: its commit, then its memory, then what leaves and what is told.
+//!
+//! The only caller of `Store::commit`. Where that fails the step is dropped with the desk, and nothing
+//! of it was sent.
+
+use super::engine::{Engine, StepResult};
+use xrpayd_core::engine::{Done, Note, Step};
+
+impl Engine<'_> {
+    /// Makes a step durable, then takes it into memory, then hands on what is to be sent.
+    pub(super) async fn carry_out(&mut self, step: Step) -> StepResult {
+        let now = step.commit().now;
+        if !step.is_empty() {
+            self.deps.store.commit(step.commit()).await?;
+        }
+        let Done {
+            send,
+            closed,
+            changes,
+            notes,
+        } = self.desk.made_durable(step);
+        for hash in &closed {
+            self.backlog.close(hash);
+        }
+        self.outbox.extend(send);
+        for change in &changes {
+            self.observe(change, now);
+        }
+        for note in notes {
+            self.tell(note, now);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, note: Note, now: xrpayd_core::ids::UnixMs) {
+        let wallet = self.deps.wallet.name.as_str();
+        match note {
+            Note::Halted { reason } => {
+                tracing::error!(wallet.name = wallet, reason, "the wallet stops signing");
+            }
+            Note::Foreign { hash, ledger } => tracing::warn!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                ledger.index = ledger.0,
+                "the account sent a transaction that this database does not know"
+            ),
+            Note::SigningWaits { from } => tracing::warn!(
+                wallet.name = wallet,
+                sign_from.ledger = from.0,
+                "the ledger holds payments that this database does not know: signing waits until no more of them can be in flight"
+            ),
+            Note::Adopted { payment, hash } => tracing::warn!(
+                payment.id = %payment,
+                tx.hash = %hash,
+                "the ledger already holds this payment: it is adopted"
+            ),
+            Note::OtherOrder { payment, hash } => tracing::error!(
+                payment.id = %payment,
+                tx.hash = %hash,
+                "the ledger holds another payment under this idempotency key: this one is not made"
+            ),
+            Note::Plugged { hash, slot } => tracing::info!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                slot = ?slot,
+                "a no-op fills a sequence that nothing uses"
+            ),
+            Note::Unfitting { payment, illegal } => tracing::warn!(
+                payment.id = %payment,
+                %illegal,
+                "an event does not fit the payment"
+            ),
+            Note::FirstAnswer { signed_at } => self.observe_answered(signed_at, now),
+            Note::FeeDoubted => self.deps.pool.doubt_fee(),
+        }
+    }
+}
