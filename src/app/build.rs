@@ -157,10 +157,13 @@ pub(super) fn lanes(
         .into_iter()
         .map(|(wallet, settings)| {
             let wake = Arc::new(Notify::new());
+            let wallet = Arc::new(wallet);
             let (show, view) = watch::channel(View::default());
             let handle = LaneHandle {
                 name: wallet.name.clone(),
                 account: wallet.account,
+                wallet: Arc::clone(&wallet),
+                max_fee: settings.max_fee,
                 wallet_type: settings.wallet_type,
                 low_balance: settings.low_balance,
                 critical_balance: settings.critical_balance,
@@ -168,7 +171,7 @@ pub(super) fn lanes(
                 view,
             };
             let deps = Deps {
-                wallet: Arc::new(wallet),
+                wallet,
                 store: store.clone(),
                 pool: pool.clone(),
                 clock: Arc::clone(&ground.clock),

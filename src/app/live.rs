@@ -1,23 +1,34 @@
 //! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
 
+use super::foresight;
 use crate::config::Config;
-use crate::http::state::{DisputeRow, Live, Readiness, ServerRow, SideRow, TipRow, WalletRow};
+use crate::http::state::{
+    DisputeRow, Live, Outlook, Readiness, ServerRow, SideRow, TipRow, WalletRow,
+};
 use crate::payments::engine::View;
+use crate::payments::preflight::Preflight;
+use crate::wallet::Wallet;
 use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Order;
+use xrpayd_core::preflight::Facts;
 
 /// One wallet's engine as the rest of the process sees it.
-#[derive(Debug)]
 pub(super) struct LaneHandle {
     /// The wallet's name.
     pub name: String,
     /// Its account.
     pub account: AccountId,
+    /// Its account and its key.
+    pub wallet: Arc<Wallet>,
+    /// The most that one of its attempts may burn.
+    pub max_fee: Drops,
     /// The label of its metrics.
     pub wallet_type: String,
     /// Below this it asks for a refill.
@@ -33,15 +44,22 @@ pub(super) struct LaneHandle {
 /// The rows that are shown.
 pub(super) struct LiveView {
     pool: Pool,
+    preflight: Preflight,
     lanes: BTreeMap<String, LaneHandle>,
     holds_wallets: bool,
     draining: AtomicBool,
 }
 
 impl LiveView {
-    pub(super) fn new(config: &Config, pool: Pool, lanes: Vec<LaneHandle>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        pool: Pool,
+        preflight: Preflight,
+        lanes: Vec<LaneHandle>,
+    ) -> Self {
         Self {
             pool,
+            preflight,
             lanes: lanes
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
@@ -104,6 +122,31 @@ impl Live for LiveView {
 
     fn lease_held(&self) -> Option<bool> {
         self.holds_wallets.then_some(true)
+    }
+
+    fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {
+        let lane = self.lanes.get(wallet)?;
+        self.preflight.known(lane.account, destination)
+    }
+
+    fn destination<'a>(
+        &'a self,
+        wallet: &'a str,
+        destination: AccountId,
+    ) -> BoxFuture<'a, Result<Facts, &'static str>> {
+        Box::pin(async move {
+            let lane = self.lanes.get(wallet).ok_or("there is no such wallet")?;
+            foresight::destination(&self.preflight, lane, destination).await
+        })
+    }
+
+    fn outlook<'a>(&'a self, wallet: &'a str, order: &'a Order) -> BoxFuture<'a, Outlook> {
+        Box::pin(async move {
+            match self.lanes.get(wallet) {
+                Some(lane) => foresight::outlook(&self.pool, lane, order).await,
+                None => Outlook::default(),
+            }
+        })
     }
 
     fn payable_at_most(&self, wallet: &str) -> Option<Drops> {

@@ -6,6 +6,7 @@
 //! it. A crash at any point of this is only a shorter version of it.
 
 mod build;
+mod foresight;
 mod gauges;
 pub mod keys;
 mod live;
@@ -16,6 +17,7 @@ mod signals;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
+use crate::payments::preflight::Preflight;
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
@@ -118,7 +120,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let wallets = build::wallets(&config)?;
     let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
     let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
-    let live = Arc::new(LiveView::new(&config, pool.clone(), lanes));
+    let preflight = Preflight::new(pool.clone(), Arc::clone(&ground.clock));
+    let live = Arc::new(LiveView::new(&config, pool.clone(), preflight, lanes));
 
     let (http, metrics) = (
         listen(config.http.listen).await?,

@@ -1,6 +1,5 @@
 //! The shapes of answers.
 
-use crate::payments::accept::Placed;
 use crate::rfc3339::Rfc3339;
 use crate::store::PaymentEvent;
 use serde::Serialize;
@@ -251,38 +250,6 @@ impl EventDto {
     #[must_use]
     pub fn cursor(&self) -> String {
         self.sequence.to_string()
-    }
-}
-
-/// A request that would be accepted.
-#[derive(Debug, Serialize)]
-pub struct ValidationDto<'a> {
-    object: &'static str,
-    valid: bool,
-    wallet: &'a str,
-    source: String,
-    destination: String,
-    destination_tag: Option<u32>,
-    amount: Amount,
-    stage: &'a str,
-    expires_at: Option<Rfc3339>,
-}
-
-impl<'a> ValidationDto<'a> {
-    /// Shows what would be accepted.
-    #[must_use]
-    pub fn of(placed: &'a Placed, stage: &'a str) -> Self {
-        Self {
-            object: "payment_validation",
-            valid: true,
-            wallet: &placed.wallet,
-            source: placed.source.to_string(),
-            destination: placed.order.destination.to_string(),
-            destination_tag: placed.order.destination_tag,
-            amount: placed.order.amount.into(),
-            stage,
-            expires_at: placed.order.expires_at.map(Rfc3339),
-        }
     }
 }
 

@@ -25,6 +25,7 @@ mod serve;
 mod servers;
 pub mod signature;
 pub mod state;
+mod validate;
 mod wallets;
 
 pub use router::{metrics_router, router};

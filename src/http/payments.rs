@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::sync::Arc;
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::limits::{self, Caps};
+use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Event, Illegal, Order, Payment};
 
@@ -80,44 +80,6 @@ pub async fn create(
             Err(refusal::breach(breach, amount, resets_at))
         }
     }
-}
-
-/// `POST /v1/payments/validate`: every check, nothing created.
-pub async fn validate(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    caller.require(Scope::PaymentsWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: PaymentRequest = body::json(&headers, &bytes)?;
-    let rules = Arc::clone(&app.state.rules.borrow());
-    let reading = accept::read(&request, rules.policy.network_id)
-        .map_err(|faults| refusal::fields(&faults))?;
-    if app.state.live.is_draining() {
-        return Err(refusal::shutting_down(&app.state));
-    }
-    let now = app.state.clock.now();
-    let placed = place(&app, &caller, &reading, "validate", now)?;
-    let (store, caps, amount) = (&app.state.store, &rules.policy.caps, placed.order.amount);
-    let used = store
-        .limit_usage(now)
-        .await
-        .map_err(|error| refusal::store_read(&error))?;
-    if let Err(breach) = limits::reserve(caps, used.usage, amount) {
-        let resets_at = match breach {
-            limits::Breach::Daily { .. } => store
-                .resets_at(caps, amount, now)
-                .await
-                .map_err(|error| refusal::store_read(&error))?,
-            limits::Breach::BelowMinimum { .. }
-            | limits::Breach::AboveMaximum { .. }
-            | limits::Breach::TooManyPending { .. } => None,
-        };
-        return Err(refusal::breach(breach, amount, resets_at));
-    }
-    Ok(Json(super::dto::ValidationDto::of(&placed, &rules.policy.stage)).into_response())
 }
 
 /// `GET /v1/payments`
@@ -273,9 +235,17 @@ fn place(
     // What is in flight may still fail, so a shortage is only certain against what could be paid if
     // nothing else were asked; what waits behind others is held, not refused.
     let amount = placed.order.amount;
-    match app.state.live.payable_at_most(&placed.wallet) {
-        Some(most) if amount > most => Err(refusal::insufficient(&placed.wallet)),
-        Some(_) | None => Ok(placed),
+    let most = app.state.live.payable_at_most(&placed.wallet);
+    if most.is_some_and(|most| amount > most) {
+        return Err(refusal::insufficient(&placed.wallet));
+    }
+    // Nobody is asked here: what the newest ledger is not known to forbid is accepted, and looked at
+    // again before it is signed.
+    let (wallet, order) = (&placed.wallet, &placed.order);
+    let facts = app.state.live.destination_known(wallet, order.destination);
+    match facts.and_then(|facts| facts.judge(order.into()).obstacle()) {
+        Some(obstacle) => Err(refusal::obstacle(obstacle)),
+        None => Ok(placed),
     }
 }
 

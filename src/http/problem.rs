@@ -83,6 +83,9 @@ codes! {
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
     DestinationInvalid = "destination_invalid", UNPROCESSABLE_ENTITY, false, "The destination is not an address of this network.";
     DestinationIsSelf = "destination_is_self", UNPROCESSABLE_ENTITY, false, "The destination is the wallet that would pay.";
+    DestinationTagRequired = "destination_tag_required", UNPROCESSABLE_ENTITY, false, "The destination requires a destination tag.";
+    DestinationNotFunded = "destination_not_funded", UNPROCESSABLE_ENTITY, false, "The destination does not exist and the amount does not create it.";
+    DestinationRequiresAuthorization = "destination_requires_authorization", UNPROCESSABLE_ENTITY, false, "The destination does not take payments from this wallet.";
     CurrencyNotEnabled = "currency_not_enabled", UNPROCESSABLE_ENTITY, false, "Payments in this currency are not enabled.";
     AmountBelowMinimum = "amount_below_minimum", UNPROCESSABLE_ENTITY, false, "The amount is below the minimum.";
     AmountAboveStageLimit = "amount_above_stage_limit", UNPROCESSABLE_ENTITY, false, "The amount is above the limit of a payment.";

@@ -8,30 +8,37 @@ use crate::store::StoreError;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::Breach;
 use xrpayd_core::money::Drops;
+use xrpayd_core::preflight::Obstacle;
 
 /// Faults of fields, all at once. One kind of fault gives its own code, several a general one.
 pub fn fields(faults: &[FieldError]) -> Problem {
-    let code_of = |fault: &FieldError| match fault.fault {
-        Fault::Missing => Code::MissingField,
-        Fault::Invalid => Code::ValidationFailed,
-        Fault::DestinationInvalid => Code::DestinationInvalid,
-        Fault::DestinationIsSelf => Code::DestinationIsSelf,
-        Fault::CurrencyNotEnabled => Code::CurrencyNotEnabled,
-    };
     let missing = faults.iter().any(|fault| fault.fault == Fault::Missing);
     let code = match faults.first().map(code_of) {
         _ if missing => Code::MissingField,
         Some(first) if faults.iter().all(|fault| code_of(fault) == first) => first,
         Some(_) | None => Code::ValidationFailed,
     };
-    let said: Vec<String> = faults
-        .iter()
-        .map(|fault| format!("{} {}", name(&fault.pointer), fault.detail))
-        .collect();
+    let said: Vec<String> = faults.iter().map(in_words).collect();
     faults.iter().fold(
         Problem::new(code, format!("{}.", said.join("; "))),
         |problem, fault| problem.at(fault.pointer.as_str(), fault.detail.as_str()),
     )
+}
+
+/// The code of one fault.
+pub fn code_of(fault: &FieldError) -> Code {
+    match fault.fault {
+        Fault::Missing => Code::MissingField,
+        Fault::Invalid => Code::ValidationFailed,
+        Fault::DestinationInvalid => Code::DestinationInvalid,
+        Fault::DestinationIsSelf => Code::DestinationIsSelf,
+        Fault::CurrencyNotEnabled => Code::CurrencyNotEnabled,
+    }
+}
+
+/// One fault as a sentence without its end.
+pub fn in_words(fault: &FieldError) -> String {
+    format!("{} {}", name(&fault.pointer), fault.detail)
 }
 
 /// A pointer as a person writes a field's name.
@@ -78,6 +85,21 @@ pub fn insufficient(wallet: &str) -> Problem {
     let detail = format!("Wallet `{wallet}` does not hold as much above its reserve.");
     Problem::new(Code::InsufficientBalance, detail)
         .at("/amount/value", "is more than the wallet can pay")
+}
+
+/// The newest validated ledger would refuse it.
+pub fn obstacle(obstacle: Obstacle) -> Problem {
+    let detail = obstacle.message();
+    match obstacle {
+        Obstacle::NotFunded => Problem::new(Code::DestinationNotFunded, detail)
+            .at("/amount/value", "is less than the reserve of a new account"),
+        Obstacle::TagMissing => Problem::new(Code::DestinationTagRequired, detail)
+            .at("/destination_tag", "is required by the destination"),
+        Obstacle::NotAuthorized | Obstacle::PseudoAccount => {
+            Problem::new(Code::DestinationRequiresAuthorization, detail)
+                .at("/destination", "does not take payments from this wallet")
+        }
+    }
 }
 
 /// There is no such payment, or it is not this caller's.

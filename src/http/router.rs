@@ -5,7 +5,7 @@ use super::problem::{Code, Problem};
 use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
-use super::{envelope, gate, health, limits, metrics, payments, servers, wallets};
+use super::{envelope, gate, health, limits, metrics, payments, servers, validate, wallets};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
@@ -36,7 +36,7 @@ pub fn router(state: AppState) -> Router {
     });
     let guarded = Router::new()
         .route("/v1/payments", get(payments::list).post(payments::create))
-        .route("/v1/payments/validate", post(payments::validate))
+        .route("/v1/payments/validate", post(validate::validate))
         .route("/v1/payments/{id}", get(payments::one))
         .route("/v1/payments/{id}/events", get(payments::events))
         .route("/v1/payments/{id}/cancel", post(payments::cancel))

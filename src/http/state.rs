@@ -7,12 +7,15 @@ use crate::clock::{Clock, Entropy};
 use crate::payments::accept::Policy;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Order;
+use xrpayd_core::preflight::Facts;
 
 /// Everything that the HTTP room needs.
 #[derive(Clone)]
@@ -94,7 +97,7 @@ pub struct StageRow {
     pub criteria: Vec<(String, String)>,
 }
 
-/// A view of what is running. Every method answers from memory, at once.
+/// A view of what is running. Every method that does not say otherwise answers from memory, at once.
 pub trait Live: Send + Sync + 'static {
     /// The pool's servers.
     fn servers(&self) -> Vec<ServerRow>;
@@ -118,6 +121,21 @@ pub trait Live: Send + Sync + 'static {
     fn lease_held(&self) -> Option<bool> {
         None
     }
+    /// What the newest ledger says of an account that `wallet` is to pay, where that was read already.
+    fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {
+        let _ = (wallet, destination);
+        None
+    }
+    /// What the newest ledger says of an account that `wallet` is to pay, or in a few words why it says
+    /// nothing. This one asks the servers, and waits a bounded time.
+    fn destination<'a>(
+        &'a self,
+        wallet: &'a str,
+        destination: AccountId,
+    ) -> BoxFuture<'a, Result<Facts, &'static str>>;
+    /// What an order would cost `wallet` now, and what a server thinks would come of it. This one asks the
+    /// servers too.
+    fn outlook<'a>(&'a self, wallet: &'a str, order: &'a Order) -> BoxFuture<'a, Outlook>;
     /// The most that `wallet` could pay if nothing else were asked of it, where that is known: its
     /// balance less its reserve.
     fn payable_at_most(&self, wallet: &str) -> Option<Drops> {
@@ -125,6 +143,41 @@ pub trait Live: Send + Sync + 'static {
         let row = rows.iter().find(|row| row.name == wallet)?;
         Some(row.balance?.saturating_sub(row.reserve?))
     }
+}
+
+/// What is to be expected of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What it would cost.
+    pub fee: FeeOutlook,
+    /// What a server that offers it said when it tried it without applying it.
+    pub simulation: Option<SimulationRow>,
+}
+
+/// What an order would cost now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FeeOutlook {
+    /// This fee.
+    Pays(Drops),
+    /// The ledger asks for more than may be burned.
+    Waits {
+        /// What it asks for.
+        needed: Drops,
+    },
+    /// Nobody says.
+    #[default]
+    Unknown,
+}
+
+/// What a server thinks would come of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulationRow {
+    /// The server.
+    pub server: String,
+    /// The result.
+    pub result: String,
+    /// The open ledger that it was tried in.
+    pub ledger_index: LedgerIndex,
 }
 
 /// A contradiction between two servers.

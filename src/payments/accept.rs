@@ -8,12 +8,14 @@
 //! Owns nothing and changes nothing: both steps are pure. On failure the caller gets every fault of
 //! the request at once, each with a JSON pointer to the field.
 
+mod assess;
 mod fields;
 mod fingerprint;
 mod request;
 #[cfg(test)]
 mod tests;
 
+pub use assess::{Assessment, assess};
 pub use request::{AmountRequest, MemoRequest, Metadata, Object, PaymentRequest};
 
 use fields::Faults;

@@ -10,6 +10,7 @@ mod carry;
 pub mod engine;
 mod fees;
 mod observe;
+pub mod preflight;
 mod recall;
 mod restore;
 mod settle;

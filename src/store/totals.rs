@@ -4,8 +4,10 @@
 use super::Store;
 use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
+use super::payments::drops_from;
 use std::collections::BTreeMap;
 use xrpayd_core::ids::UnixMs;
+use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Payment, Status, Substatus};
 
 /// How many payments stand where.
@@ -120,6 +122,27 @@ impl Store {
             totals.add(row.text("wallet")?, status, None, count(row.int("n")?)?);
         }
         Ok(totals)
+    }
+}
+
+impl Store {
+    /// What is accepted of a wallet and not signed.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds an amount that cannot be read.
+    pub async fn queued_amount(&self, wallet: &str) -> Result<Drops, StoreError> {
+        let mut tx = self.db().read().await?;
+        let row = tx
+            .fetch_optional(
+                "select cast(coalesce(sum(p.amount_drops), 0) as bigint) as queued \
+                 from payments p where p.wallet = $1 and p.phase = 'queued'",
+                vec![wallet.into()],
+            )
+            .await?;
+        tx.end().await?;
+        row.map_or(Ok(Drops::ZERO), |row| {
+            drops_from("the sum of what is queued", row.int("queued")?)
+        })
     }
 }
 

@@ -105,14 +105,7 @@ impl Wallet {
     ) -> Result<SignedTx, SignError> {
         let mut tx = self.common("Payment", terms);
         let mark = self.marker_of(client, order);
-        set(&mut tx, "Destination", order.destination.to_string());
-        set(&mut tx, "Amount", order.amount.to_string());
-        if let Some(tag) = order.destination_tag {
-            set(&mut tx, "DestinationTag", tag);
-        }
-        if let Some(tag) = order.source_tag.or(self.source_tag) {
-            set(&mut tx, "SourceTag", tag);
-        }
+        self.address(&mut tx, order);
         let mut memos: Vec<Value> = order.memos.iter().map(memo_json).collect();
         match order.invoice_id {
             None => set(&mut tx, "InvoiceID", mark.to_string()),
@@ -125,6 +118,27 @@ impl Wallet {
             set(&mut tx, "Memos", memos);
         }
         self.sign(tx)
+    }
+
+    /// The payment that `order` asks for, unsigned, without a marker and with nothing of an attempt: for
+    /// a server that is to say what would come of it.
+    #[must_use]
+    pub fn draft(&self, order: &Order) -> Value {
+        let mut tx = self.bare("Payment");
+        self.address(&mut tx, order);
+        tx
+    }
+
+    /// Who is paid how much, and with which tags.
+    fn address(&self, tx: &mut Value, order: &Order) {
+        set(tx, "Destination", order.destination.to_string());
+        set(tx, "Amount", order.amount.to_string());
+        if let Some(tag) = order.destination_tag {
+            set(tx, "DestinationTag", tag);
+        }
+        if let Some(tag) = order.source_tag.or(self.source_tag) {
+            set(tx, "SourceTag", tag);
+        }
     }
 
     /// Signs a transaction that does nothing but consume its slot.
@@ -146,11 +160,8 @@ impl Wallet {
     }
 
     fn common(&self, transaction_type: &str, terms: Terms) -> Value {
-        let mut tx = Value::Object(serde_json::Map::new());
-        set(&mut tx, "TransactionType", transaction_type);
-        set(&mut tx, "Account", self.account.to_string());
+        let mut tx = self.bare(transaction_type);
         set(&mut tx, "Fee", terms.fee.to_string());
-        set(&mut tx, "Flags", 0_u32);
         set(&mut tx, "LastLedgerSequence", terms.last_ledger.0);
         match terms.slot {
             Slot::Sequence(sequence) => set(&mut tx, "Sequence", sequence),
@@ -159,6 +170,14 @@ impl Wallet {
                 set(&mut tx, "TicketSequence", ticket);
             }
         }
+        tx
+    }
+
+    fn bare(&self, transaction_type: &str) -> Value {
+        let mut tx = Value::Object(serde_json::Map::new());
+        set(&mut tx, "TransactionType", transaction_type);
+        set(&mut tx, "Account", self.account.to_string());
+        set(&mut tx, "Flags", 0_u32);
         if self.network_id > NETWORK_ID_UNNAMED_MAX {
             set(&mut tx, "NetworkID", self.network_id);
         }

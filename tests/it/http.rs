@@ -7,3 +7,4 @@ mod payments;
 mod probes;
 mod refusals;
 mod shape;
+mod validation;

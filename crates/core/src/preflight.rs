@@ -8,7 +8,7 @@
 
 use crate::ids::{LedgerHash, LedgerIndex};
 use crate::money::Drops;
-use crate::payment::Failure;
+use crate::payment::{Failure, Order};
 use serde::{Deserialize, Serialize};
 
 /// The account wants a tag on every payment to it.
@@ -25,6 +25,15 @@ pub struct Delivery {
     pub amount: Option<Drops>,
     /// The tag at the destination.
     pub tag: Option<u32>,
+}
+
+impl From<&Order> for Delivery {
+    fn from(order: &Order) -> Self {
+        Self {
+            amount: Some(order.amount),
+            tag: order.destination_tag,
+        }
+    }
 }
 
 /// Where something was read, and who agreed on it.

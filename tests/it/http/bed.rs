@@ -3,8 +3,10 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,8 @@ use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::state::{
-    Auth, DisputeRow, RateLimits, Readiness, ServerRow, SideRow, StageRow, TipRow, WalletRow,
+    Auth, DisputeRow, Outlook, RateLimits, Readiness, ServerRow, SideRow, StageRow, TipRow,
+    WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
@@ -25,6 +28,8 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Order;
+use xrpayd_core::preflight::Facts;
 
 /// The paying account.
 pub const HOT: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
@@ -47,6 +52,9 @@ pub struct Stage {
     pub stalled: Mutex<Option<String>>,
     pub woken: Mutex<Vec<String>>,
     pub breaks: Mutex<bool>,
+    /// What the ledger says of accounts; nothing where it is not asked about them.
+    pub accounts: Mutex<Result<BTreeMap<AccountId, Facts>, &'static str>>,
+    pub outlook: Mutex<Outlook>,
 }
 
 /// Two servers that tell different hashes of a ledger.
@@ -92,6 +100,24 @@ impl Live for Stage {
     }
     fn stalled(&self) -> Option<String> {
         self.stalled.lock().unwrap().clone()
+    }
+    fn destination_known(&self, _: &str, destination: AccountId) -> Option<Facts> {
+        let accounts = self.accounts.lock().unwrap();
+        accounts.as_ref().ok()?.get(&destination).cloned()
+    }
+    fn destination<'a>(
+        &'a self,
+        wallet: &'a str,
+        destination: AccountId,
+    ) -> BoxFuture<'a, Result<Facts, &'static str>> {
+        let away = self.accounts.lock().unwrap().as_ref().err().copied();
+        let known = self.destination_known(wallet, destination);
+        let answer = known.ok_or(away.unwrap_or("nobody was asked"));
+        Box::pin(std::future::ready(answer))
+    }
+    fn outlook<'a>(&'a self, _: &'a str, _: &'a Order) -> BoxFuture<'a, Outlook> {
+        let outlook = self.outlook.lock().unwrap().clone();
+        Box::pin(std::future::ready(outlook))
     }
 }
 
@@ -202,6 +228,8 @@ impl Bed {
             stalled: Mutex::new(None),
             woken: Mutex::default(),
             breaks: Mutex::new(false),
+            accounts: Mutex::new(Err("the servers did not answer")),
+            outlook: Mutex::default(),
         });
         let mut first = rules();
         change(&mut first);

@@ -1,7 +1,7 @@
 //! Every way in which a payment request is refused, by code and by field.
 
 use super::bed::{Bed, HOT, SHOP, get, order, post, post_payment, xrp};
-use axum::http::{Method, StatusCode};
+use super::validation::{check, failures};
 use serde_json::{Value, json};
 use std::time::Duration;
 use xrpayd::http::state::Auth;
@@ -359,7 +359,12 @@ async fn each_fault_has_its_code_and_names_its_field() {
         let checked = bed
             .send(post("/v1/payments/validate", &token).json(body))
             .await;
-        assert_eq!(checked.refused(*status, code), pointers, "{body}");
+        if ["unknown_field", "invalid_type"].contains(code) {
+            assert_eq!(checked.refused(*status, code), pointers, "{body}");
+            continue;
+        }
+        let failed = failures(&checked);
+        assert_eq!(failed, [((*code).to_owned(), pointers[0].clone())]);
     }
     let all = bed.send(get("/v1/payments", &token)).await;
     assert_eq!(
@@ -454,8 +459,13 @@ async fn the_daily_limit_says_when_there_will_be_room() {
     let checked = bed
         .send(post("/v1/payments/validate", &token).json(&order("4")))
         .await;
-    checked.refused(422, "daily_limit_exceeded");
-    assert_eq!(checked.body["resets_at"], full.body["resets_at"]);
+    let pointer = "/amount/value".to_owned();
+    assert_eq!(
+        failures(&checked),
+        [("daily_limit_exceeded".to_owned(), pointer)]
+    );
+    let check = check(&checked, "daily_limit_exceeded");
+    assert_eq!(check["resets_at"], full.body["resets_at"]);
     bed.clock.advance(Duration::from_secs(23 * 3_600));
     bed.pay(&token, "k3", order("4")).await;
     bed.end().await;
@@ -500,28 +510,5 @@ async fn a_wallet_must_be_named_where_none_is_the_default() {
     let unnamed = bed.send(post_payment(&token, "k", &order("1"))).await;
     assert_eq!(unnamed.refused(400, "missing_field"), ["/wallet"]);
     bed.pay(&token, "k", with("wallet", json!("hot"))).await;
-    bed.end().await;
-}
-
-#[tokio::test]
-async fn validation_says_yes_and_makes_nothing() {
-    let bed = Bed::new().await;
-    let token = bed.merchant().await;
-    let answer = bed
-        .send(post("/v1/payments/validate", &token).json(&order("2")))
-        .await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(
-        answer.body,
-        json!({
-            "object": "payment_validation", "valid": true, "wallet": "hot", "source": HOT,
-            "destination": SHOP, "destination_tag": null,
-            "amount": { "currency": "XRP", "value": "2" }, "stage": "internal", "expires_at": null,
-        })
-    );
-    let all = bed.send(get("/v1/payments", &token)).await;
-    assert_eq!(all.body, json!({ "data": [], "next_cursor": null }));
-    let wrong = super::bed::Call::new(Method::GET, "/v1/payments/validate").token(&token);
-    assert!(bed.send(wrong).await.status.is_client_error());
     bed.end().await;
 }

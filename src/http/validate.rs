@@ -1,0 +1,208 @@
+//! `POST /v1/payments/validate`: everything that speaks against a payment, and nothing created.
+//!
+//! Whoever can read the request is answered 200, also where the payment would be refused: the answer is
+//! about the payment and not about the asking. What nobody could be asked about is `unknown`, which is
+//! neither a yes nor an error.
+
+mod checks;
+
+use super::auth::{Caller, Scope};
+use super::body;
+use super::dto::Amount;
+use super::problem::Problem;
+use super::refusal;
+use super::router::App;
+use super::state::{FeeOutlook, Outlook, SimulationRow, WalletRow};
+use crate::payments::accept::{self, Assessment, PaymentRequest};
+use crate::rfc3339::Rfc3339;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use checks::{Check, Verdict, Witness};
+use serde::Serialize;
+use std::sync::Arc;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
+use xrpayd_core::limits::{self, Breach};
+use xrpayd_core::money::Drops;
+use xrpayd_core::preflight::Facts;
+
+/// What would come of a payment.
+#[derive(Debug, Serialize)]
+struct ValidationDto<'a> {
+    object: &'static str,
+    valid: bool,
+    verdict: Verdict,
+    checks: Vec<Check>,
+    would: Option<WouldDto<'a>>,
+    simulation: Option<SimulationDto<'a>>,
+    /// The validated ledger at which the destination was read, and the servers that agreed on it.
+    ledger_index: Option<LedgerIndex>,
+    ledger_hash: Option<LedgerHash>,
+    servers: &'a [String],
+}
+
+/// The payment that would be made.
+#[derive(Debug, Serialize)]
+struct WouldDto<'a> {
+    wallet: &'a str,
+    source: String,
+    destination: String,
+    destination_tag: Option<u32>,
+    amount: Amount,
+    fee_drops: Option<Drops>,
+    stage: &'a str,
+    awaiting_approval: bool,
+    expires_at: Option<Rfc3339>,
+}
+
+/// What one server thinks: a hint.
+#[derive(Debug, Serialize)]
+struct SimulationDto<'a> {
+    engine_result: &'a str,
+    ledger_index: LedgerIndex,
+    server: &'a str,
+}
+
+/// `POST /v1/payments/validate`
+pub async fn validate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsWrite)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let request: PaymentRequest = body::json(&headers, &bytes)?;
+    if app.state.live.is_draining() {
+        return Err(refusal::shutting_down(&app.state));
+    }
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let seen = accept::assess(&request, &rules.policy, &caller.client);
+    let now = app.state.clock.now();
+    let used = app.state.store.limit_usage(now).await;
+    let used = used.map_err(|error| refusal::store_read(&error))?.usage;
+    let resets_at = resets_at(&app, &seen, used, now).await?;
+    let queued = queued(&app, &seen).await?;
+    let (facts, outlook) = tokio::join!(facts(&app, &seen), outlook(&app, &seen, now));
+    let wallet = wallet(&app, &seen);
+    let checks = checks::all(&Witness {
+        seen: &seen,
+        policy: &rules.policy,
+        used,
+        resets_at,
+        wallet: wallet.as_ref(),
+        queued,
+        facts: facts.as_ref().map_err(|why| *why),
+        outlook: &outlook,
+    });
+    let verdict = checks::verdict(&checks);
+    let facts = facts.ok();
+    let reading = facts.as_ref().map(|facts| &facts.reading);
+    let simulation = outlook.simulation.as_ref();
+    let answer = ValidationDto {
+        object: "payment_validation",
+        valid: verdict == Verdict::Valid,
+        verdict,
+        checks,
+        would: would(&seen, &outlook, &rules.policy.stage, now),
+        simulation: simulation.map(SimulationDto::of),
+        ledger_index: reading.map(|reading| reading.ledger_index),
+        ledger_hash: reading.map(|reading| reading.ledger_hash),
+        servers: reading.map_or(&[], |reading| &reading.servers),
+    };
+    Ok(Json(answer).into_response())
+}
+
+impl<'a> SimulationDto<'a> {
+    fn of(row: &'a SimulationRow) -> Self {
+        Self {
+            engine_result: &row.result,
+            ledger_index: row.ledger_index,
+            server: &row.server,
+        }
+    }
+}
+
+/// When the day has room for the amount, where it has none now.
+async fn resets_at(
+    app: &App,
+    seen: &Assessment,
+    used: limits::Usage,
+    now: UnixMs,
+) -> Result<Option<UnixMs>, Problem> {
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let caps = &rules.policy.caps;
+    let Some(amount) = seen.amount else {
+        return Ok(None);
+    };
+    if !matches!(
+        checks::of_the_day(caps, used, amount),
+        Err(Breach::Daily { .. })
+    ) {
+        return Ok(None);
+    }
+    let resets_at = app.state.store.resets_at(caps, amount, now).await;
+    resets_at.map_err(|error| refusal::store_read(&error))
+}
+
+/// What is accepted of the wallet and not signed.
+async fn queued(app: &App, seen: &Assessment) -> Result<Drops, Problem> {
+    let Some((name, _)) = &seen.wallet else {
+        return Ok(Drops::ZERO);
+    };
+    let queued = app.state.store.queued_amount(name).await;
+    queued.map_err(|error| refusal::store_read(&error))
+}
+
+async fn facts(app: &App, seen: &Assessment) -> Result<Facts, &'static str> {
+    let Some((destination, _)) = seen.destination else {
+        return Err("the destination cannot be read");
+    };
+    let Some((wallet, _)) = &seen.wallet else {
+        return Err("it is not known which wallet would pay");
+    };
+    app.state.live.destination(wallet, destination).await
+}
+
+async fn outlook(app: &App, seen: &Assessment, now: UnixMs) -> Outlook {
+    match (&seen.reading, &seen.wallet) {
+        (Some(reading), Some((wallet, _))) => {
+            let order = reading.order("", now);
+            app.state.live.outlook(wallet, &order).await
+        }
+        (_, _) => Outlook::default(),
+    }
+}
+
+fn wallet(app: &App, seen: &Assessment) -> Option<WalletRow> {
+    let (name, _) = seen.wallet.as_ref()?;
+    let mut rows = app.state.live.wallets().into_iter();
+    rows.find(|row| row.name == *name)
+}
+
+/// The payment that would be made, where its fields say which.
+fn would<'a>(
+    seen: &'a Assessment,
+    outlook: &Outlook,
+    stage: &'a str,
+    now: UnixMs,
+) -> Option<WouldDto<'a>> {
+    let (wallet, source) = seen.wallet.as_ref()?;
+    let order = seen.reading.as_ref()?.order("", now);
+    Some(WouldDto {
+        wallet,
+        source: source.to_string(),
+        destination: order.destination.to_string(),
+        destination_tag: order.destination_tag,
+        amount: order.amount.into(),
+        fee_drops: match outlook.fee {
+            FeeOutlook::Pays(fee) => Some(fee),
+            FeeOutlook::Waits { .. } | FeeOutlook::Unknown => None,
+        },
+        stage,
+        awaiting_approval: false,
+        expires_at: order.expires_at.map(Rfc3339),
+    })
+}
