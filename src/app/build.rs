@@ -7,6 +7,7 @@ use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secr
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
+use crate::payments::preflight::Preflight;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -149,7 +150,7 @@ pub(super) fn lanes(
     config: &Config,
     wallets: Vec<(Wallet, WalletSettings)>,
     store: &Store,
-    pool: &Pool,
+    (pool, preflight): (&Pool, &Preflight),
     ground: &Ground,
     supervisor: &Supervisor,
 ) -> Vec<LaneHandle> {
@@ -174,6 +175,7 @@ pub(super) fn lanes(
                 wallet,
                 store: store.clone(),
                 pool: pool.clone(),
+                preflight: preflight.clone(),
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),

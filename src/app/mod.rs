@@ -119,8 +119,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     store.start_accept_writer(&writer);
     let wallets = build::wallets(&config)?;
     let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
-    let lanes = build::lanes(&config, wallets, &store, &pool, &ground, &engines);
     let preflight = Preflight::new(pool.clone(), Arc::clone(&ground.clock));
+    let eyes = (&pool, &preflight);
+    let lanes = build::lanes(&config, wallets, &store, eyes, &ground, &engines);
     let live = Arc::new(LiveView::new(&config, pool.clone(), preflight, lanes));
 
     let (http, metrics) = (

@@ -59,6 +59,11 @@ impl Engine<'_> {
                 tx.hash = %hash,
                 "the ledger holds another payment under this idempotency key: this one is not made"
             ),
+            Note::Refused { payment, obstacle } => tracing::info!(
+                payment.id = %payment,
+                code = obstacle.code(),
+                "a validated ledger speaks against the payment: it fails before it is signed"
+            ),
             Note::Plugged { hash, slot } => tracing::info!(
                 wallet.name = wallet,
                 tx.hash = %hash,

@@ -7,6 +7,8 @@
 //! and one that failed are told apart by the database and not by us.
 
 use super::fees;
+use super::lookout::Lookout;
+use super::preflight::Preflight;
 use super::restore::restore;
 use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
@@ -44,6 +46,8 @@ pub struct Deps {
     pub store: Store,
     /// The servers.
     pub pool: Pool,
+    /// What they say of accounts that are to be paid.
+    pub preflight: Preflight,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The instruments.
@@ -172,6 +176,7 @@ pub(super) struct Engine<'a> {
     pub(super) deps: &'a Deps,
     pub(super) settings: &'a Settings,
     pub(super) desk: Desk,
+    pub(super) lookout: Lookout,
     /// What was sent and is open, for servers that lack it.
     pub(super) backlog: Arc<Backlog>,
     pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
@@ -223,8 +228,10 @@ impl<'a> Engine<'a> {
             format!("fees:{}", deps.wallet.name),
             fees::follow(deps.pool.clone(), fee_tx, cancel.clone()),
         );
+        let (lookout, mut seen) = Lookout::open(deps, account, cancel);
         let mut engine = Engine {
             deps,
+            lookout,
             settings,
             desk,
             backlog,
@@ -250,6 +257,7 @@ impl<'a> Engine<'a> {
                 Some(page) = pages.recv() => engine.take_page(page).await?,
                 Some(root) = roots.recv() => engine.take_root(root).await?,
                 Some(page) = recalled.recv() => engine.take_recalled(page).await?,
+                Some(told) = seen.recv() => engine.lookout.take(told),
                 Some(answers) = reports.recv() => engine.take_answers(answers).await?,
                 Ok(permit) = send_tx.reserve(), if !engine.outbox.is_empty() => {
                     permit.send(engine.next_batch());

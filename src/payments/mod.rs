@@ -9,6 +9,7 @@ pub mod accept;
 mod carry;
 pub mod engine;
 mod fees;
+mod lookout;
 mod observe;
 pub mod preflight;
 mod recall;

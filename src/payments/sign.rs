@@ -38,6 +38,7 @@ impl Engine<'_> {
                 break;
             }
         }
+        self.lookout.forget();
         Ok(())
     }
 
@@ -54,7 +55,12 @@ impl Engine<'_> {
         let queued = deps.store.queued(name, scan.after, scan.limit).await?;
         let known = self.known_to_the_ledger(&queued).await?;
         let now = deps.clock.now();
-        let plan = self.desk.plan_signing(queued, &known, &at, &rules, now);
+        let lookout = &mut self.lookout;
+        let plan = self
+            .desk
+            .plan_signing(queued, &known, &at, &rules, now, &mut |payment| {
+                lookout.look(payment)
+            });
         let may_be_more = plan.may_be_more();
         self.sign_and_carry_out(plan).await?;
         Ok(may_be_more)

@@ -196,6 +196,14 @@ impl Facts {
         }
     }
 
+    /// What ends a payment of this delivery, of which nothing can be applied.
+    #[must_use]
+    pub fn refusal(&self, delivery: Delivery) -> Option<Refusal> {
+        let obstacle = self.judge(delivery).obstacle()?;
+        let reading = self.reading.clone();
+        Some(Refusal { obstacle, reading })
+    }
+
     fn leave(&self, account: &Recipient, amount: Option<Drops>) -> Verdict {
         if account.kind == Kind::Pseudo {
             return Verdict::Fail(Obstacle::PseudoAccount);

@@ -1,7 +1,7 @@
 //! What is found out about a payment before it is signed, against accounts of a real ledger: who wants
 //! a tag, who takes money from nobody, who does not exist; servers that lie about them, and none.
 
-use super::scene::{PATIENCE, SHOP, Scene};
+use super::scene::{PATIENCE, SHOP, SHORT_LIVED, Scene, id_of, is_final, submissions_are_lost};
 use crate::support::daemon::WALLET;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -236,6 +236,165 @@ async fn however_many_ask_about_an_account_the_servers_are_asked_once_a_ledger()
     for (server, (before, after)) in before.iter().zip(&after).enumerate() {
         assert!(after - before <= 1, "server {server}: {before} and {after}");
     }
+}
+
+/// Accepts a payment and waits for its end.
+async fn pay(scene: &Scene, key: &str, body: &Value) -> Value {
+    let id = id_of(&scene.merchant.create(key, body).await);
+    scene.merchant.payment(&id, is_final).await
+}
+
+/// The results of the payments that the wallet has on the ledger.
+async fn results(scene: &Scene) -> Vec<String> {
+    let all = scene.ledger.truth_of(WALLET.0).await;
+    let ours = all
+        .iter()
+        .filter(|tx| tx["account"] == WALLET.0 && tx["type"] == "Payment");
+    ours.map(|tx| tx["result"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_ledger_must_refuse_fails_without_a_fee_and_says_where_that_was_read() {
+    let scene = Scene::new(CLOSE, "100", PATIENT);
+    let _daemon = scene.start().await;
+    let tagged = stranger(&scene, 20).await;
+    tagged.sets(&scene, REQUIRE_DESTINATION_TAG).await;
+    let guarded = stranger(&scene, 20).await;
+    guarded.sets(&scene, DEPOSIT_AUTH).await;
+    let nobody = "rrrrrrrrrrrrrrrrrrrn5RM1rHd";
+    for (key, body, code, result) in [
+        (
+            "untagged",
+            order(&tagged.address, "2"),
+            "destination_tag_required",
+            "tecDST_TAG_NEEDED",
+        ),
+        (
+            "unfunded",
+            order(nobody, "0.5"),
+            "destination_not_funded",
+            "tecNO_DST_INSUF_XRP",
+        ),
+        (
+            "unwelcome",
+            order(&guarded.address, "2"),
+            "destination_requires_authorization",
+            "tecNO_PERMISSION",
+        ),
+    ] {
+        next_ledger(&scene).await;
+        let failed = pay(&scene, key, &body).await;
+        assert_eq!(failed["status"], "failed", "{failed:#}");
+        assert_eq!(failed["failure"]["code"], code);
+        assert_eq!(failed["failure"]["ledger_code"], result);
+        assert_eq!(failed["failure"]["fee_charged"], false);
+        assert_eq!(failed["attempts"], json!([]));
+        assert_eq!(failed["fee_drops"], Value::Null);
+        let proof = &failed["proof"];
+        assert_eq!(
+            (&proof["kind"], &proof["would_be"]),
+            (&json!("preflight"), &json!(result))
+        );
+        assert!(proof["servers"].as_array().unwrap().len() >= 2, "{proof:#}");
+        assert!(proof["ledger_index"].as_u64().unwrap() > 2);
+        // The same key has the same end for ever, and another one is refused or ends alike.
+        let again = scene.merchant.create(key, &body).await;
+        assert_eq!(again, failed);
+        let path = "/v1/payments";
+        let other = format!("{key}-2");
+        let (status, answer) = scene.merchant.post(path, Some(&other), &body).await;
+        if status == 201 {
+            let path = format!("/v1/payments/{}", id_of(&answer));
+            let end = scene.merchant.until(&path, is_final).await;
+            assert_eq!(end["failure"]["code"], code, "{end:#}");
+        } else {
+            assert_eq!((status, &answer["code"]), (422, &json!(code)), "{answer:#}");
+        }
+    }
+    assert_eq!(results(&scene).await, Vec::<String>::new());
+    assert_eq!(
+        scene.merchant.get("/v1/wallets/hot").await["balance"]["value"],
+        "100"
+    );
+
+    // What was missing comes: the next payment goes through.
+    let leave = json!({ "TransactionType": "DepositPreauth", "Authorize": WALLET.0 });
+    guarded.does(&scene, leave).await;
+    let mut with_tag = order(&tagged.address, "2");
+    with_tag["destination_tag"] = json!(0);
+    for (key, body) in [
+        ("tagged", with_tag),
+        ("funded", order(nobody, "1")),
+        ("welcome", order(&guarded.address, "2")),
+    ] {
+        let paid = pay(&scene, key, &body).await;
+        assert_eq!(paid["status"], "succeeded", "{paid:#}");
+    }
+    assert_eq!(results(&scene).await, ["tesSUCCESS"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_nobody_tells_of_holds_nothing_up_and_the_ledger_decides() {
+    let scene = Scene::new(CLOSE, "100", PATIENT);
+    let _daemon = scene.start().await;
+    let tagged = stranger(&scene, 20).await;
+    tagged.sets(&scene, REQUIRE_DESTINATION_TAG).await;
+    let deaf = json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_info" });
+    scene.ledger.fault_all(&deaf).await;
+    next_ledger(&scene).await;
+    let paid = pay(&scene, "unseen", &order(SHOP, "2")).await;
+    assert_eq!(paid["status"], "succeeded", "{paid:#}");
+    let failed = pay(&scene, "untagged", &order(&tagged.address, "2")).await;
+    assert_eq!(failed["failure"]["code"], "destination_tag_required");
+    assert_eq!(failed["failure"]["fee_charged"], true);
+    assert_eq!(failed["proof"]["kind"], "validated", "{failed:#}");
+    assert_eq!(results(&scene).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_lies_about_a_destination_fails_no_payment() {
+    let scene = Scene::new(CLOSE, "100", PATIENT);
+    let _daemon = scene.start().await;
+    let poor = stranger(&scene, 1).await;
+    fund(&scene, &poor.address, 10).await;
+    poor.sets(&scene, DEPOSIT_AUTH).await;
+    // It may be helped, and would not be if it were as rich as this server says.
+    let lie = json!({ "kind": "lie_balance", "account": poor.address, "balance": "20000000" });
+    scene.ledger.fault(1, &lie).await;
+    next_ledger(&scene).await;
+    let paid = pay(&scene, "helped", &order(&poor.address, "1")).await;
+    assert_eq!(paid["status"], "succeeded", "{paid:#}");
+    assert_eq!(results(&scene).await, ["tesSUCCESS"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_signed_before_the_account_changed_is_proven_dead_before_it_is_refused() {
+    let scene = Scene::new(CLOSE, "100", SHORT_LIVED);
+    let _daemon = scene.start().await;
+    let changing = stranger(&scene, 20).await;
+    next_ledger(&scene).await;
+    scene.ledger.fault_all(&submissions_are_lost()).await;
+    let body = order(&changing.address, "2");
+    let id = id_of(&scene.merchant.create("late", &body).await);
+    let is_signed = |payment: &Value| payment["attempts"] != json!([]);
+    scene.merchant.payment(&id, is_signed).await;
+    changing.sets(&scene, REQUIRE_DESTINATION_TAG).await;
+    let failed = scene.merchant.payment(&id, is_final).await;
+    assert_eq!(
+        failed["failure"]["code"], "destination_tag_required",
+        "{failed:#}"
+    );
+    assert_eq!(failed["failure"]["fee_charged"], false);
+    assert_eq!(failed["proof"]["kind"], "preflight");
+    let attempts = failed["attempts"].as_array().unwrap();
+    assert!(!attempts.is_empty());
+    for attempt in attempts {
+        assert_eq!(attempt["state"], "dead", "{failed:#}");
+        let last = attempt["last_ledger_sequence"].as_u64().unwrap();
+        assert!(failed["proof"]["ledger_index"].as_u64().unwrap() >= last);
+    }
+    assert_eq!(results(&scene).await, Vec::<String>::new());
 }
 
 /// Waits until the daemon stands on the newest ledger.

@@ -2,7 +2,7 @@
 //! are told from the slot and the fee.
 
 use super::{
-    Conditions, Desk, Job, LaneRecord, NewPlug, Plan, PlugRecord, Settings, SignedTx, Step,
+    Conditions, Desk, Job, LaneRecord, NewPlug, Plan, PlugRecord, Settings, Sight, SignedTx, Step,
 };
 use crate::address::AccountId;
 use crate::fee::FeeQuote;
@@ -128,7 +128,9 @@ pub fn desk() -> Desk {
 pub fn plan(desk: &mut Desk, queued: Vec<Payment>) -> Plan {
     let mut at = AT;
     at.tip = desk.cursor().at;
-    desk.plan_signing(queued, &BTreeMap::new(), &at, &SETTINGS, NOW)
+    desk.plan_signing(queued, &BTreeMap::new(), &at, &SETTINGS, NOW, &mut |_| {
+        Sight::Clear
+    })
 }
 
 pub fn sign(jobs: &[Job]) -> Vec<SignedTx> {

@@ -28,7 +28,7 @@ pub use adopt::recognise;
 pub use commit::{Change, JournalCommit, LaneCommit, NewPlug};
 pub use desk::{Desk, Flight, Owner, Sent, cost_of};
 pub use page::PageRefused;
-pub use queue::Scan;
+pub use queue::{Scan, Sight};
 pub use recall::Remembered;
 pub use record::{InFlight, LaneRecord, PlugRecord};
 pub use sign::{Job, Plan, SignedTx, Task, Terms};

@@ -9,11 +9,12 @@ use super::adopt::adopt;
 use super::batch::Batch;
 use super::sign::{Job, Plan, Task, Terms};
 use super::step::Queue;
-use super::{Conditions, Desk, Remembered, Settings, Step, cost_of};
+use super::{Conditions, Desk, Note, Remembered, Settings, Step, cost_of};
 use crate::fee::{FeeChoice, FeeQuote, choose};
 use crate::ids::{PaymentId, UnixMs};
 use crate::money::Drops;
 use crate::payment::{Event, Hold, Order, Payment, Slot};
+use crate::preflight::Refusal;
 use crate::sequence::NoSequence;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,17 @@ pub struct Scan {
     pub after: Option<PaymentId>,
     /// So many payments at most.
     pub limit: u32,
+}
+
+/// What is known of the account that a payment goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing that speaks against it, or nothing at all.
+    Clear,
+    /// It is being read: the payment keeps its place and is not signed yet.
+    Pending,
+    /// A validated ledger speaks against the payment.
+    Refused(Refusal),
 }
 
 impl Desk {
@@ -46,7 +58,7 @@ impl Desk {
     }
 
     /// Plans what of `queued`, which is what [`Desk::next_scan`] asked for, is signed now. `known` are
-    /// those of them that the ledger holds already.
+    /// those of them that the ledger holds already. `look` is asked about each that could be signed now.
     pub fn plan_signing(
         &mut self,
         queued: Vec<Payment>,
@@ -54,17 +66,20 @@ impl Desk {
         at: &Conditions,
         settings: &Settings,
         now: UnixMs,
+        look: &mut dyn FnMut(&Payment) -> Sight,
     ) -> Plan {
         let room = self.room(settings);
         let may_be_more = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) >= SCAN_MAX;
         let mut spendable = self.spendable(at.reserve);
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
         let (mut looked_at, mut held) = (None, false);
+        // How many are being looked at, and which payment stands before the first of them.
+        let (mut pending, mut before_pending) = (0, None);
         for payment in queued {
-            if jobs.len() == room {
+            if jobs.len() + pending >= room {
                 break;
             }
-            looked_at = Some(payment.id);
+            let before = looked_at.replace(payment.id);
             if let Some(remembered) = known.get(&payment.id) {
                 adopt(&mut batch, &payment, remembered, now);
                 continue;
@@ -78,6 +93,25 @@ impl Desk {
                     batch.apply(&payment, Event::Hold(hold), now);
                 }
                 Ok(fee) => {
+                    match look(&payment) {
+                        Sight::Clear => {}
+                        Sight::Pending => {
+                            // It keeps its place in front of the money that those behind it want.
+                            let cost = cost_of(payment.order.amount, fee);
+                            spendable = spendable.saturating_sub(cost);
+                            before_pending.get_or_insert(before);
+                            pending += 1;
+                            continue;
+                        }
+                        Sight::Refused(refusal) => {
+                            batch.notes.push(Note::Refused {
+                                payment: payment.id,
+                                obstacle: refusal.obstacle,
+                            });
+                            batch.apply(&payment, Event::Refuse(refusal), now);
+                            continue;
+                        }
+                    }
                     let sequence = match self.lane.allocate() {
                         Ok(sequence) => sequence,
                         Err(none @ NoSequence::Exhausted) => {
@@ -97,14 +131,17 @@ impl Desk {
                 }
             }
         }
-        let queue = match looked_at {
+        // What is being looked at is not passed over, and nothing behind it is.
+        let queue = match before_pending.unwrap_or(looked_at) {
             Some(last) if held => Queue::After(last),
             Some(_) | None => Queue::AsBefore,
         };
+        // Where nothing can be signed before a look has ended, scanning again finds the same.
+        let is_idle = pending > 0 && jobs.is_empty();
         let mut plan = Plan::of(jobs);
         plan.batch = batch;
         plan.queue = queue;
-        plan.may_be_more = may_be_more;
+        plan.may_be_more = may_be_more && !is_idle;
         plan
     }
 
@@ -217,5 +254,127 @@ mod tests {
         assert!(plan.jobs().is_empty());
         let step = desk.expire(&[late], &BTreeMap::new(), bed::NOW);
         assert_eq!(step.commit().changes[0].payment.status(), Status::Expired);
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            obstacle: crate::preflight::Obstacle::TagMissing,
+            reading: crate::preflight::Reading {
+                ledger_index: bed::AT.tip,
+                ledger_hash: crate::ids::LedgerHash([7; 32]),
+                servers: vec!["one".into()],
+            },
+        }
+    }
+
+    /// The plan for `queued` where the destinations of some are seen so.
+    fn seen(desk: &mut Desk, queued: Vec<Payment>, sights: &[(usize, Sight)]) -> Plan {
+        let (known, at) = (BTreeMap::new(), bed::AT);
+        let mut look = |payment: &Payment| {
+            let mut sights = sights.iter();
+            let own = sights.find(|(n, _)| bed::payment(*n).id == payment.id);
+            own.map_or(Sight::Clear, |(_, sight)| sight.clone())
+        };
+        desk.plan_signing(queued, &known, &at, &bed::SETTINGS, bed::NOW, &mut look)
+    }
+
+    fn paid(plan: &Plan) -> Vec<PaymentId> {
+        let jobs = plan.jobs();
+        let paid = jobs.iter().filter_map(|job| match &job.task {
+            Task::Pay(payment) => Some(payment.id),
+            _ => None,
+        });
+        paid.collect()
+    }
+
+    #[test]
+    fn a_payment_that_the_ledger_speaks_against_fails_without_a_signature_or_a_slot() {
+        let mut desk = bed::desk();
+        let queued = vec![bed::payment(1), bed::payment(2)];
+        let plan = seen(&mut desk, queued, &[(1, Sight::Refused(refusal()))]);
+        assert_eq!(paid(&plan), [bed::payment(2).id]);
+        assert_eq!(plan.jobs()[0].terms.slot, Slot::Sequence(100));
+        let step = bed::sealed(&mut desk, plan);
+        let change = step.commit().changes.iter();
+        let mut failed = change.filter(|change| change.payment.status() == Status::Failed);
+        let failed = failed.next().unwrap();
+        assert_eq!(failed.payment.id, bed::payment(1).id);
+        assert_eq!(failed.settled, Some(Drops::ZERO));
+        assert!(failed.new_blobs.is_empty() && failed.payment.attempts.is_empty());
+        let done = desk.made_durable(step);
+        assert_eq!(done.send.len(), 1);
+        assert!(matches!(done.notes[..], [Note::Refused { .. }]));
+    }
+
+    #[test]
+    fn a_payment_that_is_being_looked_at_keeps_its_place_its_money_and_its_room() {
+        let mut desk = bed::desk();
+        let mut dear = bed::payment(1);
+        dear.order.amount = bed::drops(bed::BALANCE - 6_000_000);
+        let queued = vec![dear.clone(), bed::payment(2)];
+        let plan = seen(&mut desk, queued, &[(1, Sight::Pending)]);
+        assert!(paid(&plan).is_empty(), "its money was given to another");
+        let step = bed::sealed(&mut desk, plan);
+        let _ = desk.made_durable(step);
+        let scan = desk.next_scan(&bed::AT, &bed::SETTINGS).unwrap();
+        assert_eq!(scan.after, None, "it was passed over");
+
+        let mut desk = bed::desk();
+        let many: Vec<Payment> = (1..=bed::SETTINGS.max_in_flight + 1)
+            .map(bed::payment)
+            .collect();
+        let plan = seen(&mut desk, many, &[(1, Sight::Pending)]);
+        assert_eq!(plan.jobs().len(), bed::SETTINGS.max_in_flight - 1);
+        assert!(!paid(&plan).contains(&bed::payment(1).id));
+    }
+
+    #[test]
+    fn only_what_stands_before_the_first_look_is_passed_over() {
+        let mut desk = bed::desk();
+        let mut large = bed::payment(1);
+        large.order.amount = bed::drops(bed::BALANCE);
+        let queued = vec![large.clone(), bed::payment(2), bed::payment(3)];
+        let plan = seen(&mut desk, queued, &[(2, Sight::Pending)]);
+        assert_eq!(paid(&plan), [bed::payment(3).id]);
+        let step = bed::sealed(&mut desk, plan);
+        let _ = desk.made_durable(step);
+        let scan = desk.next_scan(&bed::AT, &bed::SETTINGS).unwrap();
+        assert_eq!(scan.after, Some(large.id));
+    }
+
+    #[test]
+    fn a_queue_in_which_everything_is_looked_at_is_not_scanned_again_at_once() {
+        let mut desk = bed::desk();
+        let many: Vec<Payment> = (1..=usize::try_from(SCAN_MAX).unwrap())
+            .map(bed::payment)
+            .collect();
+        let pending: Vec<(usize, Sight)> = (1..=many.len()).map(|n| (n, Sight::Pending)).collect();
+        assert!(!seen(&mut desk, many.clone(), &pending).may_be_more());
+        let mut desk = bed::desk();
+        let clear = seen(&mut desk, many, &[]);
+        assert!(clear.may_be_more());
+    }
+
+    #[test]
+    fn only_what_could_be_signed_now_is_looked_at() {
+        let mut desk = bed::desk();
+        let mut large = bed::payment(1);
+        large.order.amount = bed::drops(bed::BALANCE);
+        let mut late = bed::payment(2);
+        late.order.expires_at = Some(bed::NOW);
+        let mut looked = Vec::new();
+        let plan = desk.plan_signing(
+            vec![large, late, bed::payment(3)],
+            &BTreeMap::new(),
+            &bed::AT,
+            &bed::SETTINGS,
+            bed::NOW,
+            &mut |payment| {
+                looked.push(payment.id);
+                Sight::Clear
+            },
+        );
+        assert_eq!(looked, [bed::payment(3).id]);
+        assert_eq!(paid(&plan), looked);
     }
 }

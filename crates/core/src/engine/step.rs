@@ -7,6 +7,7 @@ use super::batch::Batch;
 use super::{Change, Desk, Flight, JournalCommit, LaneCommit, Sent, Tick};
 use crate::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::payment::{AttemptState, Illegal, Payment, Slot};
+use crate::preflight::Obstacle;
 use std::sync::Arc;
 
 /// A decision that is not durable yet. Its commit is written first; then [`Desk::made_durable`] takes
@@ -85,6 +86,13 @@ pub enum Note {
         payment: PaymentId,
         /// The transaction of the other.
         hash: TxHash,
+    },
+    /// A validated ledger spoke against the payment before it was signed.
+    Refused {
+        /// The payment, which failed.
+        payment: PaymentId,
+        /// Why.
+        obstacle: Obstacle,
     },
     /// A no-op fills a slot that nothing uses.
     Plugged {
