@@ -4,6 +4,7 @@ use super::engine::{Deps, POLL, Settings, Stop};
 use crate::journal::anchor;
 use std::time::Duration;
 use xrpayd_core::engine::Desk;
+use xrpayd_core::ids::LedgerIndex;
 
 /// How often a wallet whose name belongs to another account says so.
 const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
@@ -43,11 +44,13 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
             match anchor::find(&deps.pool, account, signer, &newest, window).await {
                 Ok(Some(found)) => {
                     let network = settings.network_id;
-                    // What the account did before is read as far back as the servers go.
+                    // What the account did before is read as far back as the servers go. Where they do
+                    // not say at this moment how far that is, reading begins at the first ledger: it
+                    // passes over, and names, what nobody holds, but it is never left out.
                     let to = found.cursor.at;
                     let held = deps.pool.lowest_held().filter(|held| *held <= to);
-                    let recall = held.filter(|_| found.sign_from.is_some());
-                    let recall = recall.map(|from| (from, to));
+                    let from = held.unwrap_or(LedgerIndex(1)).min(to);
+                    let recall = found.sign_from.map(|_| (from, to));
                     deps.store
                         .anchor_used_lane(
                             name,

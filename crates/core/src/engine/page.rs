@@ -189,6 +189,31 @@ mod tests {
         assert!(!desk.may_sign());
     }
 
+    /// An older copy of the database knows an attempt that died; its life went on, signed the payment
+    /// anew on the same sequence, and paid it.
+    #[test]
+    fn a_payment_out_of_time_is_looked_up_before_it_is_said_to_have_expired() {
+        let (marker, late) = (crate::ids::Hash256([3; 32]), bed::NOW.plus_ms(9));
+        let mut payment = bed::in_flight(1, 100, 7);
+        payment.order.expires_at = Some(bed::NOW);
+        let mut desk = bed::desk_of(super::super::LaneRecord {
+            in_flight: vec![(payment.clone(), vec![(bed::hash(7), vec![7])])],
+            ..bed::record()
+        });
+        let mut entry = bed::entry(bed::hash(77), 100, "tesSUCCESS");
+        entry.marker = Some(marker);
+        entry.destination = Some(payment.order.destination);
+        let page = bed::page(&desk, vec![entry]);
+        let step = desk.take_page(&page, None, &bed::SETTINGS, late).unwrap();
+        let after = step.commit().changes[0].payment.clone();
+        assert_eq!(after.status(), Status::Processing, "the ledger may know it");
+        let remembered = step.commit().journal.as_ref().unwrap().remembered.clone();
+        let _ = desk.made_durable(step);
+        let known = super::super::recognise(&[(marker, &after)], &remembered);
+        let step = desk.expire(&[after], &known, late);
+        assert_eq!(step.commit().changes[0].payment.status(), Status::Succeeded);
+    }
+
     #[test]
     fn nothing_is_concluded_from_a_page_out_of_turn_or_untrue() {
         let mut desk = bed::desk();

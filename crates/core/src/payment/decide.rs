@@ -85,7 +85,7 @@ pub fn decide(payment: &Payment, event: Event, now: UnixMs) -> Result<Option<Dec
             };
             found(payment, hash, result, delivered, proof)
         }
-        Event::Journal(Finding::Absent { hash, proof }) => absent(payment, hash, proof, now),
+        Event::Journal(Finding::Absent { hash, proof }) => absent(payment, hash, proof),
         Event::Adopt(adoption) => adopt::adopt(payment, adoption, now),
         Event::Approve(ballot) => approval::approve(payment, ballot, now),
         Event::Reject { ballot, reason } => approval::reject(payment, ballot, reason, now),
@@ -316,12 +316,7 @@ pub(super) fn end_of(
     }
 }
 
-fn absent(
-    payment: &Payment,
-    hash: TxHash,
-    proof: Absence,
-    now: UnixMs,
-) -> Result<Option<Decision>, Illegal> {
+fn absent(payment: &Payment, hash: TxHash, proof: Absence) -> Result<Option<Decision>, Illegal> {
     match &payment.attempt(hash).ok_or(Illegal::NoSuchAttempt)?.state {
         AttemptState::Validated { .. } => {
             return Err(Illegal::Contradiction("a validated attempt is absent"));
@@ -360,9 +355,8 @@ fn absent(
             failure: failure_of(&code, false),
             proof: Proof::Absent(proof),
         },
-        None if payment.is_past_expiry(now) => State::Expired {
-            proof: Some(Proof::Absent(proof)),
-        },
+        // Its time may be out; but before that is said, the queue looks whether the ledger holds it
+        // under another hash, from a life that this database does not know.
         None => State::Queued { hold: None },
     };
     decision.payment.state = state;

@@ -438,12 +438,12 @@ fn expiry_is_by_proof_once_something_is_signed() {
         decide(&queued(), Event::Sign(attempt(1, 5, 10)), late),
         Err(Illegal::PastExpiry)
     );
-    let proven = decide(&signed(), absent_event(1), late)
-        .unwrap()
-        .unwrap()
-        .payment;
+    let after = |payment: &Payment, event| decide(payment, event, late).unwrap().unwrap().payment;
+    let dead = after(&signed(), absent_event(1));
+    // It is looked up first.
+    assert_eq!(dead.state, State::Queued { hold: None });
     assert_eq!(
-        proven.state,
+        after(&dead, Event::Expire).state,
         State::Expired {
             proof: Some(Proof::Absent(absence()))
         }
