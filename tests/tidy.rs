@@ -43,6 +43,21 @@ const RULES: &[Rule] = &[
         why: "the codec is pure and knows core only",
     },
     Rule {
+        room: "crates/sim/src",
+        except: &[],
+        words: &[
+            "tokio",
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::time",
+            "xrpayd::",
+            "xrpayd_codec",
+            "xrpayd_sandbox",
+        ],
+        why: "the simulator has no time, no disk and no network but its own, and knows core only",
+    },
+    Rule {
         room: "crates/sandbox/src",
         except: &[],
         words: &["xrpayd::"],
@@ -213,6 +228,7 @@ fn sources() -> Vec<(String, String)> {
         "crates/core/src",
         "crates/codec/src",
         "crates/sandbox/src",
+        "crates/sim/src",
     ] {
         rust_files(&root().join(folder), &mut found);
     }

@@ -1,0 +1,58 @@
+//! Thousands of worlds: nothing wrong happens in any of them, and everything comes to its end.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+use std::collections::BTreeSet;
+use xrpayd_sim::command::{Wanted, live};
+use xrpayd_sim::run;
+
+/// Seeds that are lived through where nobody asks for another number.
+const SEEDS: u64 = 5_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `SIM_SEEDS` and `SIM_FROM` ask for other worlds.
+#[test]
+fn nothing_is_paid_twice_and_nothing_is_lost_in_any_world() {
+    let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
+    let wanted = Wanted {
+        seeds,
+        from: number("SIM_FROM").unwrap_or_default(),
+        is_traced: false,
+        plants: BTreeSet::new(),
+    };
+    let summary = live(&wanted);
+    summary.print(&mut std::io::stdout()).unwrap();
+    if let Some(violation) = summary.violation() {
+        panic!("{violation}");
+    }
+    assert_eq!(summary.seeds, seeds);
+    // The worlds are not all the same quiet one: every end is reached, every fault strikes.
+    for end in ["succeeded", "failed", "expired", "cancelled", "rejected"] {
+        let count = summary.ends.get(end).copied().unwrap_or_default();
+        assert!(count >= seeds / 100, "{end}: {count} of {seeds} seeds");
+    }
+    assert_eq!(summary.faults.len(), 16, "{:?}", summary.faults);
+    for (fault, count) in &summary.faults {
+        assert!(*count >= seeds / 50, "{fault}: {count} of {seeds} seeds");
+    }
+}
+
+#[test]
+fn a_seed_tells_the_same_story_every_time() {
+    for seed in [3, 77, 1_234] {
+        let (once, again) = (
+            run(seed, &BTreeSet::new(), true),
+            run(seed, &BTreeSet::new(), true),
+        );
+        assert!(once.trace.len() > 20, "a story has some length");
+        assert_eq!(once, again);
+    }
+}
