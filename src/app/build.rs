@@ -188,6 +188,7 @@ pub(super) fn lanes(
                     max_fee: settings.max_fee,
                     ledger_window: settings.ledger_window,
                 },
+                refill: settings.ticket_refill,
             };
             let name = format!("engine:{}", handle.name);
             let work = engine::run(deps, settings, show, supervisor.token());

@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
+use xrpayd_core::tickets::{Refill, TICKETS_MAX};
 
 /// Counts that fit what holds them, with room for any sensible set-up.
 const COUNT: RangeInclusive<u64> = 1..=1_000_000_000;
@@ -270,6 +271,8 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
     let max_in_flight = r.number(&own(r, "max_in_flight"), 1..=100_000);
     let max_fee = r.required::<InDrops>(&own(r, "max_fee_drops"));
     let ledger_window = r.number(&own(r, "ledger_window"), 4..=1_000);
+    let low_water = r.number(&own(r, "ticket_low_water"), 0..=u64::from(TICKETS_MAX));
+    let refill_to = r.number(&own(r, "ticket_refill_to"), 0..=u64::from(TICKETS_MAX));
     let source_tag = r.optional_number(&own(r, "source_tag"), 0..=u64::from(u32::MAX));
     let wallet_type: Option<String> = r.required(&own(r, "wallet_type"));
     let low_balance = xrp(r, &own(r, "low_balance_xrp"));
@@ -279,6 +282,15 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
         && !["hot", "warm", "cold"].contains(&wallet_type.as_str())
     {
         r.error(&own(r, "wallet_type"), "must be one of hot, warm, cold");
+    }
+    if let (Some(low), Some(full)) = (low_water, refill_to)
+        && low > 0
+        && full < low
+    {
+        r.error(
+            &own(r, "ticket_refill_to"),
+            "must not be below ticket_low_water",
+        );
     }
     if let (Some(low), Some(critical)) = (low_balance, critical_balance)
         && critical > low
@@ -295,6 +307,10 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
         max_in_flight: max_in_flight?,
         max_fee: max_fee?.0,
         ledger_window: ledger_window?,
+        ticket_refill: Refill {
+            low_water: low_water?,
+            refill_to: refill_to?,
+        },
         source_tag,
         wallet_type: wallet_type?,
         low_balance: low_balance?,

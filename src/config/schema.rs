@@ -12,6 +12,7 @@ use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
+use xrpayd_core::tickets::Refill;
 
 /// Everything the daemon was told.
 #[derive(Debug, Clone)]
@@ -228,6 +229,8 @@ pub struct Wallet {
     pub max_fee: Drops,
     /// How many ledgers a transaction is given before it can no longer enter one.
     pub ledger_window: u32,
+    /// When tickets are made without being asked for.
+    pub ticket_refill: Refill,
     /// Stamped on every payment that brings none of its own.
     pub source_tag: Option<u32>,
     /// The label of its metrics: `hot`, `warm` or `cold`.

@@ -218,7 +218,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     row(
         "wallets.<name>.max_in_flight",
         Kind::Number,
-        "How many transactions may be signed and not yet final at once.",
+        "How many transactions may be signed by sequence and not yet final at once. Those by ticket, which \
+         pass by a lane that is stuck, are bounded by the tickets.",
     ),
     row(
         "wallets.<name>.max_fee_drops",
@@ -229,6 +230,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         "wallets.<name>.ledger_window",
         Kind::Number,
         "How many ledgers a transaction has to be included, after which it is proven dead.",
+    ),
+    row(
+        "wallets.<name>.ticket_low_water",
+        Kind::Number,
+        "With fewer free tickets than this the wallet makes new ones by itself; 0 is never. A ticket lets \
+         a payment pass by a transaction that is stuck, and costs an owner reserve while it stands.",
+    ),
+    row(
+        "wallets.<name>.ticket_refill_to",
+        Kind::Number,
+        "How many free tickets it then has; at least `ticket_low_water`, at most 250.",
     ),
     row(
         "wallets.<name>.source_tag",

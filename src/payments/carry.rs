@@ -70,6 +70,12 @@ impl Engine<'_> {
                 slot = ?slot,
                 "a no-op fills a sequence that nothing uses"
             ),
+            Note::MakesTickets { hash, count } => tracing::info!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                tickets = count,
+                "tickets are being made"
+            ),
             Note::Unfitting { payment, illegal } => tracing::warn!(
                 payment.id = %payment,
                 %illegal,

@@ -6,6 +6,7 @@
 //! error of the store the memory is dropped and read again, so that a commit whose answer was lost
 //! and one that failed are told apart by the database and not by us.
 
+use super::ask::{Asked, Asking};
 use super::fees;
 use super::lookout::Lookout;
 use super::preflight::Preflight;
@@ -17,16 +18,17 @@ use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::Wallet;
-use crate::xrpl::{AgreedRoot, Backlog, HistoryError, Pool};
+use crate::xrpl::{Backlog, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use xrpayd_core::engine::{Desk, Tick};
+use xrpayd_core::engine::{Desk, Tick, TicketRequest};
 use xrpayd_core::fee::FeeQuote;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::money::Drops;
+use xrpayd_core::tickets::Refill;
 
 /// How a wallet may work.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Settings {
     pub network_id: u32,
     /// What the desk works by.
     pub desk: xrpayd_core::engine::Settings,
+    /// When tickets are made without being asked for.
+    pub refill: Refill,
 }
 
 /// What the engine works with.
@@ -75,10 +79,23 @@ pub struct View {
     pub open_attempts: usize,
     /// Sequences that nothing uses and that something waits behind.
     pub sequence_gap: usize,
+    /// The account's tickets; `None` while they are still to be read.
+    pub tickets: Option<TicketsView>,
     /// Why nothing is signed, where nothing is.
     pub halted: Option<String>,
     /// Whether signing waits for the journal to pass what a lost database may have in flight.
     pub sign_from: Option<LedgerIndex>,
+}
+
+/// What others may know of a wallet's tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketsView {
+    /// Those that stand on the ledger.
+    pub standing: u32,
+    /// Those of them that nothing uses.
+    pub free: u32,
+    /// Those that are being made.
+    pub on_order: u32,
 }
 
 /// Looks again after this long without any wake: what a lost wake costs at most.
@@ -87,8 +104,6 @@ pub(super) const POLL: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// A halted wallet looks for the operator's word this often.
 const HALT_POLL: Duration = Duration::from_secs(2);
-/// The pause before an account root that could not be had is asked for again.
-const ROOT_PAUSE: Duration = Duration::from_millis(250);
 /// Pages read ahead of the engine: one is folded while the next is fetched.
 const PAGES_AHEAD: usize = 2;
 /// Batches of answers that may wait for the engine.
@@ -182,7 +197,9 @@ pub(super) struct Engine<'a> {
     pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
     pub(super) fees: watch::Receiver<Option<FeeQuote>>,
     view: &'a watch::Sender<View>,
-    root_asked_at: Option<LedgerIndex>,
+    pub(super) asking: Asking,
+    /// The operator's request for tickets that is open, as it was looked for last.
+    pub(super) request: Option<TicketRequest>,
 }
 
 impl<'a> Engine<'a> {
@@ -201,7 +218,7 @@ impl<'a> Engine<'a> {
         let (page_tx, mut pages) = mpsc::channel(PAGES_AHEAD);
         let (send_tx, outgoing) = mpsc::channel::<Outgoing>(1);
         let (report_tx, mut reports) = mpsc::channel::<Vec<Report>>(REPORTS_AHEAD);
-        let (root_tx, mut roots) = mpsc::channel(1);
+        let (asked_tx, mut asked) = mpsc::channel(1);
         deps.supervisor.spawn(
             format!("journal:{}", deps.wallet.name),
             reader::follow(
@@ -238,7 +255,8 @@ impl<'a> Engine<'a> {
             outbox: VecDeque::new(),
             fees,
             view,
-            root_asked_at: None,
+            asking: Asking::default(),
+            request: None,
         };
         let (recall_tx, mut recalled) = mpsc::channel(1);
         if let Some(range) = engine.desk.recall() {
@@ -250,12 +268,12 @@ impl<'a> Engine<'a> {
         let mut poll = tokio::time::interval(POLL);
         let mut halted_since = None;
         loop {
-            engine.work(&root_tx, cancel).await?;
+            engine.work(&asked_tx, cancel).await?;
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(()),
                 Some(page) = pages.recv() => engine.take_page(page).await?,
-                Some(root) = roots.recv() => engine.take_root(root).await?,
+                Some(answer) = asked.recv() => engine.take_asked(answer).await?,
                 Some(page) = recalled.recv() => engine.take_recalled(page).await?,
                 Some(told) = seen.recv() => engine.lookout.take(told),
                 Some(answers) = reports.recv() => engine.take_answers(answers).await?,
@@ -264,7 +282,7 @@ impl<'a> Engine<'a> {
                 }
                 Ok(()) = new_fee.changed() => {}
                 () = deps.wake.notified() => {}
-                _ = poll.tick() => {}
+                _ = poll.tick() => engine.look_for_ticket_request().await?,
             }
             match (engine.desk.halted(), halted_since) {
                 (None, _) => halted_since = None,
@@ -301,56 +319,20 @@ impl<'a> Engine<'a> {
     /// Everything that the present level asks for.
     async fn work(
         &mut self,
-        root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
+        asked_tx: &mpsc::Sender<Asked>,
         cancel: &CancellationToken,
     ) -> StepResult {
         if let Some(tip) = self.deps.pool.tip().borrow().as_ref() {
             self.desk.began(tip.index);
         }
         self.expire_queued().await?;
+        self.make_tickets().await?;
         self.sign_queued().await?;
         self.plug_holes().await?;
         self.outbox.extend(self.desk.due_for_sending(self.tick()));
-        self.ask_for_root(root_tx, cancel);
+        self.ask_the_ledger(asked_tx, cancel);
         self.show();
         Ok(())
-    }
-
-    /// Asks once a ledger for the account root at the journal's end, where some attempt's last
-    /// ledger has passed: with it the absence can be proven.
-    fn ask_for_root(
-        &mut self,
-        root_tx: &mpsc::Sender<Result<AgreedRoot, HistoryError>>,
-        cancel: &CancellationToken,
-    ) {
-        let at = self.desk.cursor().at;
-        if self.root_asked_at == Some(at) || !self.desk.has_overdue() {
-            return;
-        }
-        self.root_asked_at = Some(at);
-        let (pool, account) = (self.deps.pool.clone(), self.deps.wallet.account);
-        let (root_tx, cancel) = (root_tx.clone(), cancel.clone());
-        self.deps
-            .supervisor
-            .spawn(format!("root:{}", self.deps.wallet.name), async move {
-                let ask = async {
-                    let answer = pool.account_root(account, at).await;
-                    if answer.is_err() {
-                        tokio::time::sleep(ROOT_PAUSE).await;
-                    }
-                    // The engine reads every answer; a closed channel means that its life is over.
-                    let _ = root_tx.send(answer).await;
-                };
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    () = ask => {}
-                }
-            });
-    }
-
-    /// A root that could not be had is asked for again, at the next pass.
-    pub(super) fn ask_again_for_root(&mut self) {
-        self.root_asked_at = None;
     }
 
     fn show(&self) {
@@ -365,6 +347,11 @@ impl<'a> Engine<'a> {
             open_attempts: desk.flights().len(),
             sequence_gap: desk.lane().holes().count(),
             halted: desk.halted().map(str::to_owned),
+            tickets: desk.tickets().is_known().then(|| TicketsView {
+                standing: desk.tickets().standing_len(),
+                free: desk.tickets().free_len(),
+                on_order: desk.tickets_on_order(),
+            }),
             sign_from: desk.sign_from().filter(|from| cursor.at < *from),
         });
     }
@@ -375,14 +362,22 @@ impl<'a> Engine<'a> {
         Tick(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
+    /// What each further object keeps on the account.
+    pub(super) fn reserve_each(&self) -> Option<Drops> {
+        let tip = self.deps.pool.tip();
+        let tip = tip.borrow();
+        Some(tip.as_ref()?.reserve_inc)
+    }
+
     /// What must stay on the account, by the newest validated ledger's reserves.
     pub(super) fn reserve(&self) -> Option<Drops> {
         let tip = self.deps.pool.tip();
         let tip = tip.borrow();
         let tip = tip.as_ref()?;
-        let owned = tip
-            .reserve_inc
-            .checked_mul(u64::from(self.desk.cursor().owner_count))?;
+        // Tickets that are being made keep their reserve as soon as they stand.
+        let owns = self.desk.cursor().owner_count;
+        let owns = owns.checked_add(self.desk.tickets_on_order())?;
+        let owned = tip.reserve_inc.checked_mul(u64::from(owns))?;
         tip.reserve_base.checked_add(owned)
     }
 }

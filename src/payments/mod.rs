@@ -6,6 +6,7 @@
 //! holds and reads it again.
 
 pub mod accept;
+mod ask;
 mod carry;
 pub mod engine;
 mod fees;
@@ -17,3 +18,4 @@ mod restore;
 mod settle;
 mod sign;
 mod submit;
+mod tickets;

@@ -1,12 +1,11 @@
-//! Brings what the ledger says about what we sent to the desk: journal pages, account roots,
-//! submission answers. Only the first two end anything.
+//! Brings what the ledger says about what we sent to the desk: journal pages and submission answers.
+//! Only the first end anything; what proves an absence is in [`super::ask`].
 
 use super::engine::{Engine, StepResult, Stop};
 use super::submit::Report;
-use crate::xrpl::{AgreedRoot, HistoryError};
 use xrpayd_core::engine::PageRefused;
 use xrpayd_core::ids::TxHash;
-use xrpayd_core::journal::{Page, RootProof};
+use xrpayd_core::journal::Page;
 use xrpayd_core::payment::Answer;
 
 impl Engine<'_> {
@@ -36,32 +35,6 @@ impl Engine<'_> {
         let now = self.deps.clock.now();
         self.deps.store.set_halt(wallet, Some(reason), now).await?;
         Err(Stop::reload())
-    }
-
-    /// Takes the account root that was asked for where something is overdue.
-    pub(super) async fn take_root(&mut self, root: Result<AgreedRoot, HistoryError>) -> StepResult {
-        let now = self.deps.clock.now();
-        let agreed = match root {
-            Ok(agreed) => agreed,
-            Err(error) => {
-                tracing::debug!(wallet.name = self.deps.wallet.name, %error, "no account root: the proof waits");
-                self.ask_again_for_root();
-                return Ok(());
-            }
-        };
-        let step = match agreed.root {
-            None => self.desk.take_no_root(agreed.at, now),
-            Some(root) => {
-                let proof = RootProof {
-                    at: agreed.at,
-                    sequence: root.sequence,
-                    tickets: None,
-                    servers: agreed.servers,
-                };
-                self.desk.take_root(&proof, now)
-            }
-        };
-        self.carry_out(step).await
     }
 
     /// Takes the answers of submissions.

@@ -79,7 +79,7 @@ impl Engine<'_> {
     }
 
     /// What the ledger looks like now; `None` while it cannot be seen.
-    fn conditions(&self) -> Option<Conditions> {
+    pub(super) fn conditions(&self) -> Option<Conditions> {
         let tip = self.deps.pool.tip();
         let tip = tip.borrow().as_ref().map(|tip| tip.index)?;
         Some(Conditions {
@@ -90,7 +90,7 @@ impl Engine<'_> {
     }
 
     /// Has the plan signed off the async threads, since a batch is thousands of curve operations.
-    async fn sign_and_carry_out(&mut self, plan: Plan) -> StepResult {
+    pub(super) async fn sign_and_carry_out(&mut self, plan: Plan) -> StepResult {
         let jobs = plan.jobs();
         let signed = if jobs.is_empty() {
             Ok(Vec::new())
@@ -111,6 +111,7 @@ fn sign_all(wallet: &Wallet, jobs: &[Job]) -> Result<Vec<SignedTx>, SignError> {
         .map(|job| match &job.task {
             Task::Pay(payment) => wallet.sign_payment(&payment.client, &payment.order, job.terms),
             Task::Plug => wallet.sign_plug(job.terms),
+            Task::MakeTickets(making) => wallet.sign_ticket_create(making.count, job.terms),
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::StoreError;
 use super::payments::{self, drops_from, drops_value};
 use std::collections::HashMap;
+use xrpayd_core::engine::{Making, TicketRequestId};
 use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::payment::{Attempt, AttemptState, Payment, Slot};
 
@@ -27,6 +28,8 @@ const NEW: Columns = &[
     ("signed_at", Kind::Int),
     ("open", Kind::Int),
     ("state_doc", Kind::Text),
+    ("makes_tickets", Kind::Int),
+    ("ticket_request", Kind::Int),
 ];
 
 const STATE: Columns = &[
@@ -70,6 +73,8 @@ pub(super) struct NewRow<'a> {
     pub owner: Option<(PaymentId, usize)>,
     pub attempt: &'a Attempt,
     pub blob: Vec<u8>,
+    /// What it makes, where it makes tickets.
+    pub making: Option<Making>,
 }
 
 /// Writes attempts that were not there before.
@@ -80,6 +85,7 @@ pub(super) async fn insert(tx: &mut Tx, new: Vec<NewRow<'_>>) -> Result<(), Stor
         owner,
         attempt,
         blob,
+        making,
     } in new
     {
         let (kind, slot) = slot_columns(attempt.slot);
@@ -98,6 +104,11 @@ pub(super) async fn insert(tx: &mut Tx, new: Vec<NewRow<'_>>) -> Result<(), Stor
             attempt.signed_at.0.into(),
             attempt.state.is_open().into(),
             state_document(attempt)?.into(),
+            making.map(|making| making.count).into(),
+            making
+                .and_then(|making| making.request)
+                .map(|request| request.0)
+                .into(),
         ]);
     }
     tx.insert("attempts", NEW, rows, "").await?;
@@ -164,19 +175,31 @@ pub(super) async fn of_payments(
     Ok(found)
 }
 
-/// The open plugs of a wallet with their blobs, by slot.
-pub(super) async fn open_plugs(
-    tx: &mut Tx,
-    wallet: &str,
-) -> Result<Vec<(Attempt, Vec<u8>)>, StoreError> {
+/// An attempt without a payment: a plug, or one that makes tickets.
+pub(super) struct Chore {
+    pub attempt: Attempt,
+    pub blob: Vec<u8>,
+    pub making: Option<Making>,
+}
+
+/// The open attempts of a wallet that are no payment's, with their blobs, by slot.
+pub(super) async fn open_chores(tx: &mut Tx, wallet: &str) -> Result<Vec<Chore>, StoreError> {
     let sql = format!(
-        "select {COLUMNS}, a.blob from attempts a \
+        "select {COLUMNS}, a.blob, a.makes_tickets, a.ticket_request from attempts a \
          where a.wallet = $1 and a.open = 1 and a.payment_id is null \
          order by a.slot_kind, a.slot, a.hash"
     );
     let rows = tx.fetch(sql, vec![wallet.into()]).await?;
     rows.iter()
-        .map(|row| Ok((decode(row)?, row.blob("blob")?)))
+        .map(|row| {
+            let count = row.uint_or_null("makes_tickets")?;
+            let request = row.uint_or_null("ticket_request")?.map(TicketRequestId);
+            Ok(Chore {
+                attempt: decode(row)?,
+                blob: row.blob("blob")?,
+                making: count.map(|count| Making { count, request }),
+            })
+        })
         .collect()
 }
 
@@ -201,16 +224,14 @@ pub(super) async fn open_blobs(
     Ok(found)
 }
 
-/// The slots of plugs, by hash.
-pub(super) async fn plugs_by_hash(
+/// The open attempts that are no payment's, by hash.
+pub(super) async fn chores_by_hash(
     tx: &mut Tx,
     wallet: &str,
 ) -> Result<HashMap<TxHash, Attempt>, StoreError> {
-    let plugs = open_plugs(tx, wallet).await?;
-    Ok(plugs
-        .into_iter()
-        .map(|(plug, _)| (plug.hash, plug))
-        .collect())
+    let chores = open_chores(tx, wallet).await?.into_iter();
+    let by_hash = chores.map(|chore| (chore.attempt.hash, chore.attempt));
+    Ok(by_hash.collect())
 }
 
 fn decode(row: &Row) -> Result<Attempt, StoreError> {
@@ -256,6 +277,7 @@ pub(super) fn split<'a>(
                 owner: Some((payment.id, n)),
                 attempt,
                 blob: new_blobs.swap_remove(at).1,
+                making: None,
             }),
             None => known.push(state_row(&payment.wallet, attempt)?),
         }

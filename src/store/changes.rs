@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use xrpayd_core::engine::{Change, LaneCommit, NewPlug};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Attempt, AttemptState, Payment};
+use xrpayd_core::payment::{Attempt, AttemptState, NewAttempt, Payment};
 
 /// A payment as it stands in the database before a commit changes it.
 struct Standing {
@@ -170,38 +170,67 @@ async fn write_attempts(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreErro
     attempts::insert(tx, new).await
 }
 
-pub(super) async fn write_plugs(tx: &mut Tx, commit: &LaneCommit) -> Result<(), StoreError> {
+/// Writes the attempts that are no payment's: what was signed of them, and how known ones stand.
+pub(super) async fn write_chores(tx: &mut Tx, commit: &LaneCommit) -> Result<(), StoreError> {
     let plugs: Vec<Attempt> = commit.new_plugs.iter().map(signed_plug).collect();
-    let rows = plugs
+    let makings: Vec<Attempt> = commit
+        .new_ticket_creates
+        .iter()
+        .map(|new| signed(&new.attempt))
+        .collect();
+    let wallet = commit.wallet.as_str();
+    let plugs = plugs
         .iter()
         .zip(&commit.new_plugs)
         .map(|(attempt, plug)| attempts::NewRow {
-            wallet: &commit.wallet,
+            wallet,
             owner: None,
             attempt,
             blob: plug.blob.clone(),
-        })
-        .collect();
-    attempts::insert(tx, rows).await?;
+            making: None,
+        });
+    let makings = makings
+        .iter()
+        .zip(&commit.new_ticket_creates)
+        .map(|(attempt, new)| attempts::NewRow {
+            wallet,
+            owner: None,
+            attempt,
+            blob: new.blob.clone(),
+            making: Some(new.making),
+        });
+    attempts::insert(tx, plugs.chain(makings).collect()).await?;
     if commit.plug_updates.is_empty() {
         return Ok(());
     }
-    let known = attempts::plugs_by_hash(tx, &commit.wallet).await?;
+    let known = attempts::chores_by_hash(tx, wallet).await?;
     let mut rows = Vec::with_capacity(commit.plug_updates.len());
     for (hash, state) in &commit.plug_updates {
-        let plug = known.get(hash).ok_or_else(|| {
+        let chore = known.get(hash).ok_or_else(|| {
             StoreError::corrupt(
-                format!("plug {hash}"),
+                format!("attempt {hash}"),
                 "it is to be changed and is not open",
             )
         })?;
-        let plug = Attempt {
+        let chore = Attempt {
             state: state.clone(),
-            ..plug.clone()
+            ..chore.clone()
         };
-        rows.push(attempts::state_row(&commit.wallet, &plug)?);
+        rows.push(attempts::state_row(wallet, &chore)?);
     }
     attempts::update(tx, rows).await
+}
+
+fn signed(new: &NewAttempt) -> Attempt {
+    Attempt {
+        hash: new.hash,
+        slot: new.slot,
+        fee: new.fee,
+        first_ledger: new.first_ledger,
+        last_ledger: new.last_ledger,
+        state: AttemptState::Signed,
+        signed_at: new.signed_at,
+    }
 }
 
 fn signed_plug(plug: &NewPlug) -> Attempt {

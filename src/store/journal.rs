@@ -8,7 +8,7 @@ use super::attempts::{slot_columns, slot_from};
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::payments::{drops_from, drops_value};
-use super::remembered;
+use super::{remembered, tickets};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::JournalCommit;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
@@ -72,6 +72,7 @@ pub(super) async fn append(
         .await?;
     }
     remembered::insert(tx, wallet, &commit.remembered).await?;
+    tickets::follow(tx, wallet, &commit.tickets).await?;
     let rows = commit
         .entries
         .iter()

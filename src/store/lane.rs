@@ -1,7 +1,7 @@
 //! The lane of one wallet: what its engine reads at the start, and the one way in which it writes.
 //!
 //! A commit is one transaction: the journal's cursor, payments, attempts with their blobs, plugs,
-//! limits, counts and events. Either all of it is durable or none. It is refused when a payment or
+//! limits, counts, tickets and events. Either all of it is durable or none. It is refused when a payment or
 //! the cursor has moved since it was read; nothing is written then.
 
 use super::changes;
@@ -9,13 +9,16 @@ use super::db::Tx;
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
-use super::{Store, attempts};
+use super::{Store, attempts, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::engine::{InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord};
+use xrpayd_core::engine::{
+    InFlight, LaneCommit, LaneRecord, Making, NewPlug, NewTicketCreate, PlugRecord,
+    TicketCreateRecord,
+};
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::journal::Cursor;
-use xrpayd_core::payment::{Attempt, Payment};
+use xrpayd_core::payment::{Attempt, NewAttempt, Payment};
 
 impl Store {
     /// What the engine of `wallet` starts from.
@@ -70,11 +73,13 @@ impl Store {
         }
         let mut blobs = attempts::open_blobs(&mut tx, wallet).await?;
         record.in_flight = in_flight(&mut tx, &mut blobs).await?;
-        record.plugs = attempts::open_plugs(&mut tx, wallet)
-            .await?
-            .into_iter()
-            .map(|(attempt, blob)| plug_record(attempt, blob))
-            .collect();
+        for chore in attempts::open_chores(&mut tx, wallet).await? {
+            match chore.making {
+                None => record.plugs.push(plug_record(chore.attempt, chore.blob)),
+                Some(making) => record.ticket_creates.push(making_record(chore, making)),
+            }
+        }
+        record.tickets = tickets::standing(&mut tx, wallet).await?;
         tx.end().await?;
         Ok(record)
     }
@@ -232,7 +237,11 @@ impl Store {
             halt(&mut tx, wallet, Some(reason), commit.now).await?;
         }
         changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
-        changes::write_plugs(&mut tx, commit).await?;
+        changes::write_chores(&mut tx, commit).await?;
+        ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
+        if let Some(standing) = &commit.tickets {
+            tickets::know(&mut tx, wallet, standing).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -293,6 +302,25 @@ fn plug_record(attempt: Attempt, blob: Vec<u8>) -> PlugRecord {
             last_ledger: attempt.last_ledger,
             signed_at: attempt.signed_at,
             blob,
+        },
+        state: attempt.state,
+    }
+}
+
+fn making_record(chore: attempts::Chore, making: Making) -> TicketCreateRecord {
+    let attempt = chore.attempt;
+    TicketCreateRecord {
+        signed: NewTicketCreate {
+            making,
+            attempt: NewAttempt {
+                hash: attempt.hash,
+                slot: attempt.slot,
+                fee: attempt.fee,
+                first_ledger: attempt.first_ledger,
+                last_ledger: attempt.last_ledger,
+                signed_at: attempt.signed_at,
+            },
+            blob: chore.blob,
         },
         state: attempt.state,
     }

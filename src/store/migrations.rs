@@ -28,6 +28,7 @@ fn for_sqlite() -> Vec<Migration> {
         (1, "payments", "0001_payments.sql"),
         (2, "remembered", "0002_remembered.sql"),
         (3, "approval", "0003_approval.sql"),
+        (4, "tickets", "0004_tickets.sql"),
     )
 }
 
@@ -37,6 +38,7 @@ fn for_postgres() -> Vec<Migration> {
         (1, "payments", "0001_payments.sql"),
         (2, "remembered", "0002_remembered.sql"),
         (3, "approval", "0003_approval.sql"),
+        (4, "tickets", "0004_tickets.sql"),
     )
 }
 

@@ -29,6 +29,8 @@ mod postgres;
 mod remembered;
 mod ruling;
 mod sqlite;
+mod ticket_requests;
+mod tickets;
 mod totals;
 mod verdicts;
 
@@ -39,6 +41,7 @@ pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use ruling::{Person, RulingOutcome};
+pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};
 pub use totals::{Totals, WalletTotals};
 pub use xrpayd_core::engine::{
     Change, InFlight, JournalCommit, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered,

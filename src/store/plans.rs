@@ -239,6 +239,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
                 },
                 entries: Vec::new(),
                 remembered: Vec::new(),
+                tickets: Vec::new(),
                 sign_from: None,
             }),
             ..LaneCommit::new("hot", T0)

@@ -14,5 +14,6 @@ mod limits;
 mod list;
 mod opening;
 mod strictness;
+mod tickets;
 
 pub use bed::fresh_postgres;

@@ -162,7 +162,7 @@ fn apply(standing: &mut BTreeSet<u32>, changes: &[(LedgerIndex, TicketChange)]) 
 
 /// What a lane of sequences looks like to the next payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outlook {
+pub struct LaneState {
     /// Whether one more may be signed by sequence.
     pub has_room: bool,
     /// Whether something waits behind a sequence that nothing uses.
@@ -187,19 +187,19 @@ pub enum Way {
 /// The one rule by which payments take sequences or tickets.
 ///
 /// By sequence while the lane moves; a hole in it first of all, since everything behind waits for it.
-/// By ticket where the lane is stuck or barred, so that nothing starves behind it. A lane that is only
-/// full moves by itself: it is waited for. Without a ticket a stuck lane goes on to be filled.
+/// By ticket where the lane is stuck, so that nothing starves behind it. A lane that is only full, or
+/// barred, moves by itself: it is waited for. Without a ticket a stuck lane goes on to be filled.
 #[must_use]
-pub const fn way(outlook: Outlook, free_tickets: u32) -> Way {
-    let Outlook {
+pub const fn way(lane: LaneState, free_tickets: u32) -> Way {
+    let LaneState {
         has_room,
         is_starved,
         is_barred,
         is_stuck,
-    } = outlook;
+    } = lane;
     if is_starved && has_room {
         Way::Sequence
-    } else if (is_stuck || is_barred) && free_tickets > 0 {
+    } else if is_stuck && free_tickets > 0 {
         Way::Ticket
     } else if has_room && !is_barred {
         Way::Sequence

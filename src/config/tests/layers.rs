@@ -85,6 +85,29 @@ fn the_sandbox_profile_is_roomy() {
 }
 
 #[test]
+fn tickets_refill_by_themselves_only_where_both_marks_make_sense() {
+    let with = |marks: &str| {
+        let text = minimal_and(&format!("[wallets.\"*\"]\n{marks}"));
+        load(None, &[&text], &[])
+    };
+    let off = with("").unwrap().config;
+    assert_eq!(off.wallets["hot"].ticket_refill.low_water, 0);
+    let on = with("ticket_low_water = 5\nticket_refill_to = 20\n").unwrap();
+    let refill = on.config.wallets["hot"].ticket_refill;
+    assert_eq!((refill.low_water, refill.refill_to), (5, 20));
+    for bad in [
+        "ticket_low_water = 5\nticket_refill_to = 4\n",
+        "ticket_low_water = 5\nticket_refill_to = 251\n",
+    ] {
+        let errors = with(bad).unwrap_err().errors;
+        let named = errors
+            .iter()
+            .all(|error| error.key.contains("ticket_refill_to"));
+        assert!(errors.len() == 1 && named, "{errors:?}");
+    }
+}
+
+#[test]
 fn every_layer_wins_over_those_before_it() {
     let key = "limits.max_pending";
     let text = |n: u32| minimal_and(&format!("[limits]\nmax_pending = {n}\n"));

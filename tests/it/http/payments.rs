@@ -300,13 +300,8 @@ async fn sign(bed: &Bed, id: &str) {
         settled: None,
     };
     let commit = xrpayd::store::LaneCommit {
-        wallet: "hot".to_owned(),
-        now: START,
         changes: vec![change],
-        new_plugs: Vec::new(),
-        plug_updates: Vec::new(),
-        journal: None,
-        halt: None,
+        ..xrpayd::store::LaneCommit::new("hot", START)
     };
     bed.store.commit(&commit).await.unwrap();
 }

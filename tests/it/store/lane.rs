@@ -142,6 +142,7 @@ on_both_stores! {
                 cursor: cursor(102),
                 entries: vec![entry(101, 3, Delivered::Xrp(xrp("1")))],
                 remembered: Vec::new(),
+                tickets: Vec::new(),
                 sign_from: None,
             }),
             halt: Some("a foreign transaction".to_owned()),
@@ -164,6 +165,7 @@ on_both_stores! {
                 cursor: cursor(to),
                 entries: vec![bare(from)],
                 remembered: Vec::new(),
+                tickets: Vec::new(),
                 sign_from: None,
             }),
             ..LaneCommit::new(WALLET, T0)
@@ -189,7 +191,7 @@ on_both_stores! {
             entry(102, 0, Delivered::Unavailable),
             bare(103),
         ];
-        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), sign_from: None };
+        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), tickets: Vec::new(), sign_from: None };
         let commit = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
         store.commit(&commit).await.unwrap();
         let read = |from, to| store.journal_entries(WALLET, LedgerIndex(from), LedgerIndex(to));

@@ -10,7 +10,7 @@ impl Desk {
     /// Takes the answers of submissions, one an attempt.
     pub fn take_answers(&self, answers: &[(TxHash, Answer)], tick: Tick, now: UnixMs) -> Step {
         let mut batch = Batch::default();
-        let mut lost = Vec::new();
+        let (mut lost, mut refused) = (Vec::new(), Vec::new());
         for (hash, answer) in answers {
             let Some(flight) = self.flights.get(hash) else {
                 continue;
@@ -38,11 +38,32 @@ impl Desk {
                 {
                     batch.stop(format!("a no-op was answered {code}"));
                 }
-                (Owner::Payment(_) | Owner::Plug, _) => {}
+                (Owner::Tickets(making), Answer::Engine(code))
+                    if codes::on_submit(code) == OnSubmit::OwnFault =>
+                {
+                    let count = making.count;
+                    batch.stop(format!(
+                        "the creation of {count} tickets was answered {code}"
+                    ));
+                }
+                (Owner::Tickets(making), Answer::Engine(code))
+                    if codes::on_submit(code) == OnSubmit::Never && !flight.refused =>
+                {
+                    self.refuse_making(&mut batch, making, *hash, code);
+                    refused.push(*hash);
+                }
+                (Owner::Tickets(making), Answer::Unparsable(code)) if !flight.refused => {
+                    self.refuse_making(&mut batch, making, *hash, code);
+                    refused.push(*hash);
+                }
+                (Owner::Payment(_) | Owner::Plug | Owner::Tickets(_), _) => {}
             }
         }
+        let refill_from = batch.refill_from;
         let mut step = Step::of(self, batch, now);
+        step.refill_from = refill_from;
         step.lost = lost;
+        step.refused = refused;
         step
     }
 

@@ -1,10 +1,13 @@
 //! Events on many payments, gathered into one commit. The only caller of `decide` besides the rulings
 //! of persons.
 
-use super::{Change, Desk, JournalCommit, LaneCommit, NewPlug, Note};
-use crate::ids::{PaymentId, TxHash, UnixMs};
+use super::{
+    Change, Desk, JournalCommit, LaneCommit, NewPlug, NewTicketCreate, Note, RequestNews,
+    TicketRequestId,
+};
+use crate::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::payment::{AttemptState, Effect, Event, Illegal, Payment, decide};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Decisions that are not durable yet.
 #[derive(Debug, Default)]
@@ -14,6 +17,14 @@ pub(super) struct Batch {
     pub new_plugs: Vec<NewPlug>,
     /// How known plugs stand now.
     pub plug_updates: Vec<(TxHash, AttemptState)>,
+    /// Transactions that make tickets, that were signed.
+    pub new_ticket_creates: Vec<NewTicketCreate>,
+    /// What came of operators' requests for tickets.
+    pub request_news: Vec<(TicketRequestId, RequestNews)>,
+    /// All tickets that stand, where they were read for the first time.
+    pub tickets: Option<BTreeSet<u32>>,
+    /// From which ledger on tickets are refilled again.
+    pub refill_from: Option<LedgerIndex>,
     /// How far the journal was carried on.
     pub journal: Option<JournalCommit>,
     /// What the journal says against what was proven, where it does.
@@ -76,6 +87,12 @@ impl Batch {
         }
     }
 
+    /// Notes what came of an operator's request, where the tickets are for one.
+    pub fn tell_request(&mut self, request: Option<TicketRequestId>, news: RequestNews) {
+        self.request_news
+            .extend(request.map(|request| (request, news)));
+    }
+
     /// Asks for the wallet to stop; the first reason is the one that is kept.
     pub fn stop(&mut self, reason: String) {
         self.halt.get_or_insert(reason);
@@ -97,6 +114,9 @@ impl Batch {
             changes: self.changes.into_values().collect(),
             new_plugs: self.new_plugs,
             plug_updates: self.plug_updates,
+            new_ticket_creates: self.new_ticket_creates,
+            request_news: self.request_news,
+            tickets: self.tickets,
             journal: self.journal,
             halt,
         };

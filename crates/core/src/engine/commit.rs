@@ -1,10 +1,11 @@
 //! What a step of the engine makes durable, all of it in one transaction or nothing.
 
-use super::Remembered;
+use super::{NewTicketCreate, Remembered, RequestNews, TicketRequestId};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
-use crate::journal::{Cursor, Entry};
+use crate::journal::{Cursor, Entry, TicketChange};
 use crate::money::Drops;
 use crate::payment::{AttemptState, Payment, Slot};
+use std::collections::BTreeSet;
 
 /// Everything that one step of an engine makes durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub struct LaneCommit {
     pub new_plugs: Vec<NewPlug>,
     /// How known plugs stand now.
     pub plug_updates: Vec<(TxHash, AttemptState)>,
+    /// Transactions that make tickets, that were signed; how they stand is told with the plugs.
+    pub new_ticket_creates: Vec<NewTicketCreate>,
+    /// What came of operators' requests for tickets.
+    pub request_news: Vec<(TicketRequestId, RequestNews)>,
+    /// All tickets that stand, where they were read for the first time.
+    pub tickets: Option<BTreeSet<u32>>,
     /// How far the journal was carried on.
     pub journal: Option<JournalCommit>,
     /// Why the wallet is to sign nothing more.
@@ -35,6 +42,9 @@ impl LaneCommit {
             changes: Vec::new(),
             new_plugs: Vec::new(),
             plug_updates: Vec::new(),
+            new_ticket_creates: Vec::new(),
+            request_news: Vec::new(),
+            tickets: None,
             journal: None,
             halt: None,
         }
@@ -46,6 +56,9 @@ impl LaneCommit {
         self.changes.is_empty()
             && self.new_plugs.is_empty()
             && self.plug_updates.is_empty()
+            && self.new_ticket_creates.is_empty()
+            && self.request_news.is_empty()
+            && self.tickets.is_none()
             && self.journal.is_none()
             && self.halt.is_none()
     }
@@ -94,6 +107,8 @@ pub struct JournalCommit {
     pub entries: Vec<Entry>,
     /// Those of them that are payments which this database did not know.
     pub remembered: Vec<Remembered>,
+    /// What they did to the account's tickets, in their order.
+    pub tickets: Vec<(LedgerIndex, TicketChange)>,
     /// Nothing is signed before the cursor has reached this ledger, where that is news.
     pub sign_from: Option<LedgerIndex>,
 }

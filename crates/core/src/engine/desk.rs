@@ -2,12 +2,16 @@
 //!
 //! All of it is in the store too. Bounded by the wallet's `max_in_flight`.
 
-use super::{InFlight, LaneRecord, NewPlug, PlugRecord, Tick};
+use super::tickets::making_flight;
+use super::{
+    InFlight, LaneRecord, Making, NewPlug, PlugRecord, Tick, TicketCreateRecord, TicketRequestId,
+};
 use crate::ids::{LedgerIndex, PaymentId, TxHash};
 use crate::journal::{Cursor, OpenAttempt, OpenSlots};
 use crate::money::Drops;
 use crate::payment::{AttemptState, Payment, Slot};
 use crate::sequence::Lane;
+use crate::tickets::Tickets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +22,8 @@ pub enum Owner {
     Payment(PaymentId),
     /// A no-op's that fills a sequence.
     Plug,
+    /// A transaction's that makes tickets.
+    Tickets(Making),
 }
 
 /// An attempt that could still be applied.
@@ -59,6 +65,14 @@ pub struct Desk {
     pub(super) cursor: Cursor,
     /// The sequences in use.
     pub(super) lane: Lane,
+    /// The tickets that stand, and those in use.
+    pub(super) tickets: Tickets,
+    /// The ledger in which the lane's first sequence changed last, as far as this process knows.
+    pub(super) moved_at: LedgerIndex,
+    /// From which ledger on tickets are refilled again, after the ledger refused to make some.
+    pub(super) refill_from: Option<LedgerIndex>,
+    /// The newest request for tickets that has its end.
+    pub(super) request_done: Option<TicketRequestId>,
     /// The payments in flight.
     pub(super) payments: BTreeMap<PaymentId, Payment>,
     /// The attempts that could still be applied.
@@ -83,6 +97,10 @@ impl Desk {
         let mut desk = Self {
             wallet: wallet.to_owned(),
             lane: Lane::new(cursor.next_sequence),
+            tickets: record.tickets.map_or_else(Tickets::unread, Tickets::known),
+            moved_at: cursor.at,
+            refill_from: None,
+            request_done: None,
             cursor,
             payments: BTreeMap::new(),
             flights: BTreeMap::new(),
@@ -101,6 +119,17 @@ impl Desk {
             let hash = plug.hash;
             desk.occupy(plug.slot);
             desk.flights.insert(hash, plug_flight(&plug, Sent::Never));
+        }
+        for TicketCreateRecord { signed, state } in record.ticket_creates {
+            desk.occupy(signed.attempt.slot);
+            if let Slot::Sequence(sequence) = signed.attempt.slot {
+                desk.lane.bar(sequence);
+            }
+            let flight = Flight {
+                refused: matches!(state, AttemptState::Refused { .. }),
+                ..making_flight(&signed, Sent::Never)
+            };
+            desk.flights.insert(signed.attempt.hash, flight);
         }
         desk
     }
@@ -132,15 +161,17 @@ impl Desk {
 
     /// Counts one more attempt on `slot`, that is open or about to be signed.
     pub(super) fn occupy(&mut self, slot: Slot) {
-        if let Slot::Sequence(sequence) = slot {
-            self.lane.open_attempt(sequence);
+        match slot {
+            Slot::Sequence(sequence) => self.lane.open_attempt(sequence),
+            Slot::Ticket(ticket) => self.tickets.open_attempt(ticket),
         }
     }
 
     /// An attempt on `slot` is settled, or was not signed after all.
     pub(super) fn give_back(&mut self, slot: Slot) {
-        if let Slot::Sequence(sequence) = slot {
-            self.lane.close(sequence);
+        match slot {
+            Slot::Sequence(sequence) => self.lane.close(sequence),
+            Slot::Ticket(ticket) => self.tickets.close(ticket),
         }
     }
 
@@ -220,6 +251,12 @@ impl Desk {
     #[must_use]
     pub const fn lane(&self) -> &Lane {
         &self.lane
+    }
+
+    /// The tickets that stand, and which of them are free.
+    #[must_use]
+    pub const fn tickets(&self) -> &Tickets {
+        &self.tickets
     }
 
     /// What the account may spend on new attempts while `reserve` must stay.

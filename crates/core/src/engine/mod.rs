@@ -23,6 +23,7 @@ mod resend;
 mod root;
 mod sign;
 mod step;
+mod tickets;
 
 pub use adopt::recognise;
 pub use commit::{Change, JournalCommit, LaneCommit, NewPlug};
@@ -33,6 +34,10 @@ pub use recall::Remembered;
 pub use record::{InFlight, LaneRecord, PlugRecord};
 pub use sign::{Job, Plan, SignedTx, Task, Terms};
 pub use step::{Done, Note, Step};
+pub use tickets::{
+    Making, NewTicketCreate, RequestNews, TicketCreateRecord, TicketPlan, TicketRequest,
+    TicketRequestId, TicketWants,
+};
 
 use crate::fee::FeeQuote;
 use crate::ids::LedgerIndex;

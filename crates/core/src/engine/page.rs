@@ -5,7 +5,7 @@ use super::step::Queue;
 use super::{Desk, JournalCommit, Note, Owner, Remembered, Settings, Step};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::journal::{BrokenPage, Fold, Page, fold};
-use crate::payment::{AttemptState, Event, Finding};
+use crate::payment::{AttemptState, Event, Finding, Slot};
 
 /// Why nothing is concluded from a page: the cursor stays before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ impl Desk {
             cursor,
             findings,
             foreign,
-            tickets: _,
+            tickets,
         } = folded;
         let mut batch = Batch::default();
         let mut remembered = Vec::new();
@@ -55,8 +55,12 @@ impl Desk {
             });
             if theirs.took_ours {
                 batch.stop(format!(
-                    "an unknown transaction, {}, took our sequence",
-                    entry.hash
+                    "an unknown transaction, {}, took our {}",
+                    entry.hash,
+                    match entry.slot {
+                        Slot::Sequence(_) => "sequence",
+                        Slot::Ticket(_) => "ticket",
+                    }
                 ));
             }
             remembered.extend(Remembered::of(entry, &page.servers));
@@ -77,9 +81,12 @@ impl Desk {
             cursor,
             entries: page.entries.clone(),
             remembered,
+            tickets,
             sign_from,
         });
+        let refill_from = batch.refill_from;
         let mut step = Step::of(self, batch, now);
+        step.refill_from = refill_from;
         step.settled = settled;
         step.queue = Queue::Again;
         Ok(step)
@@ -120,6 +127,9 @@ impl Desk {
                         ledger_index,
                     },
                 )),
+                (Owner::Tickets(making), finding) => {
+                    self.settle_making(batch, making, hash, finding);
+                }
                 (Owner::Plug, Finding::Absent { proof, .. }) => {
                     batch
                         .plug_updates
@@ -135,7 +145,7 @@ impl Desk {
 mod tests {
     use super::super::bed;
     use super::*;
-    use crate::payment::{Slot, Status};
+    use crate::payment::Status;
 
     #[test]
     fn a_page_settles_what_it_holds_and_moves_the_cursor_in_one_commit() {

@@ -49,6 +49,10 @@ impl Desk {
     fn refused_slots(&self) -> Vec<Slot> {
         let mut verdicts: BTreeMap<Slot, bool> = BTreeMap::new();
         for flight in self.flights.values() {
+            // Nothing waits behind a ticket: it is free again when the attempt is proven dead.
+            if matches!(flight.slot, Slot::Ticket(_)) {
+                continue;
+            }
             let all = verdicts.entry(flight.slot).or_insert(true);
             *all = *all && flight.refused;
         }

@@ -1,5 +1,5 @@
-//! From the queue to the signer: which payments are signed now, on which sequence, at what fee; which
-//! are held back, adopted, or out of time.
+//! From the queue to the signer: which payments are signed now, on which sequence or ticket, at what
+//! fee; which are held back, adopted, or out of time.
 //!
 //! Fairness: the queue is served in the order of acceptance. A payment that the balance or the fee cap
 //! holds back is passed over, so that smaller ones behind it go on; it is looked at again, first, with
@@ -13,9 +13,9 @@ use super::{Conditions, Desk, Note, Remembered, Settings, Step, cost_of};
 use crate::fee::{FeeChoice, FeeQuote, choose};
 use crate::ids::{PaymentId, UnixMs};
 use crate::money::Drops;
-use crate::payment::{Event, Hold, Order, Payment, Slot};
+use crate::payment::{Event, Hold, Order, Payment};
 use crate::preflight::Refusal;
-use crate::sequence::NoSequence;
+use crate::tickets::Way;
 use std::collections::BTreeMap;
 
 /// Queued payments looked at, and so signed, in one commit at most.
@@ -45,16 +45,13 @@ impl Desk {
     /// What is to be read of the queue; nothing while nothing of it could be signed.
     #[must_use]
     pub fn next_scan(&self, at: &Conditions, settings: &Settings) -> Option<Scan> {
-        let can_sign = self.may_sign() && self.room(settings) > 0 && self.sees(at, settings);
+        let can_sign = self.may_sign()
+            && self.sees(at, settings)
+            && self.way(self.is_stuck(), 0, settings) != Way::Wait;
         can_sign.then_some(Scan {
             after: self.passed_over,
             limit: SCAN_MAX,
         })
-    }
-
-    /// How many sequences may still be opened.
-    fn room(&self, settings: &Settings) -> usize {
-        settings.max_in_flight.saturating_sub(self.lane.open_len())
     }
 
     /// Plans what of `queued`, which is what [`Desk::next_scan`] asked for, is signed now. `known` are
@@ -68,7 +65,8 @@ impl Desk {
         now: UnixMs,
         look: &mut dyn FnMut(&Payment) -> Sight,
     ) -> Plan {
-        let room = self.room(settings);
+        // The journal does not move while the plan is made.
+        let is_stuck = self.is_stuck();
         let may_be_more = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) >= SCAN_MAX;
         let mut spendable = self.spendable(at.reserve);
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
@@ -76,7 +74,8 @@ impl Desk {
         // How many are being looked at, and which payment stands before the first of them.
         let (mut pending, mut before_pending) = (0, None);
         for payment in queued {
-            if jobs.len() + pending >= room {
+            let way = self.way(is_stuck, pending, settings);
+            if way == Way::Wait {
                 break;
             }
             let before = looked_at.replace(payment.id);
@@ -112,17 +111,17 @@ impl Desk {
                             continue;
                         }
                     }
-                    let sequence = match self.lane.allocate() {
-                        Ok(sequence) => sequence,
-                        Err(none @ NoSequence::Exhausted) => {
+                    let slot = match self.take_slot(way) {
+                        Ok(Some(slot)) => slot,
+                        Ok(None) => break,
+                        Err(none) => {
                             batch.stop(none.to_string());
                             break;
                         }
-                        Err(NoSequence::Barred | NoSequence::Starved) => break,
                     };
                     spendable = spendable.saturating_sub(cost_of(payment.order.amount, fee));
                     let terms = Terms {
-                        slot: Slot::Sequence(sequence),
+                        slot,
                         fee,
                         last_ledger: at.tip.plus(settings.ledger_window),
                     };
@@ -182,7 +181,7 @@ fn weigh(order: &Order, quote: FeeQuote, max_fee: Drops, spendable: Drops) -> Re
 mod tests {
     use super::super::bed;
     use super::*;
-    use crate::payment::{State, Status};
+    use crate::payment::{Slot, State, Status};
 
     #[test]
     fn a_payment_that_is_too_large_is_passed_over_and_looked_at_again_with_the_next_ledger() {

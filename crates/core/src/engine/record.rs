@@ -1,10 +1,11 @@
 //! What the engine of a wallet starts from: everything of it that a store holds open.
 
-use super::NewPlug;
+use super::{NewPlug, TicketCreateRecord};
 use crate::address::AccountId;
 use crate::ids::{LedgerIndex, TxHash};
 use crate::journal::Cursor;
 use crate::payment::{AttemptState, Payment};
+use std::collections::BTreeSet;
 
 /// A payment with an open attempt, and the blobs of its open attempts.
 pub type InFlight = (Payment, Vec<(TxHash, Vec<u8>)>);
@@ -29,6 +30,10 @@ pub struct LaneRecord {
     pub in_flight: Vec<InFlight>,
     /// The open plugs, by slot.
     pub plugs: Vec<PlugRecord>,
+    /// The open transactions that make tickets.
+    pub ticket_creates: Vec<TicketCreateRecord>,
+    /// The tickets that stand; none where they are still to be read.
+    pub tickets: Option<BTreeSet<u32>>,
 }
 
 /// A plug that is persisted.

@@ -16,6 +16,17 @@ impl Desk {
         self.flights.values().any(|flight| flight.last_ledger <= at)
     }
 
+    /// Whether something overdue went by ticket: then the proof needs the tickets that stand.
+    #[must_use]
+    pub fn has_overdue_by_ticket(&self) -> bool {
+        let at = self.cursor.at;
+        let mut overdue = self
+            .flights
+            .values()
+            .filter(|flight| flight.last_ledger <= at);
+        overdue.any(|flight| matches!(flight.slot, Slot::Ticket(_)))
+    }
+
     /// Shows `outcome_unknown` on what the journal has passed without a proof.
     pub fn overdue(&self, now: UnixMs) -> Step {
         let mut batch = Batch::default();
@@ -41,7 +52,7 @@ impl Desk {
             }
         }
         let mut batch = Batch::default();
-        if let Some(reason) = self.unexplained(root.at, root.sequence) {
+        if let Some(reason) = self.unexplained(root) {
             batch.stop(reason);
         }
         let settled = self.apply_findings(&mut batch, findings, now);
@@ -60,9 +71,10 @@ impl Desk {
         Step::of(self, batch, now)
     }
 
-    /// What the account root shows that the journal does not explain: a sequence that went by with
-    /// no transaction that took it. Neither an outcome nor an absence can be concluded from that.
-    fn unexplained(&self, at: LedgerIndex, root_sequence: u32) -> Option<String> {
+    /// What the account root, or its tickets, show and the journal does not explain: a sequence or a
+    /// ticket that went by with no transaction that took it. Neither an outcome nor an absence can be concluded from that.
+    fn unexplained(&self, root: &RootProof) -> Option<String> {
+        let (at, root_sequence) = (root.at, root.sequence);
         if at == self.cursor.at && root_sequence != self.cursor.next_sequence {
             return Some(format!(
                 "the account shows sequence {root_sequence} in ledger {at}, the journal {}",
@@ -70,8 +82,14 @@ impl Desk {
             ));
         }
         let passed = self.flights.iter().find(|(_, flight)| {
-            let by_sequence = matches!(flight.slot, Slot::Sequence(s) if s < root_sequence);
-            by_sequence && flight.last_ledger <= at && at <= self.cursor.at
+            let went_by = match flight.slot {
+                Slot::Sequence(sequence) => sequence < root_sequence,
+                Slot::Ticket(ticket) => {
+                    let standing = root.tickets.as_ref();
+                    standing.is_some_and(|standing| !standing.contains(&ticket))
+                }
+            };
+            went_by && flight.last_ledger <= at && at <= self.cursor.at
         });
         passed.map(|(hash, flight)| {
             format!(

@@ -7,7 +7,11 @@
 use super::batch::Batch;
 use super::desk::plug_flight;
 use super::step::Queue;
-use super::{Conditions, Desk, Flight, NewPlug, Note, Owner, Sent, Settings, Step, cost_of};
+use super::tickets::making_flight;
+use super::{
+    Conditions, Desk, Flight, Making, NewPlug, NewTicketCreate, Note, Owner, Sent, Settings, Step,
+    cost_of,
+};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
 use crate::payment::{Event, NewAttempt, Payment, Slot};
@@ -49,6 +53,8 @@ pub enum Task {
     Pay(Box<Payment>),
     /// Nothing: it only consumes its slot.
     Plug,
+    /// It makes tickets.
+    MakeTickets(Making),
 }
 
 /// What is to be signed now, with the decisions that need no signature.
@@ -143,8 +149,28 @@ impl Desk {
             last_ledger,
         } = job.terms;
         let (hash, sent_at) = (tx.hash, Sent::At(self.cursor.at));
+        let attempt = NewAttempt {
+            hash,
+            slot,
+            fee,
+            first_ledger,
+            last_ledger,
+            signed_at: now,
+        };
         let payment = match &job.task {
             Task::Pay(payment) => payment,
+            Task::MakeTickets(making) => {
+                let new = NewTicketCreate {
+                    making: *making,
+                    attempt,
+                    blob: tx.blob,
+                };
+                let flight = making_flight(&new, sent_at);
+                batch.new_ticket_creates.push(new);
+                let count = making.count;
+                batch.notes.push(Note::MakesTickets { hash, count });
+                return Some((hash, flight));
+            }
             Task::Plug => {
                 let plug = NewPlug {
                     hash,
@@ -160,14 +186,6 @@ impl Desk {
                 batch.notes.push(Note::Plugged { hash, slot });
                 return Some((hash, flight));
             }
-        };
-        let attempt = NewAttempt {
-            hash,
-            slot,
-            fee,
-            first_ledger,
-            last_ledger,
-            signed_at: now,
         };
         batch.apply(payment, Event::Sign(attempt), now);
         // The machine may have refused: then there is no such attempt, and no byte of it may leave.

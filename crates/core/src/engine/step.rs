@@ -4,7 +4,7 @@
 //! bytes sit in the step and come out of [`Desk::made_durable`] only.
 
 use super::batch::Batch;
-use super::{Change, Desk, Flight, JournalCommit, LaneCommit, Sent, Tick};
+use super::{Change, Desk, Flight, JournalCommit, LaneCommit, RequestNews, Sent, Tick};
 use crate::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::payment::{AttemptState, Illegal, Payment, Slot};
 use crate::preflight::Obstacle;
@@ -24,6 +24,10 @@ pub struct Step {
     pub(super) settled: Vec<TxHash>,
     /// The attempts that no server answered for, and when that was found out.
     pub(super) lost: Vec<(TxHash, Tick)>,
+    /// The attempts without a payment that no server would ever take.
+    pub(super) refused: Vec<TxHash>,
+    /// From which ledger on tickets are refilled again, where that is news.
+    pub(super) refill_from: Option<LedgerIndex>,
     pub(super) queue: Queue,
 }
 
@@ -101,6 +105,13 @@ pub enum Note {
         /// What it consumes.
         slot: Slot,
     },
+    /// Tickets are being made.
+    MakesTickets {
+        /// The transaction.
+        hash: TxHash,
+        /// How many.
+        count: u32,
+    },
     /// An event does not fit the payment as it stands.
     Unfitting {
         /// The payment.
@@ -128,6 +139,8 @@ impl Step {
             flights: Vec::new(),
             settled: Vec::new(),
             lost: Vec::new(),
+            refused: Vec::new(),
+            refill_from: None,
             queue: Queue::AsBefore,
         }
     }
@@ -158,6 +171,8 @@ impl Desk {
             flights,
             settled,
             lost,
+            refused,
+            refill_from,
             queue,
         } = step;
         assert_eq!(
@@ -180,6 +195,21 @@ impl Desk {
         }
         for change in &commit.changes {
             done.closed.extend(self.take_payment(&change.payment));
+        }
+        for hash in refused {
+            if let Some(flight) = self.flights.get_mut(&hash) {
+                flight.refused = true;
+                done.closed.push(hash);
+            }
+        }
+        self.refill_from = refill_from.or(self.refill_from);
+        for (request, news) in commit.request_news {
+            if !matches!(news, RequestNews::Waits(_)) {
+                self.request_done = self.request_done.max(Some(request));
+            }
+        }
+        if let Some(standing) = commit.tickets {
+            self.tickets.know(standing);
         }
         for hash in settled {
             self.settle(&hash);
@@ -208,6 +238,10 @@ impl Desk {
     fn take_journal(&mut self, journal: JournalCommit) {
         self.remembers |= !journal.remembered.is_empty();
         self.sign_from = journal.sign_from.or(self.sign_from);
+        self.tickets.follow(&journal.tickets);
+        if journal.cursor.next_sequence != self.cursor.next_sequence {
+            self.moved_at = journal.cursor.at;
+        }
         self.cursor = journal.cursor;
     }
 
