@@ -3,7 +3,7 @@
 use super::foresight;
 use crate::config::Config;
 use crate::http::state::{
-    DisputeRow, Live, Outlook, Readiness, ServerRow, SideRow, TipRow, WalletRow,
+    DisputeRow, Live, Outlook, Readiness, ServerRow, SideRow, TicketsRow, TipRow, WalletRow,
 };
 use crate::payments::engine::View;
 use crate::payments::preflight::Preflight;
@@ -177,6 +177,11 @@ fn wallet_row(lane: &LaneHandle) -> WalletRow {
         in_flight: view.in_flight,
         in_flight_count: u32::try_from(view.open_attempts).unwrap_or(u32::MAX),
         journal_ledger: view.journal_at,
+        tickets: view.tickets.map(|tickets| TicketsRow {
+            standing: tickets.standing,
+            free: tickets.free,
+            on_order: tickets.on_order,
+        }),
         halted: view.halted.clone(),
         low_balance: lane.low_balance,
         critical_balance: lane.critical_balance,

@@ -1,5 +1,6 @@
 //! `xrpayd wallet`: looks after the wallets.
 
+mod create_tickets;
 mod resume;
 
 use super::failure::Failure;
@@ -8,6 +9,8 @@ use clap::Subcommand;
 /// What can be done with wallets.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Make tickets, by which payments pass a transaction that is stuck.
+    CreateTickets(create_tickets::CreateTickets),
     /// Let a wallet that was halted sign again.
     Resume(resume::Resume),
 }
@@ -16,6 +19,7 @@ impl Command {
     /// Does it.
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
+            Self::CreateTickets(command) => command.run().await,
             Self::Resume(command) => command.run().await,
         }
     }

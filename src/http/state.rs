@@ -279,12 +279,25 @@ pub struct WalletRow {
     pub in_flight_count: u32,
     /// The last ledger of its journal.
     pub journal_ledger: Option<LedgerIndex>,
+    /// Its tickets, where they are known.
+    pub tickets: Option<TicketsRow>,
     /// Why it signs nothing, where it was halted.
     pub halted: Option<String>,
     /// Below this it is worth a warning.
     pub low_balance: Drops,
     /// Below this it is worth a page.
     pub critical_balance: Drops,
+}
+
+/// The tickets of a wallet's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketsRow {
+    /// Those that stand on the ledger.
+    pub standing: u32,
+    /// Those of them that nothing uses.
+    pub free: u32,
+    /// Those that are being made.
+    pub on_order: u32,
 }
 
 /// A validated ledger.

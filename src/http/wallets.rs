@@ -27,6 +27,15 @@ pub struct WalletDto {
     in_flight: Amount,
     in_flight_count: u32,
     journal_ledger: Option<LedgerIndex>,
+    tickets: Option<TicketsDto>,
+}
+
+/// Its tickets, by which payments pass a transaction that is stuck.
+#[derive(Debug, Serialize)]
+struct TicketsDto {
+    standing: u32,
+    free: u32,
+    on_order: u32,
 }
 
 impl From<WalletRow> for WalletDto {
@@ -51,6 +60,11 @@ impl From<WalletRow> for WalletDto {
             in_flight: row.in_flight.into(),
             in_flight_count: row.in_flight_count,
             journal_ledger: row.journal_ledger,
+            tickets: row.tickets.map(|tickets| TicketsDto {
+                standing: tickets.standing,
+                free: tickets.free,
+                on_order: tickets.on_order,
+            }),
         }
     }
 }

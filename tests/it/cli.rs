@@ -1,6 +1,8 @@
 //! The binary's command line, asked from outside: exit codes, what goes where, and that no secret
 //! comes out.
 
+mod tickets;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

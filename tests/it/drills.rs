@@ -16,4 +16,5 @@ mod processes;
 mod scene;
 mod strangers;
 mod submission;
+mod tickets;
 mod wallet;

@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::state::{
-    Auth, DisputeRow, Outlook, RateLimits, Readiness, ServerRow, SideRow, StageRow, TipRow,
-    WalletRow,
+    Auth, DisputeRow, Outlook, RateLimits, Readiness, ServerRow, SideRow, StageRow, TicketsRow,
+    TipRow, WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
@@ -195,6 +195,11 @@ impl Bed {
                 in_flight: xrp("9"),
                 in_flight_count: 2,
                 journal_ledger: Some(LedgerIndex(77)),
+                tickets: Some(TicketsRow {
+                    standing: 5,
+                    free: 4,
+                    on_order: 10,
+                }),
                 halted: None,
                 low_balance: xrp("50"),
                 critical_balance: xrp("20"),

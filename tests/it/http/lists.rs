@@ -157,6 +157,7 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
         "object": "wallet", "name": "hot", "address": HOT, "wallet_type": "hot", "status": "ok",
         "halted_reason": null, "balance": xrp("500"), "reserve": xrp("1"), "spendable": xrp("490"),
         "in_flight": xrp("9"), "in_flight_count": 2, "journal_ledger": 77,
+        "tickets": { "standing": 5, "free": 4, "on_order": 10 },
     });
     let list = bed.send(get("/v1/wallets", &token)).await;
     assert_eq!(list.body, json!({ "data": [wallet], "next_cursor": null }));
