@@ -1,14 +1,17 @@
 //! What an engine sees of the accounts that it is about to pay.
 //!
-//! A payment to an account that is not known yet waits while it is read, beside the engine: nothing
-//! else does, neither pages nor answers nor payments to others. It waits for a bounded time. An account
-//! that cannot be read by then is paid without a look, because the ledger itself is the last check and
-//! a courtesy must not stop the wallet; the fee that this may cost is the price of that.
+//! A payment to an account that is not known yet waits while it is looked at, beside the engine: nothing
+//! else does, neither pages nor answers nor payments to others. One server's word is asked for first. If
+//! it says nothing against the payment, that is signed: the ledger itself is asked next. If it does, the
+//! quorum is asked, because a payment is ended by what that agrees on and by nothing less.
 //!
-//! Owns what was read for the payments that wait, until the next pass over the queue has used it.
+//! Each look takes a bounded time. An account that nobody tells of by then is paid without a look: a
+//! courtesy must not stop the wallet, and the fee that this may cost is the price of that.
+//!
+//! Owns what was seen for the payments that wait, until the next pass over the queue has used it.
 
 use super::engine::Deps;
-use super::preflight::Preflight;
+use super::preflight::{Preflight, Unread};
 use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -22,30 +25,47 @@ use xrpayd_core::engine::Sight;
 use xrpayd_core::payment::Payment;
 use xrpayd_core::preflight::Facts;
 
-/// So long a payment waits for a look at its destination: ledgers close every few seconds, and a
-/// payment that waits longer than this would miss one.
-const LOOK_TIME_MAX: Duration = Duration::from_secs(1);
+/// So long one server's word is waited for.
+const GLANCE_TIME_MAX: Duration = Duration::from_millis(500);
+/// And so long the quorum's. Ledgers close every few seconds: a payment that waits longer than both would
+/// miss one.
+const READING_TIME_MAX: Duration = Duration::from_secs(1);
 /// Accounts that may wait for the reader: as many as one pass over the queue can name.
 const LOOKS_AHEAD: usize = 512;
 /// Batches of what was read that may wait for the engine.
 const BATCHES_AHEAD: usize = 4;
 
-/// What was read of an account; nothing where it could not be.
-type Seen = (AccountId, Option<Facts>);
+/// What was seen of an account.
+pub(super) type Seen = (AccountId, Look);
 
 /// What is known of the accounts that wait to be paid.
 pub(super) struct Lookout {
     preflight: Preflight,
     source: AccountId,
-    ask: mpsc::Sender<AccountId>,
+    ask: mpsc::Sender<(AccountId, Eyes)>,
     looks: BTreeMap<AccountId, Look>,
 }
 
-enum Look {
-    /// It is being read.
+/// Whose word is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Eyes {
+    /// One server's.
+    One,
+    /// The quorum's.
+    Quorum,
+}
+
+/// How far the look at an account has come.
+#[derive(Debug, Clone)]
+pub(super) enum Look {
+    /// Somebody is being asked.
     Pending,
-    /// This was read.
-    Done(Option<Arc<Facts>>),
+    /// One server said this.
+    Glanced(Arc<Facts>),
+    /// The quorum agreed on this.
+    Agreed(Arc<Facts>),
+    /// Nobody tells in time.
+    Unseen,
 }
 
 impl Lookout {
@@ -57,9 +77,9 @@ impl Lookout {
     ) -> (Self, mpsc::Receiver<Vec<Seen>>) {
         let (ask, asked) = mpsc::channel(LOOKS_AHEAD);
         let (tell, told) = mpsc::channel(BATCHES_AHEAD);
-        let reader = read_all(deps.preflight.clone(), source, asked, tell, cancel.clone());
+        let eyes = look_at_all(deps.preflight.clone(), source, asked, tell, cancel.clone());
         deps.supervisor
-            .spawn(format!("lookout:{}", deps.wallet.name), reader);
+            .spawn(format!("lookout:{}", deps.wallet.name), eyes);
         let lookout = Self {
             preflight: deps.preflight.clone(),
             source,
@@ -72,34 +92,47 @@ impl Lookout {
     /// What is seen of the payment's destination.
     pub(super) fn look(&mut self, payment: &Payment) -> Sight {
         let destination = payment.order.destination;
-        let facts = match self.looks.get(&destination) {
-            Some(Look::Pending) => return Sight::Pending,
-            Some(Look::Done(facts)) => facts.clone(),
-            None => {
-                let known = self.preflight.known(self.source, destination);
-                if known.is_none() && self.ask.try_send(destination).is_ok() {
-                    self.looks.insert(destination, Look::Pending);
-                    return Sight::Pending;
-                }
-                let known = known.map(Arc::new);
-                let look = Look::Done(known.clone());
-                self.looks.insert(destination, look);
-                known
-            }
-        };
         let delivery = (&payment.order).into();
-        match facts.and_then(|facts| facts.refusal(delivery)) {
-            Some(refusal) => Sight::Refused(refusal),
-            None => Sight::Clear,
+        let look = self.looks.get(&destination).cloned();
+        let look = look.or_else(|| self.known(destination));
+        match look {
+            Some(Look::Pending) => Sight::Pending,
+            Some(Look::Unseen) => Sight::Clear,
+            Some(Look::Glanced(facts)) if facts.judge(delivery).are_good() => Sight::Clear,
+            Some(Look::Glanced(_)) => self.ask(destination, Eyes::Quorum),
+            Some(Look::Agreed(facts)) => match facts.refusal(delivery) {
+                Some(refusal) => Sight::Refused(refusal),
+                None => Sight::Clear,
+            },
+            None => self.ask(destination, Eyes::One),
         }
     }
 
-    /// Takes what was read.
-    pub(super) fn take(&mut self, seen: Vec<Seen>) {
-        for (destination, facts) in seen {
-            self.looks
-                .insert(destination, Look::Done(facts.map(Arc::new)));
+    /// What was seen before, at the ledger that is the newest now; kept for this pass.
+    fn known(&mut self, destination: AccountId) -> Option<Look> {
+        let agreed = self.preflight.known(self.source, destination);
+        let look = match agreed {
+            Some(facts) => Look::Agreed(Arc::new(facts)),
+            None => Look::Glanced(Arc::new(self.preflight.glanced(destination)?)),
+        };
+        self.looks.insert(destination, look.clone());
+        Some(look)
+    }
+
+    fn ask(&mut self, destination: AccountId, eyes: Eyes) -> Sight {
+        match self.ask.try_send((destination, eyes)) {
+            Ok(()) => {
+                self.looks.insert(destination, Look::Pending);
+                Sight::Pending
+            }
+            // More is being looked at than anybody can answer for in time.
+            Err(_) => Sight::Clear,
         }
+    }
+
+    /// Takes what was seen.
+    pub(super) fn take(&mut self, seen: Vec<Seen>) {
+        self.looks.extend(seen);
     }
 
     /// A pass over the queue is over: what was read was for it, and for the ledger that it was read at.
@@ -108,43 +141,25 @@ impl Lookout {
     }
 }
 
-/// Reads accounts as they are asked for, all at once, and tells what was read as it comes.
-async fn read_all(
+/// Looks at accounts as they are asked for, at all of them at once, and tells what was seen as it comes.
+async fn look_at_all(
     preflight: Preflight,
     source: AccountId,
-    mut asked: mpsc::Receiver<AccountId>,
+    mut asked: mpsc::Receiver<(AccountId, Eyes)>,
     tell: mpsc::Sender<Vec<Seen>>,
     cancel: CancellationToken,
 ) {
-    let read = |destination: AccountId| {
-        let preflight = preflight.clone();
-        async move {
-            let reading = preflight.read(source, destination);
-            let facts = match tokio::time::timeout(LOOK_TIME_MAX, reading).await {
-                Ok(Ok(facts)) => Some(facts),
-                Ok(Err(unread)) => {
-                    tracing::debug!(%destination, %unread, "an account is paid without a look");
-                    None
-                }
-                Err(_) => {
-                    tracing::debug!(%destination, "an account is paid without a look: it took too long");
-                    None
-                }
-            };
-            (destination, facts)
-        }
-    };
-    let mut reading = FuturesUnordered::new();
+    let mut looking = FuturesUnordered::new();
     let work = async {
         loop {
             tokio::select! {
                 next = asked.recv() => match next {
-                    Some(destination) => reading.push(read(destination)),
+                    Some((destination, eyes)) => looking.push(look_at(&preflight, source, destination, eyes)),
                     None => return,
                 },
-                Some(first) = reading.next(), if !reading.is_empty() => {
+                Some(first) = looking.next(), if !looking.is_empty() => {
                     let mut seen = vec![first];
-                    while let Some(Some(next)) = reading.next().now_or_never() {
+                    while let Some(Some(next)) = looking.next().now_or_never() {
                         seen.push(next);
                     }
                     if tell.send(seen).await.is_err() {
@@ -158,4 +173,36 @@ async fn read_all(
         () = cancel.cancelled() => {}
         () = work => {}
     }
+}
+
+async fn look_at(
+    preflight: &Preflight,
+    source: AccountId,
+    destination: AccountId,
+    eyes: Eyes,
+) -> Seen {
+    let look = async {
+        match eyes {
+            Eyes::One => preflight
+                .glance(destination)
+                .await
+                .map(Arc::new)
+                .map(Look::Glanced),
+            Eyes::Quorum => {
+                let read = preflight.read(source, destination).await;
+                read.map(Arc::new).map(Look::Agreed)
+            }
+        }
+    };
+    let patience = match eyes {
+        Eyes::One => GLANCE_TIME_MAX,
+        Eyes::Quorum => READING_TIME_MAX,
+    };
+    let why = match tokio::time::timeout(patience, look).await {
+        Ok(Ok(look)) => return (destination, look),
+        Ok(Err(unread)) => unread,
+        Err(_) => Unread::TimedOut,
+    };
+    tracing::debug!(%destination, %why, "an account is paid without a look");
+    (destination, Look::Unseen)
 }

@@ -2,14 +2,15 @@
 //!
 //! Owns what was read of them at the newest validated ledger, each account once however many payments
 //! go to it, and the bounds on the reading: so many accounts are asked about at a time, and none is
-//! waited for for long. What is told was agreed by the quorum.
+//! waited for for long. A glance is the word of one server and costs one request; everything else was
+//! agreed by the quorum.
 //!
 //! On failure nothing is known, and that is what is said: never that nothing stands in the way.
 
 mod shelf;
 
 use crate::clock::Clock;
-use crate::xrpl::{AgreedLeave, AgreedRoot, HistoryError, Pool, Tip};
+use crate::xrpl::{AgreedLeave, AgreedRoot, HistoryError, Pool, Root, Tip};
 use shelf::Shelf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub struct Preflight {
     turns: Arc<Semaphore>,
     roots: Arc<Shelf<AccountId, Arc<AgreedRoot>, Unread>>,
     leaves: Arc<Shelf<(AccountId, AccountId), Arc<AgreedLeave>, Unread>>,
+    glances: Arc<Shelf<AccountId, Option<Root>, Unread>>,
 }
 
 impl Preflight {
@@ -71,6 +73,7 @@ impl Preflight {
             turns: Arc::new(Semaphore::new(ASKED_AT_ONCE)),
             roots: Arc::new(Shelf::new(KEPT_MAX)),
             leaves: Arc::new(Shelf::new(KEPT_MAX)),
+            glances: Arc::new(Shelf::new(KEPT_MAX)),
         }
     }
 
@@ -114,6 +117,30 @@ impl Preflight {
         }
     }
 
+    /// What one server said of `destination` at the newest ledger, where one was asked already.
+    #[must_use]
+    pub fn glanced(&self, destination: AccountId) -> Option<Facts> {
+        let tip = self.tip().ok()?;
+        let root = self.glances.known(tip.index, &destination)?;
+        Some(unagreed(&tip, root))
+    }
+
+    /// What one server says of `destination` at the newest ledger: enough to sign a payment on, because
+    /// the ledger itself is asked next, and never enough to end one.
+    ///
+    /// # Errors
+    /// Why nothing is said.
+    pub async fn glance(&self, destination: AccountId) -> Result<Facts, Unread> {
+        let tip = self.tip()?;
+        let ask = async {
+            let _turn = self.turns.acquire().await;
+            let told = self.pool.glance(destination, tip.index).await;
+            told.map_err(|error| Unread::Servers(error.into()))
+        };
+        let root = self.glances.get(tip.index, destination, ask).await?;
+        Ok(unagreed(&tip, root))
+    }
+
     /// The newest ledger, where it says anything about now.
     fn tip(&self) -> Result<Tip, Unread> {
         let tip = self.pool.tip().borrow().clone().ok_or(Unread::NoLedger)?;
@@ -149,12 +176,12 @@ impl Preflight {
 
 /// Whether it depends on the payer whether the account takes a payment.
 fn is_guarded(root: &AgreedRoot) -> bool {
-    recipient(root, Leave::Unknown)
+    recipient(root.root, Leave::Unknown)
         .is_some_and(|recipient| recipient.kind == Kind::Ordinary && recipient.is_guarded())
 }
 
-fn recipient(root: &AgreedRoot, leave: Leave) -> Option<Recipient> {
-    root.root.map(|root| Recipient {
+fn recipient(root: Option<Root>, leave: Leave) -> Option<Recipient> {
+    root.map(|root| Recipient {
         balance: root.balance,
         flags: root.flags,
         kind: if root.is_pseudo {
@@ -166,10 +193,23 @@ fn recipient(root: &AgreedRoot, leave: Leave) -> Option<Recipient> {
     })
 }
 
+/// The word of one server, on which nobody agreed.
+fn unagreed(tip: &Tip, root: Option<Root>) -> Facts {
+    Facts {
+        reading: Reading {
+            ledger_index: tip.index,
+            ledger_hash: tip.hash,
+            servers: Vec::new(),
+        },
+        reserve_base: tip.reserve_base,
+        account: recipient(root, Leave::Unknown),
+    }
+}
+
 fn facts(tip: &Tip, root: &AgreedRoot, leave: Option<&AgreedLeave>) -> Facts {
     let given = leave.map(|leave| leave.is_authorized);
     let account = recipient(
-        root,
+        root.root,
         match given {
             Some(true) => Leave::Given,
             Some(false) => Leave::Withheld,

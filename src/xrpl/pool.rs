@@ -4,7 +4,7 @@ use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::dispute::Dispute;
 use super::error::{HistoryError, RequestError};
-use super::history::{AgreedHistory, AgreedLeave, AgreedRoot, AgreedTickets};
+use super::history::{AgreedHistory, AgreedLeave, AgreedRoot, AgreedTickets, Root};
 use super::proto;
 use super::proto::fee::Fee;
 use super::quorum;
@@ -208,6 +208,19 @@ impl Pool {
         at: LedgerIndex,
     ) -> Result<AgreedRoot, HistoryError> {
         quorum::account_root(&self.shared, account, at).await
+    }
+
+    /// The account root at exactly the validated ledger `at` by the word of one server, which nobody else
+    /// has to bear out: enough where nothing final follows from it.
+    ///
+    /// # Errors
+    /// No server that is fit and within its budget told it.
+    pub async fn glance(
+        &self,
+        account: AccountId,
+        at: LedgerIndex,
+    ) -> Result<Option<Root>, RequestError> {
+        quorum::glance(&self.shared, account, at).await
     }
 
     /// The account's tickets that stand at exactly the validated ledger `at`, agreed by the quorum.

@@ -30,7 +30,7 @@ use xrpayd_core::ids::LedgerIndex;
 
 pub(super) use history::history;
 pub(super) use leave::deposit_authorized;
-pub(super) use root::account_root;
+pub(super) use root::{account_root, glance};
 pub(super) use tickets::tickets;
 
 /// What one server says.

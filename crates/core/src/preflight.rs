@@ -149,6 +149,13 @@ impl Answers {
         wanted: Verdict::Unknown,
     };
 
+    /// Whether the ledger is known to take the payment.
+    #[must_use]
+    pub fn are_good(&self) -> bool {
+        let is_good = |verdict| matches!(verdict, Verdict::Pass | Verdict::Warn);
+        [self.funded, self.tag, self.leave].into_iter().all(is_good)
+    }
+
     /// The first thing for which the ledger would refuse the payment, in the ledger's own order.
     #[must_use]
     pub fn obstacle(&self) -> Option<Obstacle> {

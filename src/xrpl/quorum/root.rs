@@ -6,6 +6,7 @@ use crate::xrpl::error::{Evidence, HistoryError, RequestError};
 use crate::xrpl::history::{AgreedRoot, Root};
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_info::{AccountInfo, AtLedger};
+use crate::xrpl::route;
 use crate::xrpl::server::{Command, Server};
 use crate::xrpl::shared::Shared;
 use std::sync::Arc;
@@ -33,6 +34,32 @@ pub(in crate::xrpl) async fn account_root(
         hash: claim.hash,
         root: claim.root,
     })
+}
+
+/// Servers whose word alone is asked for, one after the other.
+const GLANCES_MAX: usize = 2;
+
+/// What one server says of the root of `account` at exactly the validated ledger `at`, of those that are
+/// fit and within their budgets; the next one's word where the first gives none in its usual time.
+pub(in crate::xrpl) async fn glance(
+    shared: &Shared,
+    account: AccountId,
+    at: LedgerIndex,
+) -> Result<Option<Root>, RequestError> {
+    let free = route::readers(shared);
+    let holding = route::holders(shared, at, at).into_iter();
+    let asked = holding.filter(|server| free.iter().any(|other| other.index == server.index));
+    let mut last_error = RequestError::NoServer;
+    for server in asked.take(GLANCES_MAX) {
+        let patience = server.patience();
+        let name = server.name().to_owned();
+        match tokio::time::timeout(patience, read(server, account, at)).await {
+            Ok(Ok(claim)) => return Ok(claim.root),
+            Ok(Err(error)) => last_error = error,
+            Err(_) => last_error = RequestError::TimedOut { server: name },
+        }
+    }
+    Err(last_error)
 }
 
 /// Reads the root from one server.

@@ -188,3 +188,48 @@ async fn an_answer_that_was_applied_or_names_no_result_is_no_simulation() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_glance_asks_one_server_and_the_next_only_where_that_one_says_nothing() {
+    let (world, pool) = world().await;
+    let root = pool.glance(shop(), AT).await.unwrap().unwrap();
+    assert_eq!((root.sequence, root.is_pseudo), (9, false));
+    assert_eq!(asked(&world, "account_info").iter().sum::<usize>(), 1);
+
+    let index = (0..3).find(|index| world.server(*index).asked("account_info") == 1);
+    let silence = |_: &serde_json::Value| Some(Reaction::Silence);
+    world.server(index.unwrap()).on("account_info", silence);
+    assert!(pool.glance(shop(), AT).await.unwrap().is_some());
+    assert_eq!(asked(&world, "account_info").iter().sum::<usize>(), 3);
+
+    world.each(|server| {
+        let hash = server.hash(AT.0);
+        server.on("account_info", move |_| {
+            let about = json!({"ledger_index": AT.0, "ledger_hash": hash, "validated": true});
+            Some(Reaction::Error("actNotFound", about))
+        });
+    });
+    assert_eq!(pool.glance(shop(), AT).await, Ok(None));
+    world.each(|server| server.on("account_info", |_| Some(Reaction::Silence)));
+    let nothing = pool.glance(shop(), AT).await;
+    assert!(
+        matches!(nothing, Err(RequestError::TimedOut { .. })),
+        "{nothing:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_glance_is_not_worth_a_server_that_asked_to_slow_down() {
+    let (world, pool) = world().await;
+    world.each(|server| {
+        server.on("fee", |_| Some(Reaction::With("warning", "load".into())));
+    });
+    for _ in 0..20 {
+        let _ = pool.fee().await;
+        let _ = pool.deposit_authorized(genesis(), shop(), AT).await;
+    }
+    let before: usize = asked(&world, "account_info").iter().sum();
+    let glance = pool.glance(shop(), AT).await;
+    assert_eq!(glance, Err(RequestError::NoServer));
+    assert_eq!(asked(&world, "account_info").iter().sum::<usize>(), before);
+}

@@ -141,6 +141,12 @@ fn the_first_obstacle_is_the_one_that_the_ledger_would_name() {
         Some(Obstacle::NotAuthorized)
     );
     assert_eq!(Answers::UNKNOWN.obstacle(), None);
+    assert!(!Answers::UNKNOWN.are_good());
+    assert!(!facts(both).judge(delivery(1, Some(1))).are_good());
+    let unasked = facts(recipient(DEPOSIT_AUTH, 9 * RESERVE, Leave::Unknown));
+    assert!(!unasked.judge(delivery(1, None)).are_good());
+    let shy = facts(recipient(DISALLOW_XRP, 9 * RESERVE, Leave::Unknown));
+    assert!(shy.judge(delivery(1, None)).are_good());
 }
 
 #[test]
