@@ -1,7 +1,9 @@
 //! What is found out about a payment before it is signed, against accounts of a real ledger: who wants
 //! a tag, who takes money from nobody, who does not exist; servers that lie about them, and none.
 
-use super::scene::{PATIENCE, SHOP, SHORT_LIVED, Scene, id_of, is_final, submissions_are_lost};
+use super::scene::{
+    PATIENCE, SHOP, SHORT_LIVED, Scene, accounts_are_untold, id_of, is_final, submissions_are_lost,
+};
 use crate::support::daemon::WALLET;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -340,8 +342,7 @@ async fn an_account_that_nobody_tells_of_holds_nothing_up_and_the_ledger_decides
     let _daemon = scene.start().await;
     let tagged = stranger(&scene, 20).await;
     tagged.sets(&scene, REQUIRE_DESTINATION_TAG).await;
-    let deaf = json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_info" });
-    scene.ledger.fault_all(&deaf).await;
+    scene.ledger.fault_all(&accounts_are_untold()).await;
     next_ledger(&scene).await;
     let paid = pay(&scene, "unseen", &order(SHOP, "2")).await;
     assert_eq!(paid["status"], "succeeded", "{paid:#}");

@@ -246,3 +246,8 @@ pub fn is_final(payment: &Value) -> bool {
 pub fn submissions_are_lost() -> Value {
     json!({ "kind": "drop_requests", "per_mille": 1000, "only": "submit" })
 }
+
+/// No server tells of any account.
+pub fn accounts_are_untold() -> Value {
+    json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_info" })
+}

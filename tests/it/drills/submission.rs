@@ -2,7 +2,8 @@
 //! the ledger takes it and charges for nothing.
 
 use super::scene::{
-    GRACE, IMPATIENT, SHOP, SHORT_LIVED, Scene, id_of, is_final, sequences, submissions_are_lost,
+    GRACE, IMPATIENT, SHOP, SHORT_LIVED, Scene, accounts_are_untold, id_of, is_final, sequences,
+    submissions_are_lost,
 };
 use serde_json::json;
 
@@ -108,7 +109,12 @@ async fn a_tec_is_a_failure_that_cost_its_fee_and_the_wallet_goes_on() {
     let _daemon = scene.start().await;
     // Nobody has funded this account, and half an XRP is less than its reserve.
     let nobody = "rUCzEr6jrEyMpjhs4wSdQdz4g8Y382NxfM";
+    // The daemon would have refused to sign, had anybody told it of the account.
+    scene.ledger.fault_all(&accounts_are_untold()).await;
     let failing = id_of(&scene.merchant.pay("tec", nobody, 1, "0.5").await);
+    let is_signed = |payment: &serde_json::Value| payment["attempts"] != json!([]);
+    scene.merchant.payment(&failing, is_signed).await;
+    scene.ledger.clear().await;
     scene.pay(2, 10).await;
     let payments = scene.settle().await;
     let failed = &payments[&1];
