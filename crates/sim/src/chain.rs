@@ -6,12 +6,13 @@
 
 use crate::prng::{Prng, mix};
 use crate::tx::{Body, Tx, digest, hash_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Delivered, Entry, RootAfter};
+use xrpayd_core::journal::{Delivered, Entry, RootAfter, TICKET_CREATE};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Slot;
+use xrpayd_core::tickets::TICKETS_MAX;
 
 /// The wallet's account.
 pub const OURS: AccountId = AccountId([1; 20]);
@@ -23,6 +24,8 @@ pub const FIRST: u32 = 1_000;
 pub const FIRST_SEQUENCE: u32 = 900;
 /// The reserve of the account, in drops.
 pub const RESERVE: u64 = 1_000_000;
+/// What each object that the account owns adds to it.
+pub const OWNED: u64 = 200_000;
 /// The fee of an idle network.
 pub const BASE_FEE: u64 = 10;
 /// Transactions of one account that the network's queue holds.
@@ -106,6 +109,7 @@ pub struct Chain {
     ledgers: Vec<Ledger>,
     waiting: Vec<Waiting>,
     root: RootAfter,
+    tickets: BTreeSet<u32>,
     /// What gets a transaction into the next ledger.
     pub price: u64,
     /// Transactions of the account that a ledger holds.
@@ -134,6 +138,7 @@ impl Chain {
             ledgers: vec![first],
             waiting: Vec::new(),
             root,
+            tickets: BTreeSet::new(),
             price: BASE_FEE,
             capacity: 30,
             held: 0,
@@ -205,8 +210,9 @@ impl Chain {
         if is_malformed(tx) {
             return "temREDUNDANT";
         }
-        let Slot::Sequence(sequence) = tx.slot else {
-            return "tefNO_TICKET";
+        let sequence = match tx.slot {
+            Slot::Sequence(sequence) => sequence,
+            Slot::Ticket(ticket) => return self.answer_by_ticket(tx, ticket, open),
         };
         let mut next = self.root.sequence;
         let waiting: BTreeMap<u32, u64> = self.waiting.iter().filter_map(sequenced).collect();
@@ -232,22 +238,63 @@ impl Chain {
         }
     }
 
+    /// The same of a transaction by ticket: nothing that came before it matters.
+    fn answer_by_ticket(&self, tx: &Tx, ticket: u32, open: u32) -> &'static str {
+        if ticket >= self.root.sequence {
+            "terPRE_TICKET"
+        } else if !self.tickets.contains(&ticket) {
+            "tefNO_TICKET"
+        } else if open > tx.last_ledger {
+            "tefMAX_LEDGER"
+        } else if tx.fee < self.price {
+            "telINSUF_FEE_P"
+        } else {
+            self.result(tx, false)
+        }
+    }
+
+    /// Whether the newest ledger says that it can never enter one: its slot is gone.
+    fn is_used_up(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Sequence(sequence) => sequence < self.root.sequence,
+            Slot::Ticket(ticket) => ticket < self.root.sequence && !self.tickets.contains(&ticket),
+        }
+    }
+
     /// The result of applying it to the newest ledger; `in_earnest`, as a validated ledger has it.
     fn result(&self, tx: &Tx, in_earnest: bool) -> &'static str {
-        let Body::Pay {
-            to, tag, amount, ..
-        } = tx.body
-        else {
-            return "tesSUCCESS";
-        };
         let left = self.root.balance.get().saturating_sub(tx.fee);
+        let (to, tag, amount) = match tx.body {
+            Body::Pay {
+                to, tag, amount, ..
+            } => (to, tag, amount),
+            Body::MakeTickets(count) => return self.result_of_making(count, left),
+            Body::Noop | Body::Stranger(_) => return "tesSUCCESS",
+        };
         match taker_of(to) {
             Taker::NeedsTag if tag.is_none() => "tecDST_TAG_NEEDED",
             Taker::Unfunded if amount < RESERVE => "tecNO_DST_INSUF_XRP",
             Taker::Fickle if in_earnest => "tecNO_PERMISSION",
-            _ if left < amount.saturating_add(RESERVE) => "tecUNFUNDED_PAYMENT",
+            _ if left < amount.saturating_add(self.reserve()) => "tecUNFUNDED_PAYMENT",
             _ => "tesSUCCESS",
         }
+    }
+
+    fn result_of_making(&self, count: u32, left: u64) -> &'static str {
+        let standing = u32::try_from(self.tickets.len()).unwrap_or(u32::MAX);
+        let owned = u64::from(self.root.owner_count.saturating_add(count));
+        if standing.saturating_add(count) > TICKETS_MAX {
+            "tecDIR_FULL"
+        } else if left < RESERVE.saturating_add(OWNED.saturating_mul(owned)) {
+            "tecINSUFFICIENT_RESERVE"
+        } else {
+            "tesSUCCESS"
+        }
+    }
+
+    /// What the account has to keep.
+    fn reserve(&self) -> u64 {
+        RESERVE.saturating_add(OWNED.saturating_mul(u64::from(self.root.owner_count)))
     }
 
     /// Closes and validates the next ledger; the transactions of the account in it.
@@ -264,12 +311,16 @@ impl Chain {
         for mut waiting in std::mem::take(&mut self.waiting) {
             let next = Slot::Sequence(self.root.sequence);
             let burnt = waiting.tx.fee.max(BASE_FEE);
-            let is_stale = waiting.tx.slot < next || waiting.tx.last_ledger < index;
+            let is_stale = self.is_used_up(waiting.tx.slot) || waiting.tx.last_ledger < index;
             waiting.closes += 1;
             if is_stale || waiting.closes > HELD_CLOSES_MAX {
                 continue;
             }
-            let may_enter = waiting.tx.slot == next
+            let is_next = match waiting.tx.slot {
+                Slot::Sequence(_) => waiting.tx.slot == next,
+                Slot::Ticket(ticket) => self.tickets.contains(&ticket),
+            };
+            let may_enter = is_next
                 && waiting.tx.fee >= self.price
                 && entries.len() < self.capacity
                 && burnt <= self.root.balance.get()
@@ -282,9 +333,8 @@ impl Chain {
             }
         }
         let root = self.root;
+        kept.retain(|waiting| !self.is_used_up(waiting.tx.slot));
         self.waiting = kept;
-        self.waiting
-            .retain(|waiting| waiting.tx.slot >= Slot::Sequence(root.sequence));
         self.ledgers.push(Ledger {
             hash: hash_at(index),
             entries,
@@ -296,7 +346,7 @@ impl Chain {
     fn apply(&mut self, index: u32, place: u32, waiting: &Waiting) -> Entry {
         let tx = &waiting.tx;
         let result = self.result(tx, true);
-        let mut spent = tx.fee;
+        let (mut spent, mut made) = (tx.fee, 0);
         let mut entry = self.blank(index, place, waiting.hash);
         entry.slot = tx.slot;
         entry.fee = drops(tx.fee);
@@ -318,10 +368,24 @@ impl Chain {
                     entry.delivered = Delivered::Xrp(drops(amount));
                 }
             }
+            Body::MakeTickets(count) => {
+                entry.transaction_type = TICKET_CREATE.to_owned();
+                made = if result == "tesSUCCESS" { count } else { 0 };
+            }
             Body::Noop | Body::Stranger(_) => {}
         }
         self.root.balance = self.root.balance.saturating_sub(drops(spent));
-        self.root.sequence += 1;
+        match tx.slot {
+            Slot::Sequence(_) => self.root.sequence += 1,
+            Slot::Ticket(ticket) => {
+                self.tickets.remove(&ticket);
+                self.root.owner_count = self.root.owner_count.saturating_sub(1);
+            }
+        }
+        let first = self.root.sequence;
+        self.root.sequence += made;
+        self.root.owner_count += made;
+        self.tickets.extend(first..self.root.sequence);
         entry.root_after = Some(self.root);
         entry
     }

@@ -284,6 +284,7 @@ impl World {
             },
             sign_from: was_used.then(|| tip.plus(self.swarm.window)),
             recall,
+            knows_tickets: false,
             halted: None,
         });
     }
@@ -294,6 +295,7 @@ impl World {
 pub fn sign(job: &Job) -> SignedTx {
     let body = match &job.task {
         Task::Plug => Body::Noop,
+        Task::MakeTickets(making) => Body::MakeTickets(making.count),
         Task::Pay(payment) => Body::Pay {
             to: payment.order.destination,
             tag: payment.order.destination_tag,

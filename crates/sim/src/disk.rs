@@ -5,12 +5,12 @@
 //! synced, unless the disk lies (which is planted, never drawn): then a crash takes back what it
 //! acknowledged last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::engine::{
-    Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered,
+    Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered, TicketCreateRecord,
 };
 use xrpayd_core::ids::{Hash256, LedgerIndex, PaymentId, TxHash, UnixMs};
-use xrpayd_core::journal::Cursor;
+use xrpayd_core::journal::{Cursor, TicketChange};
 use xrpayd_core::limits::{Usage, window_start};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{AttemptState, Payment, State};
@@ -28,6 +28,10 @@ pub struct Tables {
     pub blobs: BTreeMap<TxHash, Vec<u8>>,
     /// The no-ops.
     pub plugs: BTreeMap<TxHash, (NewPlug, AttemptState)>,
+    /// The transactions that make tickets.
+    pub ticket_creates: BTreeMap<TxHash, TicketCreateRecord>,
+    /// The tickets that stand, as far as the journal told.
+    pub tickets: BTreeSet<u32>,
     /// What the ledger remembers.
     pub remembered: Vec<Remembered>,
     /// What is used of the limits.
@@ -45,6 +49,8 @@ pub struct Wallet {
     pub sign_from: Option<LedgerIndex>,
     /// The older ledgers that are still to be read.
     pub recall: Option<(LedgerIndex, LedgerIndex)>,
+    /// Whether all the tickets that stand are known.
+    pub knows_tickets: bool,
     /// Why nothing is signed.
     pub halted: Option<String>,
 }
@@ -83,6 +89,10 @@ impl Tables {
             remembers: !self.remembered.is_empty(),
             in_flight: self.in_flight(),
             plugs: self.open_plugs(),
+            ticket_creates: self.open_ticket_creates(),
+            tickets: wallet
+                .is_some_and(|wallet| wallet.knows_tickets)
+                .then(|| self.tickets.clone()),
         }
     }
 
@@ -105,6 +115,13 @@ impl Tables {
             state: state.clone(),
         })
         .collect()
+    }
+
+    fn open_ticket_creates(&self) -> Vec<TicketCreateRecord> {
+        let all = self.ticket_creates.values();
+        all.filter(|record| record.state.is_open())
+            .cloned()
+            .collect()
     }
 
     /// The queued payments after one of them, oldest first.
@@ -170,7 +187,15 @@ impl Tables {
         if !commit.new_plugs.iter().all(is_new) {
             return Err(Refused::Bad("a plug is there already"));
         }
-        let is_open = |hash: &TxHash| self.plugs.get(hash).is_some_and(|(_, s)| s.is_open());
+        let mut new_creates = commit.new_ticket_creates.iter();
+        if new_creates.any(|new| self.blobs.contains_key(&new.attempt.hash)) {
+            return Err(Refused::Bad("a TicketCreate is there already"));
+        }
+        let is_open = |hash: &TxHash| {
+            let create = self.ticket_creates.get(hash).map(|create| &create.state);
+            let state = self.plugs.get(hash).map(|(_, state)| state).or(create);
+            state.is_some_and(AttemptState::is_open)
+        };
         if !commit.plug_updates.iter().all(|(hash, _)| is_open(hash)) {
             return Err(Refused::Bad("a plug is to be changed and is not open"));
         }
@@ -183,7 +208,18 @@ impl Tables {
             let row = (plug.clone(), AttemptState::Signed);
             self.plugs.insert(plug.hash, row);
         }
+        for new in &commit.new_ticket_creates {
+            self.blobs.insert(new.attempt.hash, new.blob.clone());
+            let row = TicketCreateRecord {
+                signed: new.clone(),
+                state: AttemptState::Signed,
+            };
+            self.ticket_creates.insert(new.attempt.hash, row);
+        }
         for (hash, state) in &commit.plug_updates {
+            if let Some(create) = self.ticket_creates.get_mut(hash) {
+                create.state = state.clone();
+            }
             if let Some((_, standing)) = self.plugs.get_mut(hash) {
                 *standing = state.clone();
             }
@@ -193,6 +229,16 @@ impl Tables {
                 wallet.cursor = journal.cursor.clone();
                 wallet.sign_from = journal.sign_from.or(wallet.sign_from);
                 self.remembered.extend(journal.remembered.iter().cloned());
+                for (_, change) in &journal.tickets {
+                    match change {
+                        TicketChange::Made(number) => self.tickets.insert(*number),
+                        TicketChange::Used(number) => self.tickets.remove(number),
+                    };
+                }
+            }
+            if let Some(standing) = &commit.tickets {
+                self.tickets.clone_from(standing);
+                wallet.knows_tickets = true;
             }
             if let Some(reason) = &commit.halt {
                 wallet.halted = Some(reason.clone());

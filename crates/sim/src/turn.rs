@@ -1,7 +1,7 @@
 //! One pass of the engine's shell: what is out of time ends, what can be signed is signed, holes are
 //! filled, what is due is sent again, and one thing that came in is taken.
 
-use crate::chain::{Chain, RESERVE, Taker, drops, marker_of, taker_of};
+use crate::chain::{Chain, OWNED, RESERVE, Taker, drops, marker_of, taker_of};
 use crate::life::{Act, After, Doing, Life, Mail, Phase};
 use crate::pool::Reason;
 use crate::prng::Prng;
@@ -15,8 +15,6 @@ use xrpayd_core::preflight::{Obstacle, Reading, Refusal};
 
 /// Pages that may wait for the engine.
 const PAGES_AHEAD: usize = 2;
-/// What each object that the account owns adds to its reserve.
-const OWNED: u64 = 200_000;
 
 impl World {
     /// One thing of the engine's pass; `false` when it has to wait for something.

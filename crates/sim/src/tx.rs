@@ -37,6 +37,8 @@ pub enum Body {
     },
     /// Nothing, but its slot is taken.
     Noop,
+    /// Makes that many tickets.
+    MakeTickets(u32),
     /// Something that a person signed with the same key; the number tells one from another.
     Stranger(u32),
 }
@@ -59,6 +61,10 @@ impl Tx {
             Body::Stranger(n) => {
                 bytes.push(1);
                 bytes.extend(n.to_be_bytes());
+            }
+            Body::MakeTickets(count) => {
+                bytes.push(4);
+                bytes.extend(count.to_be_bytes());
             }
             Body::Pay {
                 to,
@@ -103,6 +109,7 @@ impl Tx {
                     marker: Hash256(take(&mut rest)?),
                 }
             }
+            4 => Body::MakeTickets(u32::from_be_bytes(take(&mut rest)?)),
             _ => return None,
         };
         rest.is_empty().then_some(Self {
@@ -162,7 +169,8 @@ mod tests {
             marker: Hash256([9; 32]),
         };
         let mut hashes = std::collections::BTreeSet::new();
-        for body in [Body::Noop, Body::Stranger(4), pay(None), pay(Some(0))] {
+        let others = [Body::Noop, Body::Stranger(4), Body::MakeTickets(4)];
+        for body in others.into_iter().chain([pay(None), pay(Some(0))]) {
             for slot in [Slot::Sequence(5), Slot::Ticket(5)] {
                 let tx = Tx {
                     slot,
