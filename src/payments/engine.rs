@@ -269,8 +269,9 @@ impl<'a> Engine<'a> {
         let mut halted_since = None;
         loop {
             engine.work(&asked_tx, cancel).await?;
+            // Whatever is ready has its turn: where the store is slower than ledgers close there is
+            // always a page, and what is signed has to leave all the same.
             tokio::select! {
-                biased;
                 () = cancel.cancelled() => return Ok(()),
                 Some(page) = pages.recv() => engine.take_page(page).await?,
                 Some(answer) = asked.recv() => engine.take_asked(answer).await?,
