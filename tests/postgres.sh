@@ -3,6 +3,7 @@
 #
 # The command finds the server in XRPAYD_TEST_POSTGRES_URL. Whatever happens, the server and its
 # files are gone at the end. Where that variable is set already, the server it names is used.
+# XRPAYD_TEST_POSTGRES_CTL names a program that hurts and heals that server: kill, immediate, start.
 # PostgreSQL's own binaries are taken from Debian's package, which is installed where it is missing
 # and the caller may install it.
 set -euo pipefail
@@ -79,8 +80,8 @@ free_port() {
 started=
 for _ in 1 2 3 4 5; do
     port=$(free_port)
-    if cd_root "$binaries/pg_ctl" -D "$data" -w -t 60 -l "$root/server.log" \
-        -o "-h 127.0.0.1 -p $port -k $root -c max_connections=300 -c shared_buffers=64MB" \
+    options="-h 127.0.0.1 -p $port -k $root -c max_connections=300 -c shared_buffers=64MB"
+    if cd_root "$binaries/pg_ctl" -D "$data" -w -t 60 -l "$root/server.log" -o "$options" \
         start >/dev/null 2>&1; then
         started=yes
         break
@@ -91,9 +92,33 @@ if [ -z "$started" ]; then
     exit 1
 fi
 
+cat >"$root/ctl" <<EOF
+#!/usr/bin/env bash
+set -euo pipefail
+cd "$root"
+pg_ctl() { ${as_server[*]} "$binaries/pg_ctl" -D "$data" -w -t 60 "\$@" >/dev/null 2>&1; }
+case "\$1" in
+kill) kill -KILL "\$(head -n 1 "$data/postmaster.pid")" ;;
+immediate) pg_ctl -m immediate stop ;;
+start)
+    # What a killed server leaves behind takes a moment to notice that it is alone.
+    for _ in {1..100}; do
+        if pg_ctl -l "$root/server.log" -o "$options" start; then exit 0; fi
+        sleep 0.1
+    done
+    tail -n 20 "$root/server.log" >&2
+    exit 1
+    ;;
+*) exit 2 ;;
+esac
+EOF
+chmod +x "$root/ctl"
+export XRPAYD_TEST_POSTGRES_CTL="$root/ctl"
 export XRPAYD_TEST_POSTGRES_URL="postgres://xrpayd@127.0.0.1:$port/postgres?sslmode=disable"
-# In the background, so that a signal to this script is handled while the command still runs.
-"$@" &
+# In the background, so that a signal to this script is handled while the command still runs; with
+# the input of this script, which the shell would take from it otherwise.
+{ exec 3<&0; } 2>/dev/null || exec 3</dev/null
+"$@" <&3 3<&- &
 child=$!
 status=0
 wait "$child" || status=$?

@@ -6,11 +6,13 @@
 //! done and not the instant at which it met the daemon.
 
 mod clocks;
+mod database;
 mod dice;
 mod disk;
 mod frozen;
 mod history;
 mod kills;
+mod link;
 mod machine;
 mod shoppers;
 mod stage;
