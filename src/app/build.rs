@@ -1,13 +1,12 @@
 //! Makes each room's own settings out of the configuration, and the rooms out of those.
 
 use super::AppError;
-use super::live::{LaneHandle, LiveView};
+use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
-use crate::payments::preflight::Preflight;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -149,8 +148,7 @@ pub(super) fn pool(
 pub(super) fn lanes(
     config: &Config,
     wallets: Vec<(Wallet, WalletSettings)>,
-    store: &Store,
-    (pool, preflight): (&Pool, &Preflight),
+    (store, pool, known): (&Store, &Pool, &Known),
     ground: &Ground,
     supervisor: &Supervisor,
 ) -> Vec<LaneHandle> {
@@ -175,7 +173,8 @@ pub(super) fn lanes(
                 wallet,
                 store: store.clone(),
                 pool: pool.clone(),
-                preflight: preflight.clone(),
+                preflight: known.preflight.clone(),
+                pasts: known.pasts.clone(),
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),
@@ -243,6 +242,7 @@ pub(super) fn rules(config: &Config) -> Rules {
             stage: stage.name.clone(),
             allowed_clients: stage.allowed_clients.clone(),
             caps: config.caps_for_stage(stage),
+            approval: config.limits.approval,
         },
         rate_limits: RateLimits {
             writes_per_minute: config.rate_limit.per_minute,

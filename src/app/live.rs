@@ -6,6 +6,7 @@ use crate::http::state::{
     DisputeRow, Live, Outlook, Readiness, ServerRow, SideRow, TicketsRow, TipRow, WalletRow,
 };
 use crate::payments::engine::View;
+use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::wallet::Wallet;
 use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
@@ -41,25 +42,28 @@ pub(super) struct LaneHandle {
     pub view: watch::Receiver<View>,
 }
 
+/// What is known beside the engines and the pool.
+pub(super) struct Known {
+    /// Of destinations.
+    pub(super) preflight: Preflight,
+    /// Of lives that the database does not know.
+    pub(super) pasts: Pasts,
+}
+
 /// The rows that are shown.
 pub(super) struct LiveView {
     pool: Pool,
-    preflight: Preflight,
+    known: Known,
     lanes: BTreeMap<String, LaneHandle>,
     holds_wallets: bool,
     draining: AtomicBool,
 }
 
 impl LiveView {
-    pub(super) fn new(
-        config: &Config,
-        pool: Pool,
-        preflight: Preflight,
-        lanes: Vec<LaneHandle>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, pool: Pool, known: Known, lanes: Vec<LaneHandle>) -> Self {
         Self {
             pool,
-            preflight,
+            known,
             lanes: lanes
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
@@ -120,13 +124,17 @@ impl Live for LiveView {
         self.draining.load(Ordering::SeqCst)
     }
 
+    fn past_is_read(&self) -> bool {
+        self.known.pasts.are_read()
+    }
+
     fn lease_held(&self) -> Option<bool> {
         self.holds_wallets.then_some(true)
     }
 
     fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {
         let lane = self.lanes.get(wallet)?;
-        self.preflight.known(lane.account, destination)
+        self.known.preflight.known(lane.account, destination)
     }
 
     fn destination<'a>(
@@ -136,7 +144,7 @@ impl Live for LiveView {
     ) -> BoxFuture<'a, Result<Facts, &'static str>> {
         Box::pin(async move {
             let lane = self.lanes.get(wallet).ok_or("there is no such wallet")?;
-            foresight::destination(&self.preflight, lane, destination).await
+            foresight::destination(&self.known.preflight, lane, destination).await
         })
     }
 

@@ -17,13 +17,14 @@ mod signals;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
+use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
 use crate::xrpl::BadRoots;
 use build::Ground;
-use live::LiveView;
+use live::{Known, LiveView};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,10 +120,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     store.start_accept_writer(&writer);
     let wallets = build::wallets(&config)?;
     let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
-    let preflight = Preflight::new(pool.clone(), Arc::clone(&ground.clock));
-    let eyes = (&pool, &preflight);
-    let lanes = build::lanes(&config, wallets, &store, eyes, &ground, &engines);
-    let live = Arc::new(LiveView::new(&config, pool.clone(), preflight, lanes));
+    let known = Known {
+        preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
+        pasts: Pasts::of(config.wallets.keys().cloned()),
+    };
+    let eyes = (&store, &pool, &known);
+    let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
+    let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes));
 
     let (http, metrics) = (
         listen(config.http.listen).await?,

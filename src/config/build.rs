@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::ApprovalRule;
 use xrpayd_core::tickets::{Refill, TICKETS_MAX};
 
 /// Counts that fit what holds them, with room for any sensible set-up.
@@ -324,6 +325,10 @@ fn limits(r: &mut Reader) -> Option<Limits> {
     let max_payment = xrp(r, "limits.max_payment_xrp");
     let daily_limit = xrp(r, "limits.daily_limit_xrp");
     let max_pending = r.number("limits.max_pending", 1..=1_000_000);
+    let threshold = r
+        .optional("limits.approval_threshold")
+        .map(|Xrp(drops)| drops);
+    let patience = positive(r, "limits.approval_expires_in");
     let acknowledge_high_cap = r.required("limits.acknowledge_high_cap");
     if let (Some(min), Some(max)) = (min_payment, max_payment)
         && min > max
@@ -338,6 +343,13 @@ fn limits(r: &mut Reader) -> Option<Limits> {
         max_payment: max_payment?,
         daily_limit: daily_limit?,
         max_pending: max_pending?,
+        approval: match threshold {
+            None => None,
+            Some(threshold) => Some(ApprovalRule {
+                threshold,
+                expires_in_ms: i64::try_from(patience?.as_millis()).unwrap_or(i64::MAX),
+            }),
+        },
         acknowledge_high_cap: acknowledge_high_cap?,
     })
 }

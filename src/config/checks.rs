@@ -94,6 +94,12 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             .warnings
             .push(problem(reader, "auth.enabled", message));
     }
+    if !config.auth.enabled && config.limits.approval.is_some() {
+        let message = "is set and auth.enabled is false: nobody can approve what they asked for";
+        found
+            .warnings
+            .push(problem(reader, "limits.approval_threshold", message));
+    }
     for (key, reference) in references(config) {
         if let Some(doubt) = secrets::doubt(reference) {
             found.warnings.push(problem(reader, &key, doubt));

@@ -12,6 +12,7 @@ use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::ApprovalRule;
 use xrpayd_core::tickets::Refill;
 
 /// Everything the daemon was told.
@@ -254,6 +255,8 @@ pub struct Limits {
     pub daily_limit: Drops,
     /// How many payments may be on their way.
     pub max_pending: u32,
+    /// Which payments wait for a second person's word; none do where nothing is said.
+    pub approval: Option<ApprovalRule>,
     /// Whether the operator knows that a cap is above 10,000 XRP.
     pub acknowledge_high_cap: bool,
 }

@@ -288,6 +288,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many payments may be on their way at once.",
     ),
     row(
+        "limits.approval_threshold",
+        Kind::Xrp,
+        "Payments of this much and more wait until another key with `payments:approve` approves them. Without it none do.",
+    ),
+    row(
+        "limits.approval_expires_in",
+        Kind::Duration,
+        "How long a payment waits for its approval before it expires; its own `expires_in` counts meanwhile.",
+    ),
+    row(
         "limits.acknowledge_high_cap",
         Kind::Switch,
         "Says that a `limits.max_payment_xrp` above 10,000 XRP is meant. Without it production does not start with such a cap, and other profiles warn.",

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use xrpayd_core::ids::UnixMs;
+use xrpayd_core::payment::Payment;
 
 /// How long a key is believed without asking the store again.
 const CACHE_TTL: Duration = Duration::from_secs(1);
@@ -38,6 +39,8 @@ pub enum Scope {
     PaymentsRead,
     /// Make and cancel payments.
     PaymentsWrite,
+    /// Approve and reject the payments that wait for it.
+    PaymentsApprove,
 }
 
 impl Scope {
@@ -47,6 +50,7 @@ impl Scope {
         match self {
             Self::PaymentsRead => "payments:read",
             Self::PaymentsWrite => "payments:write",
+            Self::PaymentsApprove => "payments:approve",
         }
     }
 }
@@ -108,21 +112,29 @@ impl Caller {
     /// # Errors
     /// 403, naming the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        let listed = match &self.scopes {
-            Scopes::All => true,
-            Scopes::Listed(key) => key.scopes.iter().any(|own| own == scope.as_str()),
-        };
-        if listed || self.is_admin() {
+        if self.has(scope) {
             return Ok(());
         }
         let detail = format!("This needs a key with the scope `{}`.", scope.as_str());
         Err(Problem::new(Code::ScopeMissing, detail))
     }
 
-    /// Whether the caller may see what belongs to `client`.
+    /// Whether the key has `scope`, by itself or by `admin`.
     #[must_use]
-    pub fn may_see(&self, client: &str) -> bool {
-        self.client == client || self.is_admin()
+    pub fn has(&self, scope: Scope) -> bool {
+        let listed = match &self.scopes {
+            Scopes::All => true,
+            Scopes::Listed(key) => key.scopes.iter().any(|own| own == scope.as_str()),
+        };
+        listed || self.is_admin()
+    }
+
+    /// Whether the caller may see the payment: its client's own, and what waits or waited for an
+    /// approval where the caller is one who approves.
+    #[must_use]
+    pub fn may_see(&self, payment: &Payment) -> bool {
+        let may_rule = payment.approval.is_some() && self.has(Scope::PaymentsApprove);
+        self.client == payment.client || may_rule || self.is_admin()
     }
 }
 

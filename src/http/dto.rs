@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{
-    Absence, AbsenceReason, Attempt, AttemptState, Payment, Proof, Slot, State,
+    Absence, AbsenceReason, Approval, Attempt, AttemptState, Payment, Proof, Slot, State, Verdict,
 };
 
 /// An amount of XRP.
@@ -56,6 +56,7 @@ pub struct PaymentDto<'a> {
     failure: Option<FailureDto<'a>>,
     attempts: Vec<AttemptDto>,
     proof: Option<ProofDto<'a>>,
+    approval: Option<ApprovalDto<'a>>,
     source_tag: Option<u32>,
     invoice_id: Option<String>,
     memos: Vec<MemoDto>,
@@ -74,6 +75,18 @@ struct FailureDto<'a> {
     message: &'a str,
     ledger_code: &'a str,
     fee_charged: bool,
+}
+
+/// The word of a second person on a payment that was accepted to wait for one.
+#[derive(Debug, Serialize)]
+struct ApprovalDto<'a> {
+    /// `approved`, `rejected` or `remembered`; null while nobody ruled.
+    decision: Option<&'static str>,
+    expires_at: Rfc3339,
+    requested_by: &'a str,
+    decided_by: Option<&'a str>,
+    decided_at: Option<Rfc3339>,
+    reason: Option<&'a str>,
 }
 
 /// A memo as it was given; what is not UTF-8 cannot have been given.
@@ -206,6 +219,7 @@ impl<'a> PaymentDto<'a> {
                 None if payment.status().is_final() => Some(ProofDto::NothingSigned),
                 None => None,
             },
+            approval: payment.approval.as_ref().map(ApprovalDto::of),
             source_tag: order.source_tag,
             invoice_id: order.invoice_id.map(|id| id.to_string()),
             memos: order.memos.iter().map(MemoDto::of).collect(),
@@ -277,6 +291,27 @@ impl AttemptDto {
             fee_drops: attempt.fee,
             last_ledger_sequence: attempt.last_ledger,
             state: attempt.state.as_str(),
+        }
+    }
+}
+
+impl<'a> ApprovalDto<'a> {
+    fn of(approval: &'a Approval) -> Self {
+        let (decision, decided_by, decided_at, reason) = match &approval.verdict {
+            None => (None, None, None, None),
+            Some(Verdict::Approved { by, at }) => (Some("approved"), Some(by), Some(at), None),
+            Some(Verdict::Rejected { by, at, reason }) => {
+                (Some("rejected"), Some(by), Some(at), reason.as_deref())
+            }
+            Some(Verdict::Remembered { at }) => (Some("remembered"), None, Some(at), None),
+        };
+        Self {
+            decision,
+            expires_at: Rfc3339(approval.expires_at),
+            requested_by: &approval.asked_by,
+            decided_by: decided_by.map(String::as_str),
+            decided_at: decided_at.copied().map(Rfc3339),
+            reason,
         }
     }
 }

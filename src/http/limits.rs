@@ -32,6 +32,7 @@ struct CapsDto {
     max_payment: Amount,
     daily: Amount,
     pending: u32,
+    approval_threshold: Option<Amount>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +62,7 @@ pub async fn limits(
             max_payment: caps.max_payment.into(),
             daily: caps.daily.into(),
             pending: caps.max_pending,
+            approval_threshold: rules.policy.approval.map(|rule| rule.threshold.into()),
         },
         used: DayDto {
             daily: used.daily_used.into(),

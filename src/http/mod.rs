@@ -21,6 +21,7 @@ mod query;
 pub mod rate_limit;
 mod refusal;
 mod router;
+mod rulings;
 mod serve;
 mod servers;
 pub mod signature;

@@ -1,4 +1,4 @@
-//! `/v1/payments`: make, look, follow, call off.
+//! `/v1/payments`: make, look, follow.
 
 use super::auth::{Caller, Scope};
 use super::body;
@@ -9,18 +9,17 @@ use super::refusal;
 use super::router::App;
 use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
-use crate::store::{AcceptOutcome, NewPayment, Person, RulingOutcome, StoreError};
+use crate::store::{AcceptOutcome, NewPayment, StoreError};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use std::sync::Arc;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Event, Illegal, Order, Payment};
+use xrpayd_core::payment::{Order, Payment, Status};
 
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
@@ -59,7 +58,7 @@ pub async fn create(
         fingerprint,
         stage: rules.policy.stage.clone(),
         caps: rules.policy.caps,
-        approval: None,
+        approval: rules.policy.approval,
         now,
     };
     let amount = new.order.amount;
@@ -90,7 +89,9 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsRead)?;
     let mut query = ListQuery::read(query.as_deref())?;
-    if !caller.is_admin() {
+    let to_approve =
+        query.filter.status == Some(Status::AwaitingApproval) && caller.has(Scope::PaymentsApprove);
+    if !caller.is_admin() && !to_approve {
         query.filter.client = Some(caller.client.clone());
     }
     let page = app
@@ -146,73 +147,6 @@ pub async fn events(
     let more = rest.next().is_some();
     let next_cursor = data.last().filter(|_| more).map(EventDto::cursor);
     Ok(Json(List { data, next_cursor }).into_response())
-}
-
-/// The body of a cancellation: nothing is asked, and nothing else is taken.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CancelRequest {}
-
-/// `POST /v1/payments/{id}/cancel`
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    caller.require(Scope::PaymentsWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    if !bytes.is_empty() {
-        let CancelRequest {} = body::json(&headers, &bytes)?;
-    }
-    let id = id
-        .parse::<PaymentId>()
-        .map_err(|_| refusal::no_payment(&id))?;
-    let by = Person {
-        key: &caller.key_id,
-        client: (!caller.is_admin()).then_some(caller.client.as_str()),
-    };
-    let now = app.state.clock.now();
-    let outcome = app
-        .state
-        .store
-        .rule(id, by, Event::Cancel, now)
-        .await
-        .map_err(|error| refusal::store_write(&error))?;
-    match outcome {
-        RulingOutcome::Done(payment) => {
-            app.state.live.wake(&payment.wallet);
-            Ok(Json(show(&app, &payment)).into_response())
-        }
-        RulingOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
-        RulingOutcome::NotKnownYet(payment) => {
-            let detail = format!(
-                "Payment {} cannot be cancelled yet: the ledger is still being read for payments \
-                 that this database may have forgotten.",
-                payment.id
-            );
-            Err(Problem::new(Code::NotCancellable, detail))
-        }
-        RulingOutcome::Illegal { payment, why } => {
-            let code = match why {
-                Illegal::AlreadyFinal(_) => Code::AlreadyFinal,
-                Illegal::AlreadySigned
-                | Illegal::AwaitsApproval
-                | Illegal::NotAwaiting
-                | Illegal::OwnPayment
-                | Illegal::StaleVersion { .. }
-                | Illegal::EarlierAttemptOpen
-                | Illegal::FeeNotRaised
-                | Illegal::PastExpiry
-                | Illegal::NotExpired
-                | Illegal::NoSuchAttempt
-                | Illegal::Contradiction(_) => Code::NotCancellable,
-            };
-            let detail = format!("Payment {} cannot be cancelled: {why}.", payment.id);
-            Err(Problem::new(code, detail))
-        }
-    }
 }
 
 /// Fits a reading to the rules in force, and to what the wallet can pay.
@@ -306,11 +240,11 @@ async fn find(app: &App, caller: &Caller, id: &str) -> Result<Payment, Problem> 
     // Somebody else's payment is not told from one that does not exist.
     found
         .map_err(|error: StoreError| refusal::store_read(&error))?
-        .filter(|payment| caller.may_see(&payment.client))
+        .filter(|payment| caller.may_see(payment))
         .ok_or_else(|| refusal::no_payment(id))
 }
 
-fn show<'a>(app: &App, payment: &'a Payment) -> PaymentDto<'a> {
+pub(super) fn show<'a>(app: &App, payment: &'a Payment) -> PaymentDto<'a> {
     let rules = app.state.rules.borrow();
     let source = rules.policy.wallets.get(&payment.wallet);
     PaymentDto::of(payment, source.map(ToString::to_string))

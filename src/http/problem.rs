@@ -69,6 +69,7 @@ codes! {
     SignatureReplayed = "signature_replayed", UNAUTHORIZED, false, "The request's signature has been used before.";
     AddressNotAllowed = "address_not_allowed", FORBIDDEN, false, "The API key may not be used from this address.";
     ScopeMissing = "scope_missing", FORBIDDEN, false, "The API key lacks a scope.";
+    SelfApproval = "self_approval", FORBIDDEN, false, "The key that asked for a payment cannot approve or reject it.";
     ClientNotInStage = "client_not_in_stage", FORBIDDEN, false, "The rollout stage is not open to this client.";
     NotFound = "not_found", NOT_FOUND, false, "There is nothing at this path.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, false, "There is no such payment.";
@@ -77,7 +78,11 @@ codes! {
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, true, "The body did not arrive in time.";
     NotCancellable = "not_cancellable", CONFLICT, false, "The payment is signed and can no longer be cancelled.";
     AlreadyFinal = "already_final", CONFLICT, false, "The payment has its end.";
+    NotKnownYet = "not_known_yet", CONFLICT, true, "It is not known yet whether the ledger holds the payment already.";
     Conflict = "conflict", CONFLICT, true, "The payment changed at the same moment.";
+    NotAwaitingApproval = "not_awaiting_approval", CONFLICT, false, "The payment does not wait for an approval.";
+    ApprovalExpired = "approval_expired", CONFLICT, false, "The time for the approval is up.";
+    VersionMismatch = "version_mismatch", CONFLICT, false, "The payment is at another version than the one that was read.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be application/json.";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
@@ -135,6 +140,8 @@ pub struct Problem {
     pub retry_after_s: Option<u64>,
     /// When the daily limit will have room.
     pub resets_at: Option<UnixMs>,
+    /// The version at which the payment is.
+    pub current_version: Option<u32>,
 }
 
 impl Problem {
@@ -147,6 +154,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_s: None,
             resets_at: None,
+            current_version: None,
         }
     }
 
@@ -201,6 +209,7 @@ impl Problem {
             effect: self.effect,
             errors: &self.errors,
             resets_at: self.resets_at.map(Rfc3339),
+            current_version: self.current_version,
         };
         let body = serde_json::to_vec(&document);
         assert!(body.is_ok(), "a problem document does not serialise");
@@ -235,6 +244,8 @@ struct Document<'a> {
     errors: &'a [Fault],
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_version: Option<u32>,
 }
 
 /// Hands the problem to the envelope, which alone knows the request's id.

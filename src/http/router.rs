@@ -5,7 +5,9 @@ use super::problem::{Code, Problem};
 use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
-use super::{envelope, gate, health, limits, metrics, payments, servers, validate, wallets};
+use super::{
+    envelope, gate, health, limits, metrics, payments, rulings, servers, validate, wallets,
+};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
@@ -39,7 +41,9 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/payments/validate", post(validate::validate))
         .route("/v1/payments/{id}", get(payments::one))
         .route("/v1/payments/{id}/events", get(payments::events))
-        .route("/v1/payments/{id}/cancel", post(payments::cancel))
+        .route("/v1/payments/{id}/cancel", post(rulings::cancel))
+        .route("/v1/payments/{id}/approve", post(rulings::approve))
+        .route("/v1/payments/{id}/reject", post(rulings::reject))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))

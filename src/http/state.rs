@@ -113,6 +113,9 @@ pub trait Live: Send + Sync + 'static {
     fn wake(&self, wallet: &str);
     /// Whether the daemon is on its way out.
     fn is_draining(&self) -> bool;
+    /// Whether every wallet's past has been read as far as it has to be: until then the ledger may hold
+    /// payments that the database has forgotten.
+    fn past_is_read(&self) -> bool;
     /// What has stopped making progress, where something has.
     fn stalled(&self) -> Option<String> {
         None

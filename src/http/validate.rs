@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::refusal;
 use super::router::App;
 use super::state::{FeeOutlook, Outlook, SimulationRow, WalletRow};
-use crate::payments::accept::{self, Assessment, PaymentRequest};
+use crate::payments::accept::{self, Assessment, PaymentRequest, Policy};
 use crate::rfc3339::Rfc3339;
 use axum::Json;
 use axum::body::Body;
@@ -106,7 +106,7 @@ pub async fn validate(
         valid: verdict == Verdict::Valid,
         verdict,
         checks,
-        would: would(&seen, &outlook, &rules.policy.stage, now),
+        would: would(&seen, &outlook, &rules.policy, now),
         simulation: simulation.map(SimulationDto::of),
         ledger_index: reading.map(|reading| reading.ledger_index),
         ledger_hash: reading.map(|reading| reading.ledger_hash),
@@ -186,7 +186,7 @@ fn wallet(app: &App, seen: &Assessment) -> Option<WalletRow> {
 fn would<'a>(
     seen: &'a Assessment,
     outlook: &Outlook,
-    stage: &'a str,
+    policy: &'a Policy,
     now: UnixMs,
 ) -> Option<WouldDto<'a>> {
     let (wallet, source) = seen.wallet.as_ref()?;
@@ -201,8 +201,8 @@ fn would<'a>(
             FeeOutlook::Pays(fee) => Some(fee),
             FeeOutlook::Waits { .. } | FeeOutlook::Unknown => None,
         },
-        stage,
-        awaiting_approval: false,
+        stage: &policy.stage,
+        awaiting_approval: policy.approval.is_some_and(|rule| rule.holds(order.amount)),
         expires_at: order.expires_at.map(Rfc3339),
     })
 }

@@ -25,7 +25,7 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, UnixMs};
 use xrpayd_core::limits::{self, Breach, Caps};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Memo, Order};
+use xrpayd_core::payment::{ApprovalRule, Memo, Order};
 use xrpayd_core::xaddress::{XAddress, XNetwork};
 
 /// A client that may always use the stage.
@@ -48,6 +48,8 @@ pub struct Policy {
     pub allowed_clients: Vec<String>,
     /// The caps in force at the stage.
     pub caps: Caps,
+    /// Which payments wait for a second person's word.
+    pub approval: Option<ApprovalRule>,
 }
 
 /// What is wrong with a field.

@@ -9,6 +9,7 @@
 use super::ask::{Asked, Asking};
 use super::fees;
 use super::lookout::Lookout;
+use super::pasts::Pasts;
 use super::preflight::Preflight;
 use super::restore::restore;
 use super::submit::{self, Outgoing, Report};
@@ -52,6 +53,8 @@ pub struct Deps {
     pub pool: Pool,
     /// What they say of accounts that are to be paid.
     pub preflight: Preflight,
+    /// What all wallets have read of lives that the database does not know.
+    pub pasts: Pasts,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The instruments.
@@ -196,6 +199,8 @@ pub(super) struct Engine<'a> {
     pub(super) backlog: Arc<Backlog>,
     pub(super) outbox: VecDeque<(TxHash, Arc<[u8]>)>,
     pub(super) fees: watch::Receiver<Option<FeeQuote>>,
+    /// The ledger at which what waits was held against what the ledger remembers.
+    pub(super) adopted_at: Option<LedgerIndex>,
     view: &'a watch::Sender<View>,
     pub(super) asking: Asking,
     /// The operator's request for tickets that is open, as it was looked for last.
@@ -254,6 +259,7 @@ impl<'a> Engine<'a> {
             backlog,
             outbox: VecDeque::new(),
             fees,
+            adopted_at: None,
             view,
             asking: Asking::default(),
             request: None,
@@ -326,6 +332,8 @@ impl<'a> Engine<'a> {
         if let Some(tip) = self.deps.pool.tip().borrow().as_ref() {
             self.desk.began(tip.index);
         }
+        self.tell_past();
+        self.adopt_waiting().await?;
         self.expire_queued().await?;
         self.make_tickets().await?;
         self.sign_queued().await?;

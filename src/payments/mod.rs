@@ -12,6 +12,7 @@ pub mod engine;
 mod fees;
 mod lookout;
 mod observe;
+pub mod pasts;
 pub mod preflight;
 mod recall;
 mod restore;

@@ -2,29 +2,95 @@
 //! from an older copy, and the client asks again.
 
 use super::engine::{Engine, StepResult, Stop};
+use super::pasts::Past;
 use crate::journal::recall::Recalled;
 use std::collections::BTreeMap;
 use xrpayd_core::engine::{Remembered, recognise};
-use xrpayd_core::ids::{Hash256, PaymentId};
+use xrpayd_core::ids::PaymentId;
+use xrpayd_core::marker;
 use xrpayd_core::payment::Payment;
 
+/// Payments looked at in one commit at most.
+const ADOPT_BATCH_MAX: u32 = 512;
+
 impl Engine<'_> {
-    /// Which of these payments the ledger already knows, each with the transaction that counts.
+    /// Tells the other wallets how this one's past stands.
+    pub(super) fn tell_past(&self) {
+        let desk = &self.desk;
+        let at = desk.cursor().at;
+        let waits = desk.recall().is_some() || desk.sign_from().is_some_and(|from| at < from);
+        let past = match (desk.knows_the_past(), waits) {
+            (true, _) => Some(Past::Read),
+            (false, true) => Some(Past::Unread),
+            // A life that has just begun: what was known of the wallet before stands.
+            (false, false) => None,
+        };
+        let (pasts, name) = (&self.deps.pasts, &self.deps.wallet.name);
+        pasts.tell(name, at, past, desk.remembers());
+    }
+
+    /// Which of these payments the ledger already knows, from whichever wallet they were paid, each
+    /// with the transaction that counts.
     pub(super) async fn known_to_the_ledger(
         &self,
         payments: &[Payment],
     ) -> Result<BTreeMap<PaymentId, Remembered>, Stop> {
-        if !self.desk.remembers() || payments.is_empty() {
+        let wallets = self.deps.pasts.that_remember();
+        if wallets.is_empty() || payments.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let wallet = &self.deps.wallet;
-        let marked: Vec<(Hash256, &Payment)> = payments
-            .iter()
-            .map(|payment| (wallet.marker_of(&payment.client, &payment.order), payment))
-            .collect();
-        let markers: Vec<Hash256> = marked.iter().map(|(marker, _)| *marker).collect();
-        let rows = self.deps.store.recall(&wallet.name, &markers).await?;
+        let (mut marked, mut wanted) = (Vec::new(), Vec::new());
+        for payment in payments {
+            for wallet in &wallets {
+                let marker = marker::of(wallet, &payment.client, &payment.order.idempotency_key);
+                marked.push((marker, payment));
+                wanted.push((wallet.as_str(), marker));
+            }
+        }
+        let rows = self.deps.store.recall(&wanted).await?;
         Ok(recognise(&marked, &rows))
+    }
+
+    /// Adopts, once a ledger, what waits for an approval and is on the ledger already, and what stands
+    /// in the queue of a wallet that signs nothing. A queue that is served is looked at anyway before
+    /// anything of it is signed.
+    pub(super) async fn adopt_waiting(&mut self) -> StepResult {
+        let at = self.desk.cursor().at;
+        let looked = self.adopted_at == Some(at) || self.deps.pasts.that_remember().is_empty();
+        if looked || !self.past_is_read() {
+            return Ok(());
+        }
+        let (deps, name) = (self.deps, self.deps.wallet.name.as_str());
+        let mut after = None;
+        loop {
+            let found = deps.store.awaiting(name, after, ADOPT_BATCH_MAX).await?;
+            let Some(last) = found.last() else { break };
+            after = Some(last.id);
+            self.adopt(&found).await?;
+        }
+        after = None;
+        while self.desk.halted().is_some() {
+            let found = deps.store.queued(name, after, ADOPT_BATCH_MAX).await?;
+            let Some(last) = found.last() else { break };
+            after = Some(last.id);
+            self.adopt(&found).await?;
+        }
+        self.adopted_at = Some(at);
+        Ok(())
+    }
+
+    async fn adopt(&mut self, payments: &[Payment]) -> StepResult {
+        let known = self.known_to_the_ledger(payments).await?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let step = self.desk.adopt(payments, &known, self.deps.clock.now());
+        self.carry_out(step).await
+    }
+
+    /// Whether the past of every wallet has been read, this one's in this life of its engine.
+    pub(super) fn past_is_read(&self) -> bool {
+        self.desk.knows_the_past() && self.deps.pasts.are_read()
     }
 
     /// Keeps what older ledgers remember.
@@ -33,10 +99,11 @@ impl Engine<'_> {
         let rows: Vec<Remembered> = page
             .entries
             .iter()
-            .filter_map(|entry| Remembered::of(entry, &page.servers))
+            .filter_map(|entry| Remembered::of(name, entry, &page.servers))
             .collect();
         self.deps.store.remember(name, &rows, page.next).await?;
         self.desk.recalled(!rows.is_empty(), page.next);
+        self.adopted_at = None;
         if self.desk.recall().is_none() {
             tracing::info!(
                 wallet.name = name,

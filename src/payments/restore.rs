@@ -1,6 +1,7 @@
 //! How an engine begins: reads what the store holds open, or finds where the wallet's journal begins.
 
 use super::engine::{Deps, POLL, Settings, Stop};
+use super::pasts::Past;
 use crate::journal::anchor;
 use std::time::Duration;
 use xrpayd_core::engine::Desk;
@@ -27,6 +28,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 tokio::time::sleep(FOREIGN_PAUSE).await;
                 continue;
             }
+            deps.pasts.begins_at(name, cursor.at);
             let desk = Desk::restore(name, record, cursor);
             tracing::info!(
                 wallet.name = name,
@@ -77,11 +79,15 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     }
                     continue;
                 }
-                Ok(None) => tracing::warn!(
-                    wallet.name = name,
-                    wallet.account = %account,
-                    "the wallet's account does not exist on the ledger: fund it"
-                ),
+                Ok(None) => {
+                    // It has paid nothing, and so holds no other wallet up.
+                    deps.pasts.tell(name, newest.index, Some(Past::Read), false);
+                    tracing::warn!(
+                        wallet.name = name,
+                        wallet.account = %account,
+                        "the wallet's account does not exist on the ledger: fund it"
+                    );
+                }
                 Err(error) => {
                     tracing::debug!(wallet.name = name, %error, "the journal's beginning waits");
                 }

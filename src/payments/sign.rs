@@ -14,7 +14,7 @@ const EXPIRE_BATCH_MAX: u32 = 256;
 impl Engine<'_> {
     /// Ends payments whose time has run out while they are queued or wait for an approval.
     pub(super) async fn expire_queued(&mut self) -> StepResult {
-        if !self.desk.knows_the_past() {
+        if !self.past_is_read() {
             return Ok(());
         }
         let (deps, now) = (self.deps, self.deps.clock.now());
@@ -34,7 +34,7 @@ impl Engine<'_> {
     /// Signs as many queued payments as the lane has room for.
     pub(super) async fn sign_queued(&mut self) -> StepResult {
         for _ in 0..SCANS_MAX {
-            if !self.sign_some().await? {
+            if !self.past_is_read() || !self.sign_some().await? {
                 break;
             }
         }

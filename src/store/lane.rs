@@ -223,6 +223,31 @@ impl Store {
         Ok(found)
     }
 
+    /// A wallet's payments that wait for an approval and come after `after`, in the order of their
+    /// acceptance.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a payment that cannot be read.
+    pub async fn awaiting(
+        &self,
+        wallet: &str,
+        after: Option<PaymentId>,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        let mut tx = self.db().read().await?;
+        let sql = format!(
+            "{} where p.wallet = $1 and p.phase = 'awaiting' and p.id > $2 order by p.id limit $3",
+            select()
+        );
+        let rows = tx
+            .fetch(sql, vec![wallet.into(), after.into(), limit.into()])
+            .await?;
+        let found = payments::assemble(&mut tx, &rows).await?;
+        tx.end().await?;
+        Ok(found)
+    }
+
     /// Makes one step of an engine durable, all of it or nothing.
     ///
     /// # Errors

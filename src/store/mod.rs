@@ -40,7 +40,7 @@ pub use events::PaymentEvent;
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
-pub use ruling::{Person, RulingOutcome};
+pub use ruling::{Past, Person, RulingOutcome};
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};
 pub use totals::{Totals, WalletTotals};
 pub use xrpayd_core::engine::{

@@ -197,6 +197,7 @@ pub(super) const CHANGED: Columns = &[
     ("id", Kind::Text),
     ("before", Kind::Int),
     ("version", Kind::Int),
+    ("wallet", Kind::Text),
     ("status", Kind::Text),
     ("substatus", Kind::Text),
     ("phase", Kind::Text),
@@ -207,7 +208,7 @@ pub(super) const CHANGED: Columns = &[
 ];
 
 /// Writes a transition where the payment is still at the version that it started from.
-pub(super) const UPDATE: &str = "update payments set version = v.version, status = v.status, \
+pub(super) const UPDATE: &str = "update payments set version = v.version, wallet = v.wallet, status = v.status, \
     substatus = v.substatus, phase = v.phase, \
     counted_drops = coalesce(v.counted_drops, payments.counted_drops), \
     updated_at = v.updated_at, state_doc = v.state_doc, approval_doc = v.approval_doc \
@@ -224,6 +225,7 @@ pub(super) fn changed(
         payment.id.to_string().into(),
         before.into(),
         payment.version.into(),
+        payment.wallet.as_str().into(),
         payment.status().as_str().into(),
         payment
             .substatus()

@@ -263,7 +263,10 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
                     client: None,
                 };
                 let (id, event) = (new_payment(2).id, Event::Cancel);
-                store.rule(id, by, event, T0).await.unwrap()
+                store
+                    .rule(id, by, event, Past::Read(&["hot"]), T0)
+                    .await
+                    .unwrap()
             })
             .await,
         );

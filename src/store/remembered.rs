@@ -31,7 +31,7 @@ const NEW: Columns = &[
     ("servers", Kind::Text),
 ];
 
-const MARKERS: Columns = &[("marker", Kind::Blob)];
+const MARKERS: Columns = &[("wallet", Kind::Text), ("marker", Kind::Blob)];
 
 /// Adds rows; those that are there stay as they are.
 pub(super) async fn insert(
@@ -78,6 +78,7 @@ fn row_of(wallet: &str, row: &Remembered) -> Result<Vec<Value>, StoreError> {
 fn decode(row: &Row) -> Result<Remembered, StoreError> {
     let servers = row.text("servers")?;
     Ok(Remembered {
+        wallet: row.text("wallet")?,
         marker: Hash256(row.hash("marker")?),
         hash: TxHash(row.hash("hash")?),
         ledger_index: LedgerIndex(row.uint("ledger_index")?),
@@ -95,32 +96,25 @@ fn decode(row: &Row) -> Result<Remembered, StoreError> {
 }
 
 impl Store {
-    /// What the ledger remembers of intents with these markers, oldest first.
+    /// What the ledger remembers of intents with these markers, each of a wallet, oldest first.
     ///
     /// # Errors
     /// The database does not answer, or holds a row that cannot be read.
-    pub async fn recall(
-        &self,
-        wallet: &str,
-        markers: &[Hash256],
-    ) -> Result<Vec<Remembered>, StoreError> {
+    pub async fn recall(&self, marked: &[(&str, Hash256)]) -> Result<Vec<Remembered>, StoreError> {
         let mut tx = self.db().read().await?;
         let names: Vec<String> = NEW.iter().map(|(name, _)| format!("r.{name}")).collect();
-        let wanted = markers.iter().map(|marker| vec![marker.0.into()]).collect();
-        // The wallet's name comes from the configuration and the rows are few: they are told apart here.
+        let wanted = marked
+            .iter()
+            .map(|(wallet, marker)| vec![(*wallet).into(), marker.0.into()])
+            .collect();
         let sql = format!(
-            "select {} from v join remembered r on r.marker = v.marker order by r.ledger_index, r.tx_index",
+            "select {} from v join remembered r on r.wallet = v.wallet and r.marker = v.marker \
+             order by r.ledger_index, r.tx_index",
             names.join(", ")
         );
         let rows = tx.fetch_with(MARKERS, wanted, &sql).await?;
         tx.end().await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if row.text("wallet")? == wallet {
-                found.push(decode(row)?);
-            }
-        }
-        Ok(found)
+        rows.iter().map(decode).collect()
     }
 
     /// Keeps what older ledgers remember, and from where they are still to be read; `None` when they

@@ -5,12 +5,14 @@
 //! lane that signs it at the same moment, or another person, makes one of the two start again.
 
 use super::db::CONTENTION_RETRIES_MAX;
-use super::db::Tx;
 use super::db::pause_before_retry;
+use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::{Store, changes, payments};
 use xrpayd_core::engine::Change;
 use xrpayd_core::ids::{PaymentId, UnixMs};
+use xrpayd_core::ledger::codes::{self, OnValidated};
+use xrpayd_core::marker;
 use xrpayd_core::payment::{Effect, Event, Illegal, Payment, decide};
 
 /// Who says something about a payment.
@@ -22,11 +24,22 @@ pub struct Person<'a> {
     pub client: Option<&'a str>,
 }
 
+/// What is known of lives of the service that this database does not know, which may have paid.
+#[derive(Debug, Clone, Copy)]
+pub enum Past<'a> {
+    /// Not every wallet's journal has been read as far as it has to be.
+    Unread,
+    /// It has been, of all wallets of the service; these are their names.
+    Read(&'a [&'a str]),
+}
+
 /// What became of what a person said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RulingOutcome {
     /// It is done; the payment after it.
     Done(Payment),
+    /// It was done before, by the same person; the payment as it now stands.
+    AsBefore(Payment),
     /// The client has no such payment.
     NotFound,
     /// It is not known yet whether the ledger holds it already, from a life that this database does
@@ -42,7 +55,8 @@ pub enum RulingOutcome {
 }
 
 impl Store {
-    /// Lets a person's `event` happen to a payment: a cancellation, an approval, a rejection.
+    /// Lets a person's `event` happen to a payment: a cancellation, an approval, a rejection. What would
+    /// end it is not done while the ledger may hold it, by what is known of the `past`.
     ///
     /// # Errors
     /// Nothing was changed, unless [`StoreError::effect_unknown`].
@@ -51,11 +65,12 @@ impl Store {
         id: PaymentId,
         by: Person<'_>,
         event: Event,
+        past: Past<'_>,
         now: UnixMs,
     ) -> Result<RulingOutcome, StoreError> {
         let mut tries = 0;
         loop {
-            match self.rule_once(id, by, event.clone(), now).await {
+            match self.rule_once(id, by, event.clone(), past, now).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(CommitError::Store(error)) if !error.is_contention() => return Err(error),
                 Err(error) if tries < CONTENTION_RETRIES_MAX => {
@@ -76,6 +91,7 @@ impl Store {
         id: PaymentId,
         by: Person<'_>,
         event: Event,
+        past: Past<'_>,
         now: UnixMs,
     ) -> Result<RulingOutcome, CommitError> {
         let mut tx = self.db().write().await?;
@@ -89,7 +105,7 @@ impl Store {
             Ok(Some(decision)) => decision,
             Ok(None) => {
                 tx.end().await?;
-                return Ok(RulingOutcome::Done(payment));
+                return Ok(RulingOutcome::AsBefore(payment));
             }
             Err(why) => {
                 tx.end().await?;
@@ -97,8 +113,7 @@ impl Store {
             }
         };
         // An approval ends nothing, and waits in the queue for what is still to be read.
-        if decision.payment.status().is_final() && past_is_unknown(&mut tx, &payment.wallet).await?
-        {
+        if decision.payment.status().is_final() && may_be_paid(&mut tx, &payment, past).await? {
             tx.end().await?;
             return Ok(RulingOutcome::NotKnownYet(payment));
         }
@@ -119,15 +134,43 @@ impl Store {
     }
 }
 
-/// Whether the wallet's engine still reads what an earlier life may have paid: a payment that the
-/// ledger holds must not be called off.
-async fn past_is_unknown(tx: &mut Tx, wallet: &str) -> Result<bool, StoreError> {
+/// Whether the ledger may hold a payment that this database never signed: something of some wallet's past
+/// is still to be read, or what was read names the payment and its engine has not taken it up yet.
+async fn may_be_paid(tx: &mut Tx, payment: &Payment, past: Past<'_>) -> Result<bool, StoreError> {
+    let Past::Read(wallets) = past else {
+        return Ok(true);
+    };
+    let named = wallets.iter().map(|wallet| {
+        let marker = marker::of(wallet, &payment.client, &payment.order.idempotency_key);
+        vec![(*wallet).into(), marker.0.into()]
+    });
+    let named: Vec<Vec<Value>> = named.collect();
     let unread = tx
-        .fetch_optional(
-            "select 1 as unread from wallets where name = $1 \
-             and (recall_to is not null or cursor_at < sign_from)",
-            vec![wallet.into()],
+        .fetch_with(
+            MARKED,
+            named.clone(),
+            "select w.name from v join wallets w on w.name = v.wallet \
+             where w.recall_to is not null or w.cursor_at < w.sign_from",
         )
         .await?;
-    Ok(unread.is_some())
+    if !unread.is_empty() {
+        return Ok(true);
+    }
+    let remembered = tx
+        .fetch_with(
+            MARKED,
+            named,
+            "select r.result from v join remembered r \
+             on r.wallet = v.wallet and r.marker = v.marker",
+        )
+        .await?;
+    for row in &remembered {
+        // A wallet that was short of money has paid nothing.
+        if codes::on_validated(&row.text("result")?) != OnValidated::OwnShortage {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
+
+const MARKED: Columns = &[("wallet", Kind::Text), ("marker", Kind::Blob)];

@@ -1,6 +1,7 @@
 //! The HTTP API over a real SQLite store, with everything that knows the ledger played by a stand-in.
 
 mod access;
+mod approvals;
 mod bed;
 mod lists;
 mod payments;

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+pub mod marker;
 pub mod money;
 pub mod mpt;
 pub mod payment;

@@ -279,7 +279,7 @@ impl World {
             .iter()
             .filter(|entry| entry.sender == page.account);
         let rows: Vec<Remembered> = sent
-            .filter_map(|entry| Remembered::of(entry, &page.servers))
+            .filter_map(|entry| Remembered::of("hot", entry, &page.servers))
             .collect();
         let next = page.to.plus(1);
         let next = desk

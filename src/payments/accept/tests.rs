@@ -106,6 +106,7 @@ fn the_wallet_never_pays_itself_under_any_spelling() {
         network_id: 0,
         wallets: [("hot".to_owned(), HOT.parse().unwrap())].into(),
         default_wallet: Some("hot".to_owned()),
+        approval: None,
         stage: "general".to_owned(),
         allowed_clients: vec!["*".to_owned()],
         caps: Caps {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Removes the database with all that belongs to it.
-fn lose_database(folder: &Path) {
+pub fn lose_database(folder: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let path = folder.join(format!("xrpayd.db{suffix}"));
         if path.exists() {

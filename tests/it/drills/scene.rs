@@ -200,10 +200,10 @@ impl Scene {
                     let servers = payment["proof"]["servers"].as_array().unwrap();
                     assert!(servers.len() >= 2, "{payment:#}");
                 }
-                ("failed" | "expired" | "cancelled", []) => {
+                ("failed" | "expired" | "cancelled" | "rejected", []) => {
                     assert!(payment["proof"].is_object(), "{payment:#}");
                 }
-                ("processing", [] | [_]) => {}
+                ("awaiting_approval", []) | ("processing", [] | [_]) => {}
                 (_, on_ledger) => panic!("{payment:#} is {on_ledger:#?} on the ledger"),
             }
             let doubled = payments.insert(tag, payment);
@@ -239,7 +239,7 @@ pub fn sequences(payment: &Value) -> Vec<u64> {
 
 /// Whether a payment has its end.
 pub fn is_final(payment: &Value) -> bool {
-    payment["status"] != "processing"
+    payment["status"] != "processing" && payment["status"] != "awaiting_approval"
 }
 
 /// No request of the kind `submit` reaches a server.

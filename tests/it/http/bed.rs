@@ -50,6 +50,7 @@ pub struct Stage {
     pub tip: Mutex<Option<TipRow>>,
     pub draining: Mutex<bool>,
     pub stalled: Mutex<Option<String>>,
+    pub past_is_read: Mutex<bool>,
     pub woken: Mutex<Vec<String>>,
     pub breaks: Mutex<bool>,
     /// What the ledger says of accounts; nothing where it is not asked about them.
@@ -98,6 +99,9 @@ impl Live for Stage {
     fn is_draining(&self) -> bool {
         *self.draining.lock().unwrap()
     }
+    fn past_is_read(&self) -> bool {
+        *self.past_is_read.lock().unwrap()
+    }
     fn stalled(&self) -> Option<String> {
         self.stalled.lock().unwrap().clone()
     }
@@ -134,7 +138,7 @@ pub struct Bed {
     pub web: Supervisor,
     supervisor: Supervisor,
     keys_made: AtomicU64,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// Generous rules, so that a test meets only the fence it sets up.
@@ -152,6 +156,7 @@ pub fn rules() -> Rules {
                 daily: xrp("1000"),
                 max_pending: 500,
             },
+            approval: None,
         },
         rate_limits: RateLimits {
             writes_per_minute: 100_000,
@@ -177,6 +182,19 @@ impl Bed {
     pub async fn with(change: impl FnOnce(&mut Rules), auth: Auth) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("x.db").display());
+        Self {
+            _folder: Some(folder),
+            ..Self::on(url, change, auth).await
+        }
+    }
+
+    /// The same on a database of PostgreSQL, where there is one.
+    pub async fn postgres(change: impl FnOnce(&mut Rules)) -> Option<Self> {
+        let url = crate::store::fresh_postgres().await?;
+        Some(Self::on(url, change, Auth::Required).await)
+    }
+
+    async fn on(url: String, change: impl FnOnce(&mut Rules), auth: Auth) -> Self {
         let store = Store::open(&StoreConfig::new(url), Access::Daemon)
             .await
             .unwrap();
@@ -231,6 +249,7 @@ impl Bed {
             })),
             draining: Mutex::new(false),
             stalled: Mutex::new(None),
+            past_is_read: Mutex::new(true),
             woken: Mutex::default(),
             breaks: Mutex::new(false),
             accounts: Mutex::new(Err("the servers did not answer")),
@@ -264,7 +283,7 @@ impl Bed {
             web: supervisor.child(),
             supervisor,
             keys_made: AtomicU64::new(0),
-            _folder: folder,
+            _folder: None,
         }
     }
 

@@ -205,7 +205,7 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
         limits.body,
         json!({
             "object": "limits", "stage": "internal", "window_s": 86_400,
-            "caps": { "min_payment": xrp("0.001"), "max_payment": xrp("100"), "daily": xrp("1000"), "pending": 500 },
+            "caps": { "min_payment": xrp("0.001"), "max_payment": xrp("100"), "daily": xrp("1000"), "pending": 500, "approval_threshold": null },
             "used": { "daily": xrp("2.5"), "pending": 1 },
             "left": { "daily": xrp("997.5"), "pending": 499 },
         })

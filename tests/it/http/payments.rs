@@ -53,6 +53,7 @@ async fn a_new_payment_is_answered_201_with_every_field_of_the_contract() {
             "failure": null,
             "attempts": [],
             "proof": null,
+            "approval": null,
             "source_tag": 9,
             "invoice_id": "AB".repeat(32),
             "memos": [{ "type": "text/plain", "data": "grüße" }],

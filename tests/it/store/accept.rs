@@ -205,7 +205,7 @@ on_both_stores! {
             match outcome {
                 RulingOutcome::Done(_) => assert!(!was_signed && now.attempts.is_empty()),
                 RulingOutcome::Illegal { .. } => assert!(was_signed && now.state == State::InFlight),
-                RulingOutcome::NotFound | RulingOutcome::NotKnownYet(_) => panic!("it is there"),
+                other => panic!("{other:?}"),
             }
         }
     }

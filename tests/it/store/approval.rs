@@ -2,7 +2,9 @@
 
 use super::bed::*;
 use std::collections::HashSet;
-use xrpayd::store::{AcceptOutcome, NewPayment, Page, PaymentFilter, Person, RulingOutcome, Store};
+use xrpayd::store::{
+    AcceptOutcome, NewPayment, Page, Past, PaymentFilter, Person, RulingOutcome, Store,
+};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::payment::{ApprovalRule, Ballot, Event, Illegal, Payment, Status, Substatus};
 
@@ -34,7 +36,11 @@ async fn rule(store: &Store, id: PaymentId, by: &str, event: Event) -> RulingOut
         key: by,
         client: None,
     };
-    store.rule(id, by, event, T0.plus_ms(9)).await.unwrap()
+    let past = Past::Read(&[WALLET]);
+    store
+        .rule(id, by, event, past, T0.plus_ms(9))
+        .await
+        .unwrap()
 }
 
 fn done(outcome: RulingOutcome) -> Payment {

@@ -6,7 +6,7 @@ use sqlx::{
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use xrpayd::store::{
-    AcceptOutcome, Access, Change, LaneCommit, NewPayment, Person, RulingOutcome, Store,
+    AcceptOutcome, Access, Change, LaneCommit, NewPayment, Past, Person, RulingOutcome, Store,
     StoreConfig,
 };
 use xrpayd::supervise::Supervisor;
@@ -270,7 +270,8 @@ pub async fn cancel(
         key: "maker",
         client,
     };
-    store.rule(id, by, Event::Cancel, now).await.unwrap()
+    let past = Past::Read(&[WALLET]);
+    store.rule(id, by, Event::Cancel, past, now).await.unwrap()
 }
 
 /// Accepts a payment that has to be new.

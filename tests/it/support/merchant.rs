@@ -102,6 +102,30 @@ impl Merchant {
         (sent.status().as_u16(), sent.json().await.unwrap())
     }
 
+    /// Posts a word about a payment, and says it again until it is answered.
+    pub async fn say(&self, path: &str, body: &Value) -> (u16, Value) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sent = self
+                .http
+                .post(format!("{}{path}", self.api))
+                .bearer_auth(&self.key)
+                .json(body)
+                .send()
+                .await;
+            if let Ok(answer) = sent {
+                let status = answer.status().as_u16();
+                if let Ok(value) = answer.json().await
+                    && status < 500
+                {
+                    return (status, value);
+                }
+            }
+            assert!(Instant::now() < deadline, "{path} was never answered");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Asks for `path` until its answer is as `wanted`, and returns it.
     pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;

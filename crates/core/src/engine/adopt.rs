@@ -5,32 +5,36 @@
 //! machine makes the end of it. Nothing is signed.
 
 use super::batch::Batch;
-use super::{Note, Remembered};
+use super::{Desk, Note, Remembered, Step};
 use crate::ids::{Hash256, PaymentId, UnixMs};
 use crate::journal::Delivered;
 use crate::ledger::codes::{self, OnValidated};
 use crate::payment::{Adoption, Event, Payment};
 use std::collections::BTreeMap;
 
-/// Which of these payments, each with the marker of its intent, the ledger already knows by `rows`,
-/// and the transaction that counts for it.
+/// Which of these payments, each with the markers of its intent, the ledger already knows by `rows`, and
+/// the transaction that counts for it. A payment may stand there more than once: it has a marker for
+/// every wallet that it may have been paid from.
 #[must_use]
 pub fn recognise(
     marked: &[(Hash256, &Payment)],
     rows: &[Remembered],
 ) -> BTreeMap<PaymentId, Remembered> {
-    let mut known = BTreeMap::new();
+    let mut known: BTreeMap<PaymentId, Remembered> = BTreeMap::new();
     for (marker, payment) in marked {
         let of_intent = rows.iter().filter(|row| {
-            // A wallet that was short of money ended nothing in its own life, and ends nothing now.
-            let is_end = codes::on_validated(&row.result) != OnValidated::OwnShortage;
-            is_end && row.marker == *marker && payment.attempt(row.hash).is_none()
+            row.marker == *marker && payment.attempt(row.hash).is_none() && ends_it(&row.result)
         });
-        // A success ends it; of several failures the newest says how it stood.
-        let counts =
-            of_intent.max_by_key(|row| (is_delivered(&row.result), row.ledger_index, row.tx_index));
-        if let Some(row) = counts {
-            known.insert(payment.id, row.clone());
+        for row in of_intent {
+            // A success ends it; of several failures the newest says how it stood.
+            let weight =
+                |row: &Remembered| (is_delivered(&row.result), row.ledger_index, row.tx_index);
+            match known.get(&payment.id) {
+                Some(best) if weight(best) >= weight(row) => {}
+                Some(_) | None => {
+                    known.insert(payment.id, row.clone());
+                }
+            }
         }
     }
     known
@@ -38,6 +42,31 @@ pub fn recognise(
 
 fn is_delivered(result: &str) -> bool {
     codes::on_validated(result) == OnValidated::Delivered
+}
+
+/// A wallet that was short of money has ended nothing: the payment is still to be made.
+fn ends_it(result: &str) -> bool {
+    codes::on_validated(result) != OnValidated::OwnShortage
+}
+
+impl Desk {
+    /// Ends those of `payments`, queued or waiting for an approval, that the ledger holds already:
+    /// `known` says by what. To be asked only while [`Desk::knows_the_past`]; nothing is signed, so a
+    /// halted wallet does it too.
+    pub fn adopt(
+        &self,
+        payments: &[Payment],
+        known: &BTreeMap<PaymentId, Remembered>,
+        now: UnixMs,
+    ) -> Step {
+        let mut batch = Batch::default();
+        for payment in payments {
+            if let Some(remembered) = known.get(&payment.id) {
+                adopt(&mut batch, payment, remembered, now);
+            }
+        }
+        Step::of(self, batch, now)
+    }
 }
 
 /// Ends a payment by the transaction that served it in a life that this database does not know.
@@ -56,9 +85,8 @@ pub(super) fn adopt(batch: &mut Batch, payment: &Payment, row: &Remembered, now:
         batch.apply(payment, Event::Cancel, now);
         return;
     }
-    batch.notes.push(Note::Adopted { payment: id, hash });
     let adoption = Adoption {
-        wallet: payment.wallet.clone(),
+        wallet: row.wallet.clone(),
         hash,
         slot: row.slot,
         fee: row.fee,
@@ -69,8 +97,12 @@ pub(super) fn adopt(batch: &mut Batch, payment: &Payment, row: &Remembered, now:
         servers: row.servers.clone(),
     };
     batch.apply(payment, Event::Adopt(adoption), now);
-    // Its bytes are on the ledger; nobody will send them again.
-    batch.add_blob(id, hash, Vec::new());
+    let is_adopted = |adopted: &Payment| adopted.attempt(hash).is_some();
+    if batch.payment(id).is_some_and(is_adopted) {
+        batch.notes.push(Note::Adopted { payment: id, hash });
+        // Its bytes are on the ledger; nobody will send them again.
+        batch.add_blob(id, hash, Vec::new());
+    }
 }
 
 #[cfg(test)]
@@ -78,10 +110,11 @@ mod tests {
     use super::super::bed;
     use super::*;
     use crate::ids::{LedgerHash, LedgerIndex, TxHash};
-    use crate::payment::{Slot, Status};
+    use crate::payment::{Approval, Slot, State, Status};
 
     fn row(n: u8, result: &str, payment: &Payment) -> Remembered {
         Remembered {
+            wallet: "hot".into(),
             marker: Hash256([4; 32]),
             hash: TxHash([n; 32]),
             ledger_index: LedgerIndex(u32::from(n)),
@@ -110,6 +143,49 @@ mod tests {
         assert!(recognise(&[(Hash256([5; 32]), &payment)], &rows).is_empty());
         let short = row(9, "tecUNFUNDED_PAYMENT", &payment);
         assert!(recognise(&[(Hash256([4; 32]), &payment)], &[short]).is_empty());
+    }
+
+    #[test]
+    fn an_intent_is_known_by_the_marker_of_any_wallet_and_a_shortage_is_no_end() {
+        let payment = bed::payment(1);
+        let other = Remembered {
+            wallet: "other".into(),
+            marker: Hash256([6; 32]),
+            ..row(4, "tesSUCCESS", &payment)
+        };
+        let marked = [(Hash256([4; 32]), &payment), (Hash256([6; 32]), &payment)];
+        let rows = [row(3, "tecNO_DST", &payment), other.clone()];
+        assert_eq!(recognise(&marked, &rows).get(&payment.id), Some(&other));
+        let turned = [marked[1], marked[0]];
+        assert_eq!(recognise(&turned, &rows).get(&payment.id), Some(&other));
+        let short = [row(9, "tecUNFUNDED_PAYMENT", &payment)];
+        assert!(recognise(&marked, &short).is_empty());
+    }
+
+    #[test]
+    fn a_payment_that_waits_for_its_approval_is_adopted_into_the_books_of_the_wallet_that_paid() {
+        let mut record = bed::record();
+        record.halted = Some("a person has to look".into());
+        let desk = bed::desk_of(record);
+        let mut waiting = bed::payment(1);
+        waiting.state = State::AwaitingApproval;
+        waiting.approval = Some(Approval {
+            asked_by: "maker".into(),
+            expires_at: UnixMs(9),
+            verdict: None,
+        });
+        let paid = Remembered {
+            wallet: "other".into(),
+            ..row(5, "tesSUCCESS", &waiting)
+        };
+        let known = BTreeMap::from([(waiting.id, paid)]);
+        let others = [waiting, bed::payment(2)];
+        let step = desk.adopt(&others, &known, bed::NOW);
+        let [change] = &step.commit().changes[..] else {
+            panic!("{step:?}");
+        };
+        assert_eq!(change.payment.status(), Status::Succeeded);
+        assert_eq!(change.payment.wallet, "other");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Desk {
                     }
                 ));
             }
-            remembered.extend(Remembered::of(entry, &page.servers));
+            remembered.extend(Remembered::of(&self.wallet, entry, &page.servers));
         }
         let sign_from = (!remembered.is_empty()).then(|| {
             let newest = newest.map_or(page.to, |newest| newest.max(page.to));

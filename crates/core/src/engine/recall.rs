@@ -9,6 +9,8 @@ use crate::payment::Slot;
 /// A payment that the ledger holds and this database did not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
+    /// The wallet whose account sent it.
+    pub wallet: String,
     /// The marker of the intent that it served.
     pub marker: Hash256,
     /// The transaction.
@@ -38,9 +40,10 @@ pub struct Remembered {
 impl Remembered {
     /// What an entry of the journal leaves to remember; nothing where it bears no marker.
     #[must_use]
-    pub fn of(entry: &Entry, servers: &[String]) -> Option<Self> {
+    pub fn of(wallet: &str, entry: &Entry, servers: &[String]) -> Option<Self> {
         let marker = entry.marker?;
         (entry.transaction_type == "Payment").then(|| Self {
+            wallet: wallet.to_owned(),
             marker,
             hash: entry.hash,
             ledger_index: entry.ledger_index,

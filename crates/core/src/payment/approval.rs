@@ -19,6 +19,14 @@ pub struct ApprovalRule {
     pub expires_in_ms: i64,
 }
 
+impl ApprovalRule {
+    /// Whether a payment of `amount` waits.
+    #[must_use]
+    pub fn holds(&self, amount: Drops) -> bool {
+        amount >= self.threshold
+    }
+}
+
 /// The approval of one payment, from its acceptance on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +88,7 @@ pub fn beginning(
     now: UnixMs,
 ) -> (State, Option<Approval>) {
     match rule {
-        Some(rule) if amount >= rule.threshold => {
+        Some(rule) if rule.holds(amount) => {
             let patience = now.plus_ms(rule.expires_in_ms);
             let approval = Approval {
                 asked_by: asked_by.to_owned(),

@@ -1,0 +1,250 @@
+//! `/v1/payments/{id}/cancel`, `/approve` and `/reject`: what a person says about a payment that is not
+//! signed.
+//!
+//! Whoever approves or rejects names the version that was read, so that nobody rules on something else
+//! than what they saw, and of two who rule at once one learns that the other was first. Nothing that
+//! ends a payment is said while it is not known whether the ledger holds the payment already.
+
+use super::auth::{Caller, Scope};
+use super::body;
+use super::payments::show;
+use super::problem::{Code, Problem};
+use super::refusal;
+use super::router::App;
+use crate::store::{Past, Person, RulingOutcome};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::sync::Arc;
+use xrpayd_core::ids::PaymentId;
+use xrpayd_core::payment::{Ballot, Event, Illegal, Payment};
+
+/// The longest reason of a rejection, in characters: a few sentences.
+const REASON_LEN_MAX: usize = 500;
+/// Seconds after which another try makes sense while a wallet's past is read: a ledger or two.
+const PAST_RETRY_S: u64 = 5;
+
+/// The body of a cancellation: nothing is asked, and nothing else is taken.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelRequest {}
+
+/// The body of an approval.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApproveRequest {
+    version: Option<u32>,
+}
+
+/// The body of a rejection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RejectRequest {
+    version: Option<u32>,
+    reason: Option<String>,
+}
+
+/// `POST /v1/payments/{id}/cancel`
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsWrite)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    if !bytes.is_empty() {
+        let CancelRequest {} = body::json(&headers, &bytes)?;
+    }
+    let id = parse(&id)?;
+    let client = (!caller.is_admin()).then_some(caller.client.as_str());
+    let event = Event::Cancel;
+    rule(
+        &app,
+        &caller,
+        Word {
+            id,
+            client,
+            event,
+            verb: "cancelled",
+        },
+    )
+    .await
+}
+
+/// `POST /v1/payments/{id}/approve`
+pub async fn approve(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsApprove)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let request: ApproveRequest = body::json(&headers, &bytes)?;
+    let ballot = ballot(&caller, request.version)?;
+    let id = seen(&app, &caller, &id).await?;
+    let event = Event::Approve(ballot);
+    rule(
+        &app,
+        &caller,
+        Word {
+            id,
+            client: None,
+            event,
+            verb: "approved",
+        },
+    )
+    .await
+}
+
+/// `POST /v1/payments/{id}/reject`
+pub async fn reject(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::PaymentsApprove)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let RejectRequest { version, reason } = body::json(&headers, &bytes)?;
+    let ballot = ballot(&caller, version)?;
+    if let Some(reason) = &reason {
+        let fits = (1..=REASON_LEN_MAX).contains(&reason.chars().count());
+        if !fits || reason.chars().any(char::is_control) {
+            let detail = format!("must be 1 to {REASON_LEN_MAX} characters, none of them control");
+            return Err(
+                Problem::new(Code::ValidationFailed, format!("`reason` {detail}."))
+                    .at("/reason", detail),
+            );
+        }
+    }
+    let id = seen(&app, &caller, &id).await?;
+    let event = Event::Reject { ballot, reason };
+    rule(
+        &app,
+        &caller,
+        Word {
+            id,
+            client: None,
+            event,
+            verb: "rejected",
+        },
+    )
+    .await
+}
+
+fn parse(id: &str) -> Result<PaymentId, Problem> {
+    id.parse().map_err(|_| refusal::no_payment(id))
+}
+
+fn ballot(caller: &Caller, version: Option<u32>) -> Result<Ballot, Problem> {
+    let by = caller.key_id.clone();
+    version
+        .map(|version| Ballot { by, version })
+        .ok_or_else(|| {
+            let detail = "`version` is required: that of the payment as you read it.";
+            Problem::new(Code::MissingField, detail).at("/version", "is required")
+        })
+}
+
+/// What the caller may not see is not told from what does not exist. Whether it may be seen never
+/// changes, so that looking before ruling leaves no gap.
+async fn seen(app: &App, caller: &Caller, id: &str) -> Result<PaymentId, Problem> {
+    let parsed = parse(id)?;
+    let found = app.state.store.payment(parsed).await;
+    let found = found.map_err(|error| refusal::store_read(&error))?;
+    match found.filter(|payment| caller.may_see(payment)) {
+        Some(payment) => Ok(payment.id),
+        None => Err(refusal::no_payment(id)),
+    }
+}
+
+/// What a person says.
+struct Word<'a> {
+    id: PaymentId,
+    /// Whose payment it must be; none for anybody's.
+    client: Option<&'a str>,
+    event: Event,
+    /// What the payment is afterwards, for a sentence.
+    verb: &'static str,
+}
+
+async fn rule(app: &App, caller: &Caller, word: Word<'_>) -> Result<Response, Problem> {
+    let Word {
+        id,
+        client,
+        event,
+        verb,
+    } = word;
+    let by = Person {
+        key: &caller.key_id,
+        client,
+    };
+    let now = app.state.clock.now();
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let wallets: Vec<&str> = rules.policy.wallets.keys().map(String::as_str).collect();
+    let past = if app.state.live.past_is_read() {
+        Past::Read(&wallets)
+    } else {
+        Past::Unread
+    };
+    let outcome = app.state.store.rule(id, by, event, past, now).await;
+    match outcome.map_err(|error| refusal::store_write(&error))? {
+        RulingOutcome::Done(payment) => {
+            let status = payment.status();
+            if status.is_final() {
+                let ended = &app.state.metrics.payments_total;
+                ended.with_label_values(&[status.as_str()]).inc();
+            }
+            tracing::info!(
+                payment.id = %payment.id,
+                payment.status = status.as_str(),
+                key.id = caller.key_id,
+                "a payment was {verb}"
+            );
+            app.state.live.wake(&payment.wallet);
+            Ok(Json(show(app, &payment)).into_response())
+        }
+        RulingOutcome::AsBefore(payment) => Ok(Json(show(app, &payment)).into_response()),
+        RulingOutcome::NotFound => Err(refusal::no_payment(&id.to_string())),
+        RulingOutcome::NotKnownYet(payment) => {
+            let detail = format!(
+                "Payment {} cannot be {verb} yet: the ledger is still being read for payments that \
+                 this database may have forgotten, and may hold it already.",
+                payment.id
+            );
+            Err(Problem::new(Code::NotKnownYet, detail).retry_after(PAST_RETRY_S))
+        }
+        RulingOutcome::Illegal { payment, why } => Err(refused(&payment, verb, &why)),
+    }
+}
+
+fn refused(payment: &Payment, verb: &str, why: &Illegal) -> Problem {
+    let code = match why {
+        Illegal::AlreadyFinal(_) => Code::AlreadyFinal,
+        Illegal::OwnPayment => Code::SelfApproval,
+        Illegal::StaleVersion { .. } => Code::VersionMismatch,
+        Illegal::PastExpiry => Code::ApprovalExpired,
+        Illegal::NotAwaiting => Code::NotAwaitingApproval,
+        // A second person's word is asked for by nothing else than these two.
+        Illegal::AlreadySigned
+        | Illegal::AwaitsApproval
+        | Illegal::EarlierAttemptOpen
+        | Illegal::FeeNotRaised
+        | Illegal::NotExpired
+        | Illegal::NoSuchAttempt
+        | Illegal::Contradiction(_) => Code::NotCancellable,
+    };
+    let detail = format!("Payment {} cannot be {verb}: {why}.", payment.id);
+    Problem {
+        current_version: Some(payment.version),
+        ..Problem::new(code, detail)
+    }
+}

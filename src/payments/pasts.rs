@@ -1,0 +1,100 @@
+//! What each wallet of the service has read of the lives that this database does not know.
+//!
+//! A payment that names no wallet may have been paid, in such a life, from any of them. So nothing is
+//! signed, called off or said to have run out of time before every wallet's past has been read, and
+//! what is asked of the ledger's memory is asked for all wallets.
+//!
+//! Shared by the engines and owned by none: each tells of its own wallet. A wallet whose past has been
+//! read once stays so while its engine begins anew, unless its journal has gone back or shows payments
+//! of another life: what holds one wallet up holds no other up for longer than it must.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use xrpayd_core::ids::LedgerIndex;
+
+/// Whether a wallet's past has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// Something is still to be read.
+    Unread,
+    /// Everything that matters has been.
+    Read,
+}
+
+#[derive(Debug)]
+struct Told {
+    past: Past,
+    /// How far its journal has ever been.
+    furthest: LedgerIndex,
+    /// Whether it remembers payments that this database did not know.
+    remembers: bool,
+}
+
+/// The pasts of all wallets of the service.
+#[derive(Debug, Clone)]
+pub struct Pasts {
+    wallets: Arc<Mutex<BTreeMap<String, Told>>>,
+}
+
+impl Pasts {
+    /// Those of wallets of which nothing has been read yet.
+    #[must_use]
+    pub fn of(wallets: impl IntoIterator<Item = String>) -> Self {
+        let nothing = |name| {
+            let told = Told {
+                past: Past::Unread,
+                furthest: LedgerIndex(0),
+                remembers: false,
+            };
+            (name, told)
+        };
+        Self {
+            wallets: Arc::new(Mutex::new(wallets.into_iter().map(nothing).collect())),
+        }
+    }
+
+    /// An engine begins with its journal at `cursor`, which may be an older one than was seen before.
+    pub fn begins_at(&self, wallet: &str, cursor: LedgerIndex) {
+        self.change(wallet, |told| {
+            if cursor < told.furthest {
+                told.past = Past::Unread;
+            }
+            told.furthest = cursor;
+        });
+    }
+
+    /// A wallet has been read as far as `cursor`, and says how its past stands; `None` where that is
+    /// for an earlier word to say.
+    pub fn tell(&self, wallet: &str, cursor: LedgerIndex, past: Option<Past>, remembers: bool) {
+        self.change(wallet, |told| {
+            told.past = past.unwrap_or(told.past);
+            told.furthest = told.furthest.max(cursor);
+            told.remembers = remembers;
+        });
+    }
+
+    /// Whether every wallet's past has been read.
+    #[must_use]
+    pub fn are_read(&self) -> bool {
+        let wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        wallets.values().all(|told| told.past == Past::Read)
+    }
+
+    /// The names of all wallets, where any of them remembers something; none else.
+    #[must_use]
+    pub fn that_remember(&self) -> Vec<String> {
+        let wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        wallets
+            .iter()
+            .filter(|(_, told)| told.remembers)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn change(&self, wallet: &str, change: impl FnOnce(&mut Told)) {
+        let mut wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(told) = wallets.get_mut(wallet) {
+            change(told);
+        }
+    }
+}
