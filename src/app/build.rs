@@ -238,7 +238,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         policy: Policy {
             network_id: config.network.id,
             wallets: wallets.collect(),
-            default_wallet: config.default_wallet().map(str::to_owned),
+            routed: config.routed_wallets(),
             stage: stage.name.clone(),
             allowed_clients: stage.allowed_clients.clone(),
             caps: config.caps_for_stage(stage),

@@ -3,9 +3,11 @@
 use super::foresight;
 use crate::config::Config;
 use crate::http::state::{
-    DisputeRow, Live, Outlook, Readiness, ServerRow, SideRow, TicketsRow, TipRow, WalletRow,
+    DisputeRow, Live, Outlook, Readiness, Routing, ServerRow, SideRow, TicketsRow, TipRow,
+    WalletRow,
 };
 use crate::payments::engine::View;
+use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::wallet::Wallet;
@@ -19,6 +21,7 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Order;
 use xrpayd_core::preflight::Facts;
+use xrpayd_core::route::{self, Candidate, Load, Standing};
 
 /// One wallet's engine as the rest of the process sees it.
 pub(super) struct LaneHandle {
@@ -48,6 +51,8 @@ pub(super) struct Known {
     pub(super) preflight: Preflight,
     /// Of lives that the database does not know.
     pub(super) pasts: Pasts,
+    /// Of what every wallet was given.
+    pub(super) loads: Loads,
 }
 
 /// The rows that are shown.
@@ -124,6 +129,30 @@ impl Live for LiveView {
         self.draining.load(Ordering::SeqCst)
     }
 
+    fn route(
+        &self,
+        among: &[String],
+        amount: Drops,
+        destination: Option<AccountId>,
+        routing: Routing,
+    ) -> Option<String> {
+        let lanes = || among.iter().filter_map(|name| self.lanes.get(name));
+        // What is paid to one of the wallets comes from another.
+        let pays_itself = |lane: &&LaneHandle| Some(lane.account) == destination;
+        let only_itself = lanes().all(|lane| pays_itself(&lane));
+        let choose = |load_of: &dyn Fn(&str) -> Load| {
+            let candidates: Vec<Candidate<'_>> = lanes()
+                .filter(|lane| only_itself || !pays_itself(lane))
+                .map(|lane| candidate(lane, load_of(&lane.name)))
+                .collect();
+            route::choose(&candidates, amount).map(str::to_owned)
+        };
+        match routing {
+            Routing::Given => self.known.loads.give(amount, choose),
+            Routing::Asked => self.known.loads.ask(choose),
+        }
+    }
+
     fn past_is_read(&self) -> bool {
         self.known.pasts.are_read()
     }
@@ -169,6 +198,23 @@ impl Live for LiveView {
 
     fn disputes(&self) -> Vec<DisputeRow> {
         self.pool.disputes().into_iter().map(dispute_row).collect()
+    }
+}
+
+fn candidate(lane: &LaneHandle, load: Load) -> Candidate<'_> {
+    let view = lane.view.borrow();
+    let standing = match (&view.halted, view.journal_at) {
+        (Some(_), _) => Standing::Halted,
+        (None, None) => Standing::Unknown,
+        (None, Some(_)) => Standing::Works {
+            payable: view.balance.saturating_sub(view.reserve),
+        },
+    };
+    Candidate {
+        name: &lane.name,
+        standing,
+        load,
+        max_fee: lane.max_fee,
     }
 }
 

@@ -17,6 +17,7 @@ mod signals;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
+use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::store::{Access, Store, StoreError};
@@ -123,7 +124,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let known = Known {
         preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
         pasts: Pasts::of(config.wallets.keys().cloned()),
+        loads: Loads::default(),
     };
+    if config.routed_wallets().len() > 1 {
+        known.loads.read(&store).await?;
+        let loads = known.loads.clone();
+        watchers.spawn("loads", loads.follow(store.clone()));
+    }
     let eyes = (&store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
     let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes));

@@ -37,7 +37,7 @@ pub(super) async fn follow(
                 let running = rules.borrow().policy.clone();
                 next.policy.network_id = running.network_id;
                 next.policy.wallets = running.wallets;
-                next.policy.default_wallet = running.default_wallet;
+                next.policy.routed = running.routed;
                 rules.send_replace(Arc::new(next));
                 let servers = pool.adopt(build::members(&loaded.config));
                 tracing::info!(

@@ -57,15 +57,12 @@ impl Config {
         }
     }
 
-    /// The wallet that pays where a request names none: `hot`, or the only one.
+    /// The wallets that may pay where a request names none: those of the type `hot`, or the only one.
     #[must_use]
-    pub fn default_wallet(&self) -> Option<&str> {
-        let only = (self.wallets.len() == 1).then(|| self.wallets.keys().next());
-        self.wallets
-            .get_key_value("hot")
-            .map(|(name, _)| name)
-            .or_else(|| only.flatten())
-            .map(String::as_str)
+    pub fn routed_wallets(&self) -> Vec<String> {
+        let is_routed = |wallet: &Wallet| self.wallets.len() == 1 || wallet.wallet_type == "hot";
+        let routed = self.wallets.iter().filter(|(_, wallet)| is_routed(wallet));
+        routed.map(|(name, _)| name.clone()).collect()
     }
 }
 

@@ -250,7 +250,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     row(
         "wallets.<name>.wallet_type",
         Kind::Choice(&["hot", "warm", "cold"]),
-        "The label of the wallet's metrics.",
+        "The label of the wallet's metrics. Payments that name no wallet are paid from those that are `hot`, or from the only one.",
     ),
     row(
         "wallets.<name>.low_balance_xrp",

@@ -7,6 +7,7 @@ use super::problem::{Code, Problem};
 use super::query::{ListQuery, PageQuery};
 use super::refusal;
 use super::router::App;
+use super::state::Routing;
 use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
 use crate::store::{AcceptOutcome, NewPayment, StoreError};
@@ -16,6 +17,7 @@ use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
@@ -158,14 +160,21 @@ fn place(
     now: UnixMs,
 ) -> Result<Placed, Problem> {
     let rules = Arc::clone(&app.state.rules.borrow());
-    let placed =
-        accept::place(reading, &rules.policy, &caller.client, key, now).map_err(|refusal| {
-            match refusal {
-                Refusal::Fields(faults) => refusal::fields(&faults),
-                Refusal::ClientNotInStage { stage } => refusal::not_in_stage(&stage),
-                Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
-            }
-        })?;
+    let chosen = match reading.wallet {
+        Some(_) => None,
+        None => {
+            let order = (reading.amount(), Some(reading.destination()));
+            chosen(app, order, Routing::Given)
+        }
+    };
+    let whose = (caller.client.as_str(), key);
+    let placed = accept::place(reading, &rules.policy, chosen.as_deref(), whose, now).map_err(
+        |refusal| match refusal {
+            Refusal::Fields(faults) => refusal::fields(&faults),
+            Refusal::ClientNotInStage { stage } => refusal::not_in_stage(&stage),
+            Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
+        },
+    )?;
     // What is in flight may still fail, so a shortage is only certain against what could be paid if
     // nothing else were asked; what waits behind others is held, not refused.
     let amount = placed.order.amount;
@@ -180,6 +189,20 @@ fn place(
     match facts.and_then(|facts| facts.judge(order.into()).obstacle()) {
         Some(obstacle) => Err(refusal::obstacle(obstacle)),
         None => Ok(placed),
+    }
+}
+
+/// The wallet that pays an amount to a destination where the request names none.
+pub(super) fn chosen(
+    app: &App,
+    (amount, destination): (Drops, Option<AccountId>),
+    routing: Routing,
+) -> Option<String> {
+    let rules = Arc::clone(&app.state.rules.borrow());
+    match &rules.policy.routed[..] {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => app.state.live.route(several, amount, destination, routing),
     }
 }
 

@@ -113,6 +113,14 @@ pub trait Live: Send + Sync + 'static {
     fn wake(&self, wallet: &str);
     /// Whether the daemon is on its way out.
     fn is_draining(&self) -> bool;
+    /// The wallet of `among` that is to pay this; never the destination itself where there is another.
+    fn route(
+        &self,
+        among: &[String],
+        amount: Drops,
+        destination: Option<AccountId>,
+        routing: Routing,
+    ) -> Option<String>;
     /// Whether every wallet's past has been read as far as it has to be: until then the ledger may hold
     /// payments that the database has forgotten.
     fn past_is_read(&self) -> bool;
@@ -181,6 +189,15 @@ pub struct SimulationRow {
     pub result: String,
     /// The open ledger that it was tried in.
     pub ledger_index: LedgerIndex,
+}
+
+/// What a choice of a wallet is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The payment is given to it, and counts from now on.
+    Given,
+    /// Somebody only asks.
+    Asked,
 }
 
 /// A contradiction between two servers.

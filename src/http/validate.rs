@@ -9,10 +9,11 @@ mod checks;
 use super::auth::{Caller, Scope};
 use super::body;
 use super::dto::Amount;
+use super::payments::chosen;
 use super::problem::Problem;
 use super::refusal;
 use super::router::App;
-use super::state::{FeeOutlook, Outlook, SimulationRow, WalletRow};
+use super::state::{FeeOutlook, Outlook, Routing, SimulationRow, WalletRow};
 use crate::payments::accept::{self, Assessment, PaymentRequest, Policy};
 use crate::rfc3339::Rfc3339;
 use axum::Json;
@@ -79,7 +80,12 @@ pub async fn validate(
         return Err(refusal::shutting_down(&app.state));
     }
     let rules = Arc::clone(&app.state.rules.borrow());
-    let seen = accept::assess(&request, &rules.policy, &caller.client);
+    let seen = accept::assess(
+        &request,
+        &rules.policy,
+        &caller.client,
+        |amount, destination| chosen(&app, (amount, destination), Routing::Asked),
+    );
     let now = app.state.clock.now();
     let used = app.state.store.limit_usage(now).await;
     let used = used.map_err(|error| refusal::store_read(&error))?.usage;

@@ -40,8 +40,8 @@ pub struct Policy {
     pub network_id: u32,
     /// The wallets that may pay, by name.
     pub wallets: BTreeMap<String, AccountId>,
-    /// The wallet that pays where the request names none.
-    pub default_wallet: Option<String>,
+    /// The wallets of which one is chosen where the request names none.
+    pub routed: Vec<String>,
     /// The rollout stage in force.
     pub stage: String,
     /// Who may use the stage; `*` is everybody.
@@ -217,19 +217,19 @@ fn destination(
     }
 }
 
-/// Fits a reading to the configuration in force.
+/// Fits a reading to the configuration in force; `chosen` is the wallet that pays where none is named.
 ///
 /// # Errors
 /// Why it is not taken now; what the store alone can judge (the day, what is pending) is not here.
 pub fn place(
     reading: &Reading,
     policy: &Policy,
-    client: &str,
-    idempotency_key: &str,
+    chosen: Option<&str>,
+    (client, idempotency_key): (&str, &str),
     now: UnixMs,
 ) -> Result<Placed, Refusal> {
     let mut faults = Faults::default();
-    let wallet = wallet(&mut faults, reading.wallet.as_deref(), policy);
+    let wallet = wallet(&mut faults, reading.wallet.as_deref().or(chosen), policy);
     if wallet.is_some_and(|(_, source)| source == reading.destination) {
         let detail = "is the wallet that would pay";
         faults.add::<()>(Fault::DestinationIsSelf, "/destination", detail);
@@ -252,6 +252,18 @@ pub fn place(
 }
 
 impl Reading {
+    /// Who is to be paid.
+    #[must_use]
+    pub const fn destination(&self) -> AccountId {
+        self.destination
+    }
+
+    /// How much is to arrive.
+    #[must_use]
+    pub const fn amount(&self) -> Drops {
+        self.amount
+    }
+
     /// The order that this reading makes at `now` under a key.
     #[must_use]
     pub fn order(&self, idempotency_key: &str, now: UnixMs) -> Order {
@@ -276,11 +288,11 @@ impl Reading {
 
 fn wallet<'a>(
     faults: &mut Faults,
-    named: Option<&str>,
+    name: Option<&str>,
     policy: &'a Policy,
 ) -> Option<(&'a str, AccountId)> {
-    let Some(name) = named.or(policy.default_wallet.as_deref()) else {
-        let detail = "is required, because several wallets may pay and none is the default";
+    let Some(name) = name else {
+        let detail = "is required, because no wallet pays for what names none";
         return faults.add(Fault::Missing, "/wallet", detail);
     };
     match policy.wallets.get_key_value(name) {

@@ -256,6 +256,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         );
         seen.extend(plans_of(async { store.totals().await.unwrap() }).await);
         seen.extend(plans_of(async { store.queued_amount("hot").await.unwrap() }).await);
+        seen.extend(plans_of(async { store.loads().await.unwrap() }).await);
         seen.extend(
             plans_of(async {
                 let by = Person {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Payment, Status, Substatus};
+use xrpayd_core::route::Load;
 
 /// How many payments stand where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -143,6 +144,32 @@ impl Store {
         row.map_or(Ok(Drops::ZERO), |row| {
             drops_from("the sum of what is queued", row.int("queued")?)
         })
+    }
+
+    /// What each wallet was given and has not brought to an end, those that wait for an approval among
+    /// it. A wallet without any has no entry.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a count that cannot be read.
+    pub async fn loads(&self) -> Result<BTreeMap<String, Load>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let mut loads: BTreeMap<String, Load> = BTreeMap::new();
+        for which in ["status = 'processing'", "phase = 'awaiting'"] {
+            let sql = format!(
+                "select wallet, count(*) as n, cast(sum(amount_drops) as bigint) as drops \
+                 from payments where {which} group by wallet"
+            );
+            for row in &tx.fetch(sql, Vec::new()).await? {
+                let part = Load {
+                    count: count(row.int("n")?)?,
+                    drops: u128::from(count(row.int("drops")?)?),
+                };
+                let load = loads.entry(row.text("wallet")?).or_default();
+                *load = load.and(part);
+            }
+        }
+        tx.end().await?;
+        Ok(loads)
     }
 }
 

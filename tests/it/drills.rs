@@ -19,3 +19,4 @@ mod strangers;
 mod submission;
 mod tickets;
 mod wallet;
+mod wallets;

@@ -16,6 +16,7 @@ pub mod money;
 pub mod mpt;
 pub mod payment;
 pub mod preflight;
+pub mod route;
 pub mod sequence;
 pub mod tickets;
 pub mod token;

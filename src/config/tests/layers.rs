@@ -36,7 +36,7 @@ fn the_minimal_file_of_the_contract_loads_with_the_shipped_limits() {
     assert_eq!(config.store.max_connections, 20);
     assert_eq!(config.shutdown.grace, Duration::from_secs(30));
     assert_eq!(config.wallets["hot"].max_in_flight, 10);
-    assert_eq!(config.default_wallet(), Some("hot"));
+    assert_eq!(config.routed_wallets(), ["hot"]);
     assert!(config.auth.enabled);
 }
 
@@ -185,7 +185,7 @@ fn variables_take_money_lists_and_wallets_as_they_are_written() {
     assert_eq!(config.limits.max_payment, xrp("12"));
     assert_eq!(config.xrpl.servers[1].url.host(), "b.example.net");
     assert!(!config.auth.enabled);
-    assert_eq!(config.default_wallet(), Some("cold_1"));
+    assert_eq!(config.routed_wallets(), ["cold_1"], "the only one there is");
     let array = [(
         "XRPAYD__XRPL__SERVERS",
         "[\"wss://c.example\", {url = \"wss://d.example\", name = \"d\"}]",

@@ -25,9 +25,15 @@ pub struct Assessment {
     pub is_in_stage: bool,
 }
 
-/// Assesses the request of a client.
+/// Assesses the request of a client; `choose` names the wallet that pays where the request names none,
+/// by what can be read of the amount and the destination.
 #[must_use]
-pub fn assess(request: &PaymentRequest, policy: &Policy, client: &str) -> Assessment {
+pub fn assess(
+    request: &PaymentRequest,
+    policy: &Policy,
+    client: &str,
+    choose: impl FnOnce(Drops, Option<AccountId>) -> Option<String>,
+) -> Assessment {
     // What a field by itself is worth, whatever is said of the others below.
     let mut aside = Faults::default();
     let text = request.destination.as_deref();
@@ -41,7 +47,10 @@ pub fn assess(request: &PaymentRequest, policy: &Policy, client: &str) -> Assess
         Err(faults) => (None, faults),
     };
     let mut faults = Faults(faults);
-    let wallet = super::wallet(&mut faults, request.wallet.as_deref(), policy)
+    let named = request.wallet.clone();
+    let to = destination.map(|(to, _)| to);
+    let named = named.or_else(|| choose(amount.unwrap_or_default(), to));
+    let wallet = super::wallet(&mut faults, named.as_deref(), policy)
         .map(|(name, account)| (name.to_owned(), account));
     if let (Some((_, source)), Some((to, _))) = (&wallet, destination)
         && *source == to

@@ -105,7 +105,7 @@ fn the_wallet_never_pays_itself_under_any_spelling() {
     let policy = Policy {
         network_id: 0,
         wallets: [("hot".to_owned(), HOT.parse().unwrap())].into(),
-        default_wallet: Some("hot".to_owned()),
+        routed: vec!["hot".to_owned()],
         approval: None,
         stage: "general".to_owned(),
         allowed_clients: vec!["*".to_owned()],
@@ -123,7 +123,13 @@ fn the_wallet_never_pays_itself_under_any_spelling() {
     };
     for destination in [HOT.to_owned(), own.to_string()] {
         let request = request(|body| body["destination"] = json!(destination));
-        let refused = place(&read(&request, 0).unwrap(), &policy, "shop", "k", UnixMs(0));
+        let refused = place(
+            &read(&request, 0).unwrap(),
+            &policy,
+            Some("hot"),
+            ("shop", "k"),
+            UnixMs(0),
+        );
         let Err(Refusal::Fields(faults)) = refused else {
             panic!("{refused:?}")
         };

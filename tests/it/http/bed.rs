@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::state::{
-    Auth, DisputeRow, Outlook, RateLimits, Readiness, ServerRow, SideRow, StageRow, TicketsRow,
-    TipRow, WalletRow,
+    Auth, DisputeRow, Outlook, RateLimits, Readiness, Routing, ServerRow, SideRow, StageRow,
+    TicketsRow, TipRow, WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
@@ -99,6 +99,22 @@ impl Live for Stage {
     fn is_draining(&self) -> bool {
         *self.draining.lock().unwrap()
     }
+    /// The richest pays: which one it is matters here only where it can be told from the first.
+    fn route(
+        &self,
+        among: &[String],
+        _: Drops,
+        destination: Option<AccountId>,
+        _: Routing,
+    ) -> Option<String> {
+        let wallets = self.wallets.lock().unwrap();
+        let routed = wallets
+            .iter()
+            .filter(|row| among.contains(&row.name) && Some(row.account) != destination);
+        routed
+            .max_by_key(|row| row.spendable)
+            .map(|row| row.name.clone())
+    }
     fn past_is_read(&self) -> bool {
         *self.past_is_read.lock().unwrap()
     }
@@ -147,7 +163,7 @@ pub fn rules() -> Rules {
         policy: Policy {
             network_id: 0,
             wallets: [("hot".to_owned(), HOT.parse::<AccountId>().unwrap())].into(),
-            default_wallet: Some("hot".to_owned()),
+            routed: vec!["hot".to_owned()],
             stage: "internal".to_owned(),
             allowed_clients: vec!["*".to_owned()],
             caps: Caps {

@@ -4,8 +4,13 @@ use super::bed::{Bed, HOT, SHOP, START, get, order, post, post_payment, xrp};
 use axum::http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
+use xrpayd::http::state::Auth;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::payment::{Event, NewAttempt, Slot, decide};
+
+/// A second paying account, and one that is nobody's wallet.
+const OTHER: &str = "rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc";
+const ELSE: &str = "rLHzPsX6oXkzU2qL12kHCH8G8cnZv1rBJh";
 
 #[tokio::test]
 async fn a_new_payment_is_answered_201_with_every_field_of_the_contract() {
@@ -132,7 +137,7 @@ async fn a_replay_is_answered_whatever_the_rules_have_become() {
     let first = bed.pay(&token, "k1", order("5")).await;
     let changes: [fn(&mut xrpayd::http::Rules); 4] = [
         |rules| rules.policy.wallets.clear(),
-        |rules| rules.policy.default_wallet = None,
+        |rules| rules.policy.routed.clear(),
         |rules| rules.policy.allowed_clients.clear(),
         |rules| rules.policy.caps.max_payment = xrp("1"),
     ];
@@ -338,5 +343,61 @@ async fn a_store_that_is_gone_is_a_retryable_refusal() {
     bed.clock.advance(Duration::from_secs(2));
     let unknown = bed.send(get("/v1/payments", &token)).await;
     unknown.refused(503, "store_unavailable");
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn one_of_several_wallets_is_chosen_once_and_a_named_one_is_taken_at_its_word() {
+    let change = |rules: &mut xrpayd::http::Rules| {
+        let cold = SHOP.parse().unwrap();
+        rules
+            .policy
+            .wallets
+            .insert("hot2".to_owned(), OTHER.parse().unwrap());
+        rules.policy.wallets.insert("cold".to_owned(), cold);
+        rules.policy.routed = vec!["hot".to_owned(), "hot2".to_owned()];
+    };
+    let bed = Bed::with(change, Auth::Required).await;
+    let rich = |name: &str, account: &str, spendable: &str| {
+        let mut row = bed.live.wallets.lock().unwrap()[0].clone();
+        row.name = name.to_owned();
+        row.account = account.parse().unwrap();
+        row.spendable = Some(xrp(spendable));
+        row.balance = Some(xrp(spendable));
+        row
+    };
+    let (one, two) = (rich("hot", HOT, "40"), rich("hot2", OTHER, "60"));
+    *bed.live.wallets.lock().unwrap() = vec![one.clone(), two];
+    let token = bed.merchant().await;
+    let unnamed = json!({ "destination": ELSE, "amount": { "currency": "XRP", "value": "50" } });
+    let paid = bed.pay(&token, "k1", unnamed.clone()).await;
+    assert_eq!(
+        (&paid["wallet"], &paid["source"]),
+        (&json!("hot2"), &json!(OTHER))
+    );
+    // The picture changes; the payment keeps its wallet.
+    *bed.live.wallets.lock().unwrap() = vec![one, rich("hot2", OTHER, "10")];
+    let again = bed.send(post_payment(&token, "k1", &unnamed)).await;
+    assert_eq!((again.status, &again.body), (StatusCode::OK, &paid));
+    let too_much = bed.send(post_payment(&token, "k2", &unnamed)).await;
+    too_much.refused(422, "insufficient_balance");
+    let mut small = unnamed.clone();
+    small["amount"]["value"] = json!("5");
+    assert_eq!(bed.pay(&token, "k3", small.clone()).await["wallet"], "hot");
+    small["wallet"] = json!("hot2");
+    assert_eq!(bed.pay(&token, "k4", small.clone()).await["wallet"], "hot2");
+    small["wallet"] = json!("hot3");
+    let unknown = bed.send(post_payment(&token, "k5", &small)).await;
+    assert_eq!(unknown.refused(422, "validation_failed"), ["/wallet"]);
+    // From one hot wallet to the other: never from itself.
+    let refill = json!({ "destination": HOT, "amount": { "currency": "XRP", "value": "5" } });
+    assert_eq!(
+        bed.pay(&token, "k6", refill.clone()).await["wallet"],
+        "hot2"
+    );
+    let mut own = refill;
+    own["wallet"] = json!("hot");
+    let own = bed.send(post_payment(&token, "k7", &own)).await;
+    own.refused(422, "destination_is_self");
     bed.end().await;
 }

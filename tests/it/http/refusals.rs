@@ -504,8 +504,8 @@ async fn more_than_the_wallet_holds_is_refused_and_the_balance_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_wallet_must_be_named_where_none_is_the_default() {
-    let bed = Bed::with(|rules| rules.policy.default_wallet = None, Auth::Required).await;
+async fn a_wallet_must_be_named_where_none_pays_unasked() {
+    let bed = Bed::with(|rules| rules.policy.routed.clear(), Auth::Required).await;
     let token = bed.merchant().await;
     let unnamed = bed.send(post_payment(&token, "k", &order("1"))).await;
     assert_eq!(unnamed.refused(400, "missing_field"), ["/wallet"]);
