@@ -135,7 +135,9 @@ impl From<StoreError> for End {
 impl From<CommitError> for End {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Stale(_) | CommitError::CursorMoved => Self::Reload,
+            CommitError::Stale(_) | CommitError::CursorMoved | CommitError::Overlooked => {
+                Self::Reload
+            }
             CommitError::Store(error) => Self::Store(error),
         }
     }

@@ -244,6 +244,10 @@ pub enum CommitError {
     /// The journal has been carried on by somebody else.
     #[error("the journal's cursor has moved")]
     CursorMoved,
+    /// The journal names who took the slot of an attempt, and the commit leaves the attempt open:
+    /// another hand signed it.
+    #[error("the journal settles an attempt that the engine does not know")]
+    Overlooked,
     /// The store could not write.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,8 +2,10 @@
 //!
 //! A commit is one transaction: the journal's cursor, payments, attempts with their blobs, plugs,
 //! limits, counts, tickets and events. Either all of it is durable or none. It is refused when a payment or
-//! the cursor has moved since it was read; nothing is written then.
+//! the cursor has moved since it was read, and when it would leave an open attempt behind the cursor;
+//! nothing is written then. So two processes that work on one wallet by mistake do no harm.
 
+use super::behind;
 use super::changes;
 use super::db::Tx;
 use super::error::{CommitError, StoreError};
@@ -266,6 +268,10 @@ impl Store {
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
         if let Some(standing) = &commit.tickets {
             tickets::know(&mut tx, wallet, standing).await?;
+        }
+        behind::refuse_opening(&mut tx, commit).await?;
+        if let Some(journal) = &commit.journal {
+            behind::refuse_overlooking(&mut tx, wallet, journal).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -11,6 +11,7 @@
 
 mod accept;
 mod attempts;
+mod behind;
 mod changes;
 mod db;
 mod error;

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
-use xrpayd_core::journal::Cursor;
+use xrpayd_core::journal::{Cursor, Delivered, Entry};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Event, NewAttempt, Order, Payment, Slot, Status, decide};
@@ -56,7 +56,7 @@ const GROWING: [(&str, &str); 4] = [
     ("payments", "p"),
     ("attempts", "a"),
     ("events", "events"),
-    ("journal_entries", "journal_entries"),
+    ("journal_entries", "e"),
 ];
 
 /// Indexes that may be read from end to end: those that hold only what is on its way or waits for an
@@ -81,6 +81,27 @@ fn scans(plan: &str) -> Vec<&str> {
         })
     };
     plan.lines().filter(is_scan).collect()
+}
+
+fn of_a_stranger(ledger_index: LedgerIndex) -> Entry {
+    Entry {
+        hash: TxHash([9; 32]),
+        ledger_index,
+        ledger_hash: LedgerHash([9; 32]),
+        tx_index: 0,
+        result: "tesSUCCESS".to_owned(),
+        transaction_type: "Payment".to_owned(),
+        sender: AccountId([9; 20]),
+        slot: Slot::Sequence(1),
+        fee: Drops::ZERO,
+        destination: None,
+        destination_tag: None,
+        source_tag: None,
+        delivered: Delivered::Nothing,
+        invoice_id: None,
+        marker: None,
+        root_after: None,
+    }
 }
 
 #[tokio::test]
@@ -237,7 +258,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
                     at: LedgerIndex(102),
                     ..cursor.clone()
                 },
-                entries: Vec::new(),
+                entries: vec![of_a_stranger(LedgerIndex(101))],
                 remembered: Vec::new(),
                 tickets: Vec::new(),
                 sign_from: None,

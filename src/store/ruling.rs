@@ -79,7 +79,7 @@ impl Store {
                     pause_before_retry(tries).await;
                 }
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Stale(_) | CommitError::CursorMoved) => {
+                Err(CommitError::Stale(_) | CommitError::CursorMoved | CommitError::Overlooked) => {
                     return Err(StoreError::Overloaded);
                 }
             }

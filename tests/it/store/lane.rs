@@ -183,6 +183,73 @@ on_both_stores! {
         assert_eq!(record.cursor, Some(cursor(110)));
     }
 
+    async fn a_cursor_never_passes_an_attempt_that_the_page_settles_and_the_commit_does_not(bed) {
+        let store = anchored(bed).await;
+        let payment = accepted(&store, request("key", "1", T0)).await;
+        // Another process signs after this one has read the lane.
+        let flying = committed(&store, signed(&payment, 10, T0)).await;
+        let page = |slot: Slot, changes: Vec<xrpayd::store::Change>| LaneCommit {
+            journal: Some(JournalCommit {
+                from: LedgerIndex(101),
+                cursor: cursor(110),
+                entries: vec![Entry { sender: account(1), slot, ..bare(105) }],
+                remembered: Vec::new(),
+                tickets: Vec::new(),
+                sign_from: None,
+            }),
+            ..commit_of(changes, T0)
+        };
+        let before = bed.everything().await;
+        let error = store.commit(&page(Slot::Sequence(10), Vec::new())).await.unwrap_err();
+        assert!(matches!(error, CommitError::Overlooked), "{error:?}");
+        assert_eq!(bed.everything().await, before);
+        let settling = page(Slot::Sequence(10), vec![found(&flying, "tesSUCCESS", T0)]);
+        store.commit(&settling).await.unwrap();
+        assert_eq!(store.load_lane(WALLET).await.unwrap().cursor, Some(cursor(110)));
+
+        let other = accepted(&store, request("other", "1", T0)).await;
+        committed(&store, signed(&other, 11, T0)).await;
+        let elsewhere = [
+            Entry { sender: account(1), slot: Slot::Ticket(11), ..bare(115) },
+            Entry { sender: account(2), slot: Slot::Sequence(11), ..bare(116) },
+        ];
+        let journal = JournalCommit {
+            from: LedgerIndex(111),
+            cursor: cursor(120),
+            entries: elsewhere.to_vec(),
+            remembered: Vec::new(),
+            tickets: Vec::new(),
+            sign_from: None,
+        };
+        let unrelated = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
+        store.commit(&unrelated).await.unwrap();
+    }
+
+    async fn no_attempt_is_opened_on_a_sequence_that_the_journal_has_passed(bed) {
+        let store = anchored(bed).await;
+        let payment = accepted(&store, request("key", "1", T0)).await;
+        // The journal shows the account at sequence 10: another process has carried it on.
+        let before = bed.everything().await;
+        let late = commit_of(vec![signed(&payment, 9, T0)], T0);
+        let late_plug = LaneCommit { new_plugs: vec![plug(9), plug(12)], ..LaneCommit::new(WALLET, T0) };
+        for commit in [&late, &late_plug] {
+            let error = store.commit(commit).await.unwrap_err();
+            assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
+        }
+        assert_eq!(bed.everything().await, before);
+        let flying = committed(&store, signed(&payment, 10, T0)).await;
+        let journal = JournalCommit {
+            from: LedgerIndex(101),
+            cursor: xrpayd_core::journal::Cursor { next_sequence: 11, ..cursor(110) },
+            entries: Vec::new(),
+            remembered: Vec::new(),
+            tickets: Vec::new(),
+            sign_from: None,
+        };
+        let passing = LaneCommit { journal: Some(journal), ..commit_of(vec![found(&flying, "tesSUCCESS", T0)], T0) };
+        store.commit(&passing).await.unwrap();
+    }
+
     async fn journal_entries_read_back_as_they_were_written(bed) {
         let store = anchored(bed).await;
         let entries = vec![

@@ -2,14 +2,14 @@
 
 use super::bed::*;
 use std::collections::BTreeSet;
-use xrpayd::store::{JournalCommit, LaneCommit, TicketAsk, TicketStatus};
+use xrpayd::store::{Change, CommitError, JournalCommit, LaneCommit, TicketAsk, TicketStatus};
 use xrpayd_core::engine::{
     Making, NewTicketCreate, RequestNews, TicketCreateRecord, TicketRequest, TicketRequestId,
 };
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::TicketChange::{self, Made, Used};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{AttemptState, NewAttempt, Slot};
+use xrpayd_core::payment::{AttemptState, Event, NewAttempt, Slot};
 
 fn page(ledger: u32, changes: &[TicketChange]) -> LaneCommit {
     let tickets = changes
@@ -67,6 +67,33 @@ on_both_stores! {
         assert_eq!(standing().await, Some(BTreeSet::from([7, 9, 21])), "all or nothing");
         let nobody = LaneCommit { wallet: "nobody".to_owned(), ..known(&[1]) };
         assert!(store.commit(&nobody).await.is_err());
+    }
+
+    async fn no_attempt_is_opened_on_a_ticket_that_does_not_stand(bed) {
+        let store = anchored(bed).await;
+        let payment = accepted(&store, request("key", "1", T0)).await;
+        let on_ticket = |number: u32| {
+            let attempt = NewAttempt { slot: Slot::Ticket(number), ..making(number, None).attempt };
+            let blobs = vec![(attempt.hash, vec![7])];
+            let signed = Change { new_blobs: blobs, ..change(&payment, Event::Sign(attempt), T0) };
+            LaneCommit { changes: vec![signed], ..LaneCommit::new(WALLET, T0) }
+        };
+        store.commit(&known(&[7, 8])).await.unwrap();
+        // Another process reads a page in which ticket 7 is used.
+        store.commit(&page(101, &[Used(7)])).await.unwrap();
+        let before = bed.everything().await;
+        for gone in [7, 9] {
+            let error = store.commit(&on_ticket(gone)).await.unwrap_err();
+            assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
+        }
+        assert_eq!(bed.everything().await, before);
+        store.commit(&on_ticket(8)).await.unwrap();
+        let late_making = LaneCommit {
+            new_ticket_creates: vec![making(9, None)],
+            ..LaneCommit::new(WALLET, T0)
+        };
+        let error = store.commit(&late_making).await.unwrap_err();
+        assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
     }
 
     async fn a_request_is_one_however_often_it_is_asked_for(bed) {
