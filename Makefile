@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench
+.PHONY: run test check fmt clippy doc deny machete bench model-wide
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
@@ -32,3 +32,6 @@ check: fmt clippy doc deny machete test ## What CI runs
 bench: ## Our rates beside the raw limits of the same machine, in the same run
 	tests/postgres.sh cargo bench --locked
 	cargo bench --locked -p xrpayd-sandbox --bench flood
+
+model-wide: ## The payment machine explored within bounds that take minutes and gigabytes; not in CI
+	MODEL_WIDE=1 cargo test --locked -p xrpayd-core --test model -- wider --nocapture
