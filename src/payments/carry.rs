@@ -5,6 +5,7 @@
 
 use super::engine::{Engine, StepResult};
 use xrpayd_core::engine::{Done, Note, Step};
+use xrpayd_core::ids::UnixMs;
 
 impl Engine<'_> {
     /// Makes a step durable, then takes it into memory, then hands on what is to be sent.
@@ -32,7 +33,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn tell(&self, note: Note, now: xrpayd_core::ids::UnixMs) {
+    fn tell(&self, note: Note, now: UnixMs) {
         let wallet = self.deps.wallet.name.as_str();
         match note {
             Note::Halted { reason } => {
@@ -63,6 +64,13 @@ impl Engine<'_> {
                 payment.id = %payment,
                 code = obstacle.code(),
                 "a validated ledger speaks against the payment: it fails before it is signed"
+            ),
+            Note::Raised { hash, slot, fee } => tracing::info!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                slot = ?slot,
+                fee_drops = fee.get(),
+                "a dearer attempt takes the place of one that waits"
             ),
             Note::Plugged { hash, slot } => tracing::info!(
                 wallet.name = wallet,

@@ -337,6 +337,7 @@ impl<'a> Engine<'a> {
         self.tell_past();
         self.adopt_waiting().await?;
         self.expire_queued().await?;
+        self.raise_fees().await?;
         self.make_tickets().await?;
         self.sign_queued().await?;
         self.plug_holes().await?;

@@ -21,8 +21,11 @@ pub(super) async fn follow(
             let known = tip.borrow_and_update().is_some();
             match pool.fee().await {
                 Ok(FeeQuoted {
-                    base, open_ledger, ..
+                    base,
+                    open_ledger,
+                    minimum,
                 }) => {
+                    let open_ledger = open_ledger.max(minimum);
                     fees.send_replace(Some(FeeQuote { base, open_ledger }));
                 }
                 Err(error) if known => tracing::debug!(%error, "the fee stays as it was"),

@@ -12,8 +12,9 @@ impl Engine<'_> {
     pub(super) fn observe(&self, change: &Change, now: UnixMs) {
         let metrics = &self.deps.metrics;
         let payment = &change.payment;
-        let signed_now = !change.new_blobs.is_empty();
-        if signed_now {
+        // What is signed again, or dearer, was signed before.
+        let is_first = payment.attempts.len() == change.new_blobs.len();
+        if is_first && !change.new_blobs.is_empty() {
             stage(metrics, "accepted_to_signed", payment.created_at, now);
         }
         if change.settled.is_none() {

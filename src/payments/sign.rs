@@ -66,6 +66,18 @@ impl Engine<'_> {
         Ok(may_be_more)
     }
 
+    /// Puts dearer attempts in the place of those that wait under a higher price.
+    pub(super) async fn raise_fees(&mut self) -> StepResult {
+        let (rules, now) = (self.settings.desk, self.deps.clock.now());
+        let Some(at) = self.conditions() else {
+            return Ok(());
+        };
+        match self.desk.plan_replacements(&at, &rules, now) {
+            Some(plan) => self.sign_and_carry_out(plan).await,
+            None => Ok(()),
+        }
+    }
+
     /// Fills with no-ops the sequences that something waits behind.
     pub(super) async fn plug_holes(&mut self) -> StepResult {
         let rules = self.settings.desk;

@@ -265,10 +265,18 @@ impl Pool {
     /// No server answered.
     pub async fn fee(&self) -> Result<FeeQuote, RequestError> {
         let is_doubted = self.fee_doubted.swap(false, Ordering::Relaxed);
-        match self.told_fee() {
-            Some(quote) if !is_doubted => Ok(quote),
-            _ => self.asked_fee().await,
+        let Some(told) = self.told_fee() else {
+            return self.asked_fee().await;
+        };
+        if !is_doubted {
+            return Ok(told);
         }
+        // What a server asks for its own load stands in its stream alone.
+        Ok(self.asked_fee().await.map_or(told, |asked| FeeQuote {
+            base: asked.base,
+            open_ledger: asked.open_ledger.max(told.minimum),
+            minimum: asked.minimum.max(told.minimum),
+        }))
     }
 
     /// A server has just said that a fee is too low: the next one is asked for.

@@ -7,7 +7,9 @@
 mod approval;
 mod failover;
 mod faults;
+mod fees;
 mod flood;
+mod holes;
 mod links;
 mod memory;
 mod metrics;

@@ -148,6 +148,33 @@ async fn a_liar_hides_and_swaps_what_the_truth_still_tells() {
 }
 
 #[tokio::test]
+async fn a_submission_that_is_turned_away_is_answered_and_never_carried_out() {
+    let network = Network::start(by_hand(1)).await.unwrap();
+    let (alice, bob) = (key(1), key(2));
+    let sequence = fund(&network, &alice, 100);
+    let mut client = Client::connect(network.addresses()[0]).await;
+    let lost = payment(&alice, &bob, sequence, 2_000_000);
+    let away = json!({"server": 0, "kind": "turn_away", "result": "temMALFORMED"});
+    network.fault(&away).unwrap();
+    let answer = client.submit(&lost).await;
+    assert_eq!(answer["engine_result"], "temMALFORMED");
+    let hash = answer["tx_json"]["hash"].clone();
+    let only = json!({"server": 0, "kind": "turn_away", "hash": hash});
+    network.fault(&only).unwrap();
+    assert_eq!(client.submit(&lost).await["engine_result"], "terQUEUED");
+    let other = payment(&alice, &bob, sequence, 3_000_000);
+    assert_eq!(client.submit(&other).await["engine_result"], "tesSUCCESS");
+    let _open = network.close_ledger();
+    let truth = network.truth();
+    let rows = truth["accounts"][bob.account_id().to_string()]["transactions"].clone();
+    let held = |row: &serde_json::Value| row["hash"] == hash;
+    assert!(!rows.as_array().unwrap().iter().any(held), "{rows:#}");
+    let nonsense = network.fault(&json!({"kind": "turn_away", "result": "temHONEST"}));
+    assert_eq!(nonsense, Err(FaultError::BadParameter("result")));
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn a_hole_in_history_is_admitted_in_ranges_and_refused_in_version_two() {
     let network = Network::start(by_hand(1)).await.unwrap();
     let (alice, bob) = (key(1), key(2));

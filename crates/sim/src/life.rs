@@ -101,6 +101,7 @@ pub(crate) enum After {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Expire,
+    Raise,
     Sign,
     Plug,
     Mail,

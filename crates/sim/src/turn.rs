@@ -37,9 +37,13 @@ impl World {
         }
         let goes_on = match life.phase {
             Phase::Expire => {
-                life.phase = Phase::Sign;
+                life.phase = Phase::Raise;
                 life.scans = 0;
                 self.expire(life, &mut desk)
+            }
+            Phase::Raise => {
+                life.phase = Phase::Sign;
+                self.raise(life, &mut desk)
             }
             Phase::Sign => {
                 life.phase = Phase::Plug;
@@ -116,6 +120,17 @@ impl World {
         let mut look = |payment: &Payment| sight(chance, chain, payment);
         let plan = desk.plan_signing(queued, &known, &at, &settings, now, &mut look);
         self.sign_plan(life, desk, plan)
+    }
+
+    fn raise(&mut self, life: &mut Life, desk: &mut Desk) -> bool {
+        let (settings, now) = (self.settings(), self.wall());
+        let plan = self
+            .conditions(life, desk)
+            .and_then(|at| desk.plan_replacements(&at, &settings, now));
+        match plan {
+            Some(plan) => self.sign_plan(life, desk, plan),
+            None => true,
+        }
     }
 
     fn plug(&mut self, life: &mut Life, desk: &mut Desk) -> bool {

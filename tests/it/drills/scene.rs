@@ -37,8 +37,14 @@ impl Scene {
     /// A ledger that closes every `close`, or by hand where that is `manual`, on which the wallet
     /// has `xrp`; `layer` is laid over the daemon's configuration.
     pub fn new(close: &str, xrp: &str, layer: &str) -> Self {
+        Self::on(close, xrp, layer, &[])
+    }
+
+    /// The same on a ledger that is started with `more` arguments.
+    pub fn on(close: &str, xrp: &str, layer: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::start(folder.path(), close, &[(WALLET.0, xrp), (SHOP, "1000")]);
+        let fund = [(WALLET.0, xrp), (SHOP, "1000")];
+        let ledger = Ledger::start_with(folder.path(), close, &fund, more);
         let store = store_in(folder.path());
         let setup = Setup::new(folder.path(), &ledger.urls, &store, "").with(layer);
         let merchant = merchant_of(&setup);

@@ -24,6 +24,16 @@ pub struct Ledger {
 impl Ledger {
     /// Starts it with a close every `close_interval` and the accounts of `fund` funded.
     pub fn start(folder: &Path, close_interval: &str, fund: &[(&str, &str)]) -> Self {
+        Self::start_with(folder, close_interval, fund, &[])
+    }
+
+    /// The same, with `more` arguments.
+    pub fn start_with(
+        folder: &Path,
+        close_interval: &str,
+        fund: &[(&str, &str)],
+        more: &[&str],
+    ) -> Self {
         let mut arguments: Vec<String> = [
             "sandbox-ledger",
             "--listen",
@@ -36,6 +46,7 @@ impl Ledger {
         for (address, xrp) in fund {
             arguments.extend(["--fund".to_owned(), format!("{address}={xrp}")]);
         }
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let mut process = Process::start(&arguments, &folder.join("ledger.log"));
         let mut urls: Vec<String> = process
             .first_lines(SERVERS + 1)

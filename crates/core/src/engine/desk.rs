@@ -6,6 +6,7 @@ use super::tickets::making_flight;
 use super::{
     InFlight, LaneRecord, Making, NewPlug, PlugRecord, Tick, TicketCreateRecord, TicketRequestId,
 };
+use crate::fee::FeeQuote;
 use crate::ids::{LedgerIndex, PaymentId, TxHash};
 use crate::journal::{Cursor, OpenAttempt, OpenSlots};
 use crate::money::Drops;
@@ -37,6 +38,8 @@ pub struct Flight {
     pub first_ledger: LedgerIndex,
     /// The last ledger that could hold it.
     pub last_ledger: LedgerIndex,
+    /// The fee in it.
+    pub fee: Drops,
     /// What the account pays if it is applied.
     pub cost: Drops,
     /// Its bytes.
@@ -86,6 +89,8 @@ pub struct Desk {
     /// the journal stands where it does. What is approved meanwhile may stand before it as well, and
     /// is seen with the next ledger at the latest.
     pub(super) passed_over: Option<PaymentId>,
+    /// The ledger and the price at which the fees of what waits were last looked at.
+    pub(super) weighed_at: Option<(LedgerIndex, FeeQuote)>,
     /// How many steps were taken: a step is for the desk that it was decided on and for no other.
     pub(super) steps: u64,
 }
@@ -110,6 +115,7 @@ impl Desk {
             began_at: None,
             halted: record.halted,
             passed_over: None,
+            weighed_at: None,
             steps: 0,
         };
         for in_flight in record.in_flight {
@@ -148,6 +154,7 @@ impl Desk {
                 slot: attempt.slot,
                 first_ledger: attempt.first_ledger,
                 last_ledger: attempt.last_ledger,
+                fee: attempt.fee,
                 cost: cost_of(payment.order.amount, attempt.fee),
                 blob: blob.unwrap_or_default().into(),
                 sent_at: Sent::Never,
@@ -266,11 +273,15 @@ impl Desk {
         balance.saturating_sub(self.in_flight())
     }
 
-    /// What open attempts may still cost.
+    /// What open attempts may still cost: of each slot the dearest, since one of them is applied.
     #[must_use]
     pub fn in_flight(&self) -> Drops {
-        let costs = self.flights.values().map(|flight| flight.cost);
-        costs.fold(Drops::ZERO, |sum, cost| {
+        let mut dearest: BTreeMap<Slot, Drops> = BTreeMap::new();
+        for flight in self.flights.values() {
+            let cost = dearest.entry(flight.slot).or_default();
+            *cost = flight.cost.max(*cost);
+        }
+        dearest.into_values().fold(Drops::ZERO, |sum, cost| {
             sum.checked_add(cost).unwrap_or(Drops::MAX)
         })
     }
@@ -311,6 +322,7 @@ pub(super) fn plug_flight(plug: &NewPlug, sent_at: Sent) -> Flight {
         slot: plug.slot,
         first_ledger: plug.first_ledger,
         last_ledger: plug.last_ledger,
+        fee: plug.fee,
         cost: plug.fee,
         blob: plug.blob.as_slice().into(),
         sent_at,

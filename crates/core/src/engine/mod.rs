@@ -17,6 +17,7 @@ mod desk;
 mod page;
 mod plugs;
 mod queue;
+mod raise;
 mod recall;
 mod record;
 mod resend;

@@ -1,8 +1,10 @@
 //! What is sent again. The same bytes can be applied only once, so this is always safe.
 
-use super::{Desk, Sent, Tick};
+use super::{Desk, Flight, Sent, Tick};
 use crate::ids::TxHash;
+use crate::money::Drops;
 use crate::payment::Slot;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An attempt that no server answered for is sent again after this many milliseconds.
@@ -14,26 +16,30 @@ const RESEND_BATCH_MAX: usize = 2_048;
 
 impl Desk {
     /// What no validated ledger has shown yet and it is time to send again, in the order of the
-    /// slots. All of it is durable.
+    /// slots; of several on one slot the dearest, whose place in a queue the others cannot take. All of
+    /// it is durable.
     pub fn due_for_sending(&mut self, tick: Tick) -> Vec<(TxHash, Arc<[u8]>)> {
         let at = self.cursor.at;
-        let mut due: Vec<_> = self
-            .flights
-            .iter_mut()
-            .filter(|(_, flight)| {
-                let waited = match flight.sent_at {
-                    Sent::Never => true,
-                    Sent::At(sent) => at.ahead_of(sent) >= RESEND_AFTER_LEDGERS,
-                    Sent::Lost(since) => tick.since_ms(since) >= LOST_PAUSE_MS,
-                };
-                waited && !flight.refused && at < flight.last_ledger
-            })
-            .collect();
-        due.sort_by_key(|(_, flight)| flight.slot);
+        let may_go = |flight: &Flight| !flight.refused && at < flight.last_ledger;
+        let mut dearest: BTreeMap<Slot, (Drops, TxHash)> = BTreeMap::new();
+        for (&hash, flight) in self.flights.iter().filter(|(_, flight)| may_go(flight)) {
+            let best = dearest.entry(flight.slot).or_insert((flight.fee, hash));
+            *best = (*best).max((flight.fee, hash));
+        }
         let mut again = Vec::new();
-        for (hash, flight) in due.into_iter().take(RESEND_BATCH_MAX) {
-            flight.sent_at = Sent::At(at);
-            again.push((*hash, Arc::clone(&flight.blob)));
+        for (_, hash) in dearest.into_values() {
+            let Some(flight) = self.flights.get_mut(&hash) else {
+                continue;
+            };
+            let waited = match flight.sent_at {
+                Sent::Never => true,
+                Sent::At(sent) => at.ahead_of(sent) >= RESEND_AFTER_LEDGERS,
+                Sent::Lost(since) => tick.since_ms(since) >= LOST_PAUSE_MS,
+            };
+            if waited && again.len() < RESEND_BATCH_MAX {
+                flight.sent_at = Sent::At(at);
+                again.push((hash, Arc::clone(&flight.blob)));
+            }
         }
         again
     }

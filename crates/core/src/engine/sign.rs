@@ -65,6 +65,8 @@ pub struct Plan {
     pub(super) batch: Batch,
     pub(super) queue: Queue,
     pub(super) may_be_more: bool,
+    /// The attempts whose place these jobs take, where they take any.
+    pub(super) superseded: Vec<TxHash>,
 }
 
 impl Plan {
@@ -75,6 +77,7 @@ impl Plan {
             batch: Batch::default(),
             queue: Queue::AsBefore,
             may_be_more: false,
+            superseded: Vec::new(),
         }
     }
 
@@ -106,7 +109,8 @@ impl Desk {
             jobs,
             mut batch,
             queue,
-            ..
+            superseded,
+            may_be_more: _,
         } = plan;
         let complete = signed.and_then(|signed| match signed.len() == jobs.len() {
             true => Ok(signed),
@@ -129,8 +133,17 @@ impl Desk {
                 batch.stop(format!("signing failed: {error}"));
             }
         }
+        for (hash, flight) in &flights {
+            let (hash, slot, fee) = (*hash, flight.slot, flight.fee);
+            if !superseded.is_empty() {
+                batch.notes.push(Note::Raised { hash, slot, fee });
+            } else if flight.owner == Owner::Plug {
+                batch.notes.push(Note::Plugged { hash, slot });
+            }
+        }
         let mut step = Step::of(self, batch, now);
         step.flights = flights;
+        step.superseded = superseded;
         step.queue = queue;
         step
     }
@@ -183,7 +196,6 @@ impl Desk {
                 };
                 let flight = plug_flight(&plug, sent_at);
                 batch.new_plugs.push(plug);
-                batch.notes.push(Note::Plugged { hash, slot });
                 return Some((hash, flight));
             }
         };
@@ -195,6 +207,7 @@ impl Desk {
             slot,
             first_ledger,
             last_ledger,
+            fee,
             cost: cost_of(payment.order.amount, fee),
             blob: tx.blob.as_slice().into(),
             sent_at,

@@ -6,6 +6,7 @@
 use super::batch::Batch;
 use super::{Change, Desk, Flight, JournalCommit, LaneCommit, RequestNews, Sent, Tick};
 use crate::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
+use crate::money::Drops;
 use crate::payment::{AttemptState, Illegal, Payment, Slot};
 use crate::preflight::Obstacle;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Step {
     pub(super) flights: Vec<(TxHash, Flight)>,
     /// The attempts that the journal settles.
     pub(super) settled: Vec<TxHash>,
+    /// The attempts in whose place dearer ones stand.
+    pub(super) superseded: Vec<TxHash>,
     /// The attempts that no server answered for, and when that was found out.
     pub(super) lost: Vec<(TxHash, Tick)>,
     /// The attempts without a payment that no server would ever take.
@@ -48,7 +51,8 @@ pub(super) enum Queue {
 pub struct Done {
     /// What is to be sent, in the order of its slots.
     pub send: Vec<(TxHash, Arc<[u8]>)>,
-    /// Attempts that are settled, or that no server would ever take.
+    /// Attempts that no server needs any more: they are settled, no server would ever take them, or a
+    /// dearer one stands in their place.
     pub closed: Vec<TxHash>,
     /// The payments that moved.
     pub changes: Vec<Change>,
@@ -98,6 +102,15 @@ pub enum Note {
         /// Why.
         obstacle: Obstacle,
     },
+    /// A dearer attempt takes the place of one that waits.
+    Raised {
+        /// The new attempt.
+        hash: TxHash,
+        /// What both consume.
+        slot: Slot,
+        /// Its fee.
+        fee: Drops,
+    },
     /// A no-op fills a slot that nothing uses.
     Plugged {
         /// The no-op.
@@ -138,6 +151,7 @@ impl Step {
             decided_on: desk.steps,
             flights: Vec::new(),
             settled: Vec::new(),
+            superseded: Vec::new(),
             lost: Vec::new(),
             refused: Vec::new(),
             refill_from: None,
@@ -170,6 +184,7 @@ impl Desk {
             decided_on,
             flights,
             settled,
+            superseded,
             lost,
             refused,
             refill_from,
@@ -215,6 +230,7 @@ impl Desk {
             self.settle(&hash);
             done.closed.push(hash);
         }
+        done.closed.extend(superseded);
         self.lane.advance(self.cursor.next_sequence);
         for (hash, tick) in lost {
             if let Some(flight) = self.flights.get_mut(&hash) {

@@ -339,6 +339,7 @@ pub(super) fn making_flight(new: &NewTicketCreate, sent_at: Sent) -> Flight {
         slot: new.attempt.slot,
         first_ledger: new.attempt.first_ledger,
         last_ledger: new.attempt.last_ledger,
+        fee: new.attempt.fee,
         cost: new.attempt.fee,
         blob: new.blob.as_slice().into(),
         sent_at,

@@ -11,6 +11,7 @@ use super::event::{Absence, Answer, Event, Finding, NewAttempt};
 use super::invariants;
 use super::refuse;
 use super::state::{Attempt, AttemptState, Failure, Hold, Payment, Proof, State};
+use crate::fee;
 use crate::ids::{TxHash, UnixMs};
 use crate::ledger::codes::{self, OnSubmit, OnValidated};
 use crate::money::Drops;
@@ -123,7 +124,7 @@ fn sign(payment: &Payment, new: NewAttempt, now: UnixMs) -> Result<Decision, Ill
         if open.slot != new.slot {
             return Err(Illegal::EarlierAttemptOpen);
         }
-        if !raises_fee(open.fee, new.fee) {
+        if !fee::raises(open.fee, new.fee) {
             return Err(Illegal::FeeNotRaised);
         }
     }
@@ -139,11 +140,6 @@ fn sign(payment: &Payment, new: NewAttempt, now: UnixMs) -> Result<Decision, Ill
         signed_at: new.signed_at,
     });
     Ok(decision)
-}
-
-/// The ledger's queue takes a replacement only above one and a quarter times the old fee.
-const fn raises_fee(old: Drops, new: Drops) -> bool {
-    (new.get() as u128) * 4 > (old.get() as u128) * 5
 }
 
 fn set_hold(payment: &Payment, hold: Option<Hold>) -> Result<Option<Decision>, Illegal> {

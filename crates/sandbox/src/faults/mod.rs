@@ -13,6 +13,7 @@ mod request;
 pub(crate) use request::{Parameters, inflict, network_wide, target};
 
 use crate::condition::{Change, Condition};
+use crate::ledger::codes::Ter;
 use crate::ledger::entry::Account;
 use crate::ledger::fees::LEVEL_REFERENCE;
 use std::collections::BTreeSet;
@@ -162,6 +163,8 @@ pub(crate) struct Faults {
     pub(crate) lie_absent: Option<About>,
     pub(crate) lie_result: Option<FalseResult>,
     pub(crate) lie_balance: Option<FalseRoot>,
+    /// Submissions that are answered and not carried out.
+    pub(crate) turn_away: Option<FalseResult>,
     pub(crate) freeze: Option<Freeze>,
     pub(crate) apart: Option<Apart>,
     /// How many ledgers of history it gains with each close when it has leapt.
@@ -217,6 +220,13 @@ impl Faults {
             root.balance = lie.balance.unwrap_or(root.balance);
             root.sequence = lie.sequence.unwrap_or(root.sequence);
         }
+    }
+
+    /// The answer to a submission that the server does not carry out.
+    pub(crate) fn turns_away(&self, hash: TxHash, account: AccountId) -> Option<Ter> {
+        let turned = self.turn_away.as_ref()?;
+        let is_meant = turned.about.includes(hash, &[account]);
+        is_meant.then(|| Ter::from_name(&turned.result)).flatten()
     }
 
     /// The result that the server claims instead of the true one.

@@ -17,6 +17,8 @@ const STALE_AFTER_MS: u64 = 120_000;
 const LEDGERS_PER_CLOSE: u64 = 2;
 /// What a spike asks where the request does not say.
 const MULTIPLIER: u64 = 100;
+/// What a submission that is turned away is answered where the request does not say.
+const TURNED_AWAY: &str = "terQUEUED";
 /// The most that a spike may ask, in base fees.
 const FACTOR_MAX: u64 = 1_000_000_000;
 
@@ -142,6 +144,15 @@ pub(crate) fn inflict(
         "lie_absent" => {
             request.only(&["hashes", "hash", "account"])?;
             faults.lie_absent = Some(request.about()?);
+        }
+        "turn_away" => {
+            request.only(&["on", "hashes", "hash", "account", "result"])?;
+            let result = request.text("result")?;
+            let result = result.unwrap_or_else(|| TURNED_AWAY.to_owned());
+            crate::ledger::codes::Ter::from_name(&result)
+                .ok_or(FaultError::BadParameter("result"))?;
+            let about = request.about()?;
+            faults.turn_away = on()?.then_some(FalseResult { about, result });
         }
         "lie_result" => {
             request.only(&["hashes", "hash", "account", "result"])?;

@@ -4,6 +4,7 @@ use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::render;
 use super::signing;
+use crate::ledger::codes::Ter;
 use crate::ledger::tx::{Tx, f, types};
 use crate::network::{Origin, Submitted};
 use crate::st::{Fields, kind};
@@ -34,7 +35,20 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
     let tx = Arc::new(tx);
     let (submitted, place) = {
         let mut net = call.shared.net();
-        let submitted = net.submit(call.server(), &tx, origin);
+        let turned_away = net.servers[call.server()]
+            .faults
+            .turns_away(tx.hash, tx.account);
+        let submitted = match turned_away {
+            Some(result) => Submitted {
+                result,
+                applied: false,
+                broadcast: false,
+                queued: result == Ter::TER_QUEUED,
+                kept: false,
+                state: None,
+            },
+            None => net.submit(call.server(), &tx, origin),
+        };
         let complete = net.servers[call.server()].complete;
         let place = net
             .chain(call.server())
