@@ -180,12 +180,14 @@ pub(super) fn lanes(
                 supervisor: supervisor.clone(),
                 wake,
             };
+            let patience_ms = settings.low_balance_patience.as_millis();
             let settings = Settings {
                 network_id: config.network.id,
                 desk: xrpayd_core::engine::Settings {
                     max_in_flight: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
                     max_fee: settings.max_fee,
                     ledger_window: settings.ledger_window,
+                    low_balance_patience_ms: i64::try_from(patience_ms).unwrap_or(i64::MAX),
                 },
                 refill: settings.ticket_refill,
             };

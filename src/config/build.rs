@@ -52,6 +52,9 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     })
 }
 
+/// The longest time that a payment may be passed over for its size.
+const PATIENCE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// A duration that must be there and must not be zero.
 fn positive(r: &mut Reader, key: &str) -> Option<Duration> {
     let read: Duration = r.required(key)?;
@@ -276,6 +279,11 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
     let refill_to = r.number(&own(r, "ticket_refill_to"), 0..=u64::from(TICKETS_MAX));
     let source_tag = r.optional_number(&own(r, "source_tag"), 0..=u64::from(u32::MAX));
     let wallet_type: Option<String> = r.required(&own(r, "wallet_type"));
+    let patience_key = own(r, "low_balance_patience");
+    let low_balance_patience = r.required::<Duration>(&patience_key);
+    if low_balance_patience.is_some_and(|patience| patience > PATIENCE_MAX) {
+        r.error(&patience_key, "must not be longer than 30d");
+    }
     let low_balance = xrp(r, &own(r, "low_balance_xrp"));
     let critical_balance = xrp(r, &own(r, "critical_balance_xrp"));
     let require_regular_key = r.required(&own(r, "require_regular_key"));
@@ -314,6 +322,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
         },
         source_tag,
         wallet_type: wallet_type?,
+        low_balance_patience: low_balance_patience?,
         low_balance: low_balance?,
         critical_balance: critical_balance?,
         require_regular_key: require_regular_key?,

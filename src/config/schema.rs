@@ -233,6 +233,8 @@ pub struct Wallet {
     pub source_tag: Option<u32>,
     /// The label of its metrics: `hot`, `warm` or `cold`.
     pub wallet_type: String,
+    /// How long smaller payments may pass by one that the balance does not bear.
+    pub low_balance_patience: Duration,
     /// Below this balance the wallet asks for a refill.
     pub low_balance: Drops,
     /// Below this balance the on-call is paged.

@@ -253,6 +253,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The label of the wallet's metrics. Payments that name no wallet are paid from those that are `hot`, or from the only one.",
     ),
     row(
+        "wallets.<name>.low_balance_patience",
+        Kind::Duration,
+        "How long smaller payments may pass by one that the balance does not bear; after that the wallet keeps its money for it.",
+    ),
+    row(
         "wallets.<name>.low_balance_xrp",
         Kind::Xrp,
         "Below this balance the wallet asks for a refill.",

@@ -23,6 +23,9 @@ const EVENTS_MAX: u64 = 400_000;
 /// Ledgers that everything may take once all is healed: several lives of an attempt, the wait of an
 /// empty database, and the queue's own length.
 const HEALED_WINDOWS: u32 = 12;
+/// How long smaller payments may pass by one that the balance does not bear, in milliseconds: some
+/// ledgers, so that worlds live through it.
+const PATIENCE: i64 = 20_000;
 
 /// A bug that is planted around the engine, to see it caught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,6 +215,7 @@ impl World {
             max_in_flight: self.swarm.max_in_flight,
             max_fee: crate::chain::drops(self.swarm.max_fee),
             ledger_window: self.swarm.window,
+            low_balance_patience_ms: PATIENCE,
         }
     }
 

@@ -21,6 +21,7 @@ pub const SETTINGS: Settings = Settings {
     max_in_flight: 40,
     max_fee: drops(2_000),
     ledger_window: 20,
+    low_balance_patience_ms: 60_000,
 };
 
 pub const AT: Conditions = Conditions {

@@ -89,6 +89,8 @@ pub struct Desk {
     /// the journal stands where it does. What is approved meanwhile may stand before it as well, and
     /// is seen with the next ledger at the latest.
     pub(super) passed_over: Option<PaymentId>,
+    /// The oldest payment that money is kept for, while the journal stands where it does.
+    pub(super) kept_for: Option<PaymentId>,
     /// The ledger and the price at which the fees of what waits were last looked at.
     pub(super) weighed_at: Option<(LedgerIndex, FeeQuote)>,
     /// How many steps were taken: a step is for the desk that it was decided on and for no other.
@@ -115,6 +117,7 @@ impl Desk {
             began_at: None,
             halted: record.halted,
             passed_over: None,
+            kept_for: None,
             weighed_at: None,
             steps: 0,
         };
@@ -192,6 +195,7 @@ impl Desk {
     /// The queue may hold something that can be signed now, wherever it stands.
     pub(super) fn look_again(&mut self) {
         self.passed_over = None;
+        self.kept_for = None;
     }
 
     /// Everything that is open, as the journal's fold wants it.

@@ -53,6 +53,8 @@ pub struct Settings {
     pub max_fee: Drops,
     /// How many ledgers an attempt may live.
     pub ledger_window: u32,
+    /// How long a payment that the balance does not bear is passed over, in milliseconds.
+    pub low_balance_patience_ms: i64,
 }
 
 /// What the ledger looks like now.

@@ -3,7 +3,9 @@
 //!
 //! Fairness: the queue is served in the order of acceptance. A payment that the balance or the fee cap
 //! holds back is passed over, so that smaller ones behind it go on; it is looked at again, first, with
-//! every ledger.
+//! every ledger. Not for ever: one that the balance holds back and that has waited for
+//! `low_balance_patience` is waited for, and what the wallet has and what comes in is kept for it until
+//! it can be paid. So a stream of small payments starves no large one for longer than that.
 
 use super::adopt::adopt;
 use super::batch::Batch;
@@ -13,7 +15,7 @@ use super::{Conditions, Desk, Note, Remembered, Settings, Step, cost_of};
 use crate::fee::{FeeChoice, FeeQuote, choose};
 use crate::ids::{PaymentId, UnixMs};
 use crate::money::Drops;
-use crate::payment::{Event, Hold, Order, Payment};
+use crate::payment::{Event, Hold, Order, Payment, Verdict};
 use crate::preflight::Refusal;
 use crate::tickets::Way;
 use std::collections::BTreeMap;
@@ -68,7 +70,7 @@ impl Desk {
         // The journal does not move while the plan is made.
         let is_stuck = self.is_stuck();
         let may_be_more = u32::try_from(queued.len()).unwrap_or(SCAN_MAX) >= SCAN_MAX;
-        let mut spendable = self.spendable(at.reserve);
+        let mut left = self.spendable(at.reserve);
         let (mut jobs, mut batch) = (Vec::new(), Batch::default());
         let (mut looked_at, mut held) = (None, false);
         // How many are being looked at, and which payment stands before the first of them.
@@ -86,9 +88,15 @@ impl Desk {
             if payment.is_past_expiry(now) {
                 continue;
             }
+            let is_behind = self.kept_for.is_some_and(|oldest| oldest < payment.id);
+            let spendable = if is_behind { Drops::ZERO } else { left };
             match weigh(&payment.order, at.quote, settings.max_fee, spendable) {
                 Err(hold) => {
                     held = true;
+                    let age_ms = now.since_ms(queued_since(&payment));
+                    if hold == Hold::LowBalance && age_ms >= settings.low_balance_patience_ms {
+                        self.kept_for.get_or_insert(payment.id);
+                    }
                     batch.apply(&payment, Event::Hold(hold), now);
                 }
                 Ok(fee) => {
@@ -97,7 +105,7 @@ impl Desk {
                         Sight::Pending => {
                             // It keeps its place in front of the money that those behind it want.
                             let cost = cost_of(payment.order.amount, fee);
-                            spendable = spendable.saturating_sub(cost);
+                            left = left.saturating_sub(cost);
                             before_pending.get_or_insert(before);
                             pending += 1;
                             continue;
@@ -119,7 +127,7 @@ impl Desk {
                             break;
                         }
                     };
-                    spendable = spendable.saturating_sub(cost_of(payment.order.amount, fee));
+                    left = left.saturating_sub(cost_of(payment.order.amount, fee));
                     let terms = Terms {
                         slot,
                         fee,
@@ -164,6 +172,18 @@ impl Desk {
     }
 }
 
+/// Since when the payment waits to be signed: a person's time to approve it is not the wallet's.
+fn queued_since(payment: &Payment) -> UnixMs {
+    match payment
+        .approval
+        .as_ref()
+        .and_then(|own| own.verdict.as_ref())
+    {
+        Some(Verdict::Approved { at, .. }) => *at,
+        Some(Verdict::Rejected { .. } | Verdict::Remembered { .. }) | None => payment.created_at,
+    }
+}
+
 /// The fee with which the payment can be signed now, or what holds it back.
 fn weigh(order: &Order, quote: FeeQuote, max_fee: Drops, spendable: Drops) -> Result<Drops, Hold> {
     let cap = order.max_fee.map_or(max_fee, |max| max.min(max_fee));
@@ -176,6 +196,9 @@ fn weigh(order: &Order, quote: FeeQuote, max_fee: Drops, spendable: Drops) -> Re
         Ok(fee)
     }
 }
+
+#[cfg(test)]
+mod fairness;
 
 #[cfg(test)]
 mod tests {
