@@ -145,6 +145,7 @@ impl Payments {
             max_in_flight: 4,
             max_fee: ledger::drops(100),
             ledger_window: u32::from(self.bounds.window),
+            low_balance_patience_ms: 600_000,
         }
     }
 
