@@ -266,8 +266,8 @@ impl Store {
         changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
         changes::write_chores(&mut tx, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
-        if let Some(standing) = &commit.tickets {
-            tickets::know(&mut tx, wallet, standing).await?;
+        if let Some(known) = &commit.tickets {
+            tickets::know(&mut tx, wallet, known).await?;
         }
         behind::refuse_opening(&mut tx, commit).await?;
         if let Some(journal) = &commit.journal {

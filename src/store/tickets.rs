@@ -2,8 +2,9 @@
 //! appends the page of the journal which tells of them.
 
 use super::db::{Columns, Kind, Tx};
-use super::error::StoreError;
+use super::error::{CommitError, StoreError};
 use std::collections::BTreeSet;
+use xrpayd_core::engine::KnownTickets;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::TicketChange;
 
@@ -57,21 +58,23 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// Writes all that stand, as they were read for the first time.
+/// Writes all that stand, as they were read for the first time. Whoever was not looking while another
+/// process read them, or carried the journal on, is refused.
 pub(super) async fn know(
     tx: &mut Tx,
     wallet: &str,
-    standing: &BTreeSet<u32>,
-) -> Result<(), StoreError> {
+    known: &KnownTickets,
+) -> Result<(), CommitError> {
+    let begin = "update wallets set tickets_known = 1 \
+        where name = $1 and cursor_at = $2 and tickets_known = 0";
+    let begun = tx.execute(begin, vec![wallet.into(), known.at.0.into()]);
+    if begun.await? != 1 {
+        return Err(CommitError::CursorMoved);
+    }
     let forget = "delete from tickets where wallet = $1";
     tx.execute(forget, vec![wallet.into()]).await?;
     let row = |number: &u32| vec![wallet.into(), (*number).into()];
-    let rows = standing.iter().map(row).collect();
+    let rows = known.standing.iter().map(row).collect();
     tx.insert("tickets", NEW, rows, "").await?;
-    let known = "update wallets set tickets_known = 1 where name = $1";
-    if tx.execute(known, vec![wallet.into()]).await? == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::UnknownWallet(wallet.to_owned()))
-    }
+    Ok(())
 }

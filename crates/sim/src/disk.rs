@@ -182,6 +182,15 @@ impl Tables {
                 return Err(Refused::Moved);
             }
         }
+        if let Some(known) = &commit.tickets {
+            let is_first = self
+                .wallet
+                .as_ref()
+                .is_some_and(|wallet| wallet.cursor.at == known.at && !wallet.knows_tickets);
+            if !is_first {
+                return Err(Refused::Moved);
+            }
+        }
         self.check(&commit.changes)?;
         let is_new = |plug: &NewPlug| !self.blobs.contains_key(&plug.hash);
         if !commit.new_plugs.iter().all(is_new) {
@@ -236,8 +245,8 @@ impl Tables {
                     };
                 }
             }
-            if let Some(standing) = &commit.tickets {
-                self.tickets.clone_from(standing);
+            if let Some(known) = &commit.tickets {
+                self.tickets.clone_from(&known.standing);
                 wallet.knows_tickets = true;
             }
             if let Some(reason) = &commit.halt {

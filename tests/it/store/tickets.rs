@@ -4,7 +4,8 @@ use super::bed::*;
 use std::collections::BTreeSet;
 use xrpayd::store::{Change, CommitError, JournalCommit, LaneCommit, TicketAsk, TicketStatus};
 use xrpayd_core::engine::{
-    Making, NewTicketCreate, RequestNews, TicketCreateRecord, TicketRequest, TicketRequestId,
+    KnownTickets, Making, NewTicketCreate, RequestNews, TicketCreateRecord, TicketRequest,
+    TicketRequestId,
 };
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::TicketChange::{self, Made, Used};
@@ -29,9 +30,12 @@ fn page(ledger: u32, changes: &[TicketChange]) -> LaneCommit {
     }
 }
 
-fn known(numbers: &[u32]) -> LaneCommit {
+fn known(ledger: u32, numbers: &[u32]) -> LaneCommit {
     LaneCommit {
-        tickets: Some(numbers.iter().copied().collect()),
+        tickets: Some(KnownTickets {
+            at: LedgerIndex(ledger),
+            standing: numbers.iter().copied().collect(),
+        }),
         ..LaneCommit::new(WALLET, T0)
     }
 }
@@ -58,14 +62,19 @@ on_both_stores! {
         assert_eq!(standing().await, None);
         store.commit(&page(101, &[Made(9)])).await.unwrap();
         assert_eq!(standing().await, None);
-        store.commit(&known(&[7, 8, 9])).await.unwrap();
+        let late = store.commit(&known(100, &[7, 8])).await;
+        assert!(matches!(late, Err(CommitError::CursorMoved)), "the journal went on meanwhile");
+        assert_eq!(standing().await, None);
+        store.commit(&known(101, &[7, 8, 9])).await.unwrap();
+        let again = store.commit(&known(101, &[7])).await;
+        assert!(matches!(again, Err(CommitError::CursorMoved)), "somebody else read them before");
         assert_eq!(standing().await, Some(BTreeSet::from([7, 8, 9])));
         store.commit(&page(102, &[Made(20), Made(21), Used(8), Used(20)])).await.unwrap();
         assert_eq!(standing().await, Some(BTreeSet::from([7, 9, 21])));
         let stale = page(102, &[Used(7)]);
         assert!(store.commit(&stale).await.is_err());
         assert_eq!(standing().await, Some(BTreeSet::from([7, 9, 21])), "all or nothing");
-        let nobody = LaneCommit { wallet: "nobody".to_owned(), ..known(&[1]) };
+        let nobody = LaneCommit { wallet: "nobody".to_owned(), ..known(102, &[1]) };
         assert!(store.commit(&nobody).await.is_err());
     }
 
@@ -78,7 +87,7 @@ on_both_stores! {
             let signed = Change { new_blobs: blobs, ..change(&payment, Event::Sign(attempt), T0) };
             LaneCommit { changes: vec![signed], ..LaneCommit::new(WALLET, T0) }
         };
-        store.commit(&known(&[7, 8])).await.unwrap();
+        store.commit(&known(100, &[7, 8])).await.unwrap();
         // Another process reads a page in which ticket 7 is used.
         store.commit(&page(101, &[Used(7)])).await.unwrap();
         let before = bed.everything().await;

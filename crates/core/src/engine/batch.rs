@@ -2,12 +2,12 @@
 //! of persons.
 
 use super::{
-    Change, Desk, JournalCommit, LaneCommit, NewPlug, NewTicketCreate, Note, RequestNews,
-    TicketRequestId,
+    Change, Desk, JournalCommit, KnownTickets, LaneCommit, NewPlug, NewTicketCreate, Note,
+    RequestNews, TicketRequestId,
 };
 use crate::ids::{LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::payment::{AttemptState, Effect, Event, Illegal, Payment, decide};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Decisions that are not durable yet.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Batch {
     /// What came of operators' requests for tickets.
     pub request_news: Vec<(TicketRequestId, RequestNews)>,
     /// All tickets that stand, where they were read for the first time.
-    pub tickets: Option<BTreeSet<u32>>,
+    pub tickets: Option<KnownTickets>,
     /// From which ledger on tickets are refilled again.
     pub refill_from: Option<LedgerIndex>,
     /// How far the journal was carried on.

@@ -25,11 +25,20 @@ pub struct LaneCommit {
     /// What came of operators' requests for tickets.
     pub request_news: Vec<(TicketRequestId, RequestNews)>,
     /// All tickets that stand, where they were read for the first time.
-    pub tickets: Option<BTreeSet<u32>>,
+    pub tickets: Option<KnownTickets>,
     /// How far the journal was carried on.
     pub journal: Option<JournalCommit>,
     /// Why the wallet is to sign nothing more.
     pub halt: Option<String>,
+}
+
+/// All tickets of an account that stand, read and carried on to the journal's cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTickets {
+    /// Where the cursor has to be still: another process may have carried the journal on.
+    pub at: LedgerIndex,
+    /// Those that stand there.
+    pub standing: BTreeSet<u32>,
 }
 
 impl LaneCommit {

@@ -27,7 +27,7 @@ mod step;
 mod tickets;
 
 pub use adopt::recognise;
-pub use commit::{Change, JournalCommit, LaneCommit, NewPlug};
+pub use commit::{Change, JournalCommit, KnownTickets, LaneCommit, NewPlug};
 pub use desk::{Desk, Flight, Owner, Sent, cost_of};
 pub use page::PageRefused;
 pub use queue::{Scan, Sight};

@@ -72,7 +72,8 @@ impl Desk {
     }
 
     /// What the account root, or its tickets, show and the journal does not explain: a sequence or a
-    /// ticket that went by with no transaction that took it. Neither an outcome nor an absence can be concluded from that.
+    /// ticket that went by with no transaction that took it. Neither an outcome nor an absence can be
+    /// concluded from that.
     fn unexplained(&self, root: &RootProof) -> Option<String> {
         let (at, root_sequence) = (root.at, root.sequence);
         if at == self.cursor.at && root_sequence != self.cursor.next_sequence {

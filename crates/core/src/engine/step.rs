@@ -223,8 +223,8 @@ impl Desk {
                 self.request_done = self.request_done.max(Some(request));
             }
         }
-        if let Some(standing) = commit.tickets {
-            self.tickets.know(standing);
+        if let Some(known) = commit.tickets {
+            self.tickets.know(known.standing);
         }
         for hash in settled {
             self.settle(&hash);

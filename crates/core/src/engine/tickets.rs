@@ -6,7 +6,7 @@
 
 use super::batch::Batch;
 use super::sign::{Job, Plan, Task, Terms};
-use super::{Conditions, Desk, Flight, Owner, Sent, Settings, Step};
+use super::{Conditions, Desk, Flight, KnownTickets, Owner, Sent, Settings, Step};
 use crate::fee::{FeeChoice, choose};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
@@ -223,7 +223,9 @@ impl Desk {
     /// for the first time.
     pub fn take_tickets(&self, at: LedgerIndex, standing: &BTreeSet<u32>, now: UnixMs) -> Step {
         let mut batch = Batch::default();
-        batch.tickets = self.tickets.after_reading(at, standing);
+        let standing = self.tickets.after_reading(at, standing);
+        let at = self.cursor.at;
+        batch.tickets = standing.map(|standing| KnownTickets { at, standing });
         Step::of(self, batch, now)
     }
 

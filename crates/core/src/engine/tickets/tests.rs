@@ -397,7 +397,11 @@ fn tickets_are_read_once_and_what_the_journal_tells_meanwhile_counts() {
     let step = take(&mut desk, vec![theirs]);
     let _ = desk.made_durable(step);
     let step = desk.take_tickets(read_at, &BTreeSet::from([7, 8]), bed::NOW);
-    assert_eq!(step.commit().tickets, Some(BTreeSet::from([8])));
+    let known = KnownTickets {
+        at: read_at.plus(1),
+        standing: BTreeSet::from([8]),
+    };
+    assert_eq!(step.commit().tickets, Some(known));
     assert!(desk.wants_tickets_read(), "memory waits");
     let _ = desk.made_durable(step);
     assert_eq!(desk.tickets().standing(), &BTreeSet::from([8]));
