@@ -4,9 +4,11 @@
 //! the world.
 
 use crate::chain::{Chain, drops};
-use std::collections::BTreeMap;
+use crate::disk::Asked;
+use std::collections::{BTreeMap, BTreeSet};
+use xrpayd_core::engine::RequestNews;
 use xrpayd_core::ids::{Hash256, PaymentId, TxHash};
-use xrpayd_core::journal::{Delivered, Entry};
+use xrpayd_core::journal::{Delivered, Entry, TICKET_CREATE};
 use xrpayd_core::payment::{Payment, Slot, State, Status};
 
 /// What a client was promised under one key.
@@ -26,6 +28,10 @@ pub struct Promise {
 #[derive(Debug, Default)]
 pub struct Audit {
     promises: BTreeMap<Hash256, Promise>,
+    /// The transactions that made tickets.
+    makers: BTreeSet<TxHash>,
+    /// Payments that were delivered by ticket.
+    by_ticket: u64,
     /// The first sentence that did not hold.
     pub violation: Option<String>,
 }
@@ -53,6 +59,9 @@ impl Audit {
     /// A ledger was validated.
     pub fn validated(&mut self, entries: &[Entry]) {
         for entry in entries {
+            if entry.transaction_type == TICKET_CREATE && entry.result == "tesSUCCESS" {
+                self.makers.insert(entry.hash);
+            }
             let Some(promise) = entry
                 .marker
                 .and_then(|marker| self.promises.get_mut(&marker))
@@ -63,6 +72,7 @@ impl Audit {
                 continue;
             }
             promise.delivered.push(entry.hash);
+            self.by_ticket += u64::from(matches!(entry.slot, Slot::Ticket(_)));
             let (times, end) = (promise.delivered.len(), promise.end.clone());
             let is_exact = entry.delivered == Delivered::Xrp(drops(promise.amount));
             if times > 1 {
@@ -189,6 +199,51 @@ impl Audit {
                 format!("the books show {balance} drops after ledger {at}, the ledger {truth:?}")
             });
         }
+    }
+
+    /// The tickets as the operator was shown them, after a ledger.
+    pub fn tickets(&mut self, chain: &Chain, at: u32, standing: &BTreeSet<u32>) {
+        let truth = chain.ledger(at).map(|ledger| &ledger.tickets);
+        if truth != Some(standing) {
+            self.blame(|| {
+                format!(
+                    "tickets {standing:?} are shown after ledger {at}, the ledger has {truth:?}"
+                )
+            });
+        }
+    }
+
+    /// What the operator was told of the tickets that were asked for, at the end. Where nobody else
+    /// makes any and no database was lost, each request made them once, and nothing else did.
+    pub fn requests(&mut self, asked: &[Asked], nobody_else: bool) {
+        let open = asked.iter().find(|asked| asked.is_open());
+        if let Some(open) = open {
+            self.blame(|| format!("tickets that were asked for are never made: {open:?}"));
+        }
+        let made = asked.iter().filter_map(|asked| match asked.news {
+            Some(RequestNews::Made(hash)) => Some(hash),
+            _ => None,
+        });
+        let (count, made): (usize, BTreeSet<TxHash>) = (made.clone().count(), made.collect());
+        let is_true = count == made.len() && made.is_subset(&self.makers);
+        if !is_true || (nobody_else && made != self.makers) {
+            let makers = self.makers.clone();
+            self.blame(|| {
+                format!("tickets are said to be made by {made:?}, and were by {makers:?}")
+            });
+        }
+    }
+
+    /// How many payments were delivered by ticket.
+    #[must_use]
+    pub const fn by_ticket(&self) -> u64 {
+        self.by_ticket
+    }
+
+    /// How many transactions made tickets.
+    #[must_use]
+    pub fn makers(&self) -> u64 {
+        u64::try_from(self.makers.len()).unwrap_or(u64::MAX)
     }
 
     /// The database was replaced, so clients ask again: payments may have new names, and one that

@@ -12,7 +12,6 @@ use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
 use xrpayd_core::journal::{Delivered, Entry, RootAfter, TICKET_CREATE};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Slot;
-use xrpayd_core::tickets::TICKETS_MAX;
 
 /// The wallet's account.
 pub const OURS: AccountId = AccountId([1; 20]);
@@ -93,6 +92,8 @@ pub struct Ledger {
     pub entries: Vec<Entry>,
     /// The account root after it.
     pub root: RootAfter,
+    /// The account's tickets after it.
+    pub tickets: BTreeSet<u32>,
 }
 
 /// A transaction that has reached the network.
@@ -133,6 +134,7 @@ impl Chain {
             hash: hash_at(FIRST),
             entries: Vec::new(),
             root,
+            tickets: BTreeSet::new(),
         };
         Self {
             ledgers: vec![first],
@@ -193,14 +195,22 @@ impl Chain {
         self.waiting.retain(|_| !chance.chance(permille));
     }
 
-    /// A person uses the key: on the next sequence, whoever else wants it.
-    pub fn intrude(&mut self) {
+    /// A person uses the key: on the next sequence, whoever else wants it, to do nothing of ours or to
+    /// make tickets, or on a ticket where one stands.
+    pub fn intrude(&mut self, chance: &mut Prng) {
         self.strangers += 1;
+        let next = Slot::Sequence(self.root.sequence);
+        let ticket = self.tickets.first().copied().map_or(next, Slot::Ticket);
+        let (slot, body) = match chance.below(4) {
+            0 => (next, Body::MakeTickets(2)),
+            1 => (next, Body::Stranger(self.strangers)),
+            _ => (ticket, Body::Stranger(self.strangers)),
+        };
         self.take(Tx {
-            slot: Slot::Sequence(self.root.sequence),
+            slot,
             fee: self.price.max(BASE_FEE),
             last_ledger: u32::MAX,
-            body: Body::Stranger(self.strangers),
+            body,
         });
     }
 
@@ -238,29 +248,6 @@ impl Chain {
         }
     }
 
-    /// The same of a transaction by ticket: nothing that came before it matters.
-    fn answer_by_ticket(&self, tx: &Tx, ticket: u32, open: u32) -> &'static str {
-        if ticket >= self.root.sequence {
-            "terPRE_TICKET"
-        } else if !self.tickets.contains(&ticket) {
-            "tefNO_TICKET"
-        } else if open > tx.last_ledger {
-            "tefMAX_LEDGER"
-        } else if tx.fee < self.price {
-            "telINSUF_FEE_P"
-        } else {
-            self.result(tx, false)
-        }
-    }
-
-    /// Whether the newest ledger says that it can never enter one: its slot is gone.
-    fn is_used_up(&self, slot: Slot) -> bool {
-        match slot {
-            Slot::Sequence(sequence) => sequence < self.root.sequence,
-            Slot::Ticket(ticket) => ticket < self.root.sequence && !self.tickets.contains(&ticket),
-        }
-    }
-
     /// The result of applying it to the newest ledger; `in_earnest`, as a validated ledger has it.
     fn result(&self, tx: &Tx, in_earnest: bool) -> &'static str {
         let left = self.root.balance.get().saturating_sub(tx.fee);
@@ -278,23 +265,6 @@ impl Chain {
             _ if left < amount.saturating_add(self.reserve()) => "tecUNFUNDED_PAYMENT",
             _ => "tesSUCCESS",
         }
-    }
-
-    fn result_of_making(&self, count: u32, left: u64) -> &'static str {
-        let standing = u32::try_from(self.tickets.len()).unwrap_or(u32::MAX);
-        let owned = u64::from(self.root.owner_count.saturating_add(count));
-        if standing.saturating_add(count) > TICKETS_MAX {
-            "tecDIR_FULL"
-        } else if left < RESERVE.saturating_add(OWNED.saturating_mul(owned)) {
-            "tecINSUFFICIENT_RESERVE"
-        } else {
-            "tesSUCCESS"
-        }
-    }
-
-    /// What the account has to keep.
-    fn reserve(&self) -> u64 {
-        RESERVE.saturating_add(OWNED.saturating_mul(u64::from(self.root.owner_count)))
     }
 
     /// Closes and validates the next ledger; the transactions of the account in it.
@@ -339,6 +309,7 @@ impl Chain {
             hash: hash_at(index),
             entries,
             root,
+            tickets: self.tickets.clone(),
         });
         self.ledgers.last().map_or(&[], |ledger| &ledger.entries)
     }
@@ -375,17 +346,7 @@ impl Chain {
             Body::Noop | Body::Stranger(_) => {}
         }
         self.root.balance = self.root.balance.saturating_sub(drops(spent));
-        match tx.slot {
-            Slot::Sequence(_) => self.root.sequence += 1,
-            Slot::Ticket(ticket) => {
-                self.tickets.remove(&ticket);
-                self.root.owner_count = self.root.owner_count.saturating_sub(1);
-            }
-        }
-        let first = self.root.sequence;
-        self.root.sequence += made;
-        self.root.owner_count += made;
-        self.tickets.extend(first..self.root.sequence);
+        self.take_slot(tx.slot, made);
         entry.root_after = Some(self.root);
         entry
     }
@@ -463,6 +424,8 @@ fn sequenced(waiting: &Waiting) -> Option<(u32, u64)> {
 fn is_malformed(tx: &Tx) -> bool {
     matches!(tx.body, Body::Pay { to, .. } if taker_of(to) == Taker::Malformed)
 }
+
+mod tickets;
 
 #[cfg(test)]
 #[path = "chain/tests.rs"]

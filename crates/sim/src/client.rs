@@ -11,6 +11,7 @@ use xrpayd_core::engine::{Job, SignedTx, Task};
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId};
 use xrpayd_core::journal::{Cursor, RootAfter};
 use xrpayd_core::payment::{Order, Payment};
+use xrpayd_core::tickets::TICKETS_MAX;
 
 /// The name on every client's key.
 pub(crate) const SHOP: &str = "shop";
@@ -247,6 +248,14 @@ impl World {
         self.audit
             .limits(usage.daily_used.get(), daily, usage.pending, most);
         self.look_at_wallet();
+        if self.healed_at.is_none() && self.chance.chance(self.swarm.requests) {
+            let count = match self.chance.chance(50) {
+                true => TICKETS_MAX,
+                false => u32::try_from(self.chance.within(1, 20)).unwrap_or(1),
+            };
+            self.tell(|| format!("the operator asks for {count} tickets"));
+            self.tables.ask_for_tickets(count);
+        }
         self.keep_copies();
     }
 
@@ -257,6 +266,9 @@ impl World {
         };
         let (at, balance) = (wallet.cursor.at.0, wallet.cursor.balance.get());
         self.audit.books(&self.chain, at, balance);
+        if wallet.knows_tickets {
+            self.audit.tickets(&self.chain, at, &self.tables.tickets);
+        }
         if wallet.halted.is_some() && self.chance.chance(patience) {
             wallet.halted = None;
             self.tell(|| "the operator resumes the wallet".to_owned());

@@ -29,6 +29,10 @@ pub struct Summary {
     pub events: u64,
     /// How many payments ended how.
     pub ends: BTreeMap<&'static str, u64>,
+    /// How many payments were delivered by ticket.
+    pub by_ticket: u64,
+    /// How many transactions made tickets.
+    pub makers: u64,
     /// In how many worlds a fault was on.
     pub faults: BTreeMap<String, u64>,
     /// The seed with the lowest number that failed.
@@ -122,6 +126,8 @@ impl Summary {
     fn add(&mut self, report: Report) {
         self.seeds += 1;
         self.events += report.events;
+        self.by_ticket += report.by_ticket;
+        self.makers += report.makers;
         for end in &report.ends {
             *self.ends.entry(end.as_str()).or_default() += 1;
         }
@@ -146,6 +152,8 @@ impl Summary {
     fn join(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.events += other.events;
+        self.by_ticket += other.by_ticket;
+        self.makers += other.makers;
         for (end, count) in other.ends {
             *self.ends.entry(end).or_default() += count;
         }
@@ -180,6 +188,8 @@ impl Summary {
         }
         writeln!(to, "{} seeds, {} events", self.seeds, self.events)?;
         writeln!(to, "payments that ended: {:?}", self.ends)?;
+        let (made, used) = (self.makers, self.by_ticket);
+        writeln!(to, "tickets made {made} times; {used} payments by ticket")?;
         writeln!(to, "worlds with a fault: {:?}", self.faults)?;
         match self.violation() {
             Some(what) => writeln!(to, "{what}"),

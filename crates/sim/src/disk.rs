@@ -5,6 +5,9 @@
 //! synced, unless the disk lies (which is planted, never drawn): then a crash takes back what it
 //! acknowledged last.
 
+mod requests;
+
+pub use requests::Asked;
 use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::engine::{
     Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered, TicketCreateRecord,
@@ -32,6 +35,8 @@ pub struct Tables {
     pub ticket_creates: BTreeMap<TxHash, TicketCreateRecord>,
     /// The tickets that stand, as far as the journal told.
     pub tickets: BTreeSet<u32>,
+    /// What the operator asked for in the way of tickets.
+    pub requests: Vec<Asked>,
     /// What the ledger remembers.
     pub remembered: Vec<Remembered>,
     /// What is used of the limits.
@@ -244,6 +249,9 @@ impl Tables {
                         TicketChange::Used(number) => self.tickets.remove(number),
                     };
                 }
+            }
+            for (id, news) in &commit.request_news {
+                requests::tell(&mut self.requests, *id, news);
             }
             if let Some(known) = &commit.tickets {
                 self.tickets.clone_from(&known.standing);

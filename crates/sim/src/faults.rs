@@ -76,7 +76,7 @@ impl World {
                 let by = i64::try_from(self.chance.below(600_000)).unwrap_or_default();
                 self.troubles.clock = by - 300_000;
             }
-            Fault::Stranger => self.chain.intrude(),
+            Fault::Stranger => self.chain.intrude(&mut self.chance),
             Fault::EmptyDatabase => {
                 // The daemon takes an account that never sent anything, by the word of its servers, for
                 // one with nothing in flight: whoever loses the database before the very first validated

@@ -59,6 +59,10 @@ pub struct Report {
     pub events: u64,
     /// How the payments ended.
     pub ends: Vec<Status>,
+    /// How many were delivered by ticket.
+    pub by_ticket: u64,
+    /// How many transactions made tickets.
+    pub makers: u64,
     /// The names of the faults that were on.
     pub faults: Vec<String>,
     /// What happened, where it was wanted.
@@ -82,6 +86,8 @@ pub fn run(seed: u64, plants: &BTreeSet<Plant>, is_traced: bool) -> Report {
         violation: world.audit.violation.clone(),
         events: world.events(),
         ends: world.audit.ends().collect(),
+        by_ticket: world.audit.by_ticket(),
+        makers: world.audit.makers(),
         faults: world
             .swarm
             .faults

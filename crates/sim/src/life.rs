@@ -8,8 +8,8 @@ use crate::client::Request;
 use crate::disk::Refused;
 use crate::pool::{Blobs, Query, Reason, Said, Sending};
 use crate::world::{Event, Plant, World, short};
-use std::collections::{BTreeMap, VecDeque};
-use xrpayd_core::engine::{Desk, Plan, Step};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use xrpayd_core::engine::{Desk, Plan, Step, TicketRequest};
 use xrpayd_core::fee::FeeQuote;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, TxHash};
 use xrpayd_core::journal::{Page, RootAfter, RootProof};
@@ -65,6 +65,8 @@ pub enum Mail {
     Recalled(Page),
     /// An account root, or none to be had.
     Root(Option<RootProof>),
+    /// The tickets that stand, or none to be had.
+    Tickets(Option<(LedgerIndex, BTreeSet<u32>)>),
     /// The account root with which a journal can begin.
     Anchor(u32, RootAfter, LedgerHash),
     /// The answers of submissions.
@@ -102,6 +104,7 @@ pub(crate) enum After {
 pub(crate) enum Phase {
     Expire,
     Raise,
+    Tickets,
     Sign,
     Plug,
     Mail,
@@ -136,6 +139,9 @@ pub struct Life {
     pub(crate) is_reading: bool,
     pub(crate) is_recalling: bool,
     pub(crate) root_asked_at: Option<LedgerIndex>,
+    pub(crate) is_reading_tickets: bool,
+    /// The operator's request for tickets, as it was looked for last.
+    pub(crate) request: Option<TicketRequest>,
     pub(crate) quote: Option<FeeQuote>,
 }
 
@@ -162,6 +168,8 @@ impl Life {
             is_reading: false,
             is_recalling: false,
             root_asked_at: None,
+            is_reading_tickets: false,
+            request: None,
             quote: None,
         }
     }
@@ -177,7 +185,8 @@ impl Life {
         match reason {
             Reason::Journal(..) => self.is_reading = false,
             Reason::Recall(..) => self.is_recalling = false,
-            Reason::Proof(_) => self.mail.push_back(Mail::Root(None)),
+            Reason::Proof(..) => self.mail.push_back(Mail::Root(None)),
+            Reason::Tickets(_) => self.mail.push_back(Mail::Tickets(None)),
             Reason::Anchor(_) => self.doing = Doing::Starting,
         }
     }
@@ -248,7 +257,10 @@ impl World {
         match act {
             Act::Http(client, request) => return self.http(life, client, request),
             Act::Begin => self.begin(life),
-            Act::Poll => self.soon(life, POLL, Act::Poll),
+            Act::Poll => {
+                life.request = self.tables.open_request();
+                self.soon(life, POLL, Act::Poll);
+            }
             Act::Wake => {}
             Act::Signed => self.signed(life),
             Act::Write => self.write(life),

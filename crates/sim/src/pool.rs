@@ -6,13 +6,13 @@
 
 use crate::chain::{BASE_FEE, OURS, drops};
 use crate::life::{Act, Life, Mail};
-use crate::server::PageClaim;
+use crate::server::{PageClaim, RootClaim};
 use crate::tx::Tx;
 use crate::world::{Event, Plant, World};
 use std::sync::Arc;
 use xrpayd_core::fee::FeeQuote;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Page, RootAfter, RootProof};
+use xrpayd_core::ids::{LedgerIndex, TxHash};
+use xrpayd_core::journal::{Page, RootProof};
 use xrpayd_core::ledger::codes::{self, OnSubmit};
 use xrpayd_core::payment::Answer;
 
@@ -56,7 +56,7 @@ pub enum Said {
     /// Its transactions in the range that it names.
     Page(PageClaim),
     /// Its account root.
-    Root(u32, RootAfter, LedgerHash),
+    Root(u32, RootClaim),
     /// A code for each transaction.
     Codes(Vec<(TxHash, &'static str)>),
     /// It does not hold what was asked.
@@ -70,8 +70,10 @@ pub enum Reason {
     Journal(u32, u32),
     /// A page before the journal's beginning.
     Recall(u32, u32),
-    /// A proof of absence.
-    Proof(u32),
+    /// A proof of absence, of attempts by ticket too where that is said.
+    Proof(u32, bool),
+    /// The first reading of the account's tickets.
+    Tickets(u32),
     /// The journal's beginning.
     Anchor(u32),
 }
@@ -144,7 +146,9 @@ impl World {
             Reason::Journal(from, to) | Reason::Recall(from, to) => {
                 (from, to, What::Page(from, to))
             }
-            Reason::Proof(at) | Reason::Anchor(at) => (at, at, What::Root(at)),
+            Reason::Proof(at, _) | Reason::Tickets(at) | Reason::Anchor(at) => {
+                (at, at, What::Root(at))
+            }
         };
         // What a server is known to hold may be out of date: now and then one is asked that does not.
         let is_careless = self.is_planted(Plant::ClampedPages) || self.chance.chance(50);
@@ -206,7 +210,7 @@ impl World {
                 .map_or(Said::Nothing, Said::Page),
             What::Root(at) => server
                 .root(&self.chain, *at)
-                .map_or(Said::Nothing, |(root, hash)| Said::Root(*at, root, hash)),
+                .map_or(Said::Nothing, |claim| Said::Root(*at, claim)),
             What::Submit(blobs) => self.submitted(at, blobs),
         };
         let copies = 1 + u32::from(self.chance.chance(self.swarm.double_answers));
@@ -254,7 +258,10 @@ impl World {
             (Said::Page(claim), Reason::Journal(from, to) | Reason::Recall(from, to)) => {
                 (claim.from, claim.to) == (from, to) || is_planted
             }
-            (Said::Root(at, ..), Reason::Proof(asked) | Reason::Anchor(asked)) => *at == asked,
+            (
+                Said::Root(at, _),
+                Reason::Proof(asked, _) | Reason::Tickets(asked) | Reason::Anchor(asked),
+            ) => *at == asked,
             _ => false,
         };
         let claims: Vec<&(usize, Said)> =
@@ -323,17 +330,22 @@ impl World {
                         .mail
                         .push_back(Mail::Recalled(page_of(claim, reason, servers)));
                 }
-                (Said::Root(at, root, _), Reason::Proof(_)) => {
+                (Said::Root(at, claim), Reason::Proof(_, with_tickets)) => {
                     let proof = RootProof {
                         at: LedgerIndex(at),
-                        sequence: root.sequence,
-                        tickets: None,
+                        sequence: claim.root.sequence,
+                        tickets: with_tickets.then_some(claim.tickets),
                         servers,
                     };
                     return life.mail.push_back(Mail::Root(Some(proof)));
                 }
-                (Said::Root(at, root, hash), Reason::Anchor(_)) => {
-                    return life.mail.push_back(Mail::Anchor(at, root, hash));
+                (Said::Root(at, claim), Reason::Tickets(_)) => {
+                    let read = (LedgerIndex(at), claim.tickets);
+                    return life.mail.push_back(Mail::Tickets(Some(read)));
+                }
+                (Said::Root(at, claim), Reason::Anchor(_)) => {
+                    let anchor = Mail::Anchor(at, claim.root, claim.hash);
+                    return life.mail.push_back(anchor);
                 }
                 _ => {}
             }
@@ -442,7 +454,7 @@ fn despair(answer: &Answer) -> u8 {
 fn page_of(claim: PageClaim, reason: Reason, servers: Vec<String>) -> Page {
     let (from, to) = match reason {
         Reason::Journal(from, to) | Reason::Recall(from, to) => (from, to),
-        Reason::Proof(at) | Reason::Anchor(at) => (at, at),
+        Reason::Proof(at, _) | Reason::Tickets(at) | Reason::Anchor(at) => (at, at),
     };
     Page {
         account: OURS,

@@ -7,6 +7,7 @@
 use crate::chain::{Chain, FIRST, Ledger};
 use crate::prng::mix;
 use crate::tx::{Tx, digest};
+use std::collections::BTreeSet;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 use xrpayd_core::journal::{Delivered, Entry, RootAfter};
 
@@ -24,6 +25,8 @@ pub enum Lie {
     Forged,
     /// The account's sequence is another.
     Root,
+    /// Some tickets do not stand, and others do.
+    Tickets,
     /// The newest validated ledger is far ahead.
     Tip,
     /// Submissions are answered with any code, and go nowhere.
@@ -31,11 +34,12 @@ pub enum Lie {
 }
 
 /// Every lie.
-pub const LIES: [Lie; 6] = [
+pub const LIES: [Lie; 7] = [
     Lie::Absent,
     Lie::Result,
     Lie::Forged,
     Lie::Root,
+    Lie::Tickets,
     Lie::Tip,
     Lie::Submit,
 ];
@@ -86,6 +90,17 @@ pub struct PageClaim {
     pub to_hash: LedgerHash,
     /// The transactions.
     pub entries: Vec<Entry>,
+}
+
+/// What a server says of the account after a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootClaim {
+    /// The account root.
+    pub root: RootAfter,
+    /// The tickets that stand.
+    pub tickets: BTreeSet<u32>,
+    /// The hash of the ledger.
+    pub hash: LedgerHash,
 }
 
 impl Server {
@@ -179,9 +194,9 @@ impl Server {
         })
     }
 
-    /// What it says of the account root after a ledger.
+    /// What it says of the account after a ledger.
     #[must_use]
-    pub fn root(&self, chain: &Chain, at: u32) -> Option<(RootAfter, LedgerHash)> {
+    pub fn root(&self, chain: &Chain, at: u32) -> Option<RootClaim> {
         if !self.holds(at, at) {
             return None;
         }
@@ -194,7 +209,17 @@ impl Server {
                 _ => root.sequence,
             };
         }
-        Some((root, self.hash(ledger, at)))
+        let mut tickets = ledger.tickets.clone();
+        if self.lie == Some(Lie::Tickets) {
+            let drawn = u32::try_from(self.draw(u64::from(at)) % 64).unwrap_or_default();
+            tickets.retain(|ticket| ticket % 2 == drawn % 2);
+            tickets.insert(root.sequence.saturating_sub(1 + drawn));
+        }
+        Some(RootClaim {
+            root,
+            tickets,
+            hash: self.hash(ledger, at),
+        })
     }
 
     /// What it answers to a submission, by the network's state, and whether it passes it on.

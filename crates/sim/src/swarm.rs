@@ -5,6 +5,7 @@
 
 use crate::prng::Prng;
 use crate::server::{LIES, Lie};
+use xrpayd_core::tickets::Refill;
 
 /// Something that goes wrong, and after a while is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +103,10 @@ pub struct Swarm {
     pub window: u32,
     /// Sequences in flight at most.
     pub max_in_flight: usize,
+    /// When the wallet makes tickets by itself.
+    pub refill: Refill,
+    /// How often the operator asks for some.
+    pub requests: u32,
     /// The balance of the wallet in drops.
     pub balance: u64,
     /// What the wallet burns at most for an attempt.
@@ -164,6 +169,12 @@ impl Swarm {
         let close = chance.within(2_000, 4_500);
         let payments = usize::try_from(chance.within(3, 18)).unwrap_or(3);
         let is_tight = chance.chance(150);
+        let low_water = some(chance, 6);
+        let more = u32::try_from(chance.below(12)).unwrap_or_default();
+        let refill = Refill {
+            low_water,
+            refill_to: low_water + more,
+        };
         Self {
             faults,
             fault_every: chance.within(3_000, 25_000),
@@ -183,6 +194,8 @@ impl Swarm {
             write: chance.within(1, 400),
             window: u32::try_from(chance.within(4, 16)).unwrap_or(8),
             max_in_flight: usize::try_from(chance.within(1, 12)).unwrap_or(4),
+            refill,
+            requests: some(chance, 150),
             balance: match chance.chance(200) {
                 true => chance.within(3_000_000, 60_000_000),
                 false => 1_000_000_000,

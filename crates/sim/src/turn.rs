@@ -5,9 +5,11 @@ use crate::chain::{Chain, OWNED, RESERVE, Taker, drops, marker_of, taker_of};
 use crate::life::{Act, After, Doing, Life, Mail, Phase};
 use crate::pool::Reason;
 use crate::prng::Prng;
-use crate::world::{World, short};
+use crate::world::{Plant, World, short};
 use std::collections::BTreeMap;
-use xrpayd_core::engine::{Conditions, Desk, PageRefused, Plan, Remembered, Sight, recognise};
+use xrpayd_core::engine::{
+    Conditions, Desk, PageRefused, Plan, Remembered, Sight, TicketPlan, TicketWants, recognise,
+};
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId};
 use xrpayd_core::journal::Page;
 use xrpayd_core::payment::Payment;
@@ -42,8 +44,12 @@ impl World {
                 self.expire(life, &mut desk)
             }
             Phase::Raise => {
-                life.phase = Phase::Sign;
+                life.phase = Phase::Tickets;
                 self.raise(life, &mut desk)
+            }
+            Phase::Tickets => {
+                life.phase = Phase::Sign;
+                self.make_tickets(life, &mut desk)
             }
             Phase::Sign => {
                 life.phase = Phase::Plug;
@@ -55,7 +61,7 @@ impl World {
             }
             Phase::Mail => {
                 self.resend(life, &mut desk);
-                self.read_on(life, &desk);
+                self.read_on(life, &mut desk);
                 self.take_mail(life, &mut desk)
             }
         };
@@ -95,12 +101,29 @@ impl World {
     }
 
     fn conditions(&self, life: &Life, desk: &Desk) -> Option<Conditions> {
-        let owned = OWNED * u64::from(desk.cursor().owner_count);
+        let owns = desk.cursor().owner_count + desk.tickets_on_order();
+        let owned = OWNED * u64::from(owns);
         Some(Conditions {
             tip: self.tip()?,
             quote: life.quote?,
             reserve: drops(RESERVE + owned),
         })
+    }
+
+    fn make_tickets(&mut self, life: &mut Life, desk: &mut Desk) -> bool {
+        let Some(at) = self.conditions(life, desk) else {
+            return true;
+        };
+        let wants = TicketWants {
+            request: life.request.as_ref(),
+            refill: self.swarm.refill,
+            reserve_each: drops(OWNED),
+        };
+        match desk.plan_tickets(&wants, &at, &self.settings(), self.wall()) {
+            TicketPlan::Nothing => true,
+            TicketPlan::Sign(plan) => self.sign_plan(life, desk, plan),
+            TicketPlan::Tell(step) => self.commit(life, desk, step, After::Next),
+        }
     }
 
     fn sign(&mut self, life: &mut Life, desk: &mut Desk) -> bool {
@@ -198,7 +221,7 @@ impl World {
     }
 
     /// Asks for what the journal lacks: its next page, older ones, a root for a proof.
-    fn read_on(&mut self, life: &mut Life, desk: &Desk) {
+    fn read_on(&mut self, life: &mut Life, desk: &mut Desk) {
         if life.dead {
             return;
         }
@@ -227,7 +250,12 @@ impl World {
         let at = desk.cursor().at;
         if life.root_asked_at != Some(at) && desk.has_overdue() {
             life.root_asked_at = Some(at);
-            self.ask(life, Reason::Proof(at.0));
+            self.ask(life, Reason::Proof(at.0, desk.has_overdue_by_ticket()));
+        }
+        if !life.is_reading_tickets && desk.wants_tickets_read() {
+            life.is_reading_tickets = true;
+            let at = desk.reading_tickets();
+            self.ask(life, Reason::Tickets(at.0));
         }
     }
 
@@ -271,6 +299,19 @@ impl World {
             }
             Mail::Root(Some(proof)) => {
                 let step = desk.take_root(&proof, now);
+                self.commit(life, desk, step, After::Next)
+            }
+            Mail::Tickets(None) => {
+                life.is_reading_tickets = false;
+                true
+            }
+            Mail::Tickets(Some((at, standing))) => {
+                life.is_reading_tickets = false;
+                let at = match self.is_planted(Plant::StaleTickets) {
+                    true => desk.cursor().at,
+                    false => at,
+                };
+                let step = desk.take_tickets(at, &standing, now);
                 self.commit(life, desk, step, After::Next)
             }
             Mail::Answers(answers) => {

@@ -42,16 +42,19 @@ pub enum Plant {
     IgnoreRefusal,
     /// An empty database signs at once, on an account that was used.
     ForgetPast,
+    /// Tickets that were read are taken to stand at the journal's end, whatever happened meanwhile.
+    StaleTickets,
 }
 
 /// Every planted bug, by its name on the command line.
-pub const PLANTS: [(&str, Plant); 6] = [
+pub const PLANTS: [(&str, Plant); 7] = [
     ("lying-disk", Plant::LyingDisk),
     ("send-first", Plant::SendFirst),
     ("one-voice", Plant::OneVoice),
     ("clamped-pages", Plant::ClampedPages),
     ("ignore-refusal", Plant::IgnoreRefusal),
     ("forget-past", Plant::ForgetPast),
+    ("stale-tickets", Plant::StaleTickets),
 ];
 
 /// What happens.
@@ -288,6 +291,7 @@ impl World {
         let is_settled = self.clients.iter().all(Client::is_served)
             && self.audit.is_settled()
             && self.lives.iter().all(Life::is_quiet)
+            && self.tables.open_request().is_none()
             && self.tables.usage.pending == 0;
         // What was paid late, though it is said to have failed, shows a life of an attempt later.
         let is_late = ledgers > self.swarm.window + 4;
@@ -300,6 +304,10 @@ impl World {
         }
         let usage = self.tables.usage;
         self.audit.close((usage.daily_used.get(), usage.pending));
+        let nobody_else = self.swarm.refill.low_water == 0
+            && self.troubles.era == 0
+            && !self.swarm.faults.contains(&Fault::Stranger);
+        self.audit.requests(&self.tables.requests, nobody_else);
         self.last_look();
         true
     }

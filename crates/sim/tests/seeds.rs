@@ -39,6 +39,9 @@ fn nothing_is_paid_twice_and_nothing_is_lost_in_any_world() {
         let count = summary.ends.get(end).copied().unwrap_or_default();
         assert!(count >= seeds / 100, "{end}: {count} of {seeds} seeds");
     }
+    let (made, used) = (summary.makers, summary.by_ticket);
+    assert!(made >= seeds / 2, "tickets were made {made} times");
+    assert!(used >= seeds / 20, "{used} payments by ticket");
     assert_eq!(summary.faults.len(), 16, "{:?}", summary.faults);
     for (fault, count) in &summary.faults {
         assert!(*count >= seeds / 50, "{fault}: {count} of {seeds} seeds");
