@@ -98,3 +98,68 @@ impl Pasts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: LedgerIndex = LedgerIndex(100);
+
+    fn two() -> Pasts {
+        Pasts::of(["hot", "other"].map(str::to_owned))
+    }
+
+    fn read(pasts: &Pasts, wallet: &str, remembers: bool) {
+        pasts.begins_at(wallet, AT);
+        pasts.tell(wallet, AT, Some(Past::Read), remembers);
+    }
+
+    #[test]
+    fn nothing_is_known_before_every_wallet_has_read_its_own() {
+        let pasts = two();
+        assert!(!pasts.are_read());
+        read(&pasts, "hot", false);
+        assert!(!pasts.are_read(), "the other one may have paid it");
+        read(&pasts, "a stranger's", false);
+        assert!(!pasts.are_read());
+        read(&pasts, "other", false);
+        assert!(pasts.are_read());
+        assert_eq!(pasts.that_remember(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whoever_remembers_is_asked_and_nobody_else() {
+        let pasts = two();
+        read(&pasts, "hot", false);
+        read(&pasts, "other", true);
+        assert_eq!(pasts.that_remember(), ["other"]);
+    }
+
+    #[test]
+    fn an_engine_that_begins_anew_where_it_was_holds_no_other_up() {
+        let pasts = two();
+        read(&pasts, "hot", false);
+        read(&pasts, "other", false);
+        pasts.tell("hot", LedgerIndex(120), Some(Past::Read), false);
+        pasts.begins_at("hot", LedgerIndex(120));
+        pasts.tell("hot", LedgerIndex(120), None, false);
+        assert!(pasts.are_read(), "what was known of it stands");
+    }
+
+    #[test]
+    fn a_journal_that_went_back_and_payments_of_another_life_are_read_before_anything_else() {
+        let pasts = two();
+        read(&pasts, "hot", false);
+        read(&pasts, "other", false);
+        pasts.tell("hot", LedgerIndex(120), Some(Past::Read), false);
+        // The database is an older one than before.
+        pasts.begins_at("hot", LedgerIndex(119));
+        pasts.tell("hot", LedgerIndex(119), None, false);
+        assert!(!pasts.are_read());
+        pasts.tell("hot", LedgerIndex(120), Some(Past::Read), false);
+        assert!(pasts.are_read());
+        // Its page shows what somebody else signed.
+        pasts.tell("hot", LedgerIndex(121), Some(Past::Unread), true);
+        assert!(!pasts.are_read());
+    }
+}

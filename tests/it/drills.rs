@@ -14,6 +14,8 @@ mod links;
 mod memory;
 mod metrics;
 mod outages;
+mod pair;
+mod pasts;
 mod preflight;
 mod processes;
 mod scene;

@@ -13,6 +13,7 @@ mod lane;
 mod limits;
 mod list;
 mod opening;
+mod routes;
 mod strictness;
 mod tickets;
 
