@@ -95,6 +95,9 @@ impl Payments {
             let replaceable = (0..machine::PAYMENTS)
                 .filter(|n| world.left.replacements > 0 && World::is_in_flight(&writer.seen, *n));
             acts.extend(replaceable.map(|n| Act::Replace(w, n, fate)));
+            if world.left.raises > 0 {
+                acts.push(Act::Raise(w, fate));
+            }
             if cursor < tip {
                 let is_told = world.truth.applied.iter().any(|a| a.ledger > cursor);
                 let mut stories = vec![None];
@@ -130,8 +133,13 @@ impl Payments {
     fn answers_to(&self, world: &World, w: usize, acts: &mut Vec<Act>) {
         for payment in &world.writers[w].seen.payments {
             for attempt in payment.open_attempts() {
-                for code in ["temMALFORMED", "tefPAST_SEQ", "terQUEUED"] {
-                    let answer = Answer::Engine(code.to_owned());
+                let codes: &[&str] = if self.bounds.raises > 0 {
+                    &["telINSUF_FEE_P"]
+                } else {
+                    &["temMALFORMED", "tefPAST_SEQ", "terQUEUED"]
+                };
+                for code in codes {
+                    let answer = Answer::Engine((*code).to_owned());
                     acts.push(Act::Answered(w, attempt.hash, answer));
                 }
                 acts.push(Act::Answered(w, attempt.hash, Answer::Lost));

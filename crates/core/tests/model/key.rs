@@ -71,6 +71,7 @@ impl World {
             left.bad_luck,
             left.strangers,
             left.replacements,
+            left.raises,
             left.cancels,
         ]);
         for end in self.ends {

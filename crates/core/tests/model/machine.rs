@@ -44,6 +44,8 @@ pub struct Bounds {
     pub strangers: u8,
     /// Attempts that are replaced with a higher fee.
     pub replacements: u8,
+    /// Times that the engine itself finds attempts too cheap, having heard so of a server.
+    pub raises: u8,
     /// Payments that their client calls off.
     pub cancels: u8,
 }
@@ -57,6 +59,7 @@ pub struct Left {
     pub bad_luck: u8,
     pub strangers: u8,
     pub replacements: u8,
+    pub raises: u8,
     pub cancels: u8,
 }
 
@@ -106,6 +109,7 @@ pub enum Act {
     Sign(usize, Queue, Fate),
     Plug(usize, Fate),
     Replace(usize, u8, Fate),
+    Raise(usize, Fate),
     Page(usize, u8, Option<Lie>, Fate),
     Root(usize, u8, Option<Lie>, Fate),
     Answered(usize, TxHash, Answer),
@@ -174,6 +178,7 @@ impl Payments {
             bad_luck,
             strangers,
             replacements,
+            raises,
             cancels,
             ..
         } = self.bounds;
@@ -196,6 +201,7 @@ impl Payments {
                 bad_luck,
                 strangers,
                 replacements,
+                raises,
                 cancels,
             },
             ends: [None; PAYMENTS as usize],
@@ -217,6 +223,16 @@ impl Payments {
             },
             reserve: ledger::drops(1_000_000),
         }
+    }
+
+    /// The same when the ledger is busy.
+    pub fn busy(&self, world: &World) -> Conditions {
+        let calm = self.conditions(world);
+        let quote = FeeQuote {
+            open_ledger: ledger::drops(u64::from(FEE) * 2),
+            ..calm.quote
+        };
+        Conditions { quote, ..calm }
     }
 
     /// Whether anything can still happen that leads to another world. Nothing that happens can be

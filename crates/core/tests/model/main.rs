@@ -51,6 +51,7 @@ impl Model for Payments {
         let Bounds {
             bad_luck,
             replacements,
+            raises,
             answers,
             cancels,
             ..
@@ -58,10 +59,10 @@ impl Model for Payments {
         if bad_luck > 0 {
             rules.extend(rules::with_bad_luck());
         }
-        if replacements > 0 {
+        if replacements > 0 || raises > 0 {
             rules.extend(rules::with_replacements());
         }
-        if answers > 0 {
+        if answers > 0 && raises == 0 {
             rules.extend(rules::with_answers());
         }
         if cancels > 0 {
@@ -85,6 +86,7 @@ const PLAIN: Bounds = Bounds {
     bad_luck: 0,
     strangers: 0,
     replacements: 0,
+    raises: 0,
     cancels: 0,
 };
 
@@ -154,6 +156,18 @@ fn of_an_attempt_and_its_replacement_one_is_paid() {
         ..PLAIN
     };
     exhaust("replacements", bounds, 40_000);
+}
+
+#[test]
+fn of_what_the_engine_found_too_cheap_and_signed_dearer_one_is_paid() {
+    let bounds = Bounds {
+        window: 2,
+        answers: 1,
+        raises: 1,
+        deaths: 1,
+        ..PLAIN
+    };
+    exhaust("raises", bounds, 51_000);
 }
 
 #[test]
@@ -232,20 +246,18 @@ fn wider_bounds_where_they_are_asked_for() {
     };
     let never_read_again = Bounds { stale: 100, ..TWO };
     let answered = Bounds { answers: 1, ..TWO };
-    let crowded = Bounds {
-        deaths: 1,
+    let raised = Bounds {
+        window: 2,
         answers: 1,
-        bad_luck: 1,
-        strangers: 1,
-        replacements: 1,
-        cancels: 1,
-        ..SHORT
+        raises: 1,
+        last: TWO.last + 1,
+        ..TWO
     };
     let wide = [
-        ("two writers, answers", answered, 1),
-        ("two writers, longer", longer, 1),
-        ("two writers, as stale as can be", never_read_again, 1),
-        ("one writer, everything", crowded, 1),
+        ("two writers, raises", raised, 211_000),
+        ("two writers, answers", answered, 558_000),
+        ("two writers, longer", longer, 970_000),
+        ("two writers, as stale as can be", never_read_again, 500_000),
     ];
     for (name, bounds, states_min) in wide {
         exhaust(name, bounds, states_min);

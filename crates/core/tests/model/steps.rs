@@ -38,6 +38,7 @@ impl Payments {
             Act::Sign(w, queue, fate) => self.sign(&mut next, *w, *queue, *fate),
             Act::Plug(w, fate) => self.plug(&mut next, *w, *fate),
             Act::Replace(w, n, fate) => self.replace(&mut next, *w, *n, *fate),
+            Act::Raise(w, fate) => self.raise(&mut next, *w, *fate),
             Act::Page(w, to, lie, fate) => self.page(&mut next, *w, *to, *lie, *fate),
             Act::Root(w, at, lie, fate) => self.root(&mut next, *w, *at, *lie, *fate),
             Act::Answered(w, hash, answer) => {
@@ -117,6 +118,17 @@ impl Payments {
         }
         let step = desk.seal(plan, Ok(signed), world.now());
         self.carry_out_on(world, w, desk, step, fate)
+    }
+
+    /// What the engine itself replaces when the ledger has become dearer.
+    fn raise(&self, world: &mut World, w: usize, fate: Fate) -> bool {
+        let (at, settings, now) = (self.busy(world), self.settings(), world.now());
+        let mut desk = world.desk(w);
+        let Some(plan) = desk.plan_replacements(&at, &settings, now) else {
+            return false;
+        };
+        world.left.raises -= 1;
+        self.seal(world, w, desk, plan, fate)
     }
 
     /// Signs the open attempt of a payment anew, on the same sequence and at a higher fee.
