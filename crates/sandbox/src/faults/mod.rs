@@ -9,8 +9,10 @@
 //! do not make it: the model's validators are elsewhere, so that the chain goes on whatever servers suffer.
 
 mod request;
+mod results;
 
 pub(crate) use request::{Parameters, inflict, network_wide, target};
+pub(crate) use results::{FalseAnswer, Forced};
 
 use crate::condition::{Change, Condition};
 use crate::ledger::codes::Ter;
@@ -165,6 +167,8 @@ pub(crate) struct Faults {
     pub(crate) lie_balance: Option<FalseRoot>,
     /// Submissions that are answered and not carried out.
     pub(crate) turn_away: Option<FalseResult>,
+    /// What it answers to submissions instead of the truth.
+    pub(crate) answers: results::Answers,
     pub(crate) freeze: Option<Freeze>,
     pub(crate) apart: Option<Apart>,
     /// How many ledgers of history it gains with each close when it has leapt.
@@ -227,6 +231,13 @@ impl Faults {
         let turned = self.turn_away.as_ref()?;
         let is_meant = turned.about.includes(hash, &[account]);
         is_meant.then(|| Ter::from_name(&turned.result)).flatten()
+    }
+
+    /// What the server answers to the submission of a payment with this destination tag, where that is
+    /// not the truth.
+    pub(crate) fn answer(&self, destination_tag: Option<u32>) -> Option<FalseAnswer> {
+        let of_tag = destination_tag.and_then(|tag| self.answers.get(&Some(tag)));
+        of_tag.or_else(|| self.answers.get(&None)).copied()
     }
 
     /// The result that the server claims instead of the true one.

@@ -3,8 +3,8 @@
 //! Owns nothing. A request that does not read leaves everything as it was.
 
 use super::{
-    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, FeeSpike, Freeze, Gap,
-    Latency, Loss, QuorumLost, Target,
+    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, FeeSpike, Forced, Freeze,
+    Gap, Latency, Loss, QuorumLost, Target, results,
 };
 use crate::clock;
 use crate::condition;
@@ -111,6 +111,7 @@ pub(crate) fn inflict(
             request.only(&["account", "balance", "sequence"])?;
             faults.lie_balance = Some(request.false_root()?);
         }
+        "answer_submit" => results::answer(&mut faults.answers, &request)?,
         "stall_ledger" => {
             request.only(&["on"])?;
             faults.stalled_at = on()?.then_some(validated);
@@ -156,13 +157,8 @@ pub(crate) fn inflict(
         }
         "lie_result" => {
             request.only(&["hashes", "hash", "account", "result"])?;
-            let result = request
-                .text("result")?
-                .ok_or(FaultError::BadParameter("result"))?;
-            let known = crate::ledger::codes::Ter::from_name(&result);
-            if !known.is_some_and(|code| code.is_success() || code.is_tec()) {
-                return Err(FaultError::BadParameter("result"));
-            }
+            // A liar may claim what no validated ledger can hold.
+            let result = results::known(&request)?.to_owned();
             faults.lie_result = Some(FalseResult {
                 about: request.about()?,
                 result,
@@ -181,6 +177,7 @@ pub(crate) fn inflict(
 /// about nothing else.
 pub(crate) fn network_wide(
     quorum_lost: &mut Option<QuorumLost>,
+    forced: &mut Forced,
     request: &Value,
 ) -> Result<bool, FaultError> {
     let kind = request.get("kind").and_then(Value::as_str);
@@ -188,6 +185,7 @@ pub(crate) fn network_wide(
         Some(kind @ "clear") => {
             Parameters { kind, request }.only(&[])?;
             *quorum_lost = None;
+            forced.clear();
             Ok(false)
         }
         Some(kind @ "quorum_lost") => {
@@ -198,6 +196,10 @@ pub(crate) fn network_wide(
                 ledgers_per_close: request.ledgers_per_close()?,
             };
             *quorum_lost = request.flag("on", true)?.then_some(lost);
+            Ok(true)
+        }
+        Some(kind @ "force_result") => {
+            results::force(forced, &Parameters { kind, request })?;
             Ok(true)
         }
         _ => Ok(false),
@@ -225,6 +227,11 @@ impl Parameters<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a parameter is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.request.get(name).is_some()
     }
 
     /// A parameter that is true or false.

@@ -9,7 +9,8 @@ use super::meta;
 use super::queue::level_paid;
 use super::rules::{self, Fees, Mode, Setting};
 use super::state::{Layered, Overlay};
-use super::tx::{SeqProxy, Tx};
+use super::tx::{SeqProxy, Tx, types};
+use crate::faults::Forced;
 use std::sync::Arc;
 use xrpayd_codec::sha512_half;
 use xrpayd_codec::tree::{self, Leaf, transaction_leaf};
@@ -68,13 +69,15 @@ impl Company {
     }
 }
 
-/// Builds the successor of the chain's newest ledger from `set`, closed at `close_time`.
+/// Builds the successor of the chain's newest ledger from `set`, closed at `close_time`; payments with the
+/// tags of `forced` end as it says.
 pub(crate) fn build(
     chain: &Chain,
     set: &[Arc<Tx>],
     close_time: u32,
     network_id: u32,
     company: Company,
+    forced: &Forced,
 ) -> Built {
     let parent = chain.tip();
     let index = parent.header.index + 1;
@@ -85,6 +88,7 @@ pub(crate) fn build(
         mode,
         fees: Fees::MODEL,
         load_factor: 1,
+        forced: None,
     };
     let mut overlay = Overlay::default();
     let mut applied: Vec<Applied> = Vec::with_capacity(set.len());
@@ -99,8 +103,13 @@ pub(crate) fn build(
                 base: &chain.state,
                 overlay: &overlay,
             };
-            let outcome = match rules::preflight(tx, &setting(mode)) {
-                Ok(()) => rules::apply(tx, &setting(mode), &view),
+            let of_tag = tx.destination_tag.and_then(|tag| forced.get(&tag));
+            let setting = Setting {
+                forced: of_tag.copied().filter(|_| tx.kind == types::PAYMENT),
+                ..setting(mode)
+            };
+            let outcome = match rules::preflight(tx, &setting) {
+                Ok(()) => rules::apply(tx, &setting, &view),
                 Err(result) => rules::Outcome {
                     result,
                     changes: None,

@@ -53,6 +53,7 @@ impl Open {
             } else {
                 self.load_factor
             },
+            forced: None,
         }
     }
 

@@ -31,7 +31,14 @@ impl Net {
         let set = self.agreed_set();
         let parent_s = self.main.tip().header.close_time;
         let close_s = self.time.close_s(parent_s, advance_s);
-        let built = close::build(&self.main, &set, close_s, self.network_id, Company::Network);
+        let built = close::build(
+            &self.main,
+            &set,
+            close_s,
+            self.network_id,
+            Company::Network,
+            &self.forced,
+        );
         let ledger = Arc::new(built.ledger);
         if let Some(log) = &mut self.log
             && let Err(error) = log.append_ledger(&ledger, &built.overlay)
@@ -49,6 +56,11 @@ impl Net {
         let needed = oldest_read.min().unwrap_or(index);
         self.main.commit(ledger, built.overlay, needed);
         let tip = self.main.tip().header.index;
+        for tx in set.iter().filter(|tx| self.main.place(tx.hash).is_some()) {
+            if let Some(tag) = tx.destination_tag {
+                self.forced.remove(&tag);
+            }
+        }
         for server in 0..self.servers.len() {
             self.close_at(server, close_s);
         }

@@ -8,7 +8,7 @@
 use super::Net;
 use super::submit::Told;
 use crate::condition::{Change, History};
-use crate::faults::{self, Effect, FaultError};
+use crate::faults::{self, Effect, FaultError, Forced};
 use crate::ledger::chain::Chain;
 use crate::ledger::close::{self, Company};
 use crate::ledger::open::Open;
@@ -46,7 +46,7 @@ impl Net {
     /// Changes what is wrong with the whole network. Returns whether the request asks for nothing else.
     pub(crate) fn inflict_on_all(&mut self, request: &Value) -> Result<bool, FaultError> {
         let before = self.quorum_lost;
-        let is_all = faults::network_wide(&mut self.quorum_lost, request)?;
+        let is_all = faults::network_wide(&mut self.quorum_lost, &mut self.forced, request)?;
         let healed = before.filter(|_| self.quorum_lost.is_none());
         if let Some(lost) = healed {
             for server in 0..self.servers.len() {
@@ -110,6 +110,7 @@ impl Net {
             close_s,
             self.network_id,
             Company::Alone { server },
+            &Forced::new(),
         );
         let ledger = Arc::new(built.ledger);
         branch.commit(Arc::clone(&ledger), built.overlay, ledger.header.index);

@@ -15,7 +15,7 @@ mod trial;
 use crate::clock;
 use crate::condition::Accounting;
 use crate::config::{NetworkConfig, StartError};
-use crate::faults::{Apart, Faults, QuorumLost};
+use crate::faults::{Apart, Faults, Forced, QuorumLost};
 use crate::ledger::chain::{Chain, GENESIS_PASSPHRASE, Header, Ledger, StateAt};
 use crate::ledger::codes::Ter;
 use crate::ledger::fees::FeeMetrics;
@@ -177,6 +177,18 @@ pub(crate) struct Submitted {
     pub(crate) state: Option<SubmittedState>,
 }
 
+impl Submitted {
+    /// What was not even looked at.
+    pub(crate) const NOT_TAKEN: Self = Self {
+        result: Ter::TEL_LOCAL_ERROR,
+        applied: false,
+        broadcast: false,
+        queued: false,
+        kept: false,
+        state: None,
+    };
+}
+
 /// The sender and the ledger after a submission.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SubmittedState {
@@ -206,6 +218,8 @@ pub(crate) struct Net {
     pub(crate) network_id: u32,
     /// Set while the network closes ledgers and validates none.
     pub(crate) quorum_lost: Option<QuorumLost>,
+    /// What the next payments with these destination tags are validated with.
+    pub(crate) forced: Forced,
     pub(crate) random: Random,
     pub(crate) time: LedgerTime,
     pub(crate) genesis: Keypair,
@@ -267,6 +281,7 @@ impl Net {
             servers,
             network_id,
             quorum_lost: None,
+            forced: Forced::new(),
             random,
             time,
             genesis,

@@ -4,6 +4,7 @@ use super::dispatch::{Answer, Call};
 use super::frame::RpcError;
 use super::render;
 use super::signing;
+use crate::faults::FalseAnswer;
 use crate::ledger::codes::Ter;
 use crate::ledger::tx::{Tx, f, types};
 use crate::network::{Origin, Submitted};
@@ -24,7 +25,7 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
     let text = blob.as_str().ok_or_else(RpcError::invalid_params)?;
     let blob = hex::decode(text).ok().filter(|blob| !blob.is_empty());
     let blob = blob.ok_or_else(RpcError::invalid_params)?;
-    let (tx, json) = parse(blob)?;
+    let (tx, mut json) = parse(blob)?;
     check(call, &tx)?;
     let fail_hard = call.flag("fail_hard")?;
     let origin = if fail_hard {
@@ -33,19 +34,19 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
         Origin::Client
     };
     let tx = Arc::new(tx);
-    let (submitted, place) = {
+    let (submitted, place, lie) = {
         let mut net = call.shared.net();
-        let turned_away = net.servers[call.server()]
-            .faults
-            .turns_away(tx.hash, tx.account);
-        let submitted = match turned_away {
+        let faults = &net.servers[call.server()].faults;
+        let lie = faults.answer(tx.destination_tag);
+        if let Some(lie) = lie.filter(|lie| !lie.taken) {
+            json.insert("hash".to_owned(), json!(tx.hash));
+            return Ok(falsely(answer(&Submitted::NOT_TAKEN, &tx, json), lie));
+        }
+        let submitted = match faults.turns_away(tx.hash, tx.account) {
             Some(result) => Submitted {
                 result,
-                applied: false,
-                broadcast: false,
                 queued: result == Ter::TER_QUEUED,
-                kept: false,
-                state: None,
+                ..Submitted::NOT_TAKEN
             },
             None => net.submit(call.server(), &tx, origin),
         };
@@ -54,15 +55,27 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
             .chain(call.server())
             .place(tx.hash)
             .filter(|place| place.ledger <= complete);
-        (submitted, place)
+        (submitted, place, lie)
     };
-    let mut json = json;
     json.insert("hash".to_owned(), json!(tx.hash));
     if let Some(place) = place {
         json.insert("inLedger".to_owned(), json!(place.ledger));
         json.insert("ledger_index".to_owned(), json!(place.ledger));
     }
-    Ok(answer(&submitted, &tx, json))
+    let answer = answer(&submitted, &tx, json);
+    Ok(match lie {
+        Some(lie) => falsely(answer, lie),
+        None => answer,
+    })
+}
+
+/// An answer with another result than the true one.
+fn falsely(mut answer: Value, lie: FalseAnswer) -> Value {
+    let (number, message) = lie.shown();
+    answer["engine_result"] = json!(lie.result);
+    answer["engine_result_code"] = json!(number);
+    answer["engine_result_message"] = json!(message);
+    answer
 }
 
 /// Reads a blob both ways: for the rules, and for the answer. The codec is the stricter of the two.

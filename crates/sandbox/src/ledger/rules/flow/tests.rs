@@ -96,6 +96,7 @@ proptest! {
             mode: Mode::CloseFinal,
             fees: Fees::MODEL,
             load_factor: 1,
+            forced: None,
         };
         let element = |&number: &u8| Element { account: Some(id(number)), ..Element::default() };
         let paths: Vec<Vec<Element>> =
