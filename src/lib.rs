@@ -12,6 +12,7 @@ pub mod config;
 pub mod http;
 pub mod journal;
 pub mod payments;
+pub mod reconcile;
 mod rfc3339;
 pub mod store;
 pub mod supervise;

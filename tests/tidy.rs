@@ -187,6 +187,18 @@ const RULES: &[Rule] = &[
         why: "payments know no room above them",
     },
     Rule {
+        room: "src/reconcile",
+        except: &[],
+        words: &[
+            "crate::http",
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+            "crate::payments",
+        ],
+        why: "a reconciliation owes nothing to what it checks, and knows no room above it",
+    },
+    Rule {
         room: "src/journal",
         except: &[],
         words: &[

@@ -7,6 +7,7 @@ use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secr
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
+use crate::reconcile;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -15,6 +16,7 @@ use crate::xrpl::{self, Members, Pin, Pool, PoolConfig, Roots, ServerConfig, Voi
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
+use xrpayd_core::address::AccountId;
 
 /// What every room may be handed.
 #[derive(Clone)]
@@ -105,10 +107,10 @@ pub(super) fn members(config: &Config) -> Members {
     }
 }
 
-/// The pool of servers, already connecting.
+/// The pool of servers, already connecting; `accounts` are those whose transactions it listens for.
 pub(super) fn pool(
     config: &Config,
-    wallets: &[(Wallet, WalletSettings)],
+    accounts: Vec<AccountId>,
     ground: &Ground,
     supervisor: &Supervisor,
 ) -> Result<Pool, AppError> {
@@ -134,7 +136,6 @@ pub(super) fn pool(
         roots,
         ..PoolConfig::default()
     };
-    let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
     let deps = xrpl::Deps {
         clock: Arc::clone(&ground.clock),
         entropy: Arc::clone(&ground.entropy),
@@ -157,6 +158,7 @@ pub(super) fn lanes(
         .map(|(wallet, settings)| {
             let wake = Arc::new(Notify::new());
             let wallet = Arc::new(wallet);
+            let changed = Arc::new(Notify::new());
             let (show, view) = watch::channel(View::default());
             let handle = LaneHandle {
                 name: wallet.name.clone(),
@@ -167,6 +169,7 @@ pub(super) fn lanes(
                 low_balance: settings.low_balance,
                 critical_balance: settings.critical_balance,
                 wake: Arc::clone(&wake),
+                changed: Arc::clone(&changed),
                 view,
             };
             let deps = Deps {
@@ -179,6 +182,7 @@ pub(super) fn lanes(
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),
                 wake,
+                changed,
             };
             let patience_ms = settings.low_balance_patience.as_millis();
             let settings = Settings {
@@ -197,6 +201,29 @@ pub(super) fn lanes(
             handle
         })
         .collect()
+}
+
+/// Books against ledger, in the background.
+pub(super) fn reconciliation(
+    config: &Config,
+    store: &Store,
+    pool: &Pool,
+    ground: &Ground,
+    live: &LiveView,
+) -> (reconcile::Deps, Vec<reconcile::Watched>) {
+    let deps = reconcile::Deps {
+        store: store.clone(),
+        pool: pool.clone(),
+        clock: Arc::clone(&ground.clock),
+        metrics: Arc::clone(&ground.metrics),
+        interval: config.reconcile.interval,
+        ledgers: config.reconcile.ledgers,
+    };
+    let watched = live.lanes().map(|lane| reconcile::Watched {
+        name: lane.name.clone(),
+        changed: Arc::clone(&lane.changed),
+    });
+    (deps, watched.collect())
 }
 
 /// What the HTTP room works with, and the hand that changes its rules.

@@ -3,13 +3,14 @@
 use super::foresight;
 use crate::config::Config;
 use crate::http::state::{
-    DisputeRow, Live, Outlook, Readiness, Routing, ServerRow, SideRow, TicketsRow, TipRow,
-    WalletRow,
+    BooksRow, DisputeRow, Live, Outlook, Readiness, Routing, ServerRow, SideRow, TicketsRow,
+    TipRow, WalletRow,
 };
 use crate::payments::engine::View;
 use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
+use crate::reconcile;
 use crate::wallet::Wallet;
 use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
 use futures_util::future::BoxFuture;
@@ -41,6 +42,8 @@ pub(super) struct LaneHandle {
     pub critical_balance: Drops,
     /// Rung when a payment was accepted.
     pub wake: Arc<Notify>,
+    /// Rung when its halt was written by another hand.
+    pub changed: Arc<Notify>,
     /// What it shows.
     pub view: watch::Receiver<View>,
 }
@@ -60,15 +63,23 @@ pub(super) struct LiveView {
     pool: Pool,
     known: Known,
     lanes: BTreeMap<String, LaneHandle>,
+    books: watch::Receiver<reconcile::View>,
     holds_wallets: bool,
     draining: AtomicBool,
 }
 
 impl LiveView {
-    pub(super) fn new(config: &Config, pool: Pool, known: Known, lanes: Vec<LaneHandle>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        pool: Pool,
+        known: Known,
+        lanes: Vec<LaneHandle>,
+        books: watch::Receiver<reconcile::View>,
+    ) -> Self {
         Self {
             pool,
             known,
+            books,
             lanes: lanes
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
@@ -123,6 +134,14 @@ impl Live for LiveView {
         if let Some(lane) = self.lanes.get(wallet) {
             lane.wake.notify_one();
         }
+    }
+
+    fn books(&self) -> Option<BooksRow> {
+        let view = *self.books.borrow();
+        Some(BooksRow {
+            through: view.through?,
+            differences: view.differences,
+        })
     }
 
     fn is_draining(&self) -> bool {

@@ -10,6 +10,7 @@ mod foresight;
 mod gauges;
 pub mod keys;
 mod live;
+pub mod reconcile;
 mod reload;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -30,6 +31,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// What the caller of [`run`] wants besides the configuration.
 #[derive(Default)]
@@ -120,7 +122,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let (web, watchers) = (root.child(), root.child());
     store.start_accept_writer(&writer);
     let wallets = build::wallets(&config)?;
-    let pool = build::pool(&config, &wallets, &ground, &pool_tasks)?;
+    let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
+    let pool = build::pool(&config, accounts, &ground, &pool_tasks)?;
     let known = Known {
         preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
         pasts: Pasts::of(config.wallets.keys().cloned()),
@@ -133,7 +136,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     }
     let eyes = (&store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
-    let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes));
+    let (show_books, books) = watch::channel(crate::reconcile::View::default());
+    let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes, books));
+    let (reconciler, watched) = build::reconciliation(&config, &store, &pool, &ground, &live);
 
     let (http, metrics) = (
         listen(config.http.listen).await?,
@@ -153,6 +158,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     crate::http::serve(http, metrics, state, &web);
     watchers.spawn("gauges", gauges::keep(gauges));
+    watchers.spawn(
+        "reconcile",
+        crate::reconcile::keep(reconciler, watched, show_books),
+    );
     watchers.spawn(
         "reload",
         reload::follow(signals.clone(), options.reload, rules, pool),

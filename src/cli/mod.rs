@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod keys;
 mod out;
+mod reconcile;
 mod sandbox;
 mod sandbox_ledger;
 mod serve;
@@ -50,6 +51,8 @@ enum Command {
     SandboxLedger(sandbox_ledger::SandboxLedger),
     /// Show the servers of a running daemon.
     Servers(servers::Servers),
+    /// Hold the books against the ledger, to the drop.
+    Reconcile(reconcile::Reconcile),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -69,6 +72,7 @@ impl Cli {
             Command::Sandbox(command) => command.run().await,
             Command::SandboxLedger(command) => command.run().await,
             Command::Servers(command) => command.run().await,
+            Command::Reconcile(command) => command.run().await,
             Command::Config(command) => command.run(),
             Command::Keys(command) => command.run().await,
             Command::Wallet(command) => command.run().await,

@@ -3,8 +3,8 @@
 
 use super::read::Reader;
 use super::schema::{
-    Auth, Config, Http, Limits, Network, Profile, RateLimit, Server, Shutdown, StoreSettings,
-    Telemetry, Trust, Wallet, Xrpl,
+    Auth, Config, Http, Limits, Network, Profile, RateLimit, Reconcile, Server, Shutdown,
+    StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
@@ -34,6 +34,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let auth = r.required("auth.enabled").map(|enabled| Auth { enabled });
     let rate_limit = rate_limit(r);
     let store = store(r);
+    let reconcile = reconcile(r);
     let telemetry = telemetry(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
     Some(Config {
@@ -47,6 +48,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         auth: auth?,
         rate_limit: rate_limit?,
         store: store?,
+        reconcile: reconcile?,
         telemetry: telemetry?,
         shutdown: shutdown?,
     })
@@ -453,6 +455,15 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
         idle_timeout: idle_timeout?,
         acquire_timeout: acquire_timeout?,
         replicas: replicas?,
+    })
+}
+
+fn reconcile(r: &mut Reader) -> Option<Reconcile> {
+    let interval = positive(r, "reconcile.interval");
+    let ledgers = r.number("reconcile.ledgers", 1..=u64::from(u32::MAX));
+    Some(Reconcile {
+        interval: interval?,
+        ledgers: ledgers?,
     })
 }
 

@@ -38,6 +38,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// The database.
     pub store: StoreSettings,
+    /// Books against ledger.
+    pub reconcile: Reconcile,
     /// Logs and metrics.
     pub telemetry: Telemetry,
     /// How the daemon ends.
@@ -302,6 +304,15 @@ pub struct StoreSettings {
     pub acquire_timeout: Duration,
     /// How many daemons share the database.
     pub replicas: u32,
+}
+
+/// Section `reconcile`.
+#[derive(Debug, Clone)]
+pub struct Reconcile {
+    /// How long after each other the background passes are made.
+    pub interval: Duration,
+    /// How many of the newest ledgers each of them reads again.
+    pub ledgers: u32,
 }
 
 /// How much is logged.

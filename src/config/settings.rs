@@ -74,7 +74,7 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 }
 
 /// Every section, in the order of the manual, with a word on it.
-pub(super) const SECTIONS: [(&str, &str); 13] = [
+pub(super) const SECTIONS: [(&str, &str); 14] = [
     ("network", "Which XRP Ledger network the daemon pays on."),
     ("xrpl", "The servers, and how they are spoken to."),
     (
@@ -96,6 +96,10 @@ pub(super) const SECTIONS: [(&str, &str); 13] = [
     ("rate_limit", "How often one API key may use it."),
     ("store", "The database."),
     ("webhooks", "Reserved; it has no settings in this version."),
+    (
+        "reconcile",
+        "Books against ledger, in the background. A wallet whose books differ is halted.",
+    ),
     ("telemetry", "Logs and metrics."),
     ("shutdown", "How the daemon ends."),
     ("secrets", "Reserved; it has no settings in this version."),
@@ -414,6 +418,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         "store.replicas",
         Kind::Number,
         "How many daemons share this database. SQLite serves one.",
+    ),
+    row(
+        "reconcile.interval",
+        Kind::Duration,
+        "How long after each other the passes are made. The first comes within a minute of the start.",
+    ),
+    row(
+        "reconcile.ledgers",
+        Kind::Number,
+        "How many of the newest ledgers a pass reads from the servers again. Older ones are compared by `xrpayd reconcile`.",
     ),
     row(
         "telemetry.listen",

@@ -10,7 +10,7 @@ use super::router::App;
 use super::state::{AppState, Readiness};
 use crate::rfc3339::Rfc3339;
 use crate::telemetry::health::{
-    self, Audience, Document, Draining, Facts, Halted, PaymentFacts, Status, StoreFact,
+    self, Audience, BooksFacts, Document, Draining, Facts, Halted, PaymentFacts, Status, StoreFact,
     WalletFacts, XrplFacts,
 };
 use axum::Json;
@@ -135,6 +135,10 @@ async fn measure(app: &App) -> Facts {
             .collect(),
         payments: payment_facts(app).await,
         store: store_fact(app).await,
+        books: live.books().map(|row| BooksFacts {
+            through: row.through,
+            differences: row.differences,
+        }),
         lease_held: live.lease_held(),
         stalled: live.stalled(),
         draining: draining(&app.state),

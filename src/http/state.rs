@@ -111,6 +111,10 @@ pub trait Live: Send + Sync + 'static {
     fn quorum(&self) -> usize;
     /// Tells a wallet's engine that something waits for it.
     fn wake(&self, wallet: &str);
+    /// What the last reconciliation found, where there was one.
+    fn books(&self) -> Option<BooksRow> {
+        None
+    }
     /// Whether the daemon is on its way out.
     fn is_draining(&self) -> bool;
     /// The wallet of `among` that is to pay this; never the destination itself where there is another.
@@ -198,6 +202,15 @@ pub enum Routing {
     Given,
     /// Somebody only asks.
     Asked,
+}
+
+/// What a reconciliation found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BooksRow {
+    /// The ledger through which the books were compared.
+    pub through: LedgerIndex,
+    /// How many things differ.
+    pub differences: usize,
 }
 
 /// A contradiction between two servers.

@@ -37,9 +37,14 @@ fn page_of(account: AccountId, history: AgreedHistory) -> Page {
         from: history.from,
         to: history.to,
         to_hash: history.to_hash,
-        servers: history.servers,
-        entries: history.entries.into_iter().map(entry_of).collect(),
+        servers: history.servers.clone(),
+        entries: entries_of(history),
     }
+}
+
+/// The transactions of an answer in the journal's own terms.
+pub(crate) fn entries_of(history: AgreedHistory) -> Vec<Entry> {
+    history.entries.into_iter().map(entry_of).collect()
 }
 
 fn entry_of(entry: HistoryEntry) -> Entry {

@@ -63,6 +63,8 @@ pub struct Deps {
     pub supervisor: Supervisor,
     /// Rung when a payment was accepted.
     pub wake: Arc<Notify>,
+    /// Rung when another hand changed what the wallet works from, such as a halt.
+    pub changed: Arc<Notify>,
 }
 
 /// What others may know of the wallet, at one moment.
@@ -290,6 +292,7 @@ impl<'a> Engine<'a> {
                     permit.send(engine.next_batch());
                 }
                 Ok(()) = new_fee.changed() => {}
+                () = deps.changed.notified() => return Err(End::Reload.into()),
                 () = deps.wake.notified() => {}
                 _ = poll.tick() => engine.look_for_ticket_request().await?,
             }

@@ -234,7 +234,13 @@ pub(super) async fn chores_by_hash(
     Ok(by_hash.collect())
 }
 
-fn decode(row: &Row) -> Result<Attempt, StoreError> {
+/// A statement that reads attempts, in the order in which they were signed for a slot.
+pub(super) fn select(wanted: &str) -> String {
+    format!("select {COLUMNS} from attempts a where {wanted} order by a.slot_kind, a.slot, a.n")
+}
+
+/// An attempt from its row.
+pub(super) fn decode(row: &Row) -> Result<Attempt, StoreError> {
     let hash = TxHash(row.hash("hash")?);
     let named = |error: StoreError| match error {
         StoreError::Corrupt { what, why } => {

@@ -1,6 +1,7 @@
 //! Whether a wallet is halted: the operator's word and the engine's, read by both.
 
 use super::{Store, StoreError};
+use xrpayd_core::ids::UnixMs;
 
 impl Store {
     /// Why the wallet signs nothing, where it does not. A wallet that is not known is not halted.
@@ -15,5 +16,25 @@ impl Store {
             Some(row) => row.text_or_null("halted_reason"),
             None => Ok(None),
         }
+    }
+
+    /// Stops a wallet's signing where nothing has stopped it yet: the first reason stands until a person
+    /// resumes the wallet. Whether this one does is answered.
+    ///
+    /// # Errors
+    /// The database could not write.
+    pub async fn halt_unless_halted(
+        &self,
+        wallet: &str,
+        reason: &str,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.db().write().await?;
+        let sql = "update wallets set halted_reason = $2, halted_at = $3 \
+            where name = $1 and halted_reason is null";
+        let values = vec![wallet.into(), reason.into(), now.0.into()];
+        let written = tx.execute(sql, values).await?;
+        tx.commit().await?;
+        Ok(written == 1)
     }
 }

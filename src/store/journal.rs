@@ -35,6 +35,7 @@ const NEW: Columns = &[
     ("root_balance", Kind::Int),
     ("root_sequence", Kind::Int),
     ("root_owner_count", Kind::Int),
+    ("change_drops", Kind::Int),
 ];
 
 /// Moves the cursor on and writes the entries.
@@ -44,6 +45,16 @@ pub(super) async fn append(
     commit: &JournalCommit,
 ) -> Result<(), CommitError> {
     let cursor = &commit.cursor;
+    // Nobody moves the cursor between this and the update, or the update finds no row.
+    let before = tx
+        .fetch_optional(
+            "select balance_drops from wallets where name = $1",
+            vec![wallet.into()],
+        )
+        .await?;
+    let Some(before) = before else {
+        return Err(CommitError::CursorMoved);
+    };
     let written = tx
         .execute(
             "update wallets set cursor_at = $2, cursor_at_hash = $3, next_sequence = $4, \
@@ -73,11 +84,18 @@ pub(super) async fn append(
     }
     remembered::insert(tx, wallet, &commit.remembered).await?;
     tickets::follow(tx, wallet, &commit.tickets).await?;
-    let rows = commit
-        .entries
-        .iter()
-        .map(|entry| row_of(wallet, entry))
-        .collect();
+    let mut balance = before.int("balance_drops")?;
+    let mut rows = Vec::with_capacity(commit.entries.len());
+    for entry in &commit.entries {
+        let after = entry.root_after.map(|root| drops_value(root.balance));
+        let after = after.unwrap_or(balance);
+        // Both are amounts of XRP that exist, so the difference fits.
+        let change = after.saturating_sub(balance);
+        balance = after;
+        let mut row = row_of(wallet, entry);
+        row.push(change.into());
+        rows.push(row);
+    }
     tx.insert("journal_entries", NEW, rows, "").await?;
     Ok(())
 }
@@ -136,7 +154,27 @@ fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
     ]
 }
 
-fn decode(row: &Row) -> Result<Entry, StoreError> {
+/// The rows of a wallet between two ledgers, both included, by ledger and place.
+pub(super) async fn rows_between(
+    tx: &mut Tx,
+    wallet: &str,
+    from: LedgerIndex,
+    to: LedgerIndex,
+) -> Result<Vec<Row>, StoreError> {
+    let names: Vec<&str> = NEW.iter().map(|(name, _)| *name).collect();
+    tx.fetch(
+        format!(
+            "select {} from journal_entries where wallet = $1 \
+             and ledger_index between $2 and $3 order by ledger_index, tx_index",
+            names.join(", ")
+        ),
+        vec![wallet.into(), from.0.into(), to.0.into()],
+    )
+    .await
+}
+
+/// An entry from its row.
+pub(super) fn decode(row: &Row) -> Result<Entry, StoreError> {
     let hash = TxHash(row.hash("hash")?);
     decode_hashed(row, hash).map_err(|error| match error {
         StoreError::Corrupt { what, why } => {
@@ -210,17 +248,7 @@ impl Store {
         to: LedgerIndex,
     ) -> Result<Vec<Entry>, StoreError> {
         let mut tx = self.db().read().await?;
-        let names: Vec<&str> = NEW.iter().map(|(name, _)| *name).collect();
-        let rows = tx
-            .fetch(
-                format!(
-                    "select {} from journal_entries where wallet = $1 \
-                     and ledger_index between $2 and $3 order by ledger_index, tx_index",
-                    names.join(", ")
-                ),
-                vec![wallet.into(), from.0.into(), to.0.into()],
-            )
-            .await?;
+        let rows = rows_between(&mut tx, wallet, from, to).await?;
         tx.end().await?;
         rows.iter().map(decode).collect()
     }

@@ -7,7 +7,7 @@
 
 use super::behind;
 use super::changes;
-use super::db::Tx;
+use super::db::{Row, Tx};
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
@@ -31,30 +31,17 @@ impl Store {
         let mut tx = self.db().read().await?;
         let row = tx
             .fetch_optional(
-                "select account, cursor_start, cursor_at, cursor_at_hash, next_sequence, \
-                 balance_drops, owner_count, sign_from, halted_reason, recall_from, recall_to \
-                 from wallets where name = $1",
+                format!(
+                    "select {CURSOR}, sign_from, halted_reason, recall_from, recall_to \
+                     from wallets where name = $1"
+                ),
                 vec![wallet.into()],
             )
             .await?;
         let mut record = LaneRecord::default();
         if let Some(row) = row {
-            let account = row.text("account")?;
-            let account = account.parse().map_err(|error| {
-                StoreError::corrupt(
-                    format!("wallet {wallet}"),
-                    format!("account {account}: {error}"),
-                )
-            })?;
-            record.account = Some(account);
-            record.cursor = Some(Cursor {
-                start: LedgerIndex(row.uint("cursor_start")?),
-                at: LedgerIndex(row.uint("cursor_at")?),
-                at_hash: LedgerHash(row.hash("cursor_at_hash")?),
-                next_sequence: row.uint("next_sequence")?,
-                balance: drops_from("a wallet's balance", row.int("balance_drops")?)?,
-                owner_count: row.uint("owner_count")?,
-            });
+            let (account, cursor) = anchored(wallet, &row)?;
+            (record.account, record.cursor) = (Some(account), Some(cursor));
             record.halted = row.text_or_null("halted_reason")?;
             record.sign_from = row.uint_or_null("sign_from")?.map(LedgerIndex);
             let recall = (
@@ -121,8 +108,8 @@ impl Store {
         tx.execute(
             "insert into wallets (name, account, network_id, cursor_start, cursor_at, \
              cursor_at_hash, next_sequence, balance_drops, owner_count, sign_from, \
-             recall_from, recall_to) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             recall_from, recall_to, opening_drops) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $8) \
              on conflict (name) do nothing",
             vec![
                 wallet.into(),
@@ -293,6 +280,30 @@ impl Store {
     }
 }
 
+/// The columns that tell whose account it is and how far its journal has been read.
+pub(super) const CURSOR: &str = "account, cursor_start, cursor_at, cursor_at_hash, next_sequence, \
+    balance_drops, owner_count";
+
+/// An account and its cursor from those columns.
+pub(super) fn anchored(wallet: &str, row: &Row) -> Result<(AccountId, Cursor), StoreError> {
+    let account = row.text("account")?;
+    let account = account.parse().map_err(|error| {
+        StoreError::corrupt(
+            format!("wallet {wallet}"),
+            format!("account {account}: {error}"),
+        )
+    })?;
+    let cursor = Cursor {
+        start: LedgerIndex(row.uint("cursor_start")?),
+        at: LedgerIndex(row.uint("cursor_at")?),
+        at_hash: LedgerHash(row.hash("cursor_at_hash")?),
+        next_sequence: row.uint("next_sequence")?,
+        balance: drops_from("a wallet's balance", row.int("balance_drops")?)?,
+        owner_count: row.uint("owner_count")?,
+    };
+    Ok((account, cursor))
+}
+
 fn select() -> String {
     format!("select {} from payments p", payments::COLUMNS)
 }
@@ -363,12 +374,19 @@ async fn halt(
     reason: Option<&str>,
     now: UnixMs,
 ) -> Result<(), StoreError> {
-    let written = tx
-        .execute(
-            "update wallets set halted_reason = $2, halted_at = $3 where name = $1",
-            vec![wallet.into(), reason.into(), reason.map(|_| now.0).into()],
-        )
-        .await?;
+    let written = match reason {
+        Some(reason) => {
+            let sql = "update wallets set halted_reason = $2, halted_at = $3 where name = $1";
+            let values = vec![wallet.into(), reason.into(), now.0.into()];
+            tx.execute(sql, values).await?
+        }
+        // Who resumes a wallet has seen what it sent past the daemon, as far as that is booked.
+        None => {
+            let sql = "update wallets set halted_reason = null, halted_at = null, \
+                foreign_accepted = cursor_at where name = $1";
+            tx.execute(sql, vec![wallet.into()]).await?
+        }
+    };
     if written == 1 {
         Ok(())
     } else {

@@ -29,6 +29,7 @@ fn for_sqlite() -> Vec<Migration> {
         (2, "remembered", "0002_remembered.sql"),
         (3, "approval", "0003_approval.sql"),
         (4, "tickets", "0004_tickets.sql"),
+        (5, "reconcile", "0005_reconcile.sql"),
     )
 }
 
@@ -39,6 +40,7 @@ fn for_postgres() -> Vec<Migration> {
         (2, "remembered", "0002_remembered.sql"),
         (3, "approval", "0003_approval.sql"),
         (4, "tickets", "0004_tickets.sql"),
+        (5, "reconcile", "0005_reconcile.sql"),
     )
 }
 

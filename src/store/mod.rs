@@ -27,6 +27,7 @@ mod payments;
 #[cfg(test)]
 mod plans;
 mod postgres;
+mod reconcile;
 mod remembered;
 mod ruling;
 mod sqlite;
@@ -41,6 +42,7 @@ pub use events::PaymentEvent;
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use reconcile::{BookedRow, Signed, Standing};
 pub use ruling::{Past, Person, RulingOutcome};
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};
 pub use totals::{Totals, WalletTotals};

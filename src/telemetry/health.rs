@@ -38,6 +38,8 @@ pub struct Facts {
     pub payments: Option<PaymentFacts>,
     /// Whether the store takes writes.
     pub store: StoreFact,
+    /// The books; absent before they were first held against the ledger.
+    pub books: Option<BooksFacts>,
     /// Whether this process holds the lease, where there are leases.
     pub lease_held: Option<bool>,
     /// What has stopped making progress.
@@ -94,6 +96,15 @@ pub struct PaymentFacts {
     pub oldest_age_s: Option<i64>,
 }
 
+/// The books, as the last reconciliation found them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BooksFacts {
+    /// The ledger through which they were compared.
+    pub through: LedgerIndex,
+    /// How many things differ.
+    pub differences: usize,
+}
+
 /// Whether the store takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFact {
@@ -139,6 +150,7 @@ pub struct Checks {
     wallet: WalletCheck,
     payments: PaymentsCheck,
     store: PlainCheck,
+    books: BooksCheck,
     process: PlainCheck,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<LeaseCheck>,
@@ -171,6 +183,13 @@ struct PaymentsCheck {
 }
 
 #[derive(Debug, Serialize)]
+struct BooksCheck {
+    status: Status,
+    checked_through: Option<LedgerIndex>,
+    differences: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
 struct PlainCheck {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,6 +212,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         StoreFact::Writable => plain(Status::Healthy, None),
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
     };
+    let books = examine_books(facts.books);
     let process = match (&facts.stalled, facts.draining) {
         (Some(what), _) => plain(Status::Unhealthy, Some(what)),
         (None, Draining::Yes) => plain(Status::Degraded, Some("shutting down")),
@@ -208,6 +228,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         wallet.status,
         payments.status,
         store.status,
+        books.status,
         process.status,
     ];
     Document {
@@ -218,9 +239,25 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
             wallet,
             payments,
             store,
+            books,
             process,
             lease,
         },
+    }
+}
+
+/// A difference is for a person, and no restart cures it. Books that were not compared yet are not
+/// wrong.
+fn examine_books(facts: Option<BooksFacts>) -> BooksCheck {
+    let differs = facts.is_some_and(|facts| facts.differences > 0);
+    BooksCheck {
+        status: if differs {
+            Status::Degraded
+        } else {
+            Status::Healthy
+        },
+        checked_through: facts.map(|facts| facts.through),
+        differences: facts.map(|facts| facts.differences),
     }
 }
 

@@ -122,7 +122,9 @@ families! {
     deposits_total: IntCounterVec["matched"] =
         "deposits_total", "Incoming credits recorded, by whether an invoice was matched.";
     reconciliation_difference_drops: IntGauge =
-        "reconciliation_difference_drops", "Books less ledger at the last reconciliation; anything but 0 needs a human.";
+        "reconciliation_difference_drops", "Drops by which books and ledger differed at the last reconciliation, all differences together; anything but 0 needs a human.";
+    reconciliation_differences: IntGauge =
+        "reconciliation_differences", "Things that books and ledger said differently at the last reconciliation.";
     webhook_deliveries_total: IntCounterVec["outcome"] =
         "webhook_deliveries_total", "Attempts to deliver a webhook.";
     webhook_oldest_undelivered_seconds: Gauge =

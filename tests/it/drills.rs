@@ -5,6 +5,7 @@
 //! ledger's own truth.
 
 mod approval;
+mod books;
 mod failover;
 mod faults;
 mod fees;

@@ -16,6 +16,7 @@ pub mod money;
 pub mod mpt;
 pub mod payment;
 pub mod preflight;
+pub mod reconcile;
 pub mod route;
 pub mod sequence;
 pub mod tickets;

@@ -5,9 +5,11 @@ use crate::cli::failure::Failure;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
 
-/// Let a wallet that was halted sign again. What had halted it is printed.
+/// Let a wallet that was halted sign again. What had halted it is printed, and what its account sent
+/// without this database having signed it: that is accepted with this.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Resume {
     /// The wallet's name in the configuration.
@@ -31,25 +33,47 @@ impl Resume {
                 known.join(", ")
             )));
         }
-        let (wallet, reason) = with_store(&config, |store| async move {
+        let (wallet, reason, foreign) = with_store(&config, |store| async move {
             let reason = store
                 .halt_reason(&wallet)
                 .await
                 .map_err(not_done("The wallet cannot be looked up."))?;
+            let foreign = store
+                .foreign_transactions(&wallet)
+                .await
+                .map_err(not_done("What the wallet sent cannot be looked up."))?;
             if reason.is_some() {
                 store
                     .set_halt(&wallet, None, SystemClock::new().now())
                     .await
                     .map_err(not_done("The wallet cannot be resumed."))?;
             }
-            Ok((wallet, reason))
+            let accepted = reason.as_ref().map_or_else(Vec::new, |_| foreign);
+            Ok((wallet, reason, accepted))
         })
         .await?;
-        let human = match &reason {
+        let mut human = match &reason {
             Some(reason) => format!("{wallet} may sign again; it was halted: {reason}"),
             None => format!("{wallet} was not halted"),
         };
-        let answer = json!({ "wallet": wallet, "resumed": reason.is_some(), "was_halted": reason });
+        for (hash, ledger, kind) in &foreign {
+            let _ = write!(
+                human,
+                "\naccepted, though it was not signed here: {kind} {hash} in ledger {ledger}"
+            );
+        }
+        let foreign: Vec<Value> = foreign
+            .iter()
+            .map(|(hash, ledger, kind)| {
+                json!({ "tx_hash": hash.to_string(), "ledger_index": ledger.0, "type": kind })
+            })
+            .collect();
+        let answer = json!({
+            "wallet": wallet,
+            "resumed": reason.is_some(),
+            "was_halted": reason,
+            "foreign": foreign,
+        });
         self.output.print(&human, &answer)
     }
 }

@@ -25,6 +25,10 @@ fn well() -> Facts {
             oldest_age_s: Some(4),
         }),
         store: StoreFact::Writable,
+        books: Some(BooksFacts {
+            through: LedgerIndex(89),
+            differences: 0,
+        }),
         lease_held: None,
         stalled: None,
         draining: Draining::No,
@@ -44,7 +48,13 @@ fn all_is_well_only_while_nothing_is_wrong() {
 
 #[test]
 fn what_a_restart_does_not_cure_is_degraded() {
-    let degraded: [fn(&mut Facts); 10] = [
+    let degraded: [fn(&mut Facts); 11] = [
+        |facts| {
+            facts.books = Some(BooksFacts {
+                through: LedgerIndex(89),
+                differences: 1,
+            })
+        },
         |facts| facts.wallets[0].balance = Some(xrp("49.999999")),
         |facts| facts.wallets[0].balance = None,
         |facts| facts.wallets[0].halted = Halted::Yes,
@@ -114,6 +124,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                 },
                 "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4 },
                 "store": { "status": "healthy" },
+                "books": { "status": "healthy", "checked_through": 89, "differences": 0 },
                 "process": { "status": "healthy" },
             },
         })

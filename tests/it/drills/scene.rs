@@ -42,10 +42,21 @@ impl Scene {
 
     /// The same on a ledger that is started with `more` arguments.
     pub fn on(close: &str, xrp: &str, layer: &str, more: &[&str]) -> Self {
+        Self::with_store(None, close, xrp, layer, more)
+    }
+
+    /// The same on the database at `store`; without one, on a SQLite file of its own.
+    pub fn with_store(
+        store: Option<&str>,
+        close: &str,
+        xrp: &str,
+        layer: &str,
+        more: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fund = [(WALLET.0, xrp), (SHOP, "1000")];
         let ledger = Ledger::start_with(folder.path(), close, &fund, more);
-        let store = store_in(folder.path());
+        let store = store.map_or_else(|| store_in(folder.path()), str::to_owned);
         let setup = Setup::new(folder.path(), &ledger.urls, &store, "").with(layer);
         let merchant = merchant_of(&setup);
         Self {
@@ -138,8 +149,15 @@ impl Scene {
     pub async fn settle_by_hand(&self) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let path = "/v1/payments?status=processing&limit=5";
-        while self.merchant.get(path).await["data"] != json!([]) {
-            assert!(tokio::time::Instant::now() < deadline, "no end in sight");
+        loop {
+            let waiting = self.merchant.get(path).await;
+            if waiting["data"] == json!([]) {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "no end in sight: {waiting:#}"
+            );
             self.close_slowly().await;
         }
     }

@@ -83,7 +83,7 @@ async fn a_payment_that_the_balance_holds_back_lets_smaller_ones_pass_and_is_pai
 }
 
 /// Signs a payment with the wallet's key past the daemon and gives it to the ledger.
-async fn pay_past_the_daemon(scene: &Scene, sequence: u64) -> String {
+pub async fn pay_past_the_daemon(scene: &Scene, sequence: u64) -> String {
     let key = xrpayd_codec::Keypair::from_seed(WALLET.1).unwrap();
     let tx = json!({
         "TransactionType": "Payment",

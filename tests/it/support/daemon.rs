@@ -123,6 +123,14 @@ impl Setup {
 
     /// Runs one command of the command line with `--json` to a success and returns what it printed.
     pub fn command(&self, command: &[&str]) -> serde_json::Value {
+        let (code, answer, errors) = self.try_command(command);
+        assert_eq!(code, Some(0), "{errors}");
+        answer
+    }
+
+    /// Runs one command of the command line with `--json`; its exit code, what it printed (null where
+    /// that was nothing) and what it told on standard error.
+    pub fn try_command(&self, command: &[&str]) -> (Option<i32>, serde_json::Value, String) {
         // A command of the operator's runs where the daemon does, and suffers none of its faults.
         let output = self
             .surroundings
@@ -131,12 +139,9 @@ impl Setup {
             .arg("--json")
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).unwrap()
+        let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), answer, errors)
     }
 
     /// The end of its log, for a failure's message.

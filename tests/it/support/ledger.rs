@@ -66,21 +66,14 @@ impl Ledger {
 
     /// One request to the server that no fault is about.
     pub async fn ask(&self, request: Value) -> Value {
-        let (mut socket, _) = tokio_tungstenite::connect_async(&self.auditor)
-            .await
-            .unwrap();
-        socket
-            .send(Message::text(request.to_string()))
-            .await
-            .unwrap();
-        loop {
-            let frame = socket.next().await.expect("an answer").unwrap();
-            if let Message::Text(text) = frame {
-                let answer: Value = serde_json::from_str(&text).unwrap();
-                assert_eq!(answer["status"], "success", "{answer}");
-                return answer["result"].clone();
-            }
-        }
+        let answer = ask(&self.auditor, request).await;
+        assert_eq!(answer["status"], "success", "{answer}");
+        answer["result"].clone()
+    }
+
+    /// One request to a server of the daemon: its whole answer, which may be an error.
+    pub async fn ask_server(&self, server: usize, request: Value) -> Value {
+        ask(&self.urls[server], request).await
     }
 
     /// Inflicts `fault`, such as `{"kind": "stall_ledger"}`, on one server of the daemon.
@@ -133,5 +126,19 @@ impl Ledger {
             .as_array()
             .unwrap_or_else(|| panic!("no transactions in {truth}"))
             .clone()
+    }
+}
+
+async fn ask(url: &str, request: Value) -> Value {
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    socket
+        .send(Message::text(request.to_string()))
+        .await
+        .unwrap();
+    loop {
+        let frame = socket.next().await.expect("an answer").unwrap();
+        if let Message::Text(text) = frame {
+            return serde_json::from_str(&text).unwrap();
+        }
     }
 }

@@ -1,0 +1,382 @@
+//! One comparison of one wallet's books with the ledger, stretch by stretch.
+
+use crate::journal::entries_of;
+use crate::store::{BookedRow, Standing, Store, StoreError};
+use crate::wallet::marker;
+use crate::xrpl::{AgreedHistory, AgreedRoot, HistoryError, Pool};
+use std::time::Duration;
+use tokio::time::Instant;
+use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Payment;
+use xrpayd_core::reconcile::{
+    self, AtCursor, Booked, Books, Claim, Compared, Difference, Kind, Moved,
+};
+
+/// Ledgers that are compared at a time, so that memory is bounded whatever the journal's length.
+const STRETCH_MAX: u32 = 4_096;
+/// How long servers that cannot answer are asked again before the comparison is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause before they are.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How much of a journal is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of it.
+    Whole,
+    /// From this ledger on.
+    From(LedgerIndex),
+    /// So many of its newest ledgers, as far as the servers hold them.
+    Newest(u32),
+}
+
+/// What became of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The wallet.
+    pub wallet: String,
+    /// Its account.
+    pub account: AccountId,
+    /// The first ledger that was compared.
+    pub from: LedgerIndex,
+    /// The last one: the journal's end.
+    pub through: LedgerIndex,
+    /// The balance before it by the books, in drops.
+    pub opening: i128,
+    /// What moved it since.
+    pub moved: Moved,
+    /// The balance that the books predict at the end, in drops.
+    pub books: i128,
+    /// The balance that the ledger shows there; `None` where the books could not be read so far.
+    pub ledger: Option<Drops>,
+    /// The servers that agreed on it.
+    pub servers: Vec<String>,
+    /// Transactions that were not signed here and that a person has accepted.
+    pub foreign_known: u64,
+    /// What does not agree.
+    pub differences: Vec<Difference>,
+}
+
+/// Why a comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Unable {
+    /// The servers.
+    #[error("the ledger cannot be read: {0}")]
+    Ledger(#[from] HistoryError),
+    /// The database.
+    #[error("the books cannot be read: {0}")]
+    Books(#[from] StoreError),
+    /// The journal ends before the asked ledger.
+    #[error("the journal ends at ledger {at} and was to be compared from ledger {from}")]
+    BeyondTheJournal {
+        /// What was asked for.
+        from: LedgerIndex,
+        /// Where the journal ends.
+        at: LedgerIndex,
+    },
+}
+
+/// Compares the books of `wallet` with the ledger; `None` where its journal has not begun.
+///
+/// # Errors
+/// Books or ledger could not be read, which says nothing about whether they agree.
+pub async fn wallet(
+    store: &Store,
+    pool: &Pool,
+    name: &str,
+    reach: Reach,
+) -> Result<Option<Outcome>, Unable> {
+    let Some(standing) = store.standing(name, LedgerIndex(0)).await? else {
+        return Ok(None);
+    };
+    let from = beginning(pool, reach, &standing)?;
+    let Some(standing) = store.standing(name, from).await? else {
+        return Ok(None);
+    };
+    let mut pass = Pass::begin(store, pool, name, standing, from).await?;
+    match pass.run().await {
+        Ok(()) => {}
+        // A row that means nothing is the finding; what stands after it cannot be compared.
+        Err(Unable::Books(StoreError::Corrupt { what, why })) => {
+            pass.outcome.differences.push(unreadable(what, why));
+        }
+        Err(unable) => return Err(unable),
+    }
+    Ok(Some(pass.outcome))
+}
+
+/// Compares the counters of the whole database with the payments that they count.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn counters(store: &Store) -> Result<Vec<Difference>, StoreError> {
+    match store.tally().await {
+        Ok(tally) => Ok(reconcile::counters(&tally)),
+        Err(StoreError::Corrupt { what, why }) => Ok(vec![unreadable(what, why)]),
+        Err(error) => Err(error),
+    }
+}
+
+fn unreadable(what: String, why: String) -> Difference {
+    Difference {
+        kind: Kind::Unreadable,
+        subject: what,
+        ledger_index: None,
+        books: why,
+        ledger: "nothing that it could be held against".to_owned(),
+        drops: 0,
+    }
+}
+
+fn beginning(pool: &Pool, reach: Reach, standing: &Standing) -> Result<LedgerIndex, Unable> {
+    let (start, at) = (standing.cursor.start, standing.cursor.at);
+    match reach {
+        Reach::Whole => Ok(start),
+        Reach::From(from) if from > at && from > start => {
+            Err(Unable::BeyondTheJournal { from, at })
+        }
+        Reach::From(from) => Ok(from.max(start)),
+        Reach::Newest(count) => {
+            let newest = LedgerIndex(at.0.saturating_sub(count)).plus(1);
+            let held = pool.lowest_held().unwrap_or(start);
+            // A ledger that is not there any more before the first one that is compared costs the
+            // check of the opening balance, so one is kept where there is a choice.
+            let held = if held > start { held.plus(1) } else { held };
+            Ok(newest.max(held).max(start).min(at.plus(1).max(start)))
+        }
+    }
+}
+
+/// A comparison under way.
+struct Pass<'a> {
+    store: &'a Store,
+    pool: &'a Pool,
+    standing: Standing,
+    /// The balance by the books right before the next stretch.
+    balance: i128,
+    /// The account's next sequence there.
+    sequence: u32,
+    outcome: Outcome,
+}
+
+impl<'a> Pass<'a> {
+    async fn begin(
+        store: &'a Store,
+        pool: &'a Pool,
+        name: &str,
+        standing: Standing,
+        from: LedgerIndex,
+    ) -> Result<Self, Unable> {
+        let account = standing.account;
+        let before = LedgerIndex(from.0.saturating_sub(1));
+        let root = match root_at(pool, account, before).await {
+            Ok(root) => Some(root),
+            // Where the books know their own beginning, the ledger before it may be gone.
+            Err(HistoryError::Gap { .. } | HistoryError::Request(_))
+                if standing.opening.is_some() =>
+            {
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let shown = root.as_ref().map(|root| (balance(root), sequence(root)));
+        let booked = standing
+            .opening
+            .map(|opening| opening.saturating_add(standing.moved_before));
+        let on_ledger = shown.map(|(balance, _)| i128::from(balance.get()));
+        let opening = booked.or(on_ledger).unwrap_or_default();
+        let differs = shown.and_then(|(ledger, _)| {
+            reconcile::balance_at(Kind::OpeningBalance, before, opening, ledger)
+        });
+        let is_whole = from == standing.cursor.start;
+        Ok(Self {
+            store,
+            pool,
+            balance: opening,
+            // Nothing was signed before the journal began, and whatever says so is to be looked at.
+            sequence: shown.filter(|_| !is_whole).map_or(0, |(_, next)| next),
+            outcome: Outcome {
+                wallet: name.to_owned(),
+                account,
+                from,
+                through: standing.cursor.at,
+                opening,
+                moved: Moved::default(),
+                books: opening,
+                ledger: None,
+                servers: Vec::new(),
+                foreign_known: 0,
+                differences: differs.into_iter().collect(),
+            },
+            standing,
+        })
+    }
+
+    async fn run(&mut self) -> Result<(), Unable> {
+        let (mut next, end) = (self.outcome.from, self.standing.cursor.at);
+        let mut hash = None;
+        while next <= end {
+            let history = self
+                .ledger_from(next, end.min(next.plus(STRETCH_MAX - 1)))
+                .await?;
+            next = history.to.plus(1);
+            hash = Some(history.to_hash);
+            self.stretch(history, next > end).await?;
+        }
+        let hash = match hash {
+            Some(hash) => hash,
+            None => self.ledger_from(end, end).await?.to_hash,
+        };
+        self.at_the_end(hash).await
+    }
+
+    async fn ledger_from(
+        &self,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<AgreedHistory, HistoryError> {
+        let (pool, account) = (self.pool, self.outcome.account);
+        patiently(|| pool.history(account, from, to)).await
+    }
+
+    async fn stretch(&mut self, history: AgreedHistory, is_last: bool) -> Result<(), Unable> {
+        let (from, to) = (history.from, history.to);
+        let name = self.outcome.wallet.clone();
+        let ledger = entries_of(history);
+        let roots = ledger.iter().filter_map(|entry| entry.root_after);
+        let after = roots
+            .map(|root| root.sequence)
+            .fold(self.sequence, u32::max);
+        let until = if is_last { u32::MAX } else { after };
+        let booked = self.store.booked(&name, from, to).await?;
+        let remembered = self.store.remembered_between(&name, from, to).await?;
+        let signed = self
+            .store
+            .signed_for(&name, (self.sequence, until), (from, to))
+            .await?;
+        let mut payments: Vec<Claim> = signed.payments.into_iter().map(claim).collect();
+        if !remembered.is_empty() {
+            payments.extend(self.called_off(&name).await?);
+        }
+        let books = Books {
+            account: self.outcome.account,
+            from,
+            to,
+            opening: self.balance,
+            entries: with_changes(booked, self.balance),
+            payments,
+            chores: signed.chores,
+            remembered,
+            accepted_through: self.standing.foreign_accepted,
+        };
+        self.take(reconcile::compare(&books, &ledger));
+        self.sequence = after;
+        Ok(())
+    }
+
+    /// The payments that ended without an attempt: the ledger must not remember one of them as paid.
+    async fn called_off(&self, name: &str) -> Result<Vec<Claim>, StoreError> {
+        let mut found: Vec<Claim> = Vec::new();
+        loop {
+            let after = found.last().map(|claim| claim.payment.id);
+            let page = self.store.ended_unsigned(name, after).await?;
+            if page.is_empty() {
+                return Ok(found);
+            }
+            found.extend(page.into_iter().map(claim));
+        }
+    }
+
+    fn take(&mut self, compared: Compared) {
+        let (sum, more) = (&mut self.outcome.moved, compared.moved);
+        sum.fees = sum.fees.saturating_add(more.fees);
+        sum.delivered = sum.delivered.saturating_add(more.delivered);
+        sum.credited = sum.credited.saturating_add(more.credited);
+        sum.other = sum.other.saturating_add(more.other);
+        self.balance = compared.closing;
+        self.outcome.books = compared.closing;
+        let foreign = &mut self.outcome.foreign_known;
+        *foreign = foreign.saturating_add(compared.foreign_known);
+        self.outcome.differences.extend(compared.differences);
+    }
+
+    async fn at_the_end(&mut self, hash: LedgerHash) -> Result<(), Unable> {
+        let at = self.standing.cursor.at;
+        let root = root_at(self.pool, self.outcome.account, at).await?;
+        let there = AtCursor {
+            balance: balance(&root),
+            sequence: sequence(&root),
+            owner_count: root.root.map_or(0, |root| root.owner_count),
+        };
+        let outcome = &mut self.outcome;
+        outcome.ledger = Some(there.balance);
+        outcome.servers = root.servers;
+        let sum = reconcile::balance_at(Kind::Balance, at, outcome.books, there.balance);
+        outcome.differences.extend(sum);
+        let (cursor, outside) = (&self.standing.cursor, self.standing.rows_outside);
+        let stands = reconcile::cursor(cursor, hash, there, outside);
+        outcome.differences.extend(stands);
+        Ok(())
+    }
+}
+
+fn claim(payment: Payment) -> Claim {
+    let marker = marker::of(
+        &payment.wallet,
+        &payment.client,
+        &payment.order.idempotency_key,
+    );
+    Claim { payment, marker }
+}
+
+/// The rows with what each moved; the first that moved anything may have been booked without it.
+fn with_changes(rows: Vec<BookedRow>, opening: i128) -> Vec<Booked> {
+    let mut running = opening;
+    rows.into_iter()
+        .map(|(entry, change)| {
+            let shown = entry.root_after.map(|root| i128::from(root.balance.get()));
+            let change = change
+                .unwrap_or_else(|| shown.map_or(0, |balance| balance.saturating_sub(running)));
+            running = shown.unwrap_or(running);
+            Booked { entry, change }
+        })
+        .collect()
+}
+
+/// An account that does not exist owns nothing.
+fn balance(root: &AgreedRoot) -> Drops {
+    root.root.map_or(Drops::ZERO, |root| root.balance)
+}
+
+fn sequence(root: &AgreedRoot) -> u32 {
+    root.root.map_or(0, |root| root.sequence)
+}
+
+async fn root_at(
+    pool: &Pool,
+    account: AccountId,
+    at: LedgerIndex,
+) -> Result<AgreedRoot, HistoryError> {
+    patiently(|| pool.account_root(account, at)).await
+}
+
+/// Asks until there is an answer that waiting cannot better.
+async fn patiently<T, F, Asked>(ask: F) -> Result<T, HistoryError>
+where
+    F: Fn() -> Asked,
+    Asked: Future<Output = Result<T, HistoryError>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Err(HistoryError::NotEnoughServers { .. } | HistoryError::Request(_))
+                if Instant::now() < deadline =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
