@@ -6,6 +6,7 @@
 
 mod approval;
 mod books;
+mod codes;
 mod failover;
 mod faults;
 mod fees;

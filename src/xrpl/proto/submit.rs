@@ -18,6 +18,9 @@ pub(in crate::xrpl) struct Submit<'a> {
     pub validated_ledger_index: Option<u32>,
 }
 
+/// The longest known name has 43 letters after its class.
+const NAME_LEN_MAX: usize = 64;
+
 /// Whether a text has the form of a result code: three lower-case letters, then capitals. Anything
 /// else must not become the value of a metric's label.
 pub(in crate::xrpl) fn is_result_code(text: &str) -> bool {
@@ -26,7 +29,7 @@ pub(in crate::xrpl) fn is_result_code(text: &str) -> bool {
         None => return false,
     };
     matches!(class, "tes" | "tec" | "ter" | "tel" | "tef" | "tem")
-        && (1..=40).contains(&name.len())
+        && (1..=NAME_LEN_MAX).contains(&name.len())
         && name
             .bytes()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
@@ -38,13 +41,8 @@ mod tests {
 
     #[test]
     fn result_codes_are_told_from_other_texts() {
-        for code in [
-            "tesSUCCESS",
-            "tecUNFUNDED_PAYMENT",
-            "telCAN_NOT_QUEUE_FULL",
-            "temBAD_AMM_TOKENS",
-        ] {
-            assert!(is_result_code(code), "{code}");
+        for code in xrpayd_core::ledger::codes::TABLE {
+            assert!(is_result_code(code.name), "{}", code.name);
         }
         for text in [
             "",
