@@ -15,6 +15,7 @@ mod holes;
 mod links;
 mod memory;
 mod metrics;
+mod network;
 mod outages;
 mod pair;
 mod pasts;
