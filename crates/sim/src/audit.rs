@@ -30,8 +30,6 @@ pub struct Audit {
     promises: BTreeMap<Hash256, Promise>,
     /// The transactions that made tickets.
     makers: BTreeSet<TxHash>,
-    /// Payments that were delivered by ticket.
-    by_ticket: u64,
     /// The first sentence that did not hold.
     pub violation: Option<String>,
 }
@@ -72,7 +70,6 @@ impl Audit {
                 continue;
             }
             promise.delivered.push(entry.hash);
-            self.by_ticket += u64::from(matches!(entry.slot, Slot::Ticket(_)));
             let (times, end) = (promise.delivered.len(), promise.end.clone());
             let is_exact = entry.delivered == Delivered::Xrp(drops(promise.amount));
             if times > 1 {
@@ -232,18 +229,6 @@ impl Audit {
                 format!("tickets are said to be made by {made:?}, and were by {makers:?}")
             });
         }
-    }
-
-    /// How many payments were delivered by ticket.
-    #[must_use]
-    pub const fn by_ticket(&self) -> u64 {
-        self.by_ticket
-    }
-
-    /// How many transactions made tickets.
-    #[must_use]
-    pub fn makers(&self) -> u64 {
-        u64::try_from(self.makers.len()).unwrap_or(u64::MAX)
     }
 
     /// The database was replaced, so clients ask again: payments may have new names, and one that

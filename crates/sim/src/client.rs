@@ -4,6 +4,7 @@
 use crate::chain::{FIRST, FIRST_SEQUENCE, RESERVE, TAKERS, Taker, account_of, drops, marker_of};
 use crate::disk::Wallet;
 use crate::life::Act;
+use crate::tally::Seen;
 use crate::tx::{Body, Tx, hash_of};
 use crate::world::{Event, Plant, World};
 use std::collections::BTreeMap;
@@ -181,6 +182,7 @@ impl World {
         match (request, answered) {
             (Request::Pay, Answered::Payment(payment)) => {
                 let first = client.told.is_none();
+                self.tally.add(Seen::Replayed, u64::from(!first));
                 client.told = Some(payment.id);
                 client.asks_again += 1;
                 let (off, again) = (client.calls_off && first, client.asks_again < 3);
@@ -213,8 +215,19 @@ impl World {
                     self.audit.wrongly_taken(payment.id);
                 }
             }
-            (_, Answered::Payment(payment)) => self.audit.seen(marker, &payment),
-            (Request::PayOther, Answered::KeyReused) => self.audit.key_reused(marker),
+            (_, Answered::Payment(payment)) => {
+                match request {
+                    Request::Cancel => self.tally.see(Seen::CalledOff),
+                    Request::Approve => self.tally.see(Seen::Approved),
+                    Request::Pay | Request::PayOther | Request::Reject => {}
+                }
+                self.audit.seen(marker, &payment);
+            }
+            (Request::Cancel, Answered::Conflict) => self.tally.see(Seen::TooLateToCallOff),
+            (Request::PayOther, Answered::KeyReused) => {
+                self.tally.see(Seen::KeyReused);
+                self.audit.key_reused(marker);
+            }
             (Request::Pay, Answered::KeyReused) => self.audit.wrongly_refused(marker),
             (Request::Pay, Answered::Refused) => {
                 let gives_up = self.healed_at.is_some();
@@ -271,6 +284,7 @@ impl World {
         }
         if wallet.halted.is_some() && self.chance.chance(patience) {
             wallet.halted = None;
+            self.tally.see(Seen::Resumed);
             self.tell(|| "the operator resumes the wallet".to_owned());
         }
     }

@@ -1,6 +1,6 @@
 //! The command line: many seeds, or one with its story.
 
-use crate::{PLANTS, Plant, Report, run};
+use crate::{PLANTS, Plant, Report, Tally, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,12 +29,10 @@ pub struct Summary {
     pub events: u64,
     /// How many payments ended how.
     pub ends: BTreeMap<&'static str, u64>,
-    /// How many payments were delivered by ticket.
-    pub by_ticket: u64,
-    /// How many transactions made tickets.
-    pub makers: u64,
-    /// In how many worlds a fault was on.
-    pub faults: BTreeMap<String, u64>,
+    /// How long they lasted by their own clocks, in milliseconds.
+    pub lasted: u64,
+    /// What happened in them, and how often.
+    pub tally: Tally,
     /// The seed with the lowest number that failed.
     pub failed: Option<Report>,
     /// The bugs that were planted, as the command line names them.
@@ -126,13 +124,10 @@ impl Summary {
     fn add(&mut self, report: Report) {
         self.seeds += 1;
         self.events += report.events;
-        self.by_ticket += report.by_ticket;
-        self.makers += report.makers;
+        self.lasted += report.lasted;
+        self.tally.join(&report.tally);
         for end in &report.ends {
             *self.ends.entry(end.as_str()).or_default() += 1;
-        }
-        for fault in &report.faults {
-            *self.faults.entry(fault.clone()).or_default() += 1;
         }
         if report.violation.is_some() || !report.trace.is_empty() {
             self.keep(report);
@@ -152,13 +147,10 @@ impl Summary {
     fn join(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.events += other.events;
-        self.by_ticket += other.by_ticket;
-        self.makers += other.makers;
+        self.lasted += other.lasted;
+        self.tally.join(&other.tally);
         for (end, count) in other.ends {
             *self.ends.entry(end).or_default() += count;
-        }
-        for (fault, count) in other.faults {
-            *self.faults.entry(fault).or_default() += count;
         }
         if let Some(report) = other.failed {
             self.keep(report);
@@ -186,11 +178,11 @@ impl Summary {
                 writeln!(to, "{line}")?;
             }
         }
-        writeln!(to, "{} seeds, {} events", self.seeds, self.events)?;
+        let (seeds, hours) = (self.seeds, self.lasted / 3_600_000);
+        writeln!(to, "{seeds} seeds, {hours} hours, {} events", self.events)?;
         writeln!(to, "payments that ended: {:?}", self.ends)?;
-        let (made, used) = (self.makers, self.by_ticket);
-        writeln!(to, "tickets made {made} times; {used} payments by ticket")?;
-        writeln!(to, "worlds with a fault: {:?}", self.faults)?;
+        writeln!(to, "faults that struck: {:?}", self.tally.faults)?;
+        writeln!(to, "what happened: {:?}", self.tally.seen)?;
         match self.violation() {
             Some(what) => writeln!(to, "{what}"),
             None => writeln!(to, "everything held"),

@@ -5,6 +5,7 @@ use crate::chain::{BASE_FEE, FIRST_SEQUENCE};
 use crate::disk::Tables;
 use crate::life::{Act, Life};
 use crate::swarm::Fault;
+use crate::tally::Seen;
 use crate::world::{Event, Plant, World};
 
 /// The faults as they stand.
@@ -43,6 +44,7 @@ impl World {
         let which = self.chance.index(self.servers.len());
         let lasts = self.chance.within(500, 40_000);
         self.tell(|| format!("fault {fault:?} ({which}) for {lasts} ms"));
+        self.tally.strike(fault);
         self.strike(fault, which, lasts);
         self.agenda.put(lasts, Event::Over(fault, which));
     }
@@ -192,7 +194,9 @@ impl World {
 
     fn bear(&mut self) {
         self.births += 1;
-        self.troubles.two_writers |= !self.lives.is_empty();
+        let is_second = !self.lives.is_empty();
+        self.tally.add(Seen::TwoProcesses, u64::from(is_second));
+        self.troubles.two_writers |= is_second;
         let life = Life::new(self.births);
         self.tell(|| format!("p{}: starts", life.id));
         self.soon(&life, 20, Act::Begin);
@@ -238,12 +242,17 @@ impl World {
         self.troubles.era += 1;
         self.troubles.synced = None;
         if let Some(copy) = copy {
+            self.tally.see(Seen::DatabaseReplaced);
             // Nothing tells the daemon that its database is an older one: the runbook has the operator
             // wait until nothing that was signed since can be in flight.
             self.troubles.start_from = self.chain.last() + self.swarm.window + 2;
             self.tables = copy;
         } else {
+            self.tally.see(Seen::DatabaseEmptied);
             self.tables = Tables::default();
+            // A copy from before is of another history: whoever went on with an empty database and then
+            // puts it back is told of ends that were true there. docs/RELIABILITY.md says so.
+            self.troubles.copy = None;
         }
         self.audit.forget_names();
         for n in 0..self.clients.len() {

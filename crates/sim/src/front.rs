@@ -5,6 +5,7 @@ use crate::chain::{drops, marker_of};
 use crate::client::{Answered, Client, Request, SHOP, ToClient};
 use crate::disk::Row;
 use crate::life::{Act, Life};
+use crate::tally::Seen;
 use crate::world::{Event, World};
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::limits::{Caps, reserve};
@@ -17,9 +18,7 @@ impl World {
     /// A request is served, by a process that may be killed before it answers.
     pub(crate) fn http(&mut self, life: &mut Life, n: usize, request: Request) {
         if self.chance.chance(self.swarm.crash_at_await / 4) {
-            life.dead = true;
-            self.tell(|| format!("p{}: killed by a request", life.id));
-            return;
+            return self.crash(life, Seen::DiedInRequest);
         }
         let troubled = self.troubles.bad_disk;
         if troubled && self.chance.chance(200) {
@@ -31,7 +30,7 @@ impl World {
         self.tell(|| format!("client {n}: {request:?} is answered {}", answered.line()));
         let is_lost = self.healed_at.is_none() && self.chance.chance(self.swarm.lost_replies);
         if is_lost || (troubled && self.chance.chance(200)) {
-            return;
+            return self.tally.see(Seen::ReplyLost);
         }
         let way = self.chance.within(1, 50);
         let answer = ToClient::Answer(request, self.troubles.era, Box::new(answered));
@@ -102,6 +101,7 @@ impl World {
             order.amount = order.amount.checked_add(drops(1)).unwrap_or(order.amount);
         }
         let Ok(usage) = reserve(&self.caps(), self.tables.usage, order.amount) else {
+            self.tally.see(Seen::OverLimit);
             return Answered::Refused;
         };
         let rule = self.swarm.approvals.then_some(ApprovalRule {

@@ -7,8 +7,8 @@
 //!   is signed.
 //! - `life` is a process around [`xrpayd_core::engine::Desk`], with `turn` for its pass and `pool` for its
 //!   way to the servers; `disk` is its database.
-//! - `client` asks and looks, `front` answers; `faults` strikes and heals; `audit` reads the chain and the answers, and
-//!   nothing else.
+//! - `client` asks and looks, `front` answers; `faults` strikes and heals; `audit` reads the chain and
+//!   the answers, and nothing else; `tally` and `count` see what happened.
 //!
 //! A world has two phases. In the first, faults strike and nothing wrong may happen. Then everything is
 //! healed, and everything that was promised has to come to its end within a bound of ledgers.
@@ -29,6 +29,7 @@ mod audit;
 mod chain;
 mod client;
 pub mod command;
+mod count;
 mod disk;
 mod faults;
 mod front;
@@ -37,10 +38,13 @@ mod pool;
 mod prng;
 mod server;
 mod swarm;
+mod tally;
 mod turn;
 mod tx;
 mod world;
 
+pub use swarm::Fault;
+pub use tally::{SEEN, Seen, Tally};
 pub use world::{PLANTS, Plant};
 
 use std::collections::BTreeSet;
@@ -59,12 +63,10 @@ pub struct Report {
     pub events: u64,
     /// How the payments ended.
     pub ends: Vec<Status>,
-    /// How many were delivered by ticket.
-    pub by_ticket: u64,
-    /// How many transactions made tickets.
-    pub makers: u64,
-    /// The names of the faults that were on.
-    pub faults: Vec<String>,
+    /// How long the world lasted by its own clock, in milliseconds.
+    pub lasted: u64,
+    /// What happened in it, and how often.
+    pub tally: Tally,
     /// What happened, where it was wanted.
     pub trace: Vec<String>,
 }
@@ -86,14 +88,8 @@ pub fn run(seed: u64, plants: &BTreeSet<Plant>, is_traced: bool) -> Report {
         violation: world.audit.violation.clone(),
         events: world.events(),
         ends: world.audit.ends().collect(),
-        by_ticket: world.audit.by_ticket(),
-        makers: world.audit.makers(),
-        faults: world
-            .swarm
-            .faults
-            .iter()
-            .map(|fault| format!("{fault:?}"))
-            .collect(),
+        lasted: world.agenda.now(),
+        tally: std::mem::take(&mut world.tally),
         trace: world.trace.take().unwrap_or_default(),
     }
 }

@@ -7,6 +7,7 @@
 use crate::client::Request;
 use crate::disk::Refused;
 use crate::pool::{Blobs, Query, Reason, Said, Sending};
+use crate::tally::Seen;
 use crate::world::{Event, Plant, World, short};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xrpayd_core::engine::{Desk, Plan, Step, TicketRequest};
@@ -355,14 +356,18 @@ impl World {
             return;
         };
         if self.chance.chance(self.swarm.crash_at_await) {
-            return self.crash(life, "before a write");
+            return self.crash(life, Seen::DiedBeforeWrite);
         }
         let troubled = self.troubles.bad_disk;
         let wrote = if troubled && self.chance.chance(300) {
+            self.tally.see(Seen::WriteFailed);
             Wrote::Unknown
         } else {
             match self.tables.commit(step.commit()) {
-                Ok(()) if troubled && self.chance.chance(300) => Wrote::Unknown,
+                Ok(()) if troubled && self.chance.chance(300) => {
+                    self.tally.see(Seen::WriteAnswerLost);
+                    Wrote::Unknown
+                }
                 Ok(()) => Wrote::Done,
                 Err(Refused::Moved) => Wrote::Moved,
                 Err(Refused::Bad(why)) => {
@@ -371,8 +376,10 @@ impl World {
                 }
             }
         };
+        self.tally
+            .add(Seen::WriteRefused, u64::from(wrote == Wrote::Moved));
         if self.chance.chance(self.swarm.crash_at_await) {
-            return self.crash(life, "after a write");
+            return self.crash(life, Seen::DiedAfterWrite);
         }
         let takes = self.chance.below(self.swarm.write) / 2;
         self.soon(life, takes, Act::Wrote(wrote));
@@ -405,6 +412,7 @@ impl World {
                 )
             });
         }
+        self.count_done(&done);
         for note in &done.notes {
             self.tell(|| format!("p{}: {note:?}", life.id));
         }
@@ -426,8 +434,9 @@ impl World {
         }
     }
 
-    pub(crate) fn crash(&mut self, life: &mut Life, when: &'static str) {
+    pub(crate) fn crash(&mut self, life: &mut Life, when: Seen) {
         life.dead = true;
-        self.tell(|| format!("p{}: killed {when}", life.id));
+        self.tally.see(when);
+        self.tell(|| format!("p{}: {when:?}", life.id));
     }
 }

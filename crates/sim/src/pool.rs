@@ -7,6 +7,7 @@
 use crate::chain::{BASE_FEE, OURS, drops};
 use crate::life::{Act, Life, Mail};
 use crate::server::{PageClaim, RootClaim};
+use crate::tally::Seen;
 use crate::tx::Tx;
 use crate::world::{Event, Plant, World};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Ask {
     pub number: u64,
     /// What is asked.
     pub what: What,
+    /// Whether it waited for its server to thaw.
+    pub has_waited: bool,
 }
 
 /// What a server is asked.
@@ -179,7 +182,7 @@ impl World {
 
     fn request(&mut self, life: &Life, server: usize, number: u64, what: What) {
         if self.chance.chance(self.swarm.lost_requests) {
-            return;
+            return self.tally.see(Seen::RequestLost);
         }
         let way = self.chance.within(1, self.swarm.latency);
         let ask = Ask {
@@ -187,12 +190,13 @@ impl World {
             generation: life.generation,
             number,
             what,
+            has_waited: false,
         };
         self.agenda.put(way, Event::Reach(server, ask));
     }
 
     /// A request reaches a server.
-    pub(crate) fn reach(&mut self, at: usize, ask: Ask) {
+    pub(crate) fn reach(&mut self, at: usize, mut ask: Ask) {
         let Some(server) = self.servers.get(at) else {
             return;
         };
@@ -201,6 +205,7 @@ impl World {
         }
         if server.frozen {
             // It runs when the server goes on.
+            ask.has_waited = true;
             self.agenda.put(2_000, Event::Reach(at, ask));
             return;
         }
@@ -211,11 +216,17 @@ impl World {
             What::Root(at) => server
                 .root(&self.chain, *at)
                 .map_or(Said::Nothing, |claim| Said::Root(*at, claim)),
-            What::Submit(blobs) => self.submitted(at, blobs),
+            What::Submit(blobs) => {
+                let thawed = u64::from(ask.has_waited);
+                self.tally.add(Seen::SubmitThawed, thawed);
+                self.submitted(at, blobs)
+            }
         };
         let copies = 1 + u32::from(self.chance.chance(self.swarm.double_answers));
+        self.tally.add(Seen::AnswerDoubled, u64::from(copies - 1));
         for _ in 0..copies {
             if self.chance.chance(self.swarm.lost_answers) {
+                self.tally.see(Seen::AnswerLost);
                 continue;
             }
             let way = self.chance.within(1, self.swarm.latency);
@@ -233,8 +244,11 @@ impl World {
             };
             let (code, is_passed_on) = server.submit(&self.chain, &tx);
             codes.push((*hash, code));
+            self.codes.insert(*hash, code);
             // Whatever the answer was, the transaction may reach the network, or be lost on its way.
-            if is_passed_on && !self.chance.chance(self.swarm.lost_relays) {
+            if !is_passed_on || self.chance.chance(self.swarm.lost_relays) {
+                self.tally.see(Seen::RelayLost);
+            } else {
                 self.chain.take(tx);
             }
         }
@@ -251,6 +265,12 @@ impl World {
         };
         if query.claims.iter().any(|(known, _)| *known == server) {
             return;
+        }
+        if let (Said::Page(claim), Reason::Journal(from, to) | Reason::Recall(from, to)) =
+            (&said, query.reason)
+        {
+            let is_clamped = (claim.from, claim.to) != (from, to);
+            self.tally.add(Seen::RangeClamped, u64::from(is_clamped));
         }
         query.claims.push((server, said));
         let is_planted = self.plants.contains(&Plant::ClampedPages);
@@ -287,6 +307,7 @@ impl World {
     /// Two servers contradict each other: nothing is concluded, and now and then the ledger itself shows
     /// who lied.
     fn dispute(&mut self, servers: &[usize]) {
+        self.tally.see(Seen::Disputed);
         if !self.chance.chance(400) {
             return;
         }
@@ -295,6 +316,7 @@ impl World {
                 && server.lie.is_some()
             {
                 server.convicted = true;
+                self.tally.see(Seen::Convicted);
             }
         }
     }
@@ -364,9 +386,14 @@ impl World {
 
     /// Sends what is in the outbox to some servers.
     pub(crate) fn send(&mut self, life: &mut Life, blobs: Blobs) {
+        // That a server has stopped is noticed late: what is sent to it runs when it goes on.
+        let hides_frozen = self.chance.chance(500);
+        let reached = |server: &crate::server::Server| {
+            server.is_heard() || (server.up && !server.convicted && !hides_frozen)
+        };
         let heard = self.servers.iter().enumerate();
         let mut heard: Vec<usize> = heard
-            .filter(|(_, server)| server.is_heard())
+            .filter(|(_, server)| reached(server))
             .map(|(at, _)| at)
             .collect();
         self.chance.shuffle(&mut heard);

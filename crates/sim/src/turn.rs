@@ -5,6 +5,7 @@ use crate::chain::{Chain, OWNED, RESERVE, Taker, drops, marker_of, taker_of};
 use crate::life::{Act, After, Doing, Life, Mail, Phase};
 use crate::pool::Reason;
 use crate::prng::Prng;
+use crate::tally::Seen;
 use crate::world::{Plant, World, short};
 use std::collections::BTreeMap;
 use xrpayd_core::engine::{
@@ -198,12 +199,15 @@ impl World {
     }
 
     pub(crate) fn resend(&mut self, life: &mut Life, desk: &mut Desk) {
-        life.outbox.extend(desk.due_for_sending(self.tick()));
+        let again = desk.due_for_sending(self.tick());
+        let times = u64::try_from(again.len()).unwrap_or_default();
+        self.tally.add(Seen::Resent, times);
+        life.outbox.extend(again);
         if life.outbox.is_empty() {
             return;
         }
         if self.chance.chance(self.swarm.crash_at_await) {
-            return self.crash(life, "before sending");
+            return self.crash(life, Seen::DiedBeforeSend);
         }
         let mut blobs = std::mem::take(&mut life.outbox);
         blobs.retain(|(hash, _)| desk.may_leave(hash).is_some());
@@ -216,7 +220,7 @@ impl World {
         });
         self.send(life, blobs);
         if self.chance.chance(self.swarm.crash_at_await) {
-            self.crash(life, "after sending");
+            self.crash(life, Seen::DiedAfterSend);
         }
     }
 
@@ -275,6 +279,7 @@ impl World {
             Mail::Page(page) => {
                 life.is_reading = false;
                 life.read_to = page.to.0;
+                self.count_false_expiries(desk, &page);
                 match desk.take_page(&page, self.tip(), &settings, now) {
                     Ok(step) => self.commit(life, desk, step, After::Overdue),
                     Err(PageRefused::OutOfTurn(_)) => {
@@ -290,6 +295,7 @@ impl World {
                 }
             }
             Mail::Recalled(page) => {
+                self.tally.see(Seen::Recalled);
                 self.recalled(life, desk, &page);
                 true
             }

@@ -5,6 +5,7 @@ use crate::agenda::Agenda;
 use crate::audit::Audit;
 use crate::chain::{BASE_FEE, Chain};
 use crate::client::{Client, ToClient};
+use crate::count::{count_entry, count_payment};
 use crate::disk::Tables;
 use crate::faults::Troubles;
 use crate::life::{Act, Life};
@@ -12,9 +13,10 @@ use crate::pool::Ask;
 use crate::prng::Prng;
 use crate::server::Server;
 use crate::swarm::{Fault, Swarm};
-use std::collections::BTreeSet;
+use crate::tally::Tally;
+use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::engine::{Settings, Tick};
-use xrpayd_core::ids::UnixMs;
+use xrpayd_core::ids::{TxHash, UnixMs};
 
 /// When the world begins, by its wall clock.
 const BIRTH: i64 = 1_800_000_000_000;
@@ -111,6 +113,10 @@ pub struct World {
     pub plants: BTreeSet<Plant>,
     /// What happened, where it is wanted.
     pub trace: Option<Vec<String>>,
+    /// How often it happened.
+    pub tally: Tally,
+    /// The last code with which a submission was answered.
+    pub codes: BTreeMap<TxHash, &'static str>,
     /// The ledger at which everything was healed.
     pub healed_at: Option<u32>,
     events: u64,
@@ -142,6 +148,8 @@ impl World {
             troubles: Troubles::default(),
             plants,
             trace: is_traced.then(Vec::new),
+            tally: Tally::default(),
+            codes: BTreeMap::new(),
             healed_at: None,
             events: 0,
             swarm,
@@ -252,6 +260,9 @@ impl World {
             let deposit = deposit.then(|| self.chance.within(1, 30_000_000));
             let entries = self.chain.close(&mut self.chance, deposit);
             self.audit.validated(entries);
+            for entry in entries {
+                count_entry(&mut self.tally, &self.codes, entry, ledgers > 1);
+            }
             let index = self.chain.last();
             let told: Vec<String> = match self.trace.is_some() {
                 true => self
@@ -292,13 +303,21 @@ impl World {
             && self.audit.is_settled()
             && self.lives.iter().all(Life::is_quiet)
             && self.tables.open_request().is_none()
-            && self.tables.usage.pending == 0;
+            && self.tables.usage.pending == 0
+            && self
+                .tables
+                .wallet
+                .as_ref()
+                .is_none_or(|wallet| wallet.halted.is_none());
         // What was paid late, though it is said to have failed, shows a life of an attempt later.
         let is_late = ledgers > self.swarm.window + 4;
         if !(is_settled && is_late) && ledgers < bound {
             return false;
         }
         self.look();
+        for row in self.tables.payments.values() {
+            count_payment(&mut self.tally, &row.payment);
+        }
         if self.troubles.two_writers {
             return true;
         }
