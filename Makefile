@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench model-wide soak
+.PHONY: run test check fmt clippy doc deny machete bench model-wide soak mutants-core
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
@@ -38,3 +38,7 @@ bench: ## Our rates beside the raw limits of the same machine, in the same run
 
 model-wide: ## The payment machine explored within bounds that take minutes and gigabytes; not in CI
 	MODEL_WIDE=1 cargo test --locked -p xrpayd-core --test model -- wider --nocapture
+
+mutants-core: ## Every small change to the core's rules is noticed by its unit tests; not in CI
+	@if command -v cargo-mutants >/dev/null; then cargo mutants -p xrpayd-core -j1 --output target; \
+	else echo "LEFT OUT: cargo-mutants is not installed (cargo install cargo-mutants): NOTHING WAS CHECKED"; fi

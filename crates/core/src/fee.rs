@@ -139,6 +139,7 @@ mod tests {
         };
         assert_eq!(choose(busy, drops(10_000)), FeeChoice::Pay(drops(6_000)));
         assert_eq!(choose(busy, drops(5_500)), FeeChoice::Pay(drops(5_500)));
+        assert_eq!(choose(busy, drops(5_000)), FeeChoice::Pay(drops(5_000)));
         assert_eq!(
             choose(busy, drops(4_999)),
             FeeChoice::Wait {

@@ -345,6 +345,26 @@ fn the_journal_tells_which_tickets_are_made_and_which_are_used() {
 }
 
 #[test]
+fn a_sequence_that_leaps_makes_no_tickets_where_none_were_made() {
+    let other = Entry {
+        transaction_type: "Batch".into(),
+        ..ticket_create(1, 22, Slot::Sequence(5), 6..8)
+    };
+    let failed = Entry {
+        result: "tecINSUFFICIENT_RESERVE".into(),
+        ..ticket_create(2, 23, Slot::Sequence(8), 9..11)
+    };
+    let fold = fold(
+        &cursor(20),
+        &open(&[(7, 1), (10, 2)]),
+        &page(21, 25, vec![other, failed]),
+    )
+    .unwrap();
+    assert_eq!(fold.tickets, []);
+    assert_eq!(fold.findings, [], "what is open there is not settled by it");
+}
+
+#[test]
 fn a_ticket_settles_what_is_open_on_it_and_not_what_has_its_number_as_sequence() {
     let mut slots = open(&[(7, 1)]);
     let on_ticket = OpenAttempt {

@@ -165,3 +165,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_load_is_the_sum_of_what_was_given() {
+    let mut load = Load::default();
+    load.add(drops(7));
+    load.add(drops(35));
+    let before = Load {
+        count: 1,
+        drops: 100,
+    };
+    let both = Load {
+        count: 3,
+        drops: 142,
+    };
+    assert_eq!(before.and(load), both);
+}
