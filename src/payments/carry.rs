@@ -65,6 +65,12 @@ impl Engine<'_> {
                 code = obstacle.code(),
                 "a validated ledger speaks against the payment: it fails before it is signed"
             ),
+            Note::KeepsMoney { payment, amount } => tracing::warn!(
+                wallet.name = wallet,
+                payment.id = %payment,
+                amount_drops = amount.get(),
+                "the balance does not bear this payment: nothing behind it is signed until it is paid, cancelled or out of time"
+            ),
             Note::Raised { hash, slot, fee } => tracing::info!(
                 wallet.name = wallet,
                 tx.hash = %hash,

@@ -91,6 +91,8 @@ pub struct Desk {
     pub(super) passed_over: Option<PaymentId>,
     /// The oldest payment that money is kept for, while the journal stands where it does.
     pub(super) kept_for: Option<PaymentId>,
+    /// The payment of which it was told that money is kept for it.
+    pub(super) kept_told: Option<PaymentId>,
     /// The ledger and the price at which the fees of what waits were last looked at.
     pub(super) weighed_at: Option<(LedgerIndex, FeeQuote)>,
     /// How many steps were taken: a step is for the desk that it was decided on and for no other.
@@ -118,6 +120,7 @@ impl Desk {
             halted: record.halted,
             passed_over: None,
             kept_for: None,
+            kept_told: None,
             weighed_at: None,
             steps: 0,
         };

@@ -95,7 +95,7 @@ impl Desk {
                     held = true;
                     let age_ms = now.since_ms(queued_since(&payment));
                     if hold == Hold::LowBalance && age_ms >= settings.low_balance_patience_ms {
-                        self.kept_for.get_or_insert(payment.id);
+                        batch.notes.extend(self.keep_for(&payment));
                     }
                     batch.apply(&payment, Event::Hold(hold), now);
                 }
@@ -150,6 +150,20 @@ impl Desk {
         plan.queue = queue;
         plan.may_be_more = may_be_more && !is_idle;
         plan
+    }
+
+    /// Keeps what the wallet has for this payment, unless an older one waits already. Tells of it
+    /// once, and not with every ledger.
+    fn keep_for(&mut self, payment: &Payment) -> Option<Note> {
+        let id = payment.id;
+        let is_news = *self.kept_for.get_or_insert(id) == id && self.kept_told != Some(id);
+        is_news.then(|| {
+            self.kept_told = Some(id);
+            Note::KeepsMoney {
+                payment: id,
+                amount: payment.order.amount,
+            }
+        })
     }
 
     /// Ends those of `due` whose time has run out while they are queued or wait for an approval.

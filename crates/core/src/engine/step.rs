@@ -102,6 +102,14 @@ pub enum Note {
         /// Why.
         obstacle: Obstacle,
     },
+    /// Smaller payments have passed by this one for long enough: from now on the wallet's money is kept
+    /// for it.
+    KeepsMoney {
+        /// The payment.
+        payment: PaymentId,
+        /// What it pays.
+        amount: Drops,
+    },
     /// A dearer attempt takes the place of one that waits.
     Raised {
         /// The new attempt.

@@ -4,6 +4,7 @@
 use super::approval;
 use super::refuse;
 use super::state::{AttemptState, Payment, State};
+use crate::fee;
 
 /// Checks the payment by itself.
 ///
@@ -80,6 +81,12 @@ pub fn check_step(before: &Payment, after: &Payment) -> Result<(), &'static str>
     for (old, new) in before.attempts.iter().zip(&after.attempts) {
         if old.hash != new.hash || (!old.state.is_open() && old.state != new.state) {
             return Err("a settled attempt changed");
+        }
+    }
+    for new in after.attempts.iter().skip(before.attempts.len()) {
+        let mut open = before.open_attempts();
+        if open.any(|open| !fee::raises(open.fee, new.fee)) {
+            return Err("a replacement is not dearer by more than a quarter");
         }
     }
     Ok(())

@@ -198,6 +198,22 @@ fn a_step_that_rewrites_what_is_settled_is_caught() {
 }
 
 #[test]
+fn a_replacement_that_the_queue_would_refuse_is_caught() {
+    let open = |n, fee| Attempt {
+        fee: Drops::new(fee).unwrap(),
+        ..made(n, 5, AttemptState::Signed)
+    };
+    let before = payment(State::InFlight, vec![open(1, 100)]);
+    let after = |fee| Payment {
+        version: before.version + 1,
+        ..payment(State::InFlight, vec![open(1, 100), open(2, fee)])
+    };
+    let cheap = Err("a replacement is not dearer by more than a quarter");
+    assert_eq!(check_step(&before, &after(125)), cheap);
+    assert_eq!(check_step(&before, &after(126)), Ok(()));
+}
+
+#[test]
 fn only_what_was_never_signed_here_may_end_in_another_wallet() {
     let queued = payment(State::Queued { hold: None }, vec![]);
     let moved = Payment {
