@@ -90,6 +90,18 @@ impl Engine<'_> {
                 tickets = count,
                 "tickets are being made"
             ),
+            Note::TicketsMade { hash, count } => tracing::info!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                tickets = count,
+                "tickets were made"
+            ),
+            Note::TicketsRefused { hash, why } => tracing::warn!(
+                wallet.name = wallet,
+                tx.hash = %hash,
+                reason = why,
+                "tickets were not made"
+            ),
             Note::Unfitting { payment, illegal } => tracing::warn!(
                 payment.id = %payment,
                 %illegal,

@@ -133,6 +133,20 @@ pub enum Note {
         /// How many.
         count: u32,
     },
+    /// The tickets stand.
+    TicketsMade {
+        /// The transaction.
+        hash: TxHash,
+        /// How many.
+        count: u32,
+    },
+    /// No tickets came of the transaction.
+    TicketsRefused {
+        /// The transaction.
+        hash: TxHash,
+        /// Why.
+        why: String,
+    },
     /// An event does not fit the payment as it stands.
     Unfitting {
         /// The payment.

@@ -6,7 +6,7 @@
 
 use super::batch::Batch;
 use super::sign::{Job, Plan, Task, Terms};
-use super::{Conditions, Desk, Flight, KnownTickets, Owner, Sent, Settings, Step};
+use super::{Conditions, Desk, Flight, KnownTickets, Note, Owner, Sent, Settings, Step};
 use crate::fee::{FeeChoice, choose};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
@@ -287,14 +287,12 @@ impl Desk {
                 ledger_index,
                 ..
             } => {
-                let is_made = result == MADE;
-                let news = match is_made {
-                    true => RequestNews::Made(hash),
-                    false => RequestNews::Refused(format!("the ledger answered {result}")),
-                };
-                batch.tell_request(making.request, news);
-                if !is_made && making.request.is_none() {
-                    batch.refill_from = Some(self.refill_again());
+                if result == MADE {
+                    let count = making.count;
+                    batch.notes.push(Note::TicketsMade { hash, count });
+                    batch.tell_request(making.request, RequestNews::Made(hash));
+                } else {
+                    self.give_up(batch, making, hash, format!("the ledger answered {result}"));
                 }
                 AttemptState::Validated {
                     result,
@@ -316,18 +314,20 @@ impl Desk {
         code: &str,
     ) {
         let why = format!("no server takes the transaction: {code}");
-        batch.tell_request(making.request, RequestNews::Refused(why));
-        if making.request.is_none() {
-            batch.refill_from = Some(self.refill_again());
-        }
+        self.give_up(batch, making, hash, why);
         let code = code.to_owned();
         batch
             .plug_updates
             .push((hash, AttemptState::Refused { code }));
     }
 
-    fn refill_again(&self) -> LedgerIndex {
-        self.cursor.at.plus(REFILL_PAUSE_LEDGERS)
+    /// The request has its end without its tickets; a refill is tried again much later.
+    fn give_up(&self, batch: &mut Batch, making: Making, hash: TxHash, why: String) {
+        if making.request.is_none() {
+            batch.refill_from = Some(self.cursor.at.plus(REFILL_PAUSE_LEDGERS));
+        }
+        batch.tell_request(making.request, RequestNews::Refused(why.clone()));
+        batch.notes.push(Note::TicketsRefused { hash, why });
     }
 }
 

@@ -100,7 +100,11 @@ fn tickets_that_were_asked_for_are_made_and_the_request_is_told_in_the_commit_of
     assert_eq!(commit.request_news, [(request.id, RequestNews::Made(hash))]);
     assert_eq!(commit.journal.as_ref().unwrap().tickets.len(), 5);
     assert!(desk.tickets().standing().is_empty(), "memory waits");
-    let _ = desk.made_durable(step);
+    let notes = desk.made_durable(step).notes;
+    assert!(
+        notes.contains(&Note::TicketsMade { hash, count: 5 }),
+        "{notes:?}"
+    );
     assert_eq!(desk.tickets().standing(), &(101..106).collect());
     assert_eq!((desk.tickets_on_order(), desk.lane().open_len()), (0, 0));
     let stale = plan(&mut desk, &wants(Some(&request)));
@@ -216,7 +220,9 @@ fn a_refill_comes_at_the_low_water_mark_and_pauses_after_a_refusal() {
     };
     assert_eq!(making, Owner::Tickets(refill));
     let step = take(&mut desk, vec![made(hash, 100, 3, "tecDIR_FULL")]);
-    let _ = desk.made_durable(step);
+    let notes = desk.made_durable(step).notes;
+    let told = |note: &Note| matches!(note, Note::TicketsRefused { why, .. } if why.contains("tecDIR_FULL"));
+    assert!(notes.iter().any(told), "{notes:?}");
     assert!(matches!(plan(&mut desk, &wants(None)), TicketPlan::Nothing));
     for _ in 0..REFILL_PAUSE_LEDGERS {
         bed::next_ledger(&mut desk);
