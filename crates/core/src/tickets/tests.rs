@@ -80,6 +80,8 @@ fn what_is_not_read_yet_is_not_given_out_and_what_happens_meanwhile_is_not_lost(
     tickets.follow(&[(LedgerIndex(19), TicketChange::Used(3))]);
     tickets.reading(at);
     tickets.follow(&[
+        // What is in the answer already does not count twice.
+        (LedgerIndex(20), TicketChange::Used(5)),
         (LedgerIndex(21), TicketChange::Made(9)),
         (LedgerIndex(22), TicketChange::Used(4)),
     ]);

@@ -1,8 +1,9 @@
 use super::super::{LaneRecord, bed};
 use super::*;
-use crate::engine::Tick;
+use crate::engine::{Sight, Tick};
 use crate::journal::{Entry, RootAfter, RootProof, TICKET_CREATE};
 use crate::payment::{AbsenceReason, Answer, Payment, Proof, State, Status};
+use std::collections::BTreeMap;
 
 mod chain;
 
@@ -186,14 +187,23 @@ fn a_request_waits_with_a_reason_that_is_told_once_or_is_refused_for_good() {
     let refused = told(plan(&mut desk, &wants(Some(&request(5)))));
     assert!(matches!(refused, RequestNews::Refused(why) if why.contains("250")));
 
+    let mut desk = desk_with(1..=245);
+    let full = plan(&mut desk, &wants(Some(&request(5))));
+    assert!(matches!(full, TicketPlan::Sign(_)), "250 may stand");
+
     let mut desk = desk_with([]);
     let mut dear = at(&desk);
     dear.reserve = bed::drops(bed::BALANCE - 5 * EACH.get() - 9);
     let mut ask = request(5);
-    let news = told(desk.plan_tickets(&wants(Some(&ask)), &dear, &bed::SETTINGS, bed::NOW));
-    let RequestNews::Waits(why) = news else {
-        panic!("{news:?}")
+    let TicketPlan::Tell(step) =
+        desk.plan_tickets(&wants(Some(&ask)), &dear, &bed::SETTINGS, bed::NOW)
+    else {
+        panic!("nothing is told")
     };
+    let RequestNews::Waits(why) = step.commit().request_news[0].1.clone() else {
+        panic!("{step:?}")
+    };
+    let _ = desk.made_durable(step);
     ask.waits_for = Some(why);
     let again = desk.plan_tickets(&wants(Some(&ask)), &dear, &bed::SETTINGS, bed::NOW);
     assert!(matches!(again, TicketPlan::Nothing));
@@ -224,10 +234,44 @@ fn a_refill_comes_at_the_low_water_mark_and_pauses_after_a_refusal() {
     let told = |note: &Note| matches!(note, Note::TicketsRefused { why, .. } if why.contains("tecDIR_FULL"));
     assert!(notes.iter().any(told), "{notes:?}");
     assert!(matches!(plan(&mut desk, &wants(None)), TicketPlan::Nothing));
-    for _ in 0..REFILL_PAUSE_LEDGERS {
+    // The page with the refusal was the first of them.
+    for _ in 1..REFILL_PAUSE_LEDGERS {
+        assert!(matches!(plan(&mut desk, &wants(None)), TicketPlan::Nothing));
         bed::next_ledger(&mut desk);
     }
     make(&mut desk, &wants(None));
+}
+
+#[test]
+fn a_request_that_the_ledger_refused_holds_up_no_refill() {
+    let mut desk = desk_with([1]);
+    let hash = make(&mut desk, &wants(Some(&request(5))));
+    let step = take(&mut desk, vec![made(hash, 100, 5, "tecDIR_FULL")]);
+    let _ = desk.made_durable(step);
+    make(&mut desk, &wants(None));
+}
+
+#[test]
+fn tickets_are_not_made_at_the_end_of_a_lane_that_is_stuck() {
+    let (mut desk, _) = stuck([]);
+    let news = told(plan(&mut desk, &wants(Some(&request(5)))));
+    assert!(matches!(news, RequestNews::Waits(why) if why.contains("does not get into a ledger")));
+    assert!(!desk.lane().is_barred());
+}
+
+#[test]
+fn a_ticket_is_kept_for_a_payment_that_is_being_looked_at() {
+    let (mut desk, _) = stuck([7]);
+    let (at, first) = (at(&desk), bed::payment(101).id);
+    let mut look = |payment: &Payment| match payment.id == first {
+        true => Sight::Pending,
+        false => Sight::Clear,
+    };
+    let queued = vec![bed::payment(101), bed::payment(102)];
+    let none = BTreeMap::new();
+    let plan = desk.plan_signing(queued, &none, &at, &bed::SETTINGS, bed::NOW, &mut look);
+    assert!(plan.jobs().is_empty());
+    assert_eq!(bed::signed(&mut desk, vec![bed::payment(101)]).len(), 1);
 }
 
 #[test]
@@ -287,6 +331,15 @@ fn a_lane_that_moves_again_takes_the_payments_again() {
     assert!(matches!(desk.flights()[&next[0]].slot, Slot::Sequence(_)));
 }
 
+/// A desk whose lane is stuck, with nothing by ticket, at that ledger.
+fn stuck_until(ledger: LedgerIndex) -> (Desk, Vec<TxHash>) {
+    let (mut desk, sent) = stuck([7]);
+    while desk.cursor().at < ledger {
+        bed::next_ledger(&mut desk);
+    }
+    (desk, sent)
+}
+
 /// A desk on which payment 101 went by ticket 7, in the ledger of its last one.
 fn overdue_by_ticket() -> (Desk, TxHash) {
     let (mut desk, _) = stuck([7]);
@@ -296,6 +349,8 @@ fn overdue_by_ticket() -> (Desk, TxHash) {
         bed::next_ledger(&mut desk);
     }
     assert!(desk.has_overdue_by_ticket());
+    let by_sequence = stuck_until(last).0;
+    assert!(by_sequence.has_overdue() && !by_sequence.has_overdue_by_ticket());
     (desk, hash)
 }
 
