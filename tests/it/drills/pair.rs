@@ -139,6 +139,8 @@ impl Pair {
             payments.insert(tag, payment);
         }
         assert!(paid.is_empty(), "paid without a payment: {paid:#?}");
+        // What moved from one wallet's books into the other's is where its money came from.
+        self.setup.command(&["reconcile"]);
         payments
     }
 }
