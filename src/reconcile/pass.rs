@@ -256,7 +256,11 @@ impl<'a> Pass<'a> {
             .store
             .signed_for(&name, (self.sequence, until), (from, to))
             .await?;
-        let mut payments: Vec<Claim> = signed.payments.into_iter().map(claim).collect();
+        let mut payments: Vec<Claim> = signed
+            .payments
+            .into_iter()
+            .map(|payment| claim(&name, payment))
+            .collect();
         if !remembered.is_empty() {
             payments.extend(self.called_off(&name).await?);
         }
@@ -276,16 +280,17 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// The payments that ended without an attempt: the ledger must not remember one of them as paid.
+    /// The payments that ended without an attempt, whichever wallet they were given to: the ledger must
+    /// not remember one of them as paid from this one.
     async fn called_off(&self, name: &str) -> Result<Vec<Claim>, StoreError> {
         let mut found: Vec<Claim> = Vec::new();
         loop {
             let after = found.last().map(|claim| claim.payment.id);
-            let page = self.store.ended_unsigned(name, after).await?;
+            let page = self.store.ended_unsigned(after).await?;
             if page.is_empty() {
                 return Ok(found);
             }
-            found.extend(page.into_iter().map(claim));
+            found.extend(page.into_iter().map(|payment| claim(name, payment)));
         }
     }
 
@@ -322,12 +327,9 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn claim(payment: Payment) -> Claim {
-    let marker = marker::of(
-        &payment.wallet,
-        &payment.client,
-        &payment.order.idempotency_key,
-    );
+/// A payment, with the marker that it bears where `wallet` pays it.
+fn claim(wallet: &str, payment: Payment) -> Claim {
+    let marker = marker::of(wallet, &payment.client, &payment.order.idempotency_key);
     Claim { payment, marker }
 }
 

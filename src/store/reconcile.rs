@@ -194,28 +194,26 @@ impl Store {
             .collect()
     }
 
-    /// The payments of a wallet that ended without anything being delivered and without an attempt, by
-    /// pages: those after one of them.
+    /// The payments, of whichever wallet, that ended without anything being delivered and without an
+    /// attempt, by pages: those after one of them.
     ///
     /// # Errors
     /// The database does not answer, or holds a payment that cannot be read.
     pub async fn ended_unsigned(
         &self,
-        wallet: &str,
         after: Option<PaymentId>,
     ) -> Result<Vec<Payment>, StoreError> {
         let mut tx = self.db().read().await?;
         let rows = tx
             .fetch(
                 format!(
-                    "select {} from payments p where p.wallet = $1 \
-                     and p.status in ('expired', 'cancelled', 'rejected') and p.id > $2 \
+                    "select {} from payments p \
+                     where p.status in ('expired', 'cancelled', 'rejected') and p.id > $1 \
                      and not exists (select 1 from attempts a where a.payment_id = p.id) \
-                     order by p.id limit $3",
+                     order by p.id limit $2",
                     payments::COLUMNS
                 ),
                 vec![
-                    wallet.into(),
                     after.map_or_else(String::new, |id| id.to_string()).into(),
                     i64::try_from(PAYMENTS_MAX).unwrap_or(i64::MAX).into(),
                 ],

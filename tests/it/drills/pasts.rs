@@ -138,6 +138,35 @@ async fn close(pair: &Pair, ledgers: u32) {
     }
 }
 
+/// Whatever pays it, and from whichever wallet, a payment that was called off is found to be paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_was_called_off_and_is_paid_from_the_other_wallet_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_in(folder.path());
+    let mut pair = Pair::at(folder, "manual", &store, ["10000", "5000"]);
+    let layer = "[limits]\napproval_threshold = \"1\"\n[reconcile]\ninterval = \"1h\"\n";
+    pair.setup = pair.setup.clone().with(layer);
+    let _daemon = pair.start().await;
+    // The beginning of both journals has been read once the next ledger is there.
+    close(&pair, 2).await;
+    let waiting = pair.pay([1], "1").await.remove(0);
+    assert_eq!(waiting["wallet"], "hot", "{waiting:#}");
+    let (status, answer) = pair.merchant.cancel(&id_of(&waiting)).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("cancelled")));
+    pair.setup.command(&["reconcile"]);
+    let marker = marker::of("hot2", "shop", &key_of(1)).to_string();
+    let tx = json!({ "DestinationTag": 1, "InvoiceID": marker });
+    let hash = send_past_the_daemon(&pair, SEED, tx).await;
+    close(&pair, 2).await;
+    let (code, found, errors) = pair.setup.try_command(&["reconcile"]);
+    assert_eq!(code, Some(1), "{errors}");
+    let differences = found["wallets"].to_string();
+    assert!(
+        differences.contains("paid_twice") && differences.contains(&hash),
+        "{found:#}"
+    );
+}
+
 /// One wallet's attempts live for four ledgers, the other's for twenty: while the one knows its own
 /// past, an attempt of the other may still come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
