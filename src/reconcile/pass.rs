@@ -16,6 +16,9 @@ use xrpayd_core::reconcile::{
 
 /// Ledgers that are compared at a time, so that memory is bounded whatever the journal's length.
 const STRETCH_MAX: u32 = 4_096;
+/// Ledgers that are compared first. Each answer lets the next stretch be twice as long and each failure
+/// half as long, so that slow servers are asked for what they can answer in time.
+const STRETCH_FIRST: u32 = 32;
 /// How long servers that cannot answer are asked again before the comparison is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause before they are.
@@ -158,6 +161,8 @@ struct Pass<'a> {
     balance: i128,
     /// The account's next sequence there.
     sequence: u32,
+    /// How many ledgers the next stretch may have.
+    stretch_len: u32,
     outcome: Outcome,
 }
 
@@ -197,6 +202,7 @@ impl<'a> Pass<'a> {
             balance: opening,
             // Nothing was signed before the journal began, and whatever says so is to be looked at.
             sequence: shown.filter(|_| !is_whole).map_or(0, |(_, next)| next),
+            stretch_len: STRETCH_FIRST,
             outcome: Outcome {
                 wallet: name.to_owned(),
                 account,
@@ -218,9 +224,7 @@ impl<'a> Pass<'a> {
         let (mut next, end) = (self.outcome.from, self.standing.cursor.at);
         let mut hash = None;
         while next <= end {
-            let history = self
-                .ledger_from(next, end.min(next.plus(STRETCH_MAX - 1)))
-                .await?;
+            let history = self.ledger_from(next, end).await?;
             next = history.to.plus(1);
             hash = Some(history.to_hash);
             self.stretch(history, next > end).await?;
@@ -232,13 +236,27 @@ impl<'a> Pass<'a> {
         self.at_the_end(hash).await
     }
 
+    /// What the ledger holds from `from` on, as far as is read at a time and not beyond `end`.
     async fn ledger_from(
-        &self,
+        &mut self,
         from: LedgerIndex,
-        to: LedgerIndex,
+        end: LedgerIndex,
     ) -> Result<AgreedHistory, HistoryError> {
-        let (pool, account) = (self.pool, self.outcome.account);
-        patiently(|| pool.history(account, from, to)).await
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let to = end.min(from.plus(self.stretch_len.saturating_sub(1)));
+            let history = self.pool.history(self.outcome.account, from, to).await;
+            self.stretch_len = match &history {
+                Ok(_) => self.stretch_len.saturating_mul(2).min(STRETCH_MAX),
+                Err(_) => (self.stretch_len / 2).max(1),
+            };
+            match history {
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn stretch(&mut self, history: AgreedHistory, is_last: bool) -> Result<(), Unable> {
@@ -356,29 +374,27 @@ fn sequence(root: &AgreedRoot) -> u32 {
     root.root.map_or(0, |root| root.sequence)
 }
 
+/// The account's root, asked for until there is an answer that waiting cannot better.
 async fn root_at(
     pool: &Pool,
     account: AccountId,
     at: LedgerIndex,
 ) -> Result<AgreedRoot, HistoryError> {
-    patiently(|| pool.account_root(account, at)).await
-}
-
-/// Asks until there is an answer that waiting cannot better.
-async fn patiently<T, F, Asked>(ask: F) -> Result<T, HistoryError>
-where
-    F: Fn() -> Asked,
-    Asked: Future<Output = Result<T, HistoryError>>,
-{
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match ask().await {
-            Err(HistoryError::NotEnoughServers { .. } | HistoryError::Request(_))
-                if Instant::now() < deadline =>
-            {
+        match pool.account_root(account, at).await {
+            Err(error) if is_passing(&error) && Instant::now() < deadline => {
                 tokio::time::sleep(PAUSE).await;
             }
             answer => return answer,
         }
     }
+}
+
+/// Whether waiting may better a failure.
+const fn is_passing(error: &HistoryError) -> bool {
+    matches!(
+        error,
+        HistoryError::NotEnoughServers { .. } | HistoryError::Request(_)
+    )
 }
