@@ -220,6 +220,11 @@ impl Stage {
         let left = begun.checked_sub(spent).unwrap().to_xrp();
         let shown = |wallet: &Value| wallet["balance"]["value"] == *left;
         merchant.until("/v1/wallets/hot", shown).await;
+        // The same once more, and all that the database says, by the daemon's own reckoning.
+        let (code, found, errors) = self.setup.try_command(&["reconcile"]);
+        let evidence = json!({ "found": found, "errors": errors });
+        self.history
+            .check(code == Some(0), "the books are off", &evidence);
         count
     }
 }
