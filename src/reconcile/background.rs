@@ -154,7 +154,9 @@ impl Deps {
         };
         let now = self.clock.now();
         let store = &self.store;
-        let is_news = store.halt_unless_halted(&wallet.name, &reason, now).await?;
+        let is_news = store
+            .halt_unless_halted(&wallet.name, &reason, outcome.accepted_through, now)
+            .await?;
         if is_news {
             wallet.changed.notify_one();
         }

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub servers: Vec<String>,
     /// Transactions that were not signed here and that a person has accepted.
     pub foreign_known: u64,
+    /// The ledger up to which a person had accepted such when the comparison began.
+    pub accepted_through: Option<LedgerIndex>,
     /// What does not agree.
     pub differences: Vec<Difference>,
 }
@@ -214,6 +216,7 @@ impl<'a> Pass<'a> {
                 ledger: None,
                 servers: Vec::new(),
                 foreign_known: 0,
+                accepted_through: standing.foreign_accepted,
                 differences: differs.into_iter().collect(),
             },
             standing,

@@ -1,7 +1,7 @@
 //! Whether a wallet is halted: the operator's word and the engine's, read by both.
 
 use super::{Store, StoreError};
-use xrpayd_core::ids::UnixMs;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 
 impl Store {
     /// Why the wallet signs nothing, where it does not. A wallet that is not known is not halted.
@@ -19,7 +19,9 @@ impl Store {
     }
 
     /// Stops a wallet's signing where nothing has stopped it yet: the first reason stands until a person
-    /// resumes the wallet. Whether this one does is answered.
+    /// resumes the wallet. Whether this one does is answered. Nor does it where a person has resumed the
+    /// wallet since `accepted` was read, the ledger up to which strangers' transactions are accepted:
+    /// what was found before that word is found again where it still holds.
     ///
     /// # Errors
     /// The database could not write.
@@ -27,12 +29,14 @@ impl Store {
         &self,
         wallet: &str,
         reason: &str,
+        accepted: Option<LedgerIndex>,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
         let mut tx = self.db().write().await?;
         let sql = "update wallets set halted_reason = $2, halted_at = $3 \
-            where name = $1 and halted_reason is null";
-        let values = vec![wallet.into(), reason.into(), now.0.into()];
+            where name = $1 and halted_reason is null and coalesce(foreign_accepted, 0) = $4";
+        let accepted = accepted.map_or(0, |ledger| ledger.0);
+        let values = vec![wallet.into(), reason.into(), now.0.into(), accepted.into()];
         let written = tx.execute(sql, values).await?;
         tx.commit().await?;
         Ok(written == 1)

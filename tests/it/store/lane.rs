@@ -338,6 +338,18 @@ on_both_stores! {
         assert!(matches!(unknown, StoreError::UnknownWallet(_)), "{unknown:?}");
     }
 
+    async fn what_was_found_before_a_person_resumed_the_wallet_does_not_halt_it_again(bed) {
+        let store = anchored(bed).await;
+        let at = store.load_lane(WALLET).await.unwrap().cursor.unwrap().at;
+        assert!(store.halt_unless_halted(WALLET, "differs", None, T0).await.unwrap());
+        assert!(!store.halt_unless_halted(WALLET, "differs more", None, T0).await.unwrap());
+        assert_eq!(store.load_lane(WALLET).await.unwrap().halted.as_deref(), Some("differs"));
+        store.set_halt(WALLET, None, T0).await.unwrap();
+        assert!(!store.halt_unless_halted(WALLET, "differs", None, T0).await.unwrap(), "it was read before");
+        assert_eq!(store.load_lane(WALLET).await.unwrap().halted, None);
+        assert!(store.halt_unless_halted(WALLET, "differs still", Some(at), T0).await.unwrap());
+    }
+
     async fn a_change_that_contradicts_itself_is_refused_and_writes_nothing(bed) {
         let store = anchored(bed).await;
         let payment = accepted(&store, request("key", "1", T0)).await;
