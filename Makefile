@@ -1,13 +1,17 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench model-wide soak mutants-core
+.PHONY: run test check fmt clippy doc deny machete bench model-wide soak mutants mutants-core
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
 
 test: ## Every test, on both stores and with foreign clients; installs what of these is missing
 	tests/clients.sh tests/postgres.sh cargo test --workspace --locked
+	tests/mutants.sh
+
+mutants: ## Bugs that are planted one at a time, and which layer catches each
+	tests/mutants.sh
 
 soak: ## A hundred thousand worlds of the simulator; the figures go into docs/RELIABILITY.md
 	cargo run --release --locked -p xrpayd-sandbox --bin sim -- --seeds 100000
