@@ -7,6 +7,7 @@ use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secr
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
+use crate::payments::last_run::LastRun;
 use crate::reconcile;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
@@ -178,6 +179,7 @@ pub(super) fn lanes(
                 pool: pool.clone(),
                 preflight: known.preflight.clone(),
                 pasts: known.pasts.clone(),
+                last_run: LastRun::of(config.store.last_run_dir.as_deref(), &handle.name),
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),

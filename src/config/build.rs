@@ -443,18 +443,25 @@ fn rate_limit(r: &mut Reader) -> Option<RateLimit> {
     })
 }
 
+const LAST_RUN_DIR: &str = "store.last_run_dir";
+
 fn store(r: &mut Reader) -> Option<StoreSettings> {
     let url = r.required("store.url");
     let max_connections = r.number("store.max_connections", 1..=1_000);
     let idle_timeout = positive(r, "store.idle_timeout");
     let acquire_timeout = positive(r, "store.acquire_timeout");
     let replicas = r.number("store.replicas", 1..=1_000);
+    let last_run_dir = r.optional::<String>(LAST_RUN_DIR).map(PathBuf::from);
+    if last_run_dir.as_ref().is_some_and(|folder| !folder.is_dir()) {
+        r.error(LAST_RUN_DIR, "is no folder");
+    }
     Some(StoreSettings {
         url: url?,
         max_connections: max_connections?,
         idle_timeout: idle_timeout?,
         acquire_timeout: acquire_timeout?,
         replicas: replicas?,
+        last_run_dir,
     })
 }
 

@@ -304,6 +304,8 @@ pub struct StoreSettings {
     pub acquire_timeout: Duration,
     /// How many daemons share the database.
     pub replicas: u32,
+    /// Where this machine writes down what it signed last, outside the database.
+    pub last_run_dir: Option<PathBuf>,
 }
 
 /// Section `reconcile`.

@@ -1,7 +1,8 @@
 //! Carries a step of the desk out: its commit, then its memory, then what leaves and what is told.
 //!
 //! The only caller of `Store::commit`. Where that fails the step is dropped with the desk, and nothing
-//! of it was sent.
+//! of it was sent. Nor is it where the machine's own record of it cannot be written: the engine then
+//! reads what is durable, and sends it once that record stands.
 
 use super::engine::{Engine, StepResult};
 use xrpayd_core::engine::{Done, Note, Step};
@@ -20,6 +21,10 @@ impl Engine<'_> {
             changes,
             notes,
         } = self.desk.made_durable(step);
+        if !send.is_empty() {
+            // Before its bytes leave: a backup that is put in this database's place lacks it.
+            self.deps.last_run.cover(&self.desk).await?;
+        }
         for hash in &closed {
             self.backlog.close(hash);
         }

@@ -8,6 +8,7 @@
 
 use super::ask::{Asked, Asking};
 use super::fees;
+use super::last_run::LastRun;
 use super::lookout::Lookout;
 use super::pasts::Pasts;
 use super::preflight::Preflight;
@@ -21,6 +22,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::wallet::Wallet;
 use crate::xrpl::{Backlog, Pool};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -55,6 +57,8 @@ pub struct Deps {
     pub preflight: Preflight,
     /// What all wallets have read of lives that the database does not know.
     pub pasts: Pasts,
+    /// What this machine signed last.
+    pub last_run: LastRun,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The instruments.
@@ -126,11 +130,19 @@ enum End {
     /// Read everything again: another hand wrote, or the operator resumed the wallet.
     Reload,
     Store(StoreError),
+    /// What this machine signed last can neither be read nor written.
+    LastRun(io::Error),
 }
 
 impl From<StoreError> for End {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::LastRun(error)
     }
 }
 
@@ -176,6 +188,17 @@ pub async fn run(
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = tokio::time::sleep(RELOAD_PAUSE) => {}
+                }
+            }
+            End::LastRun(error) => {
+                tracing::error!(
+                    wallet.name = wallet,
+                    %error,
+                    "what was signed last cannot be written down: the wallet waits"
+                );
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
                 }
             }
             End::Store(error) => {

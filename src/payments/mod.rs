@@ -10,6 +10,7 @@ mod ask;
 mod carry;
 pub mod engine;
 mod fees;
+pub mod last_run;
 pub mod loads;
 mod lookout;
 mod observe;

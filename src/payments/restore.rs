@@ -1,10 +1,11 @@
 //! How an engine begins: reads what the store holds open, or finds where the wallet's journal begins.
 
 use super::engine::{Deps, POLL, Settings, Stop};
+use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
 use std::time::Duration;
-use xrpayd_core::engine::Desk;
+use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
 
 /// How often a wallet whose name belongs to another account says so.
@@ -14,7 +15,7 @@ const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
 pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, Stop> {
     let name = &deps.wallet.name;
     loop {
-        let record = deps.store.load_lane(name).await?;
+        let mut record = deps.store.load_lane(name).await?;
         if let Some(cursor) = record.cursor.clone() {
             if let Some(known) = record.account.filter(|known| *known != deps.wallet.account) {
                 // Nothing may be concluded about the other account's attempts from this one's
@@ -28,8 +29,16 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 tokio::time::sleep(FOREIGN_PAUSE).await;
                 continue;
             }
+            let Some(wait) = wait_for(deps, settings).await? else {
+                let _ = tokio::time::timeout(POLL, deps.pool.tip().changed()).await;
+                continue;
+            };
+            if let Wait::Until(from) = wait {
+                begin_to_wait(deps, &mut record, from).await?;
+            }
             deps.pasts.begins_at(name, cursor.at);
             let desk = Desk::restore(name, record, cursor);
+            deps.last_run.cover(&desk).await?;
             tracing::info!(
                 wallet.name = name,
                 ledger.index = desk.cursor().at.0,
@@ -63,6 +72,9 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                             recall,
                         )
                         .await?;
+                    if deps.last_run.read().await? == Found::Nothing {
+                        deps.last_run.write(Record::Fresh).await?;
+                    }
                     if let Some(from) = found.sign_from {
                         tracing::warn!(
                             wallet.name = name,
@@ -96,4 +108,54 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
         // Whether the tip moved or the time passed: look at the level again.
         let _ = tokio::time::timeout(POLL, tip.changed()).await;
     }
+}
+
+/// How long the wallet signs nothing because its database may be an older copy.
+enum Wait {
+    /// It is as new as this machine's last run, or nobody can tell.
+    No,
+    /// Until the journal has passed this ledger.
+    Until(LedgerIndex),
+}
+
+/// Holds the database against what this machine signed last; `None` while the ledger, which has to be
+/// known for an answer, is not.
+async fn wait_for(deps: &Deps, settings: &Settings) -> Result<Option<Wait>, Stop> {
+    let name = &deps.wallet.name;
+    Ok(match deps.last_run.read().await? {
+        Found::Off | Found::Kept(Record::Fresh) => Some(Wait::No),
+        Found::Kept(Record::Signed(mark)) => {
+            let is_known = deps.store.knows_attempt(name, mark.slot, mark.hash);
+            Some(match is_known.await? {
+                true => Wait::No,
+                false => Wait::Until(mark.last_ledger),
+            })
+        }
+        Found::Nothing => {
+            let newest = deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
+            newest.map(|newest| Wait::Until(newest.plus(settings.desk.ledger_window)))
+        }
+    })
+}
+
+/// Has the wallet wait, as far as its journal is not there yet and it does not wait for longer already.
+async fn begin_to_wait(
+    deps: &Deps,
+    record: &mut LaneRecord,
+    from: LedgerIndex,
+) -> Result<(), Stop> {
+    let name = &deps.wallet.name;
+    if record.sign_from < Some(from) {
+        deps.store.wait_to_sign(name, from).await?;
+        record.sign_from = Some(from);
+        tracing::warn!(
+            wallet.name = name,
+            sign_from.ledger = from.0,
+            "the database is older than what this machine signed last, or new to this machine: signing waits until nothing that it does not know can be in flight"
+        );
+    }
+    if deps.last_run.read().await? == Found::Nothing {
+        deps.last_run.write(Record::Fresh).await?;
+    }
+    Ok(())
 }

@@ -23,6 +23,7 @@ mod lane;
 mod limits;
 mod list;
 mod migrations;
+mod older;
 mod payments;
 #[cfg(test)]
 mod plans;

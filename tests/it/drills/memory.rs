@@ -105,3 +105,79 @@ async fn a_key_that_paid_something_else_on_the_ledger_pays_nothing_now() {
         .collect();
     assert_eq!(amounts, ["1000000"]);
 }
+
+/// A ledger that is closed by hand, so that what was signed stays in flight; and a daemon that writes
+/// down what it signed last.
+fn scene_with_a_last_run() -> Scene {
+    let mut scene = Scene::new("manual", "10000", SHORT_LIVED);
+    let kept = scene.folder().join("last-run");
+    std::fs::create_dir(&kept).unwrap();
+    let layer = format!("[store]\nlast_run_dir = \"{}\"\n", kept.display());
+    scene.setup = scene.setup.clone().with(&layer);
+    scene
+}
+
+/// Puts a copy in the database's place.
+fn put_back(scene: &Scene, backup: &Path) {
+    lose_database(scene.folder());
+    std::fs::copy(backup, scene.folder().join("xrpayd.db")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_backup_of_moments_ago_nothing_is_signed_beside_what_is_in_flight() {
+    let scene = scene_with_a_last_run();
+    let daemon = scene.start().await;
+    scene.pay(1, 3).await;
+    scene.settle_by_hand().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    let backup = scene.folder().join("backup.db");
+    std::fs::copy(scene.folder().join("xrpayd.db"), &backup).unwrap();
+    // A plain restart waits for nothing.
+    let daemon = scene.start().await;
+    for id in scene.pay(4, 6).await {
+        let signed = |payment: &Value| payment["substatus"] == "submitted";
+        scene.merchant.payment(&id, signed).await;
+    }
+    daemon.kill();
+    put_back(&scene, &backup);
+    let _daemon = scene.start().await;
+    // The same keys in another order: each of them could take the sequence of another.
+    let mut ids = Vec::new();
+    for tag in (4..10).rev() {
+        ids.push(scene.pay_one(tag, "1").await);
+    }
+    scene.pay(10, 2).await;
+    let told = "the database is older than what this machine signed last";
+    let log = std::fs::read_to_string(scene.folder().join("daemon.log")).unwrap();
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    scene.close_slowly().await;
+    for id in &ids {
+        let payment = scene.merchant.get(&format!("/v1/payments/{id}")).await;
+        assert_eq!(sequences(&payment), Vec::<u64>::new(), "{payment:#}");
+    }
+    scene.settle_by_hand().await;
+    scene.all_succeed(11).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_comes_to_another_machine_waits_once() {
+    let scene = scene_with_a_last_run();
+    let daemon = scene.start().await;
+    scene.pay(1, 1).await;
+    scene.settle_by_hand().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    std::fs::remove_file(scene.folder().join("last-run/hot.last")).unwrap();
+    let daemon = scene.start().await;
+    let id = scene.pay_one(2, "1").await;
+    scene.close_slowly().await;
+    let waiting = scene.merchant.get(&format!("/v1/payments/{id}")).await;
+    assert_eq!(sequences(&waiting), Vec::<u64>::new(), "{waiting:#}");
+    scene.settle_by_hand().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    let _daemon = scene.start().await;
+    let id = scene.pay_one(3, "1").await;
+    let signed = |payment: &Value| payment["substatus"] == "submitted";
+    scene.merchant.payment(&id, signed).await;
+    scene.settle_by_hand().await;
+    scene.all_succeed(3).await;
+}

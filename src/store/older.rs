@@ -1,0 +1,49 @@
+//! Whether the database is as new as the machine's last run, and the wait where it is not.
+//!
+//! Each call is a transaction of its own.
+
+use super::Store;
+use super::attempts::slot_columns;
+use super::error::StoreError;
+use xrpayd_core::ids::{LedgerIndex, TxHash};
+use xrpayd_core::payment::Slot;
+
+impl Store {
+    /// Whether the attempt with this hash was ever signed, as far as this database knows.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn knows_attempt(
+        &self,
+        wallet: &str,
+        slot: Slot,
+        hash: TxHash,
+    ) -> Result<bool, StoreError> {
+        let (kind, number) = slot_columns(slot);
+        let mut tx = self.db().read().await?;
+        let row = tx
+            .fetch_optional(
+                "select slot from attempts \
+                 where wallet = $1 and slot_kind = $2 and slot = $3 and hash = $4",
+                vec![wallet.into(), kind.into(), number.into(), hash.0.into()],
+            )
+            .await?;
+        tx.end().await?;
+        Ok(row.is_some())
+    }
+
+    /// The wallet signs nothing before its journal is at `from`, unless it waits for longer already.
+    ///
+    /// # Errors
+    /// The database could not write.
+    pub async fn wait_to_sign(&self, wallet: &str, from: LedgerIndex) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        tx.execute(
+            "update wallets set sign_from = $2 \
+             where name = $1 and (sign_from is null or sign_from < $2)",
+            vec![wallet.into(), from.0.into()],
+        )
+        .await?;
+        tx.commit().await
+    }
+}
