@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod limits;
 mod list;
+mod older;
 mod opening;
 mod routes;
 mod strictness;
