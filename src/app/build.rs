@@ -179,7 +179,11 @@ pub(super) fn lanes(
                 pool: pool.clone(),
                 preflight: known.preflight.clone(),
                 pasts: known.pasts.clone(),
-                last_run: LastRun::of(config.store.last_run_dir.as_deref(), &handle.name),
+                last_run: LastRun::of(
+                    config.store.last_run_dir.as_deref(),
+                    store.file(),
+                    &handle.name,
+                ),
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),

@@ -8,8 +8,9 @@
 //! ledger. Where nothing is written down the machine is new to the database: it waits for a whole
 //! window.
 //!
-//! Owns one file a wallet in a folder that no backup restores; off where no folder is configured. What
-//! cannot be read as a record counts as none. A write that fails stops the step before anything leaves.
+//! Owns one file a wallet: in a folder that no backup restores, or else beside the file of an SQLite
+//! database, which tells of a backup of that file alone. Off on PostgreSQL without a folder. What cannot
+//! be read as a record counts as none. A write that fails stops the step before anything leaves.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -59,11 +60,17 @@ pub enum Found {
 }
 
 impl LastRun {
-    /// The record of `wallet` in `folder`.
+    /// The record of `wallet` in `folder`; without one beside the `database`, where that is a file.
     #[must_use]
-    pub fn of(folder: Option<&Path>, wallet: &str) -> Self {
+    pub fn of(folder: Option<&Path>, database: Option<&Path>, wallet: &str) -> Self {
+        let beside = |database: &Path| {
+            let mut name = database.as_os_str().to_owned();
+            name.push(format!(".{wallet}.last"));
+            PathBuf::from(name)
+        };
+        let inside = |folder: &Path| folder.join(format!("{wallet}.last"));
         Self {
-            file: folder.map(|folder| folder.join(format!("{wallet}.last"))),
+            file: folder.map(inside).or_else(|| database.map(beside)),
         }
     }
 
@@ -215,32 +222,42 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_down_last_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = LastRun::of(Some(folder.path()), "hot");
+        let kept = LastRun::of(Some(folder.path()), None, "hot");
         assert_eq!(kept.read().await.unwrap(), Found::Nothing);
         for record in [mark(u32::MAX), Record::Fresh, mark(1)] {
             kept.write(record).await.unwrap();
             assert_eq!(kept.read().await.unwrap(), Found::Kept(record));
         }
-        let other = LastRun::of(Some(folder.path()), "hot2");
+        let other = LastRun::of(Some(folder.path()), None, "hot2");
         assert_eq!(other.read().await.unwrap(), Found::Nothing);
     }
 
     #[tokio::test]
     async fn what_is_no_record_counts_as_none_and_a_folder_that_is_missing_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = LastRun::of(Some(folder.path()), "hot");
+        let kept = LastRun::of(Some(folder.path()), None, "hot");
         let whole = text_of(mark(5));
         for torn in ["", "\n", "fresh", &whole[..40], &format!("{whole}{whole}")] {
             std::fs::write(folder.path().join("hot.last"), torn).unwrap();
             assert_eq!(kept.read().await.unwrap(), Found::Nothing, "{torn:?}");
         }
-        let nowhere = LastRun::of(Some(&folder.path().join("gone")), "hot");
+        let nowhere = LastRun::of(Some(&folder.path().join("gone")), None, "hot");
         assert!(nowhere.write(mark(5)).await.is_err());
     }
 
     #[tokio::test]
-    async fn without_a_folder_nothing_is_kept() {
-        let off = LastRun::of(None, "hot");
+    async fn without_a_folder_it_is_kept_beside_the_databases_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("xrpayd.db");
+        let kept = LastRun::of(None, Some(&database), "hot");
+        kept.write(mark(5)).await.unwrap();
+        assert!(folder.path().join("xrpayd.db.hot.last").is_file());
+        assert_eq!(kept.read().await.unwrap(), Found::Kept(mark(5)));
+    }
+
+    #[tokio::test]
+    async fn with_neither_a_folder_nor_a_file_nothing_is_kept() {
+        let off = LastRun::of(None, None, "hot");
         off.write(mark(5)).await.unwrap();
         assert_eq!(off.read().await.unwrap(), Found::Off);
     }

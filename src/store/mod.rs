@@ -51,6 +51,7 @@ pub use xrpayd_core::engine::{
     Change, InFlight, JournalCommit, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered,
 };
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -132,6 +133,15 @@ impl Store {
 
     fn db(&self) -> &db::Db {
         &self.inner.db
+    }
+
+    /// The database's file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self.db() {
+            db::Db::Sqlite(db) => Some(db.path()),
+            db::Db::Postgres(_) => None,
+        }
     }
 
     /// Writes and commits one row: whether payments could be accepted now. It costs an fsync, so

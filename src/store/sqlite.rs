@@ -47,6 +47,7 @@ pub(super) struct Sqlite {
     /// Uses nothing and is never closed before the others.
     keeper: SqlitePool,
     lock: Mutex<Option<File>>,
+    path: PathBuf,
 }
 
 /// Opens the file, takes the lock that `access` asks for, and brings the schema up to date.
@@ -115,10 +116,16 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
             Access::Daemon => lock,
             Access::Tool => None,
         }),
+        path,
     })
 }
 
 impl Sqlite {
+    /// Where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes the write lock at once: a transaction that reads first and writes later could find
     /// that it has read what is gone.
     pub(super) async fn write(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {

@@ -107,8 +107,8 @@ async fn a_key_that_paid_something_else_on_the_ledger_pays_nothing_now() {
 }
 
 /// A ledger that is closed by hand, so that what was signed stays in flight; and a daemon that writes
-/// down what it signed last.
-fn scene_with_a_last_run() -> Scene {
+/// down in a folder what it signed last.
+fn scene_with_a_folder() -> Scene {
     let mut scene = Scene::new("manual", "10000", SHORT_LIVED);
     let kept = scene.folder().join("last-run");
     std::fs::create_dir(&kept).unwrap();
@@ -125,7 +125,7 @@ fn put_back(scene: &Scene, backup: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_backup_of_moments_ago_nothing_is_signed_beside_what_is_in_flight() {
-    let scene = scene_with_a_last_run();
+    let scene = Scene::new("manual", "10000", SHORT_LIVED);
     let daemon = scene.start().await;
     scene.pay(1, 3).await;
     scene.settle_by_hand().await;
@@ -161,7 +161,7 @@ async fn with_a_backup_of_moments_ago_nothing_is_signed_beside_what_is_in_flight
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_comes_to_another_machine_waits_once() {
-    let scene = scene_with_a_last_run();
+    let scene = scene_with_a_folder();
     let daemon = scene.start().await;
     scene.pay(1, 1).await;
     scene.settle_by_hand().await;
