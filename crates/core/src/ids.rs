@@ -132,63 +132,101 @@ const fn hex_digit(c: u8) -> Option<u8> {
     }
 }
 
-/// A payment's public identifier: `pay_` and 26 characters of Crockford base 32 over a UUIDv7, so
-/// that the text sorts by the time of acceptance.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PaymentId(pub u128);
-
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-impl PaymentId {
-    /// The prefix of the text form.
-    pub const PREFIX: &'static str = "pay_";
-}
+/// A public identifier: a prefix and 26 characters of Crockford base 32 over 128 bits, so that the text
+/// sorts as the number does.
+macro_rules! public_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
 
-impl fmt::Display for PaymentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::PREFIX)?;
-        for digit in (0..26).rev() {
-            let value = usize::try_from(self.0 >> (digit * 5) & 31).unwrap_or_default();
-            write!(f, "{}", char::from(CROCKFORD[value]))?;
+        impl $name {
+            /// The prefix of the text form.
+            pub const PREFIX: &'static str = $prefix;
         }
-        Ok(())
-    }
-}
 
-impl fmt::Debug for PaymentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for PaymentId {
-    type Err = BadId;
-    fn from_str(text: &str) -> Result<Self, BadId> {
-        let bad = BadId { kind: "payment id" };
-        let digits = text.strip_prefix(Self::PREFIX).ok_or(bad)?.as_bytes();
-        if digits.len() != 26 || digits.first().is_none_or(|&c| c > b'7') {
-            return Err(bad);
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(Self::PREFIX)?;
+                write_crockford(self.0, f)
+            }
         }
-        let mut value = 0_u128;
-        for &c in digits {
-            let digit = CROCKFORD.iter().position(|&d| d == c).ok_or(bad)?;
-            value = value << 5 | u128::try_from(digit).map_err(|_| bad)?;
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
         }
-        Ok(Self(value))
-    }
+
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                let digits = text.strip_prefix(Self::PREFIX);
+                let value = digits.and_then(read_crockford);
+                value.map(Self).ok_or(BadId { kind: $kind })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl Serialize for PaymentId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+public_id!(
+    /// A payment's public identifier, over a UUIDv7: it sorts by the time of acceptance.
+    PaymentId,
+    "pay_",
+    "payment id"
+);
+public_id!(
+    /// An invoice's public identifier, over a UUIDv7: it sorts by the time it was issued.
+    InvoiceId,
+    "inv_",
+    "invoice id"
+);
+public_id!(
+    /// A deposit's public identifier. It is made of the ledger's own facts, see
+    /// [`crate::deposit::id_of`], so that whoever reads the ledger again finds the same one.
+    DepositId,
+    "dep_",
+    "deposit id"
+);
+public_id!(
+    /// A webhook endpoint's public identifier, over a UUIDv7.
+    EndpointId,
+    "we_",
+    "webhook endpoint id"
+);
+
+fn write_crockford(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for digit in (0..26).rev() {
+        let value = usize::try_from(value >> (digit * 5) & 31).unwrap_or_default();
+        write!(f, "{}", char::from(CROCKFORD[value]))?;
     }
+    Ok(())
 }
 
-impl<'de> Deserialize<'de> for PaymentId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+fn read_crockford(text: &str) -> Option<u128> {
+    let digits = text.as_bytes();
+    if digits.len() != 26 || digits.first().is_none_or(|&c| c > b'7') {
+        return None;
     }
+    digits.iter().try_fold(0_u128, |value, &c| {
+        let digit = CROCKFORD.iter().position(|&d| d == c)?;
+        Some(value << 5 | u128::try_from(digit).ok()?)
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! arguments. That is what lets it be model-checked, fuzzed and simulated.
 
 pub mod address;
+pub mod amount;
 pub mod currency;
+pub mod deposit;
 pub mod engine;
 pub mod fee;
 pub mod ids;

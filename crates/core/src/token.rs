@@ -129,6 +129,39 @@ impl TokenValue {
         }
     }
 
+    /// The sum, or `None` where the ledger's sixteen digits cannot hold it exactly.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let (small, large) = if self.exponent <= other.exponent {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        if small.is_zero() || large.is_zero() {
+            return Some(if small.is_zero() { large } else { small });
+        }
+        let shift = u32::from(large.exponent.abs_diff(small.exponent));
+        let signed = |value: Self| {
+            let mantissa = i128::from(value.mantissa);
+            if value.negative { -mantissa } else { mantissa }
+        };
+        // Sixteen digits shifted by more than twenty-two leave the range, and no exact sum is so long.
+        let scale = 10_i128.checked_pow(shift)?;
+        let sum = signed(large)
+            .checked_mul(scale)?
+            .checked_add(signed(small))?;
+        let mut mantissa = sum.unsigned_abs();
+        let mut exponent = i64::from(small.exponent);
+        while mantissa > u128::from(MANTISSA_MAX) {
+            if !mantissa.is_multiple_of(10) {
+                return None;
+            }
+            mantissa /= 10;
+            exponent += 1;
+        }
+        Self::new(sum < 0, u64::try_from(mantissa).ok()?, exponent).ok()
+    }
+
     /// The eight bytes that stand for the value on the ledger.
     #[must_use]
     pub fn to_bits(self) -> u64 {
