@@ -18,6 +18,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::payment::{Ballot, Event, Illegal, Payment};
@@ -84,10 +85,8 @@ pub async fn approve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::PaymentsApprove)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: ApproveRequest = body::json(&headers, &bytes)?;
-    let ballot = ballot(&caller, request.version)?;
+    let ApproveRequest { version } = said(&app, &caller, &headers, body).await?;
+    let ballot = ballot(&caller, version)?;
     let id = seen(&app, &caller, &id).await?;
     let event = Event::Approve(ballot);
     rule(
@@ -111,9 +110,7 @@ pub async fn reject(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::PaymentsApprove)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let RejectRequest { version, reason } = body::json(&headers, &bytes)?;
+    let RejectRequest { version, reason } = said(&app, &caller, &headers, body).await?;
     let ballot = ballot(&caller, version)?;
     if let Some(reason) = &reason {
         let fits = (1..=REASON_LEN_MAX).contains(&reason.chars().count());
@@ -138,6 +135,18 @@ pub async fn reject(
         },
     )
     .await
+}
+
+/// What one who may approve says.
+async fn said<T: DeserializeOwned>(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    caller.require(Scope::PaymentsApprove)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    body::json(headers, &bytes)
 }
 
 fn parse(id: &str) -> Result<PaymentId, Problem> {

@@ -12,6 +12,7 @@
 //! database, which tells of a backup of that file alone. Off on PostgreSQL without a folder. What cannot
 //! be read as a record counts as none. A write that fails stops the step before anything leaves.
 
+use crate::store::beside;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -63,12 +64,9 @@ impl LastRun {
     /// The record of `wallet` in `folder`; without one beside the `database`, where that is a file.
     #[must_use]
     pub fn of(folder: Option<&Path>, database: Option<&Path>, wallet: &str) -> Self {
-        let beside = |database: &Path| {
-            let mut name = database.as_os_str().to_owned();
-            name.push(format!(".{wallet}.last"));
-            PathBuf::from(name)
-        };
-        let inside = |folder: &Path| folder.join(format!("{wallet}.last"));
+        let name = format!("{wallet}.last");
+        let beside = |database: &Path| beside(database, &format!(".{name}"));
+        let inside = |folder: &Path| folder.join(&name);
         Self {
             file: folder.map(inside).or_else(|| database.map(beside)),
         }

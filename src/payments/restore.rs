@@ -29,12 +29,16 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 tokio::time::sleep(FOREIGN_PAUSE).await;
                 continue;
             }
-            let Some(wait) = wait_for(deps, settings).await? else {
+            let found = deps.last_run.read().await?;
+            let Some(wait) = wait_for(deps, settings, found).await? else {
                 let _ = tokio::time::timeout(POLL, deps.pool.tip().changed()).await;
                 continue;
             };
             if let Wait::Until(from) = wait {
                 begin_to_wait(deps, &mut record, from).await?;
+                if found == Found::Nothing {
+                    deps.last_run.write(Record::Fresh).await?;
+                }
             }
             deps.pasts.begins_at(name, cursor.at);
             let desk = Desk::restore(name, record, cursor);
@@ -120,9 +124,9 @@ enum Wait {
 
 /// Holds the database against what this machine signed last; `None` while the ledger, which has to be
 /// known for an answer, is not.
-async fn wait_for(deps: &Deps, settings: &Settings) -> Result<Option<Wait>, Stop> {
+async fn wait_for(deps: &Deps, settings: &Settings, found: Found) -> Result<Option<Wait>, Stop> {
     let name = &deps.wallet.name;
-    Ok(match deps.last_run.read().await? {
+    Ok(match found {
         Found::Off | Found::Kept(Record::Fresh) => Some(Wait::No),
         Found::Kept(Record::Signed(mark)) => {
             let is_known = deps.store.knows_attempt(name, mark.slot, mark.hash);
@@ -153,9 +157,6 @@ async fn begin_to_wait(
             sign_from.ledger = from.0,
             "the database is older than what this machine signed last, or new to this machine: signing waits until nothing that it does not know can be in flight"
         );
-    }
-    if deps.last_run.read().await? == Found::Nothing {
-        deps.last_run.write(Record::Fresh).await?;
     }
     Ok(())
 }

@@ -113,7 +113,7 @@ fn reduce(report: SubmitReport) -> Report {
         .answers
         .into_iter()
         .map(|(_, answer)| answer_of(answer))
-        .min_by_key(despair)
+        .min_by_key(Answer::despair)
         .unwrap_or(Answer::Lost);
     Report {
         hash: report.hash,
@@ -130,23 +130,6 @@ fn answer_of(answer: SubmitAnswer) -> Answer {
             Answer::Unparsable(error)
         }
         SubmitAnswer::Refused { .. } | SubmitAnswer::Unknown { .. } => Answer::Lost,
-    }
-}
-
-fn despair(answer: &Answer) -> u8 {
-    match answer {
-        Answer::Engine(result) => match codes::on_submit(result) {
-            OnSubmit::Wait => 0,
-            OnSubmit::PerhapsDone => 1,
-            OnSubmit::Ahead => 2,
-            OnSubmit::Crowded => 3,
-            OnSubmit::Elsewhere => 4,
-            OnSubmit::OwnShortage => 5,
-            OnSubmit::OwnFault => 7,
-            OnSubmit::Never => 8,
-        },
-        Answer::Lost => 6,
-        Answer::Unparsable(_) => 9,
     }
 }
 

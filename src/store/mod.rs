@@ -45,6 +45,7 @@ pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use reconcile::{BookedRow, Signed, Standing};
 pub use ruling::{Past, Person, RulingOutcome};
+pub(crate) use sqlite::beside;
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};
 pub use totals::{Totals, WalletTotals};
 pub use xrpayd_core::engine::{

@@ -63,7 +63,7 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
     }
     create_private(&path)?;
     let path = std::fs::canonicalize(&path).map_err(|source| file_error(&path, source))?;
-    let lock_path = lock_path(&path);
+    let lock_path = beside(&path, ".lock");
     let lock = take_lock(&lock_path).await?;
     if lock.is_none() && access == Access::Daemon {
         return Err(StoreError::InUse(lock_path));
@@ -178,9 +178,10 @@ fn file_error(path: &Path, source: std::io::Error) -> StoreError {
     }
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+/// A file beside the database's, with its name and an ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(ending);
     PathBuf::from(name)
 }
 

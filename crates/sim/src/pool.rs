@@ -14,7 +14,6 @@ use std::sync::Arc;
 use xrpayd_core::fee::FeeQuote;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::journal::{Page, RootProof};
-use xrpayd_core::ledger::codes::{self, OnSubmit};
 use xrpayd_core::payment::Answer;
 
 /// How long an answer of a server is waited for.
@@ -431,7 +430,7 @@ fn sent(life: &mut Life, number: u64, server: usize, codes: Vec<(TxHash, &'stati
         for (known, best) in &mut sending.answers {
             let is_better = best
                 .as_ref()
-                .is_none_or(|best| despair(&answer) < despair(best));
+                .is_none_or(|best| answer.despair() < best.despair());
             if *known == hash && is_better {
                 *best = Some(answer.clone());
             }
@@ -449,31 +448,13 @@ impl Sending {
     fn reduced(self) -> Vec<(TxHash, Answer)> {
         let is_complete = self.waiting > 0 && self.heard.len() >= self.waiting;
         let one = |best: Option<Answer>| match best {
-            Some(best) if is_complete || despair(&best) < despair(&Answer::Lost) => best,
+            Some(best) if is_complete || best.despair() < Answer::Lost.despair() => best,
             Some(_) | None => Answer::Lost,
         };
         self.answers
             .into_iter()
             .map(|(hash, best)| (hash, one(best)))
             .collect()
-    }
-}
-
-/// How little hope an answer leaves, in the order of the daemon's submitter.
-fn despair(answer: &Answer) -> u8 {
-    match answer {
-        Answer::Engine(code) => match codes::on_submit(code) {
-            OnSubmit::Wait => 0,
-            OnSubmit::PerhapsDone => 1,
-            OnSubmit::Ahead => 2,
-            OnSubmit::Crowded => 3,
-            OnSubmit::Elsewhere => 4,
-            OnSubmit::OwnShortage => 5,
-            OnSubmit::OwnFault => 7,
-            OnSubmit::Never => 8,
-        },
-        Answer::Lost => 6,
-        Answer::Unparsable(_) => 9,
     }
 }
 

@@ -4,6 +4,7 @@
 //! The tag of a payment is the place of its code in the table, so that one ledger shows them all.
 
 use super::scene::{Scene, is_final, sequences};
+use crate::support::process::Process;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use xrpayd_core::ledger::codes::{Class, Code, OnSubmit, OnValidated, TABLE};
@@ -78,6 +79,18 @@ async fn all_answered(scene: &Scene) {
 
 async fn is_halted(scene: &Scene) -> bool {
     scene.merchant.get("/v1/wallets/hot").await["status"] == "halted"
+}
+
+/// Ends the lies and a person's work: the wallet goes on, in a daemon that reads so at its start.
+async fn resume(scene: &Scene, daemon: Process) -> Process {
+    scene.ledger.ask(for_all(json!({ "kind": "clear" }))).await;
+    scene
+        .setup
+        .command(&["wallet", "resume", "--wallet", "hot"]);
+    daemon.kill();
+    let daemon = scene.start().await;
+    scene.settle_by_hand().await;
+    daemon
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -182,14 +195,7 @@ async fn every_answer_that_is_a_fault_of_our_own_halts_the_wallet_and_fails_no_p
         scene.close_slowly().await;
         let waiting = scene.merchant.get(&format!("/v1/payments/{later}")).await;
         assert_eq!(waiting["substatus"], "queued", "{waiting:#}");
-        scene.ledger.ask(for_all(json!({ "kind": "clear" }))).await;
-        scene
-            .setup
-            .command(&["wallet", "resume", "--wallet", "hot"]);
-        // A start reads the resumed wallet at once.
-        daemon.kill();
-        daemon = scene.start().await;
-        scene.settle_by_hand().await;
+        daemon = resume(&scene, daemon).await;
         assert!(!is_halted(&scene).await, "{}", code.name);
     }
     scene.all_succeed(2 * own_faults.len()).await;
@@ -292,13 +298,7 @@ async fn a_code_that_no_ledger_can_hold_is_believed_of_nobody() {
         let payment = told_of(&scene, tag, name, is_final).await;
         assert!(!is_final(&payment), "{payment:#}");
         assert!(is_halted(&scene).await, "{name}");
-        scene.ledger.ask(for_all(json!({ "kind": "clear" }))).await;
-        scene
-            .setup
-            .command(&["wallet", "resume", "--wallet", "hot"]);
-        daemon.kill();
-        daemon = scene.start().await;
-        scene.settle_by_hand().await;
+        daemon = resume(&scene, daemon).await;
     }
     scene.all_succeed(impossible.len()).await;
 }

@@ -11,7 +11,7 @@ mod adopt;
 mod answers;
 mod batch;
 #[cfg(test)]
-mod bed;
+pub(crate) mod bed;
 mod commit;
 mod desk;
 mod page;

@@ -3,6 +3,7 @@
 use super::approval::Ballot;
 use super::state::{Hold, Slot};
 use crate::ids::{LedgerHash, LedgerIndex, TxHash, UnixMs};
+use crate::ledger::codes::{self, OnSubmit};
 use crate::money::Drops;
 use crate::preflight::Refusal;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,28 @@ pub enum Answer {
     Unparsable(String),
     /// Nothing came back: it may have been applied.
     Lost,
+}
+
+impl Answer {
+    /// How little hope it leaves. Of what several servers answer the most hopeful counts: one server
+    /// that lags, or is on another chain, must not make a sound attempt look malformed.
+    #[must_use]
+    pub fn despair(&self) -> u8 {
+        match self {
+            Self::Engine(code) => match codes::on_submit(code) {
+                OnSubmit::Wait => 0,
+                OnSubmit::PerhapsDone => 1,
+                OnSubmit::Ahead => 2,
+                OnSubmit::Crowded => 3,
+                OnSubmit::Elsewhere => 4,
+                OnSubmit::OwnShortage => 5,
+                OnSubmit::OwnFault => 7,
+                OnSubmit::Never => 8,
+            },
+            Self::Lost => 6,
+            Self::Unparsable(_) => 9,
+        }
+    }
 }
 
 /// What the journal says about one attempt.

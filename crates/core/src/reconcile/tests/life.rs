@@ -1,6 +1,7 @@
 //! A life whose books are right, act by act: what the tests falsify.
 
 use super::*;
+use crate::engine::bed;
 use crate::ids::{LedgerHash, PaymentId, UnixMs};
 use crate::journal::RootAfter;
 use crate::payment::{
@@ -299,14 +300,7 @@ impl Life {
                 destination: SHOP,
                 destination_tag: Some(u32::from(self.acts)),
                 amount: drops(amount),
-                source_tag: None,
-                invoice_id: None,
-                memos: Vec::new(),
-                max_fee: None,
-                reference: None,
-                metadata: BTreeMap::new(),
-                expires_at: None,
-                idempotency_key: "key".to_owned(),
+                ..bed::payment(1).order
             },
             stage: "internal".to_owned(),
             state,
