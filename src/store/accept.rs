@@ -14,7 +14,7 @@
 use super::db::{CONTENTION_RETRIES_MAX, pause_before_retry};
 use super::error::{Conflict, StoreError};
 use super::verdicts::{Guess, Verdict, decide_all, known_keys};
-use super::{Store, events, limits, payments};
+use super::{Store, events, limits, payment_news, payments};
 use crate::supervise::Supervisor;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -275,12 +275,12 @@ impl Store {
             self.inner.keys_repeat.store(true, Relaxed);
         }
         inserted?;
-        let created = decided.created.iter();
-        let told = created.map(|created| (&created.payment, Some(created.by.as_str())));
-        events::insert(&mut tx, told).await?;
         if Some(decided.state) != guess.after(stored) {
             limits::save(&mut tx, &decided.state).await?;
         }
+        let created = decided.created.iter();
+        let told = created.map(|created| payment_news::of(&created.payment, Some(&created.by)));
+        events::tell(&mut tx, told.collect::<Result<_, _>>()?).await?;
         tx.commit().await?;
         Ok(decided.verdicts)
     }

@@ -5,9 +5,10 @@
 
 use super::db::{Columns, Kind, Tx};
 use super::error::{CommitError, StoreError};
+use super::events::News;
 use super::limits::{self, Settled};
 use super::payments::{self, drops_from};
-use super::{attempts, events, totals};
+use super::{attempts, payment_news, totals};
 use std::collections::HashMap;
 use xrpayd_core::engine::{Change, LaneCommit, NewPlug};
 use xrpayd_core::ids::{PaymentId, UnixMs};
@@ -24,16 +25,16 @@ struct Standing {
 
 const BEFORE: Columns = &[("id", Kind::Text), ("before", Kind::Int)];
 
-/// Writes transitions with everything that follows from them; `by` is the key of the person who asked
-/// for them. Rows are locked in the order of their
+/// Writes transitions with everything that follows from them but what is told of them, which is the
+/// answer; `by` is the key of the person who asked for them. Rows are locked in the order of their
 /// ids, and the limits last, so that no two transactions wait for each other in a circle.
 pub(super) async fn apply_changes(
     tx: &mut Tx,
     mut changes: Vec<Change>,
     by: Option<&str>,
-) -> Result<(), CommitError> {
+) -> Result<Vec<News>, CommitError> {
     if changes.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     changes.sort_by_key(|change| change.payment.id);
     for pair in changes.windows(2) {
@@ -68,8 +69,6 @@ pub(super) async fn apply_changes(
         let why = format!("{written} of {expected} changes found their row");
         return Err(StoreError::corrupt("payments", why).into());
     }
-    let told = changes.iter().map(|change| (&change.payment, by));
-    events::insert(tx, told).await?;
     let ended: Vec<&Payment> = changes
         .iter()
         .filter(|change| change.settled.is_some())
@@ -78,7 +77,10 @@ pub(super) async fn apply_changes(
     write_attempts(tx, &changes).await?;
     limits::settle(tx, &settled).await?;
     totals::count_ends(tx, &ended).await?;
-    Ok(())
+    let told = changes
+        .iter()
+        .map(|change| payment_news::of(&change.payment, by));
+    Ok(told.collect::<Result<_, _>>()?)
 }
 
 async fn lock_standing(

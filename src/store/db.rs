@@ -3,45 +3,80 @@
 //!
 //! Owns how a statement that takes many rows is phrased: multi-row `values` on SQLite, `unnest` of
 //! one array a column on PostgreSQL. The statements themselves are written once, in the aggregates.
-//! A transaction that is dropped is rolled back.
+//! A transaction that is dropped is rolled back. One that told something to the feed writes nothing
+//! after it, and wakes the feed's readers once it is committed.
 
 use super::error::StoreError;
 use super::{postgres, sqlite};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 use std::borrow::Cow;
+use tokio::sync::watch;
 
 /// How often a transaction is tried again when others were in its way.
 pub(super) const CONTENTION_RETRIES_MAX: u32 = 5;
 
 /// The open database.
 #[derive(Debug)]
-pub(super) enum Db {
+pub(super) struct Db {
+    dialect: Dialect,
+    /// The last sequence of the feed that this process committed.
+    feed: watch::Sender<i64>,
+}
+
+/// Which database it is.
+#[derive(Debug)]
+pub(super) enum Dialect {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
 }
 
 impl Db {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let feed = watch::Sender::new(0);
+        Self { dialect, feed }
+    }
+
+    pub(super) const fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Changes whenever this process has committed something that it told the feed.
+    pub(super) fn feed_changed(&self) -> watch::Receiver<i64> {
+        self.feed.subscribe()
+    }
+
     /// Begins a transaction that writes.
     pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        match self {
-            Self::Sqlite(db) => db.write().await.map(Tx::Sqlite),
-            Self::Postgres(db) => db.write().await.map(Tx::Postgres),
-        }
+        let inner = match &self.dialect {
+            Dialect::Sqlite(db) => db.write().await.map(TxOn::Sqlite),
+            Dialect::Postgres(db) => db.write().await.map(TxOn::Postgres),
+        };
+        Ok(self.begun(inner?))
     }
 
     /// Begins a transaction that reads one unmoving picture of the database.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        match self {
-            Self::Sqlite(db) => db.read().await.map(Tx::Sqlite),
-            Self::Postgres(db) => db.read().await.map(Tx::Postgres),
+        let inner = match &self.dialect {
+            Dialect::Sqlite(db) => db.read().await.map(TxOn::Sqlite),
+            Dialect::Postgres(db) => db.read().await.map(TxOn::Postgres),
+        };
+        Ok(self.begun(inner?))
+    }
+
+    fn begun(&self, on: TxOn) -> Tx {
+        let feed = self.feed.clone();
+        Tx {
+            on,
+            feed,
+            told: None,
         }
     }
 
     /// Closes every connection, after what they are doing.
     pub(super) async fn close(&self) {
-        match self {
-            Self::Sqlite(db) => db.close().await,
-            Self::Postgres(db) => db.close().await,
+        match &self.dialect {
+            Dialect::Sqlite(db) => db.close().await,
+            Dialect::Postgres(db) => db.close().await,
         }
     }
 }
@@ -105,7 +140,17 @@ pub(super) type Sql = Cow<'static, str>;
 
 /// One transaction on either dialect.
 #[derive(Debug)]
-pub(super) enum Tx {
+pub(super) struct Tx {
+    pub(super) on: TxOn,
+    /// Who waits for news of the feed.
+    feed: watch::Sender<i64>,
+    /// The last sequence that this transaction drew.
+    told: Option<i64>,
+}
+
+/// The driver's transaction.
+#[derive(Debug)]
+pub(super) enum TxOn {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -114,9 +159,9 @@ impl Tx {
     /// The words that lock the rows a transaction has read until it ends, where a dialect has more
     /// than one writer.
     pub(super) const fn for_update(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "",
-            Self::Postgres(_) => " for update",
+        match &self.on {
+            TxOn::Sqlite(_) => "",
+            TxOn::Postgres(_) => " for update",
         }
     }
 
@@ -130,13 +175,13 @@ impl Tx {
         #[cfg(test)]
         super::plans::record(self, &sql, &values).await;
         let sql = AssertSqlSafe(sql);
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.on {
+            TxOn::Sqlite(tx) => {
                 let query = sqlx::query_with(sql, sqlite::arguments(values)?);
                 let rows = query.fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
-            Self::Postgres(tx) => {
+            TxOn::Postgres(tx) => {
                 let query = sqlx::query_with(sql, postgres::arguments(values)?);
                 let rows = query.fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
@@ -159,16 +204,20 @@ impl Tx {
         sql: impl Into<Sql>,
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
+        assert!(
+            self.told.is_none(),
+            "what is told to the feed is the last that a transaction writes"
+        );
         let sql = sql.into();
         #[cfg(test)]
         super::plans::record(self, &sql, &values).await;
         let sql = AssertSqlSafe(sql);
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.on {
+            TxOn::Sqlite(tx) => {
                 let query = sqlx::query_with(sql, sqlite::arguments(values)?);
                 Ok(query.execute(&mut **tx).await?.rows_affected())
             }
-            Self::Postgres(tx) => {
+            TxOn::Postgres(tx) => {
                 let query = sqlx::query_with(sql, postgres::arguments(values)?);
                 Ok(query.execute(&mut **tx).await?.rows_affected())
             }
@@ -240,18 +289,18 @@ impl Tx {
     }
 
     fn source(&self, columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
-        match self {
-            Self::Sqlite(_) => sqlite::rows_source(columns, rows),
-            Self::Postgres(_) => postgres::rows_source(columns, rows),
+        match &self.on {
+            TxOn::Sqlite(_) => sqlite::rows_source(columns, rows),
+            TxOn::Postgres(_) => postgres::rows_source(columns, rows),
         }
     }
 
     fn batches(&self, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
         let mut batches = Vec::new();
         while !rows.is_empty() {
-            let size = match self {
-                Self::Sqlite(_) => sqlite::batch_size(rows.len()),
-                Self::Postgres(_) => postgres::batch_size(rows.len()),
+            let size = match &self.on {
+                TxOn::Sqlite(_) => sqlite::batch_size(rows.len()),
+                TxOn::Postgres(_) => postgres::batch_size(rows.len()),
             };
             let rest = rows.split_off(size);
             batches.push(std::mem::replace(&mut rows, rest));
@@ -259,20 +308,29 @@ impl Tx {
         batches
     }
 
+    /// Notes that events up to this sequence have been written; nothing is written after them.
+    pub(super) const fn has_told(&mut self, last: i64) {
+        self.told = Some(last);
+    }
+
     /// Makes everything durable. A connection that breaks here leaves the outcome unknown.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let answer = match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+        let answer = match self.on {
+            TxOn::Sqlite(tx) => tx.commit().await,
+            TxOn::Postgres(tx) => tx.commit().await,
         };
+        // Also where nobody knows whether it was done: whoever is woken looks for himself.
+        if let Some(last) = self.told {
+            self.feed.send_modify(|known| *known = last.max(*known));
+        }
         answer.map_err(|error| StoreError::from(error).of_commit())
     }
 
     /// Forgets everything; also the proper end of a transaction that only read.
     pub(super) async fn end(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(tx) => tx.rollback().await?,
-            Self::Postgres(tx) => tx.rollback().await?,
+        match self.on {
+            TxOn::Sqlite(tx) => tx.rollback().await?,
+            TxOn::Postgres(tx) => tx.rollback().await?,
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::db::{Row, Tx};
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
-use super::{Store, attempts, ticket_requests, tickets};
+use super::{Store, attempts, events, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::{
@@ -250,7 +250,7 @@ impl Store {
         if let Some(reason) = &commit.halt {
             halt(&mut tx, wallet, Some(reason), commit.now).await?;
         }
-        changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
+        let news = changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
         changes::write_chores(&mut tx, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
         if let Some(known) = &commit.tickets {
@@ -260,6 +260,7 @@ impl Store {
         if let Some(journal) = &commit.journal {
             behind::refuse_overlooking(&mut tx, wallet, journal).await?;
         }
+        events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -30,6 +30,7 @@ fn for_sqlite() -> Vec<Migration> {
         (3, "approval", "0003_approval.sql"),
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
+        (6, "feed", "0006_feed.sql"),
     )
 }
 
@@ -41,6 +42,7 @@ fn for_postgres() -> Vec<Migration> {
         (3, "approval", "0003_approval.sql"),
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
+        (6, "feed", "0006_feed.sql"),
     )
 }
 
@@ -126,6 +128,7 @@ mod tests {
             "insert into attempts values ('hot', 'sequence', 7, zeroblob(32), 'pay_1', 0, x'01', \
              10, 1, 2, 3, 1, '{}')",
             "insert into payment_ends values ('hot', 'failed', 4)",
+            "insert into events values (8, 'pay_1', 'shop', 2, 'payment.processing', 9, '{}')",
         ] {
             pool.execute(statement).await.unwrap();
         }
@@ -144,6 +147,17 @@ mod tests {
         assert_eq!((row.get::<i64, _>(0), row.get::<&str, _>(1)), (3, "{}"));
         assert_eq!(row.get::<Option<&str>, _>(2), None);
         assert_eq!((row.get::<i64, _>(3), row.get::<i64, _>(4)), (7, 4));
+        let row = connection
+            .fetch_one(
+                "select e.object || ' ' || e.object_id || ' ' || e.client || ' ' || e.type, \
+                 e.sequence, e.at, f.sequence from events e join feed f on f.mark = 'drawn'",
+            )
+            .await
+            .unwrap();
+        let told: &str = row.get(0);
+        assert_eq!(told, "payment pay_1 shop payment.processing");
+        let numbers: [i64; 3] = [row.get(1), row.get(2), row.get(3)];
+        assert_eq!(numbers, [8, 9, 8], "the feed goes on from what was told");
         let orphans = connection
             .fetch_all("pragma foreign_key_check")
             .await

@@ -24,6 +24,7 @@ mod limits;
 mod list;
 mod migrations;
 mod older;
+mod payment_news;
 mod payments;
 #[cfg(test)]
 mod plans;
@@ -39,10 +40,11 @@ mod verdicts;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use error::{CommitError, Conflict, StoreError};
-pub use events::PaymentEvent;
+pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use payment_news::PaymentEvent;
 pub use reconcile::{BookedRow, Signed, Standing};
 pub use ruling::{Past, Person, RulingOutcome};
 pub(crate) use sqlite::beside;
@@ -115,9 +117,9 @@ impl Store {
     /// program wrote it.
     pub async fn open(config: &StoreConfig, access: Access) -> Result<Self, StoreError> {
         let scheme = config.url.split_once(':').map(|(scheme, _)| scheme);
-        let db = match scheme {
-            Some("sqlite") => db::Db::Sqlite(sqlite::open(config, access).await?),
-            Some("postgres" | "postgresql") => db::Db::Postgres(postgres::open(config).await?),
+        let dialect = match scheme {
+            Some("sqlite") => db::Dialect::Sqlite(sqlite::open(config, access).await?),
+            Some("postgres" | "postgresql") => db::Dialect::Postgres(postgres::open(config).await?),
             Some(_) | None => {
                 let why = "must begin with sqlite:// or postgres://";
                 return Err(StoreError::Config(why.to_owned()));
@@ -125,7 +127,7 @@ impl Store {
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                db,
+                db: db::Db::new(dialect),
                 writer: OnceLock::new(),
                 keys_repeat: AtomicBool::new(false),
             }),
@@ -139,9 +141,9 @@ impl Store {
     /// The database's file, where it is one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
-        match self.db() {
-            db::Db::Sqlite(db) => Some(db.path()),
-            db::Db::Postgres(_) => None,
+        match self.db().dialect() {
+            db::Dialect::Sqlite(db) => Some(db.path()),
+            db::Dialect::Postgres(_) => None,
         }
     }
 

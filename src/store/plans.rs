@@ -3,7 +3,7 @@
 //! While an operation runs under [`PLANS`], the executor asks the database how it would run each
 //! statement, and keeps the answer.
 
-use super::db::{Db, Tx, Value};
+use super::db::{Dialect, Tx, TxOn, Value};
 use super::*;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::cell::RefCell;
@@ -25,9 +25,9 @@ pub(super) async fn record(tx: &mut Tx, sql: &str, values: &[Value]) {
     if PLANS.try_with(|_| ()).is_err() || sql.starts_with("explain") {
         return;
     }
-    let (explain, column) = match tx {
-        Tx::Sqlite(_) => (format!("explain query plan {sql}"), "detail"),
-        Tx::Postgres(connection) => {
+    let (explain, column) = match &mut tx.on {
+        TxOn::Sqlite(_) => (format!("explain query plan {sql}"), "detail"),
+        TxOn::Postgres(connection) => {
             // On tables as small as a test's a scan is cheaper than any index.
             connection
                 .execute("set local enable_seqscan = off")
@@ -125,7 +125,7 @@ async fn a_statement_without_an_index_is_caught() {
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-async fn stores() -> Vec<(Store, Option<tempfile::TempDir>)> {
+pub(super) async fn stores() -> Vec<(Store, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("plans.db").display());
     let sqlite = Store::open(&StoreConfig::new(url), Access::Daemon)
@@ -230,9 +230,9 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         owner_count: 0,
     };
     for (store, _folder) in stores().await {
-        let dialect = match store.db() {
-            Db::Sqlite(_) => "SQLite",
-            Db::Postgres(_) => "PostgreSQL",
+        let dialect = match store.db().dialect() {
+            Dialect::Sqlite(_) => "SQLite",
+            Dialect::Postgres(_) => "PostgreSQL",
         };
         store
             .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None)
@@ -269,6 +269,13 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         seen.extend(plans_of(async { store.load_lane("hot").await.unwrap() }).await);
         seen.extend(plans_of(async { store.payment(one.id).await.unwrap() }).await);
         seen.extend(plans_of(async { store.payment_events(one.id).await.unwrap() }).await);
+        let filter = FeedFilter {
+            client: Some("shop".to_owned()),
+            house: true,
+            types: vec!["payment.processing".to_owned()],
+            objects: vec!["payment".to_owned()],
+        };
+        seen.extend(plans_of(async { store.feed(1, &filter, 10).await.unwrap() }).await);
         let day = T0.plus_ms(86_400_000);
         seen.extend(plans_of(async { store.limit_usage(day).await.unwrap() }).await);
         let caps = new_payment(1).caps;
@@ -311,7 +318,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             "payments_by_time",
             "attempts_still_open",
             "attempts_of_payment",
-            "events_of_payment",
+            "events_of_object",
         ] {
             assert!(
                 seen.iter().any(|(_, plan)| plan.contains(index)),
@@ -329,7 +336,7 @@ async fn every_list_walks_the_index_that_was_made_for_it() {
         (None, None) => None,
     };
     for (store, _folder) in stores().await {
-        let is_sqlite = matches!(store.db(), Db::Sqlite(_));
+        let is_sqlite = matches!(store.db().dialect(), Dialect::Sqlite(_));
         let one = match store.accept(new_payment(1)).await.unwrap() {
             AcceptOutcome::Created(payment) => payment,
             other => panic!("{other:?}"),

@@ -8,7 +8,7 @@ use super::db::CONTENTION_RETRIES_MAX;
 use super::db::pause_before_retry;
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
-use super::{Store, changes, payments};
+use super::{Store, changes, events, payments};
 use xrpayd_core::engine::Change;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::ledger::codes::{self, OnValidated};
@@ -128,7 +128,8 @@ impl Store {
             new_blobs: Vec::new(),
             settled,
         };
-        changes::apply_changes(&mut tx, vec![change], Some(by.key)).await?;
+        let news = changes::apply_changes(&mut tx, vec![change], Some(by.key)).await?;
+        events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(RulingOutcome::Done(decision.payment))
     }

@@ -28,7 +28,9 @@ on_both_stores! {
         let events = store.payment_events(payment.id).await.unwrap();
         assert_eq!(events.len(), 1);
         assert_eq!((events[0].type_.as_str(), events[0].version, events[0].at), ("payment.processing", 1, T0));
-        assert_eq!(events[0].data, serde_json::json!({"status": "processing", "substatus": "queued", "by": "maker"}));
+        tells(&events[0].data, &serde_json::json!({
+            "object": "payment", "id": payment.id.to_string(), "status": "processing", "substatus": "queued", "by": "maker",
+        }));
     }
 
     async fn the_same_request_again_finds_the_payment_as_it_now_stands(bed) {

@@ -154,6 +154,7 @@ impl Bed {
             ("payments", "version"),
             ("attempts", "open"),
             ("events", "version"),
+            ("feed", "sequence"),
             ("journal_entries", "ledger_index"),
             ("remembered", "ledger_index"),
             ("wallets", "cursor_at"),
@@ -197,6 +198,13 @@ pub async fn fresh_postgres() -> Option<String> {
     let (base, options) = server.split_once('?').unwrap_or((&server, ""));
     let (host, _) = base.rsplit_once('/').unwrap();
     Some(format!("{host}/{name}?{options}"))
+}
+
+/// Everything that is `expected` of what an event tells, whatever else it tells.
+pub fn tells(data: &serde_json::Value, expected: &serde_json::Value) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(data.get(name), Some(value), "{name} in {data}");
+    }
 }
 
 pub fn xrp(text: &str) -> Drops {
