@@ -10,6 +10,7 @@ pub mod deposit;
 pub mod engine;
 pub mod fee;
 pub mod ids;
+pub mod invoice;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
