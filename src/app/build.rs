@@ -4,6 +4,7 @@ use super::AppError;
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
+use crate::deposits::issue;
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
@@ -15,6 +16,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
 use crate::xrpl::{self, Members, Pin, Pool, PoolConfig, Roots, ServerConfig, Voice};
 use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
@@ -268,11 +270,19 @@ pub(super) fn rules(config: &Config) -> Rules {
         .wallets
         .iter()
         .map(|(name, wallet)| (name.clone(), wallet.address));
+    let wallets: BTreeMap<String, AccountId> = wallets.collect();
     let stage = config.rollout.current();
     Rules {
+        invoices: issue::Policy {
+            wallets: wallets.clone(),
+            wallet: config.invoices.wallet.clone(),
+            assets: config.invoices.assets.clone(),
+            expires_in: config.invoices.expires_in,
+            tag_quarantine: config.invoices.tag_quarantine,
+        },
         policy: Policy {
             network_id: config.network.id,
-            wallets: wallets.collect(),
+            wallets,
             routed: config.routed_wallets(),
             stage: stage.name.clone(),
             allowed_clients: stage.allowed_clients.clone(),

@@ -1,6 +1,8 @@
 //! From single settings to the whole: one function a section. Each reads all it can, so that every
 //! error is found; the whole stands only where none was.
 
+mod invoices;
+
 use super::read::Reader;
 use super::schema::{
     Auth, Config, Http, Limits, Network, Profile, RateLimit, Reconcile, Server, Shutdown,
@@ -34,6 +36,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let auth = r.required("auth.enabled").map(|enabled| Auth { enabled });
     let rate_limit = rate_limit(r);
     let store = store(r);
+    let invoices = invoices::invoices(r, &wallets);
     let reconcile = reconcile(r);
     let telemetry = telemetry(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
@@ -48,6 +51,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         auth: auth?,
         rate_limit: rate_limit?,
         store: store?,
+        invoices: invoices?,
         reconcile: reconcile?,
         telemetry: telemetry?,
         shutdown: shutdown?,

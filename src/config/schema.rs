@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
+use xrpayd_core::amount::Asset;
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::ApprovalRule;
@@ -38,6 +39,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// The database.
     pub store: StoreSettings,
+    /// Money that is asked for.
+    pub invoices: Invoices,
     /// Books against ledger.
     pub reconcile: Reconcile,
     /// Logs and metrics.
@@ -306,6 +309,19 @@ pub struct StoreSettings {
     pub replicas: u32,
     /// Where this machine writes down what it signed last, outside the database.
     pub last_run_dir: Option<PathBuf>,
+}
+
+/// Section `invoices`.
+#[derive(Debug, Clone)]
+pub struct Invoices {
+    /// The wallet that is paid where an invoice names none.
+    pub wallet: Option<String>,
+    /// What is taken besides XRP.
+    pub assets: Vec<Asset>,
+    /// How long an invoice lives that does not say.
+    pub expires_in: Duration,
+    /// How long a tag rests after its invoice's end.
+    pub tag_quarantine: Duration,
 }
 
 /// Section `reconcile`.

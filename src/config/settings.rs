@@ -20,7 +20,7 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 }
 
 /// Every section, in the order of the manual, with a word on it.
-pub(super) const SECTIONS: [(&str, &str); 14] = [
+pub(super) const SECTIONS: [(&str, &str); 15] = [
     ("network", "Which XRP Ledger network the daemon pays on."),
     ("xrpl", "The servers, and how they are spoken to."),
     (
@@ -42,6 +42,10 @@ pub(super) const SECTIONS: [(&str, &str); 14] = [
     ("rate_limit", "How often one API key may use it."),
     ("store", "The database."),
     ("webhooks", "Reserved; it has no settings in this version."),
+    (
+        "invoices",
+        "Money that is asked for, and by which tag it is known when it comes.",
+    ),
     (
         "reconcile",
         "Books against ledger, in the background. A wallet whose books differ is halted.",
@@ -369,6 +373,26 @@ pub(super) const SETTINGS: &[Setting] = &[
         "store.last_run_dir",
         Kind::Text,
         "A folder in which this machine writes down what it signed last, so that a backup in the database's place is told from a restart: the wallet then waits until nothing of the lost database can be in flight. Left out, it is written beside the file of an SQLite database, which tells of a backup of that file alone, and not at all on PostgreSQL. Leave it out of the backups.",
+    ),
+    row(
+        "invoices.wallet",
+        Kind::Text,
+        "The wallet that is paid where an invoice names none. Without it: the only wallet, where there is only one.",
+    ),
+    row(
+        "invoices.assets",
+        Kind::List,
+        "What invoices may ask for besides XRP, each as `\"USD.r…\"`, a currency and its issuer, or as the 48 hex digits of an issuance.",
+    ),
+    row(
+        "invoices.expires_in",
+        Kind::Duration,
+        "How long an invoice that does not say is to be paid, by the ledger's clock.",
+    ),
+    row(
+        "invoices.tag_quarantine",
+        Kind::Duration,
+        "How long a destination tag rests after its invoice's end, or after what came last to it, before another invoice may get it. Whoever pays late, or again to a tag that an address book kept, still pays the invoice it was made for.",
     ),
     row(
         "reconcile.interval",

@@ -11,6 +11,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
+use xrpayd_core::amount::Asset;
+use xrpayd_core::currency::RLUSD;
 use xrpayd_core::money::Drops;
 
 /// A type that a setting can have.
@@ -64,6 +66,23 @@ impl FromValue for Vec<String> {
         items
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(bad))
+            .collect()
+    }
+}
+
+/// Assets, each by its text.
+impl FromValue for Vec<Asset> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let asset = |text: &String| {
+            let text = match text.strip_prefix("RLUSD.") {
+                Some(issuer) => format!("{RLUSD}.{issuer}"),
+                None => text.clone(),
+            };
+            text.parse::<Asset>().map_err(|bad| format!("each {bad}"))
+        };
+        Vec::<String>::from_value(value)?
+            .iter()
+            .map(asset)
             .collect()
     }
 }

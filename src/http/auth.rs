@@ -41,6 +41,10 @@ pub enum Scope {
     PaymentsWrite,
     /// Approve and reject the payments that wait for it.
     PaymentsApprove,
+    /// Look at invoices and deposits.
+    InvoicesRead,
+    /// Issue and cancel invoices, and see to deposits.
+    InvoicesWrite,
 }
 
 impl Scope {
@@ -51,6 +55,8 @@ impl Scope {
             Self::PaymentsRead => "payments:read",
             Self::PaymentsWrite => "payments:write",
             Self::PaymentsApprove => "payments:approve",
+            Self::InvoicesRead => "invoices:read",
+            Self::InvoicesWrite => "invoices:write",
         }
     }
 }

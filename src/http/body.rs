@@ -1,10 +1,11 @@
 //! Reading a body: bounded in size and time, JSON, and of the right shape, or refused by name.
 
 use super::problem::{Code, Problem};
-use crate::payments::accept::Object;
+use crate::request::Object;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
@@ -78,6 +79,23 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
         .end()
         .map_err(|error| shape_problem(&serde_path_to_error::Track::new().path(), &error))?;
     Ok(value)
+}
+
+/// The body of a request that says everything by its path: nothing, or an object with nothing in it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Reads the body of a request that needs none.
+///
+/// # Errors
+/// As [`read`] and [`json`]; 400 where something is in it.
+pub async fn none(body: Body, headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
+    let bytes = read(body, bytes_max).await?;
+    if !bytes.is_empty() {
+        let Nothing {} = json(headers, &bytes)?;
+    }
+    Ok(())
 }
 
 /// A body that says nothing about its type is taken for JSON; one that says otherwise is not.

@@ -2,7 +2,7 @@
 //!
 //! Owns the routes, the shapes and the problem documents; axum is known nowhere else. Thin: a handler
 //! reads a request, asks the store or the view of what is running, and shows the answer. It sees the
-//! store and `payments::accept`, never a ledger's server or a key.
+//! store, `payments::accept` and `deposits::issue`, never a ledger's server or a key.
 //!
 //! On failure every answer is a problem document that says whether asking again makes sense and
 //! whether something may have been done.
@@ -13,10 +13,13 @@ mod dto;
 mod envelope;
 mod gate;
 mod health;
+mod idempotency;
+mod invoices;
 mod limits;
 mod metrics;
 mod payments;
 pub mod problem;
+mod qr;
 mod query;
 pub mod rate_limit;
 mod refusal;

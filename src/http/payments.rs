@@ -3,6 +3,7 @@
 use super::auth::{Caller, Scope};
 use super::body;
 use super::dto::{EventDto, List, PaymentDto};
+use super::idempotency;
 use super::problem::{Code, Problem};
 use super::query::{ListQuery, PageQuery};
 use super::refusal;
@@ -14,7 +15,7 @@ use crate::store::{AcceptOutcome, NewPayment, StoreError};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use xrpayd_core::address::AccountId;
@@ -22,11 +23,6 @@ use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Order, Payment, Status};
-
-/// The longest idempotency key.
-const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/payments`
 pub async fn create(
@@ -36,7 +32,7 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsWrite)?;
-    let key = idempotency_key(&headers)?;
+    let key = idempotency::required(&headers)?;
     let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
     let request: PaymentRequest = body::json(&headers, &bytes)?;
     let rules = Arc::clone(&app.state.rules.borrow());
@@ -274,46 +270,10 @@ pub(super) fn show<'a>(app: &App, payment: &'a Payment) -> PaymentDto<'a> {
 }
 
 fn created(app: &App, payment: &Payment) -> Response {
-    let mut response = (StatusCode::CREATED, Json(show(app, payment))).into_response();
-    if let Ok(location) = HeaderValue::from_str(&format!("/v1/payments/{}", payment.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
+    let path = format!("/v1/payments/{}", payment.id);
+    idempotency::created(&path, show(app, payment))
 }
 
 fn replayed(app: &App, payment: &Payment) -> Response {
-    let mut response = Json(show(app, payment)).into_response();
-    let yes = HeaderValue::from_static("true");
-    response.headers_mut().insert(REPLAYED, yes);
-    response
-}
-
-/// Reads the Idempotency-Key header.
-fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else {
-        let detail = "Send an Idempotency-Key header, new for each payment and the same for each \
-                      retry of it; a UUIDv7 serves well.";
-        return Err(Problem::new(Code::IdempotencyKeyMissing, detail)
-            .at("/header/idempotency-key", "is required"));
-    };
-    let invalid = |detail: &str| {
-        Problem::new(
-            Code::IdempotencyKeyInvalid,
-            format!("The Idempotency-Key header {detail}."),
-        )
-        .at("/header/idempotency-key", detail)
-    };
-    if values.next().is_some() {
-        return Err(invalid("is given more than once"));
-    }
-    let bytes = value.as_bytes();
-    let well_formed = (1..=IDEMPOTENCY_KEY_LEN_MAX).contains(&bytes.len())
-        && bytes.iter().all(u8::is_ascii_graphic);
-    if !well_formed {
-        return Err(invalid("must be 1 to 255 visible ASCII characters"));
-    }
-    value
-        .to_str()
-        .map_err(|_| invalid("must be 1 to 255 visible ASCII characters"))
+    idempotency::replayed(show(app, payment))
 }

@@ -74,10 +74,11 @@ codes! {
     NotFound = "not_found", NOT_FOUND, false, "There is nothing at this path.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, false, "There is no such payment.";
     WalletNotFound = "wallet_not_found", NOT_FOUND, false, "There is no such wallet.";
+    InvoiceNotFound = "invoice_not_found", NOT_FOUND, false, "There is no such invoice.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, false, "The path does not take this method.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, true, "The body did not arrive in time.";
     NotCancellable = "not_cancellable", CONFLICT, false, "The payment is signed and can no longer be cancelled.";
-    AlreadyFinal = "already_final", CONFLICT, false, "The payment has its end.";
+    AlreadyFinal = "already_final", CONFLICT, false, "The payment or invoice has its end.";
     NotKnownYet = "not_known_yet", CONFLICT, true, "It is not known yet whether the ledger holds the payment already.";
     Conflict = "conflict", CONFLICT, true, "The payment changed at the same moment.";
     NotAwaitingApproval = "not_awaiting_approval", CONFLICT, false, "The payment does not wait for an approval.";
@@ -102,6 +103,7 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, true, "The daemon failed to answer.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, true, "The daemon is shutting down.";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, true, "The store does not answer.";
+    TagsExhausted = "tags_exhausted", SERVICE_UNAVAILABLE, true, "Nearly all destination tags of the wallet are in use.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, true, "The daemon has more to do than it can take.";
     TimedOut = "timed_out", GATEWAY_TIMEOUT, true, "The request was not answered in time.";
 }

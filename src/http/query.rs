@@ -2,9 +2,12 @@
 
 use super::problem::Problem;
 use crate::rfc3339;
-use crate::store::{Page, PaymentFilter};
+use crate::store::{InvoiceFilter, Page, PaymentFilter};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::{InvoiceId, UnixMs};
+use xrpayd_core::invoice::InvoiceStatus;
 use xrpayd_core::payment::Status;
 
 /// Rows of a page where nothing is said.
@@ -19,6 +22,15 @@ pub struct ListQuery {
     pub filter: PaymentFilter,
     /// Which page of them.
     pub page: Page,
+}
+
+/// The query of `GET /v1/invoices`.
+#[derive(Debug)]
+pub struct InvoiceQuery {
+    /// Which invoices.
+    pub filter: InvoiceFilter,
+    /// Which page of them.
+    pub page: Page<InvoiceId>,
 }
 
 /// The query of a list without filters.
@@ -37,48 +49,55 @@ impl ListQuery {
     /// 400, naming the parameter.
     pub fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut values = pairs(query)?;
-        let mut take = |name: &str| values.remove(name);
-        let page = Page {
-            limit: limit(take("limit"))?,
-            cursor: parsed(
-                "cursor",
-                take("cursor"),
-                "is not a cursor that a list gave out",
-                |text| text.parse().ok(),
-            )?,
-        };
-        let time = "must be a time such as 2026-01-31T12:00:00Z";
+        let page = page(&mut values)?;
         let filter = PaymentFilter {
             client: None,
-            status: parsed(
+            status: taken(
+                &mut values,
                 "status",
-                take("status"),
                 "is not a status of a payment",
                 |text| {
-                    Status::ALL
-                        .into_iter()
-                        .find(|status| status.as_str() == text)
+                    let mut all = Status::ALL.into_iter();
+                    all.find(|status| status.as_str() == text)
                 },
             )?,
-            reference: parsed(
-                "reference",
-                take("reference"),
-                "must not hold control characters",
-                |text| (!text.chars().any(char::is_control)).then(|| text.to_owned()),
-            )?,
-            destination: parsed(
+            reference: reference(&mut values)?,
+            destination: taken(
+                &mut values,
                 "destination",
-                take("destination"),
                 "is not a classic address",
                 |text| text.parse::<AccountId>().ok(),
             )?,
-            created_after: parsed("created_after", take("created_after"), time, rfc3339::parse)?,
-            created_before: parsed(
-                "created_before",
-                take("created_before"),
-                time,
-                rfc3339::parse,
+            created_after: time(&mut values, "created_after")?,
+            created_before: time(&mut values, "created_before")?,
+        };
+        nothing_else(&values)?;
+        Ok(Self { filter, page })
+    }
+}
+
+impl InvoiceQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let page = page(&mut values)?;
+        let filter = InvoiceFilter {
+            client: None,
+            status: taken(
+                &mut values,
+                "status",
+                "is not a status of an invoice",
+                |text| {
+                    let mut all = InvoiceStatus::ALL.into_iter();
+                    all.find(|status| status.as_str() == text)
+                },
             )?,
+            reference: reference(&mut values)?,
+            created_after: time(&mut values, "created_after")?,
+            created_before: time(&mut values, "created_before")?,
         };
         nothing_else(&values)?;
         Ok(Self { filter, page })
@@ -92,14 +111,10 @@ impl PageQuery {
     /// 400, naming the parameter.
     pub fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut values = pairs(query)?;
-        let rows = limit(values.remove("limit"))?;
-        let cursor = values.remove("cursor");
-        let after = parsed(
-            "cursor",
-            cursor,
-            "is not a cursor that a list gave out",
-            |text| text.parse().ok(),
-        )?;
+        let Page {
+            limit: rows,
+            cursor: after,
+        } = page(&mut values)?;
         nothing_else(&values)?;
         Ok(Self {
             limit: usize::try_from(rows).unwrap_or(usize::MAX),
@@ -124,6 +139,40 @@ pub fn whole_list(query: Option<&str>) -> Result<(), Problem> {
     let mut values = pairs(query)?;
     limit(values.remove("limit"))?;
     nothing_else(&values)
+}
+
+/// The place of a page in a list, whose cursors are of the kind `I`.
+fn page<I: FromStr>(values: &mut BTreeMap<String, String>) -> Result<Page<I>, Problem> {
+    Ok(Page {
+        limit: limit(values.remove("limit"))?,
+        cursor: taken(
+            values,
+            "cursor",
+            "is not a cursor that a list gave out",
+            |text| text.parse().ok(),
+        )?,
+    })
+}
+
+fn reference(values: &mut BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+    let wanted = "must not hold control characters";
+    taken(values, "reference", wanted, |text| {
+        (!text.chars().any(char::is_control)).then(|| text.to_owned())
+    })
+}
+
+fn time(values: &mut BTreeMap<String, String>, name: &str) -> Result<Option<UnixMs>, Problem> {
+    let wanted = "must be a time such as 2026-01-31T12:00:00Z";
+    taken(values, name, wanted, rfc3339::parse)
+}
+
+fn taken<T>(
+    values: &mut BTreeMap<String, String>,
+    name: &str,
+    wanted: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    parsed(name, values.remove(name), wanted, read)
 }
 
 fn pairs(query: Option<&str>) -> Result<BTreeMap<String, String>, Problem> {

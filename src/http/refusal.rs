@@ -3,7 +3,7 @@
 
 use super::problem::{Code, Problem};
 use super::state::AppState;
-use crate::payments::accept::{Fault, FieldError};
+use crate::request::{Fault, FieldError};
 use crate::store::StoreError;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::Breach;
@@ -74,7 +74,7 @@ pub fn not_in_stage(stage: &str) -> Problem {
 
 /// The key was used for something else.
 pub fn key_reused() -> Problem {
-    let detail = "The Idempotency-Key was used for a request with another content; a new payment \
+    let detail = "The Idempotency-Key was used for a request with another content; a new one \
                   needs a new key.";
     Problem::new(Code::IdempotencyKeyReused, detail)
         .at("/header/idempotency-key", "was used for another request")
@@ -111,9 +111,27 @@ pub fn no_payment(id: &str) -> Problem {
     )
 }
 
+/// There is no such invoice, or it is not this caller's.
+pub fn no_invoice(id: &str) -> Problem {
+    let shown: String = id.chars().take(64).collect();
+    Problem::new(
+        Code::InvoiceNotFound,
+        format!("There is no invoice `{shown}`."),
+    )
+}
+
+/// Nearly all tags of a wallet are in use.
+pub fn tags_exhausted(wallet: &str) -> Problem {
+    let detail = format!(
+        "Every destination tag that was tried for wallet `{wallet}` is in use; try again, or have \
+         invoices paid to another wallet."
+    );
+    Problem::new(Code::TagsExhausted, detail).retry_after(1)
+}
+
 /// The daemon is on its way out.
 pub fn shutting_down(state: &AppState) -> Problem {
-    let detail = "The daemon is shutting down and takes no new payments.";
+    let detail = "The daemon is shutting down and takes nothing new.";
     Problem::new(Code::ShuttingDown, detail).retry_after(state.settings.shutdown_grace.as_secs())
 }
 

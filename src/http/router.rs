@@ -6,7 +6,8 @@ use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
 use super::{
-    envelope, gate, health, limits, metrics, payments, rulings, servers, validate, wallets,
+    envelope, gate, health, invoices, limits, metrics, payments, qr, rulings, servers, validate,
+    wallets,
 };
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -44,6 +45,10 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/payments/{id}/cancel", post(rulings::cancel))
         .route("/v1/payments/{id}/approve", post(rulings::approve))
         .route("/v1/payments/{id}/reject", post(rulings::reject))
+        .route("/v1/invoices", get(invoices::list).post(invoices::create))
+        .route("/v1/invoices/{id}", get(invoices::one))
+        .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
+        .route("/v1/invoices/{id}/qr.svg", get(qr::svg))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))

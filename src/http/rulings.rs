@@ -28,11 +28,6 @@ const REASON_LEN_MAX: usize = 500;
 /// Seconds after which another try makes sense while a wallet's past is read: a ledger or two.
 const PAST_RETRY_S: u64 = 5;
 
-/// The body of a cancellation: nothing is asked, and nothing else is taken.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CancelRequest {}
-
 /// The body of an approval.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,10 +52,7 @@ pub async fn cancel(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    if !bytes.is_empty() {
-        let CancelRequest {} = body::json(&headers, &bytes)?;
-    }
+    body::none(body, &headers, app.state.settings.body_bytes_max).await?;
     let id = parse(&id)?;
     let client = (!caller.is_admin()).then_some(caller.client.as_str());
     let event = Event::Cancel;

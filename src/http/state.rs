@@ -4,6 +4,7 @@
 //! as plain data of this room's own types.
 
 use crate::clock::{Clock, Entropy};
+use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
@@ -63,6 +64,8 @@ pub enum Auth {
 pub struct Rules {
     /// Which payments are taken.
     pub policy: Policy,
+    /// Which invoices are issued.
+    pub invoices: issue::Policy,
     /// How often a key may ask.
     pub rate_limits: RateLimits,
     /// The stages, for `GET /v1/rollout`.

@@ -15,10 +15,12 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub use crate::request::{Fault, FieldError};
 pub use assess::{Assessment, assess};
-pub use request::{AmountRequest, MemoRequest, Metadata, Object, PaymentRequest};
+pub use request::{MemoRequest, PaymentRequest};
 
-use fields::Faults;
+use crate::request::Faults;
+use fields::EXPIRES_IN_S;
 use fingerprint::Canonical;
 use std::collections::BTreeMap;
 use xrpayd_core::address::AccountId;
@@ -30,8 +32,6 @@ use xrpayd_core::xaddress::{XAddress, XNetwork};
 
 /// A client that may always use the stage.
 const ANY_CLIENT: &str = "*";
-/// The main network, the only one whose X-addresses begin with X.
-const MAIN_NETWORK: u32 = 0;
 
 /// What the configuration says about which payments are taken.
 #[derive(Debug, Clone)]
@@ -50,32 +50,6 @@ pub struct Policy {
     pub caps: Caps,
     /// Which payments wait for a second person's word.
     pub approval: Option<ApprovalRule>,
-}
-
-/// What is wrong with a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It must be there and is not.
-    Missing,
-    /// Its value cannot be used.
-    Invalid,
-    /// The destination is no address, or one of another network.
-    DestinationInvalid,
-    /// The destination is the wallet that would pay.
-    DestinationIsSelf,
-    /// The amount is in something that is not paid here.
-    CurrencyNotEnabled,
-}
-
-/// A fault of one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// The kind of fault.
-    pub fault: Fault,
-    /// A JSON pointer into the request.
-    pub pointer: String,
-    /// A sentence about the field, which the field's name goes before.
-    pub detail: String,
 }
 
 /// A request that makes sense by itself.
@@ -144,7 +118,7 @@ pub fn read(request: &PaymentRequest, network_id: u32) -> Result<Reading, Vec<Fi
     let max_fee = faults.max_fee(request.max_fee_drops.as_deref());
     let reference = faults.reference(request.reference.as_deref());
     let metadata = faults.metadata(request.metadata.as_ref());
-    let expires_in_s = faults.expires_in(request.expires_in);
+    let expires_in_s = faults.expires_in(request.expires_in, &EXPIRES_IN_S);
     let (Some((destination, destination_tag)), Some(amount), true) =
         (destination, amount, faults.0.is_empty())
     else {
@@ -200,11 +174,7 @@ fn destination(
             return faults.add(Fault::DestinationInvalid, "/destination", bad.to_string());
         }
     };
-    let fits = match address.network {
-        XNetwork::Main => network_id == MAIN_NETWORK,
-        XNetwork::Test => network_id != MAIN_NETWORK,
-    };
-    if !fits {
+    if address.network != XNetwork::of(network_id) {
         let detail = "is an X-address of another network";
         return faults.add(Fault::DestinationInvalid, "/destination", detail);
     }

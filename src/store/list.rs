@@ -12,7 +12,7 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::payment::{Payment, Status};
 
-/// The most payments that one page holds.
+/// The most items that one page holds.
 pub const PAGE_MAX: u32 = 200;
 
 /// Which payments a list holds.
@@ -34,20 +34,20 @@ pub struct PaymentFilter {
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    /// The last payment of the page before; none for the first page.
-    pub cursor: Option<PaymentId>,
+pub struct Page<I = PaymentId> {
+    /// The last item of the page before; none for the first page.
+    pub cursor: Option<I>,
     /// How many at most; held between 1 and 200.
     pub limit: u32,
 }
 
 /// What a page holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageOf<T> {
+pub struct PageOf<T, I = PaymentId> {
     /// The items.
     pub items: Vec<T>,
     /// Where the next page begins; none where this is the last one.
-    pub next: Option<PaymentId>,
+    pub next: Option<I>,
 }
 
 /// One walk along an index.

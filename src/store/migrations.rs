@@ -31,6 +31,7 @@ fn for_sqlite() -> Vec<Migration> {
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
+        (8, "invoices", "0008_invoices.sql"),
     )
 }
 
@@ -43,6 +44,7 @@ fn for_postgres() -> Vec<Migration> {
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
+        (8, "invoices", "0008_invoices.sql"),
     )
 }
 

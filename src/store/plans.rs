@@ -3,6 +3,8 @@
 //! While an operation runs under [`PLANS`], the executor asks the database how it would run each
 //! statement, and keeps the answer.
 
+mod invoices;
+
 use super::db::{Dialect, Tx, TxOn, Value};
 use super::*;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -52,8 +54,9 @@ async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(String, String)
 }
 
 /// Tables that grow with every payment.
-const GROWING: [(&str, &str); 4] = [
+const GROWING: [(&str, &str); 5] = [
     ("payments", "p"),
+    ("invoices", "i"),
     ("attempts", "a"),
     ("events", "events"),
     ("journal_entries", "e"),

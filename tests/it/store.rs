@@ -8,6 +8,7 @@ mod bed;
 
 mod accept;
 mod approval;
+mod invoices;
 mod keys;
 mod lane;
 mod limits;

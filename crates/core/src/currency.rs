@@ -26,6 +26,9 @@ pub enum BadCurrency {
     ReservedHex,
 }
 
+/// RLUSD as the ledger writes it, which people call by its five letters.
+pub const RLUSD: &str = "524C555344000000000000000000000000000000";
+
 const LETTERS_AT: usize = 12;
 const SYMBOLS: &[u8] = b"?!@#$%^&*<>(){}[]|";
 

@@ -20,9 +20,12 @@ use crate::amount::Amount;
 use crate::ids::{InvoiceId, LedgerIndex, UnixMs};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// The most that an invoice may forgive, in hundredths of a percent: something has to be paid.
 pub const TOLERANCE_BPS_MAX: u32 = 9_999;
+/// The shortest and longest life of an invoice, in seconds: terms of business may be a quarter and more.
+pub const LIFE_S: RangeInclusive<u64> = 1..=365 * 24 * 60 * 60;
 /// The whole, in hundredths of a percent.
 const WHOLE_BPS: u32 = 10_000;
 

@@ -17,6 +17,17 @@ pub enum XNetwork {
     Test,
 }
 
+impl XNetwork {
+    /// The kind that the network with this identifier is of: 0 is the main one.
+    #[must_use]
+    pub const fn of(network_id: u32) -> Self {
+        match network_id {
+            0 => Self::Main,
+            _ => Self::Test,
+        }
+    }
+}
+
 /// An account, perhaps a tag, and the kind of network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct XAddress {

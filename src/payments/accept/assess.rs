@@ -3,8 +3,8 @@
 //! [`super::read`] and [`super::place`] stop at the first step that fails, because a payment is refused
 //! there anyway. Here each step goes on with what the others could use.
 
-use super::fields::Faults;
-use super::{ANY_CLIENT, Fault, FieldError, PaymentRequest, Policy, Reading, destination};
+use super::{ANY_CLIENT, PaymentRequest, Policy, Reading, destination};
+use crate::request::{Fault, Faults, FieldError};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::money::Drops;
 

@@ -5,8 +5,8 @@
 //! Nothing from the configuration enters it, so that a request replayed after a change of the
 //! configuration is still the same.
 
+use crate::request::fingerprint;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use xrpayd_core::payment::Memo;
 
@@ -50,12 +50,6 @@ impl<'a> From<&'a Memo> for CanonicalMemo<'a> {
 impl Canonical<'_> {
     /// The fingerprint.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(DOMAIN);
-        let text = serde_json::to_vec(self);
-        // Strings, numbers and string-keyed maps always serialise.
-        assert!(text.is_ok(), "a canonical request does not serialise");
-        hash.update(text.unwrap_or_default());
-        hash.finalize().into()
+        fingerprint(DOMAIN, self)
     }
 }

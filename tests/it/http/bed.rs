@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
+use xrpayd::deposits::issue;
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::state::{
     Auth, DisputeRow, Outlook, RateLimits, Readiness, Routing, ServerRow, SideRow, StageRow,
@@ -159,10 +160,18 @@ pub struct Bed {
 
 /// Generous rules, so that a test meets only the fence it sets up.
 pub fn rules() -> Rules {
+    let wallets: BTreeMap<String, AccountId> = [("hot".to_owned(), HOT.parse().unwrap())].into();
     Rules {
+        invoices: issue::Policy {
+            wallets: wallets.clone(),
+            wallet: None,
+            assets: Vec::new(),
+            expires_in: Duration::from_secs(3_600),
+            tag_quarantine: Duration::from_secs(86_400),
+        },
         policy: Policy {
             network_id: 0,
-            wallets: [("hot".to_owned(), HOT.parse::<AccountId>().unwrap())].into(),
+            wallets,
             routed: vec!["hot".to_owned()],
             stage: "internal".to_owned(),
             allowed_clients: vec!["*".to_owned()],
@@ -348,6 +357,7 @@ impl Bed {
             status: parts.status,
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 
@@ -438,6 +448,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    pub text: String,
 }
 
 impl Answer {

@@ -152,6 +152,7 @@ impl Bed {
         let mut seen = Vec::new();
         for (table, sum) in [
             ("payments", "version"),
+            ("invoices", "version"),
             ("attempts", "open"),
             ("events", "version"),
             ("feed", "sequence"),

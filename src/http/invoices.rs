@@ -1,0 +1,175 @@
+//! `/v1/invoices`: ask for money, look what came, call it off.
+
+use super::auth::{Caller, Scope};
+use super::body;
+use super::dto::List;
+use super::idempotency;
+use super::problem::{Code, Problem};
+use super::query::{self, InvoiceQuery};
+use super::refusal;
+use super::router::App;
+use crate::clock;
+use crate::deposits::issue::{self, InvoiceRequest, Issuing};
+use crate::store::{CancelOutcome, InvoiceDocument, IssueOutcome, NewInvoice};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use xrpayd_core::ids::InvoiceId;
+use xrpayd_core::invoice::Invoice;
+
+/// `POST /v1/invoices`
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::InvoicesWrite)?;
+    let key = idempotency::optional(&headers)?;
+    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
+    let request: InvoiceRequest = body::json(&headers, &bytes)?;
+    let reading = issue::read(&request).map_err(|faults| refusal::fields(&faults))?;
+    if app.state.live.is_draining() {
+        return Err(refusal::shutting_down(&app.state));
+    }
+    // What was answered 201 is answered under its key for ever, whatever the configuration says today.
+    if let Some(key) = key {
+        let store = &app.state.store;
+        let known = store.issued_under(&caller.client, key, reading.fingerprint);
+        let known = known.await.map_err(|error| refusal::store_read(&error))?;
+        if let Some(outcome) = known {
+            return answer(&app, outcome, "");
+        }
+    }
+    let rules = Arc::clone(&app.state.rules.borrow());
+    let now = app.state.clock.now();
+    let issuing = Issuing {
+        id: InvoiceId(clock::uuid_v7(now, app.state.entropy.as_ref())),
+        client: &caller.client,
+        tip: app.state.live.tip().map(|tip| tip.ledger_index),
+        now,
+    };
+    let invoice = issue::place(&reading, &rules.invoices, &issuing)
+        .map_err(|faults| refusal::fields(&faults))?;
+    let wallet = invoice.wallet.clone();
+    let new = NewInvoice {
+        invoice,
+        idempotency_key: key.map(str::to_owned),
+        fingerprint: reading.fingerprint,
+        tags: issue::draw_tags(app.state.entropy.as_ref()),
+        rested_since: issue::rested_since(&rules.invoices, now),
+    };
+    let outcome = app.state.store.issue(&new).await;
+    let outcome = outcome.map_err(|error| refusal::store_write(&error))?;
+    answer(&app, outcome, &wallet)
+}
+
+fn answer(app: &App, outcome: IssueOutcome, wallet: &str) -> Result<Response, Problem> {
+    match outcome {
+        IssueOutcome::Created(invoice) => {
+            let path = format!("/v1/invoices/{}", invoice.id);
+            Ok(idempotency::created(&path, show(app, &invoice)))
+        }
+        IssueOutcome::Replayed(invoice) => Ok(idempotency::replayed(show(app, &invoice))),
+        IssueOutcome::KeyReused => Err(refusal::key_reused()),
+        IssueOutcome::NoTagFree => {
+            tracing::error!(
+                wallet.name = wallet,
+                "no destination tag is free of those that were drawn: nearly all are in use"
+            );
+            Err(refusal::tags_exhausted(wallet))
+        }
+    }
+}
+
+/// `GET /v1/invoices`
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    caller.require(Scope::InvoicesRead)?;
+    let mut query = InvoiceQuery::read(query.as_deref())?;
+    if !caller.is_admin() {
+        query.filter.client = Some(caller.client.clone());
+    }
+    let found = app.state.store.invoices(&query.filter, &query.page).await;
+    let found = found.map_err(|error| refusal::store_read(&error))?;
+    let data: Vec<InvoiceDocument> = found
+        .items
+        .iter()
+        .map(|invoice| show(&app, invoice))
+        .collect();
+    let next_cursor = found.next.map(|cursor| cursor.to_string());
+    Ok(Json(List { data, next_cursor }).into_response())
+}
+
+/// `GET /v1/invoices/{id}`
+pub async fn one(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    caller.require(Scope::InvoicesRead)?;
+    query::none(query.as_deref())?;
+    let invoice = find(&app, &caller, &id).await?;
+    Ok(Json(show(&app, &invoice)).into_response())
+}
+
+/// `POST /v1/invoices/{id}/cancel`
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Scope::InvoicesWrite)?;
+    body::none(body, &headers, app.state.settings.body_bytes_max).await?;
+    let parsed = parse(&id)?;
+    let client = (!caller.is_admin()).then_some(caller.client.as_str());
+    let network_id = app.state.rules.borrow().policy.network_id;
+    let now = app.state.clock.now();
+    let outcome = app
+        .state
+        .store
+        .cancel_invoice(parsed, client, network_id, now)
+        .await;
+    match outcome.map_err(|error| refusal::store_write(&error))? {
+        CancelOutcome::Done(invoice) => {
+            tracing::info!(invoice.id = %invoice.id, key.id = caller.key_id, "an invoice was cancelled");
+            Ok(Json(show(&app, &invoice)).into_response())
+        }
+        CancelOutcome::NotFound => Err(refusal::no_invoice(&id)),
+        CancelOutcome::Illegal { invoice, why } => {
+            let detail = format!("Invoice {} cannot be cancelled: {why}.", invoice.id);
+            Err(Problem {
+                current_version: Some(invoice.version),
+                ..Problem::new(Code::AlreadyFinal, detail)
+            })
+        }
+    }
+}
+
+/// The invoice with this id, where the caller may see it.
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<Invoice, Problem> {
+    let found = app.state.store.invoice(parse(id)?).await;
+    // Somebody else's invoice is not told from one that does not exist.
+    found
+        .map_err(|error| refusal::store_read(&error))?
+        .filter(|invoice| invoice.client == caller.client || caller.is_admin())
+        .ok_or_else(|| refusal::no_invoice(id))
+}
+
+/// The public form of an invoice.
+pub(super) fn show(app: &App, invoice: &Invoice) -> InvoiceDocument {
+    InvoiceDocument::of(invoice, app.state.rules.borrow().policy.network_id)
+}
+
+fn parse(id: &str) -> Result<InvoiceId, Problem> {
+    id.parse().map_err(|_| refusal::no_invoice(id))
+}

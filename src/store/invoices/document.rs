@@ -1,0 +1,125 @@
+//! The public form of an invoice: what the API answers and what is told by events, so that a handler of
+//! an event need not ask back.
+
+use crate::rfc3339::Rfc3339;
+use crate::store::error::StoreError;
+use crate::store::events::News;
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use xrpayd_core::amount::Amount;
+use xrpayd_core::ids::{DepositId, InvoiceId};
+use xrpayd_core::invoice::{Invoice, InvoiceStatus, Step, payment_uri};
+use xrpayd_core::xaddress::{XAddress, XNetwork};
+
+/// The kind of object that an invoice is.
+const OBJECT: &str = "invoice";
+
+/// An invoice as the outside sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct InvoiceDocument {
+    id: InvoiceId,
+    object: &'static str,
+    status: &'static str,
+    overpaid: bool,
+    paid_late: bool,
+    version: u32,
+    wallet: String,
+    amount: Amount,
+    amount_received: Amount,
+    amount_due: Option<Amount>,
+    tolerance_bps: u32,
+    address: String,
+    destination_tag: u32,
+    x_address: String,
+    payment_uri: Option<String>,
+    expires_at: Rfc3339,
+    reference: Option<String>,
+    metadata: BTreeMap<String, String>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+}
+
+impl InvoiceDocument {
+    /// The public form of an invoice on a network.
+    #[must_use]
+    pub fn of(invoice: &Invoice, network_id: u32) -> Self {
+        let x_address = XAddress {
+            account: invoice.account,
+            tag: Some(invoice.destination_tag),
+            network: XNetwork::of(network_id),
+        };
+        Self {
+            id: invoice.id,
+            object: OBJECT,
+            status: invoice.status.as_str(),
+            overpaid: invoice.overpaid,
+            paid_late: invoice.paid_late,
+            version: invoice.version,
+            wallet: invoice.wallet.clone(),
+            amount: invoice.amount,
+            amount_received: invoice.received,
+            amount_due: invoice.due(),
+            tolerance_bps: invoice.tolerance_bps,
+            address: invoice.account.to_string(),
+            destination_tag: invoice.destination_tag,
+            x_address: x_address.to_string(),
+            payment_uri: uri(invoice, network_id),
+            expires_at: Rfc3339(invoice.expires_at),
+            reference: invoice.reference.clone(),
+            metadata: invoice.metadata.clone(),
+            created_at: Rfc3339(invoice.created_at),
+            updated_at: Rfc3339(invoice.updated_at),
+        }
+    }
+
+    /// The link for a payer's wallet, while the invoice waits for money.
+    #[must_use]
+    pub fn payment_uri(&self) -> Option<&str> {
+        self.payment_uri.as_deref()
+    }
+}
+
+/// Asks for what is still due, so that a payer who pays the rest is not asked for the whole. Nobody is
+/// invited to pay what has its end.
+fn uri(invoice: &Invoice, network_id: u32) -> Option<String> {
+    match invoice.status {
+        InvoiceStatus::Open | InvoiceStatus::PartiallyPaid => {
+            let due = invoice.due().unwrap_or(invoice.amount);
+            let tag = invoice.destination_tag;
+            Some(payment_uri(network_id, invoice.account, tag, &due))
+        }
+        InvoiceStatus::Paid | InvoiceStatus::Expired | InvoiceStatus::Cancelled => None,
+    }
+}
+
+/// What is told of an invoice's changes, in their order; the last of them came of `deposit`, where one
+/// did.
+pub(super) fn news(
+    steps: &[Step],
+    network_id: u32,
+    deposit: Option<DepositId>,
+) -> Result<Vec<News>, StoreError> {
+    let mut news = Vec::with_capacity(steps.len());
+    for (n, step) in steps.iter().enumerate() {
+        let invoice = &step.invoice;
+        let document = InvoiceDocument::of(invoice, network_id);
+        let mut data = serde_json::to_value(document).map_err(|error| {
+            StoreError::corrupt(format!("invoice {}", invoice.id), error.to_string())
+        })?;
+        let is_last = n.saturating_add(1) == steps.len();
+        if let (Some(deposit), true, Json::Object(data)) = (deposit, is_last, &mut data) {
+            data.insert("deposit_id".to_owned(), deposit.to_string().into());
+        }
+        news.extend(step.told.iter().map(|told| News {
+            object: OBJECT,
+            object_id: invoice.id.to_string(),
+            client: invoice.client.clone(),
+            version: invoice.version,
+            type_: told.as_str().to_owned(),
+            at: invoice.updated_at,
+            data: data.clone(),
+        }));
+    }
+    Ok(news)
+}
