@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod amount;
+pub mod backfill;
 pub mod currency;
 pub mod deposit;
 pub mod engine;
