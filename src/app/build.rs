@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerIndex;
 
 /// What every room may be handed.
 #[derive(Clone)]
@@ -202,6 +203,7 @@ pub(super) fn lanes(
                     low_balance_patience_ms: i64::try_from(patience_ms).unwrap_or(i64::MAX),
                 },
                 refill: settings.ticket_refill,
+                start_ledger: settings.start_ledger.map(LedgerIndex),
             };
             let name = format!("engine:{}", handle.name);
             let work = engine::run(deps, settings, show, supervisor.token());

@@ -4,6 +4,7 @@
 use super::live::{LaneHandle, LiveView};
 use crate::clock::Clock;
 use crate::http::state::{Live, Rules};
+use crate::payments::engine::View;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::units::{ratio, seconds_between, xrp};
@@ -106,10 +107,10 @@ impl Sources {
                 .map(|lane| lane.view.borrow().clone())
                 .collect();
             // A balance that nobody has read yet is not a balance of nothing.
-            let Some(cursor) = views.iter().filter_map(|view| view.journal_at).min() else {
+            let Some(cursor) = views.iter().filter_map(View::read_through).min() else {
                 continue;
             };
-            let sum = |of: fn(&crate::payments::engine::View) -> Drops| {
+            let sum = |of: fn(&View) -> Drops| {
                 let add = |sum: Drops, part| sum.checked_add(part).unwrap_or(Drops::MAX);
                 views.iter().map(of).fold(Drops::ZERO, add)
             };
@@ -141,6 +142,12 @@ impl Sources {
                 .journal_lag_ledgers
                 .with_label_values(&label)
                 .set(i64::from(lag));
+            let waits = views.iter().flat_map(|view| &view.waits);
+            let missing = waits.filter_map(|wait| wait.missing).map(i64::from);
+            metrics
+                .journal_gap_ledgers
+                .with_label_values(&label)
+                .set(missing.fold(0, i64::saturating_add));
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::foresight;
 use crate::config::Config;
 use crate::http::state::{
-    BooksRow, DisputeRow, Live, Outlook, Readiness, Routing, ServerRow, SideRow, TicketsRow,
-    TipRow, WalletRow,
+    BackfillRow, BooksRow, DisputeRow, JournalRow, Live, Outlook, Readiness, Routing, ServerRow,
+    SideRow, TicketsRow, TipRow, WaitRow, WalletRow,
 };
 use crate::payments::engine::View;
 use crate::payments::loads::Loads;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
+use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Order;
 use xrpayd_core::preflight::Facts;
@@ -113,7 +114,9 @@ impl LiveView {
 
 impl Live for LiveView {
     fn wallets(&self) -> Vec<WalletRow> {
-        self.lanes.values().map(wallet_row).collect()
+        let tip = self.tip().map(|tip| tip.ledger_index);
+        let row = |lane| wallet_row(lane, tip);
+        self.lanes.values().map(row).collect()
     }
 
     fn tip(&self) -> Option<TipRow> {
@@ -237,7 +240,32 @@ fn candidate(lane: &LaneHandle, load: Load) -> Candidate<'_> {
     }
 }
 
-fn wallet_row(lane: &LaneHandle) -> WalletRow {
+fn journal_row(view: &View, tip: Option<LedgerIndex>) -> Option<JournalRow> {
+    let through = view.read_through()?;
+    let start = view.journal_start?;
+    Some(JournalRow {
+        start: view.backfill.map_or(start, |past| past.start),
+        through,
+        lag: tip.map_or(0, |tip| tip.ahead_of(through)),
+        backfill: view.backfill.map(|past| BackfillRow {
+            from: past.start,
+            to: past.end,
+            at: past.at,
+            transactions: past.entries,
+        }),
+        waits: view
+            .waits
+            .iter()
+            .map(|wait| WaitRow {
+                from: wait.from,
+                missing: wait.missing,
+                why: wait.why.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn wallet_row(lane: &LaneHandle, tip: Option<LedgerIndex>) -> WalletRow {
     let view = lane.view.borrow();
     let known = view.journal_at.is_some();
     WalletRow {
@@ -250,6 +278,7 @@ fn wallet_row(lane: &LaneHandle) -> WalletRow {
         in_flight: view.in_flight,
         in_flight_count: u32::try_from(view.open_attempts).unwrap_or(u32::MAX),
         journal_ledger: view.journal_at,
+        journal: journal_row(&view, tip),
         tickets: view.tickets.map(|tickets| TicketsRow {
             standing: tickets.standing,
             free: tickets.free,

@@ -284,6 +284,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
     let low_water = r.number(&own(r, "ticket_low_water"), 0..=u64::from(TICKETS_MAX));
     let refill_to = r.number(&own(r, "ticket_refill_to"), 0..=u64::from(TICKETS_MAX));
     let source_tag = r.optional_number(&own(r, "source_tag"), 0..=u64::from(u32::MAX));
+    let start_ledger = r.optional_number(&own(r, "start_ledger"), 1..=u64::from(u32::MAX));
     let wallet_type: Option<String> = r.required(&own(r, "wallet_type"));
     let patience_key = own(r, "low_balance_patience");
     let low_balance_patience = r.required::<Duration>(&patience_key);
@@ -327,6 +328,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
             refill_to: refill_to?,
         },
         source_tag,
+        start_ledger,
         wallet_type: wallet_type?,
         low_balance_patience: low_balance_patience?,
         low_balance: low_balance?,

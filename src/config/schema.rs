@@ -236,6 +236,8 @@ pub struct Wallet {
     pub ticket_refill: Refill,
     /// Stamped on every payment that brings none of its own.
     pub source_tag: Option<u32>,
+    /// The ledger from which on a wallet that is new is booked; its newest one where none is named.
+    pub start_ledger: Option<u32>,
     /// The label of its metrics: `hot`, `warm` or `cold`.
     pub wallet_type: String,
     /// How long smaller payments may pass by one that the balance does not bear.

@@ -202,6 +202,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The SourceTag of every payment that brings none of its own.",
     ),
     row(
+        "wallets.<name>.start_ledger",
+        Kind::Number,
+        "The ledger from which on everything that touched the account is booked, deposits among it. Read when \
+         the wallet is new to the database, and without effect later; left out, its journal begins at that moment. \
+         Payments do not wait for the past. The servers must hold every ledger from there on.",
+    ),
+    row(
         "wallets.<name>.wallet_type",
         Kind::Choice(&["hot", "warm", "cold"]),
         "The label of the wallet's metrics. Payments that name no wallet are paid from those that are `hot`, or from the only one.",

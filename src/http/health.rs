@@ -131,6 +131,12 @@ async fn measure(app: &App) -> Facts {
                 spendable: row.spendable,
                 low_balance: row.low_balance,
                 halted: row.halted.map_or(Halted::No, |_| Halted::Yes),
+                waits: row.journal.map_or_else(Vec::new, |journal| {
+                    let waits = journal.waits.into_iter();
+                    waits
+                        .map(|wait| format!("{}: {}", row.name, wait.why))
+                        .collect()
+                }),
             })
             .collect(),
         payments: payment_facts(app).await,

@@ -313,8 +313,10 @@ pub struct WalletRow {
     pub in_flight: Drops,
     /// How many payments that is.
     pub in_flight_count: u32,
-    /// The last ledger of its journal.
+    /// The last ledger of its journal: what it has is told as of there.
     pub journal_ledger: Option<LedgerIndex>,
+    /// How far its journal is; none before it has begun.
+    pub journal: Option<JournalRow>,
     /// Its tickets, where they are known.
     pub tickets: Option<TicketsRow>,
     /// Why it signs nothing, where it was halted.
@@ -323,6 +325,45 @@ pub struct WalletRow {
     pub low_balance: Drops,
     /// Below this it is worth a page.
     pub critical_balance: Drops,
+}
+
+/// How far a wallet's journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRow {
+    /// Its first ledger, or that of the ledgers before it that are being booked.
+    pub start: LedgerIndex,
+    /// The ledger through which everything from there on is booked.
+    pub through: LedgerIndex,
+    /// How many ledgers that is behind the newest validated one.
+    pub lag: u32,
+    /// How far the ledgers before it have been booked, while they are.
+    pub backfill: Option<BackfillRow>,
+    /// Which ledgers cannot be read and why, where some cannot.
+    pub waits: Vec<WaitRow>,
+}
+
+/// The booking of the ledgers before a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackfillRow {
+    /// The first one.
+    pub from: LedgerIndex,
+    /// The last one.
+    pub to: LedgerIndex,
+    /// The last one that is booked.
+    pub at: LedgerIndex,
+    /// How many transactions are booked.
+    pub transactions: u64,
+}
+
+/// Ledgers that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitRow {
+    /// The first one.
+    pub from: LedgerIndex,
+    /// How many from there on no quorum of servers holds, where that is what is wrong.
+    pub missing: Option<u32>,
+    /// All of it in a sentence.
+    pub why: String,
 }
 
 /// The tickets of a wallet's account.

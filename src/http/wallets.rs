@@ -5,7 +5,7 @@ use super::dto::{Amount, List};
 use super::problem::{Code, Problem};
 use super::query;
 use super::router::App;
-use super::state::WalletRow;
+use super::state::{JournalRow, WalletRow};
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use serde::Serialize;
@@ -27,7 +27,59 @@ pub struct WalletDto {
     in_flight: Amount,
     in_flight_count: u32,
     journal_ledger: Option<LedgerIndex>,
+    journal: Option<JournalDto>,
     tickets: Option<TicketsDto>,
+}
+
+/// How far its journal is.
+#[derive(Debug, Serialize)]
+struct JournalDto {
+    start_ledger: LedgerIndex,
+    ledger: LedgerIndex,
+    lag_ledgers: u32,
+    backfilling: bool,
+    backfill: Option<BackfillDto>,
+    waiting_for: Vec<WaitDto>,
+}
+
+/// The ledgers before it, while they are booked.
+#[derive(Debug, Serialize)]
+struct BackfillDto {
+    from_ledger: LedgerIndex,
+    to_ledger: LedgerIndex,
+    ledger: LedgerIndex,
+    transactions: u64,
+}
+
+/// Ledgers that cannot be read.
+#[derive(Debug, Serialize)]
+struct WaitDto {
+    from_ledger: LedgerIndex,
+    missing_ledgers: Option<u32>,
+    reason: String,
+}
+
+impl From<JournalRow> for JournalDto {
+    fn from(row: JournalRow) -> Self {
+        let waits = row.waits.into_iter().map(|wait| WaitDto {
+            from_ledger: wait.from,
+            missing_ledgers: wait.missing,
+            reason: wait.why,
+        });
+        Self {
+            start_ledger: row.start,
+            ledger: row.through,
+            lag_ledgers: row.lag,
+            backfilling: row.backfill.is_some(),
+            backfill: row.backfill.map(|past| BackfillDto {
+                from_ledger: past.from,
+                to_ledger: past.to,
+                ledger: past.at,
+                transactions: past.transactions,
+            }),
+            waiting_for: waits.collect(),
+        }
+    }
 }
 
 /// Its tickets, by which payments pass a transaction that is stuck.
@@ -60,6 +112,7 @@ impl From<WalletRow> for WalletDto {
             in_flight: row.in_flight.into(),
             in_flight_count: row.in_flight_count,
             journal_ledger: row.journal_ledger,
+            journal: row.journal.map(JournalDto::from),
             tickets: row.tickets.map(|tickets| TicketsDto {
                 standing: tickets.standing,
                 free: tickets.free,

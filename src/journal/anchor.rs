@@ -81,7 +81,7 @@ async fn never_sent(pool: &Pool, account: AccountId, sequence: u32, tip: LedgerI
         Ok(history) => history.entries.iter().any(|entry| {
             entry
                 .own_root
-                .is_some_and(|root| root.created && root.sequence == sequence)
+                .is_some_and(|root| root.before.is_none() && root.sequence == sequence)
         }),
         Err(error) => {
             tracing::debug!(wallet.account = %account, %error, "the wallet's first ledger cannot be read: taken as used");

@@ -3,8 +3,11 @@
 //! over what it signed and makes page and conclusions durable in one transaction.
 
 pub mod anchor;
+pub(crate) mod past;
 pub mod reader;
 pub mod recall;
+pub(crate) mod span;
+pub mod waits;
 
 use crate::xrpl::{AgreedHistory, HistoryEntry};
 use std::time::Duration;

@@ -4,8 +4,10 @@
 //! that the quorum agrees on. A page that cannot be had is asked for again, with a growing pause;
 //! nothing is ever stepped over.
 
+use super::span::Span;
+use super::waits::{Wait, Waits};
 use super::{Pause, page_of};
-use crate::xrpl::{HistoryError, Pool};
+use crate::xrpl::Pool;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,23 +15,29 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 use xrpayd_core::journal::Page;
 
+/// Ledgers in the first page that catches up; those after it are longer where little is found in them,
+/// so that a long absence over quiet ledgers costs few requests.
+const LEDGERS_FIRST: u32 = 256;
 /// Ledgers in one page at most, so that catching up makes durable progress as it goes.
-const LEDGERS_PER_PAGE_MAX: u32 = 256;
+const LEDGERS_MAX: u32 = 65_536;
 /// Looks again after this long where no wake came: what a lost hint costs at most.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Reads pages that follow the ledger `at`, whose hash the journal knows, into `pages` until cancelled or the receiver is gone.
+/// Reads pages that follow the ledger `at`, whose hash the journal knows, into `pages` until cancelled or
+/// the receiver is gone.
 pub async fn follow(
     pool: Pool,
     account: AccountId,
     (mut at, at_hash): (LedgerIndex, LedgerHash),
     pages: mpsc::Sender<Page>,
+    mut waits: Waits,
     cancel: CancellationToken,
 ) {
     let work = async {
         let mut tip = pool.tip();
         let mut pause = Pause::new();
-        same_chain(&pool, account, at, at_hash).await;
+        let mut span = Span::new(LEDGERS_FIRST, LEDGERS_MAX);
+        same_chain(&pool, account, (at, at_hash), &mut waits).await;
         loop {
             let newest = tip.borrow_and_update().as_ref().map(|tip| tip.index);
             let Some(newest) = newest.filter(|newest| *newest > at) else {
@@ -37,9 +45,11 @@ pub async fn follow(
                 let _ = tokio::time::timeout(POLL, tip.changed()).await;
                 continue;
             };
-            let to = newest.min(at.plus(LEDGERS_PER_PAGE_MAX));
+            let to = span.to(at.plus(1), newest);
             match pool.history(account, at.plus(1), to).await {
                 Ok(history) => {
+                    waits.over();
+                    span.answered(to, history.to);
                     at = history.to;
                     pause = Pause::new();
                     if pages.send(page_of(account, history)).await.is_err() {
@@ -47,7 +57,8 @@ pub async fn follow(
                     }
                 }
                 Err(error) => {
-                    report(account, at, &error);
+                    waits.failed(&pool, at.plus(1), &error);
+                    span.failed();
                     pause.wait().await;
                 }
             }
@@ -61,34 +72,30 @@ pub async fn follow(
 
 /// Waits until the servers hold the journal's last ledger with the hash that the journal knows: a
 /// chain that was reset, or another one under the same id, must not continue it.
-async fn same_chain(pool: &Pool, account: AccountId, at: LedgerIndex, at_hash: LedgerHash) {
+async fn same_chain(
+    pool: &Pool,
+    account: AccountId,
+    (at, at_hash): (LedgerIndex, LedgerHash),
+    waits: &mut Waits,
+) {
     let mut pause = Pause::new();
     loop {
         match pool.history(account, at, at).await {
-            Ok(history) if history.to_hash == at_hash => return,
-            Ok(history) => tracing::error!(
-                wallet.account = %account,
-                ledger.index = at.0,
-                known.hash = %at_hash,
-                servers.hash = %history.to_hash,
-                "the servers are on another chain than the journal: nothing is read"
-            ),
-            Err(error) => report(account, at, &error),
+            Ok(history) if history.to_hash == at_hash => {
+                waits.over();
+                return;
+            }
+            Ok(history) => waits.wait(Wait {
+                from: at,
+                missing: None,
+                why: format!(
+                    "the servers are on another chain than the journal: they tell the hash {} of ledger \
+                     {at}, and the journal knows {at_hash}",
+                    history.to_hash
+                ),
+            }),
+            Err(error) => waits.failed(pool, at, &error),
         }
         pause.wait().await;
-    }
-}
-
-fn report(account: AccountId, at: LedgerIndex, error: &HistoryError) {
-    match error {
-        HistoryError::Disagreement { .. } => {
-            tracing::error!(wallet.account = %account, ledger.index = at.0, %error, "servers disagree: the journal waits");
-        }
-        HistoryError::Gap { .. } => {
-            tracing::warn!(wallet.account = %account, ledger.index = at.0, %error, "a gap in the servers' history: the journal waits");
-        }
-        HistoryError::NotEnoughServers { .. } | HistoryError::Request(_) => {
-            tracing::debug!(wallet.account = %account, ledger.index = at.0, %error, "the journal waits for its next page");
-        }
     }
 }

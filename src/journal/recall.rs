@@ -4,6 +4,7 @@
 //! Owns nothing; what it reads is handed on page by page, oldest first, and made durable by the engine.
 //! Ledgers that no quorum holds any more are passed over and named: nobody can wait for them.
 
+use super::span::Span;
 use super::{Pause, entry_of};
 use crate::xrpl::{HistoryError, Pool};
 use tokio::sync::mpsc;
@@ -12,8 +13,10 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::Entry;
 
+/// Ledgers in the first page; those after it are longer where little is found in them.
+const LEDGERS_FIRST: u32 = 4_096;
 /// Ledgers in one page at most, so that reading makes durable progress as it goes.
-const LEDGERS_PER_PAGE_MAX: u32 = 4_096;
+const LEDGERS_MAX: u32 = 1 << 22;
 
 /// A stretch that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +39,13 @@ pub async fn read(
 ) {
     let work = async {
         let mut pause = Pause::new();
+        let mut span = Span::new(LEDGERS_FIRST, LEDGERS_MAX);
         loop {
-            let end = from.plus(LEDGERS_PER_PAGE_MAX).min(to);
+            let end = span.to(from, to);
             let page = match pool.history(account, from, end).await {
                 Ok(history) => {
                     pause = Pause::new();
+                    span.answered(end, history.to);
                     from = history.to.plus(1);
                     let sent = history.entries.into_iter().map(entry_of);
                     Recalled {
@@ -50,6 +55,7 @@ pub async fn read(
                     }
                 }
                 Err(error) => {
+                    span.failed();
                     pause.wait().await;
                     let Some(held) = lost(&pool, &error, from) else {
                         continue;

@@ -7,7 +7,9 @@
 //! and one that failed are told apart by the database and not by us.
 
 use super::ask::{Asked, Asking};
+use super::backfill::Progress;
 use super::fees;
+use super::histories::Histories;
 use super::last_run::LastRun;
 use super::lookout::Lookout;
 use super::pasts::Pasts;
@@ -15,7 +17,8 @@ use super::preflight::Preflight;
 use super::restore::restore;
 use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
-use crate::journal::{reader, recall};
+use crate::journal::recall;
+use crate::journal::waits::Wait;
 use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -42,6 +45,8 @@ pub struct Settings {
     pub desk: xrpayd_core::engine::Settings,
     /// When tickets are made without being asked for.
     pub refill: Refill,
+    /// The ledger from which on a wallet that is new is booked.
+    pub start_ledger: Option<LedgerIndex>,
 }
 
 /// What the engine works with.
@@ -94,6 +99,20 @@ pub struct View {
     pub halted: Option<String>,
     /// Whether signing waits for the journal to pass what a lost database may have in flight.
     pub sign_from: Option<LedgerIndex>,
+    /// The first ledger that the journal covers.
+    pub journal_start: Option<LedgerIndex>,
+    /// How far the ledgers before the journal have been booked, while they are.
+    pub backfill: Option<Progress>,
+    /// The histories that cannot be read on: the journal's, and that of the ledgers before it.
+    pub waits: Vec<Wait>,
+}
+
+impl View {
+    /// The ledger through which everything since the wallet's first ledger has been read.
+    #[must_use]
+    pub fn read_through(&self) -> Option<LedgerIndex> {
+        self.backfill.map(|past| past.at).or(self.journal_at)
+    }
 }
 
 /// What others may know of a wallet's tickets.
@@ -229,6 +248,7 @@ pub(super) struct Engine<'a> {
     /// The ledger at which what waits was held against what the ledger remembers.
     pub(super) adopted_at: Option<LedgerIndex>,
     view: &'a watch::Sender<View>,
+    histories: Histories,
     pub(super) asking: Asking,
     /// The operator's request for tickets that is open, as it was looked for last.
     pub(super) request: Option<TicketRequest>,
@@ -251,16 +271,7 @@ impl<'a> Engine<'a> {
         let (send_tx, outgoing) = mpsc::channel::<Outgoing>(1);
         let (report_tx, mut reports) = mpsc::channel::<Vec<Report>>(REPORTS_AHEAD);
         let (asked_tx, mut asked) = mpsc::channel(1);
-        deps.supervisor.spawn(
-            format!("journal:{}", deps.wallet.name),
-            reader::follow(
-                deps.pool.clone(),
-                account,
-                (desk.cursor().at, desk.cursor().at_hash),
-                page_tx,
-                cancel.clone(),
-            ),
-        );
+        let histories = Histories::open(deps, &desk, page_tx, cancel).await?;
         deps.supervisor.spawn(
             format!("submit:{}", deps.wallet.name),
             submit::run(
@@ -288,6 +299,7 @@ impl<'a> Engine<'a> {
             fees,
             adopted_at: None,
             view,
+            histories,
             asking: Asking::default(),
             request: None,
         };
@@ -391,6 +403,9 @@ impl<'a> Engine<'a> {
                 on_order: desk.tickets_on_order(),
             }),
             sign_from: desk.sign_from().filter(|from| cursor.at < *from),
+            journal_start: Some(cursor.start),
+            backfill: self.histories.past(),
+            waits: self.histories.waits(),
         });
     }
 

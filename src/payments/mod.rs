@@ -7,9 +7,11 @@
 
 pub mod accept;
 mod ask;
+pub mod backfill;
 mod carry;
 pub mod engine;
 mod fees;
+mod histories;
 pub mod last_run;
 pub mod loads;
 mod lookout;

@@ -4,6 +4,7 @@ use super::engine::{Deps, POLL, Settings, Stop};
 use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
+use crate::store::{Before, StoreError};
 use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
@@ -40,6 +41,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     deps.last_run.write(Record::Fresh).await?;
                 }
             }
+            heed_start(deps, settings, cursor.start).await?;
             deps.pasts.begins_at(name, cursor.at);
             let desk = Desk::restore(name, record, cursor);
             deps.last_run.cover(&desk).await?;
@@ -65,16 +67,13 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     let to = found.cursor.at;
                     let held = deps.pool.lowest_held().filter(|held| *held <= to);
                     let from = held.unwrap_or(LedgerIndex(1)).min(to);
-                    let recall = found.sign_from.map(|_| (from, to));
+                    let before = Before {
+                        sign_from: found.sign_from,
+                        recall: found.sign_from.map(|_| (from, to)),
+                        book_from: book_from(name, settings, to),
+                    };
                     deps.store
-                        .anchor_used_lane(
-                            name,
-                            account,
-                            network,
-                            &found.cursor,
-                            found.sign_from,
-                            recall,
-                        )
+                        .anchor_used_lane(name, account, network, &found.cursor, &before)
                         .await?;
                     if deps.last_run.read().await? == Found::Nothing {
                         deps.last_run.write(Record::Fresh).await?;
@@ -112,6 +111,48 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
         // Whether the tip moved or the time passed: look at the level again.
         let _ = tokio::time::timeout(POLL, tip.changed()).await;
     }
+}
+
+/// No network holds a transaction in an older ledger: the first one is its genesis.
+const LEDGER_FIRST: LedgerIndex = LedgerIndex(2);
+
+/// The first ledger to be booked of a wallet whose journal begins after ledger `at`.
+fn book_from(name: &str, settings: &Settings, at: LedgerIndex) -> Option<LedgerIndex> {
+    let start = settings.start_ledger?.max(LEDGER_FIRST);
+    if start > at {
+        tracing::warn!(
+            wallet.name = name,
+            start.ledger = start.0,
+            ledger.index = at.0,
+            "start_ledger is newer than the newest validated ledger: the journal begins with the next one"
+        );
+        return None;
+    }
+    Some(start)
+}
+
+/// Says so where the configuration names another beginning than the journal has: it had a say only
+/// when the wallet began.
+async fn heed_start(
+    deps: &Deps,
+    settings: &Settings,
+    journal: LedgerIndex,
+) -> Result<(), StoreError> {
+    let Some(asked) = settings.start_ledger else {
+        return Ok(());
+    };
+    let name = &deps.wallet.name;
+    let past = deps.store.backfill(name).await?;
+    let start = past.map_or(journal, |past| past.start);
+    if start != asked.max(LEDGER_FIRST) {
+        tracing::warn!(
+            wallet.name = name,
+            start.ledger = start.0,
+            configured.ledger = asked.0,
+            "start_ledger has no effect: it is read when a wallet is new, and this one began with another ledger"
+        );
+    }
+    Ok(())
 }
 
 /// How long the wallet signs nothing because its database may be an older copy.

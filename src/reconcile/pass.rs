@@ -1,6 +1,7 @@
 //! One comparison of one wallet's books with the ledger, stretch by stretch.
 
 use crate::journal::entries_of;
+use crate::journal::span::Span;
 use crate::store::{BookedRow, Standing, Store, StoreError};
 use crate::wallet::marker;
 use crate::xrpl::{AgreedHistory, AgreedRoot, HistoryError, Pool};
@@ -164,7 +165,7 @@ struct Pass<'a> {
     /// The account's next sequence there.
     sequence: u32,
     /// How many ledgers the next stretch may have.
-    stretch_len: u32,
+    span: Span,
     outcome: Outcome,
 }
 
@@ -204,7 +205,7 @@ impl<'a> Pass<'a> {
             balance: opening,
             // Nothing was signed before the journal began, and whatever says so is to be looked at.
             sequence: shown.filter(|_| !is_whole).map_or(0, |(_, next)| next),
-            stretch_len: STRETCH_FIRST,
+            span: Span::new(STRETCH_FIRST, STRETCH_MAX),
             outcome: Outcome {
                 wallet: name.to_owned(),
                 account,
@@ -247,12 +248,12 @@ impl<'a> Pass<'a> {
     ) -> Result<AgreedHistory, HistoryError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let to = end.min(from.plus(self.stretch_len.saturating_sub(1)));
+            let to = self.span.to(from, end);
             let history = self.pool.history(self.outcome.account, from, to).await;
-            self.stretch_len = match &history {
-                Ok(_) => self.stretch_len.saturating_mul(2).min(STRETCH_MAX),
-                Err(_) => (self.stretch_len / 2).max(1),
-            };
+            match &history {
+                Ok(told) => self.span.answered(to, told.to),
+                Err(_) => self.span.failed(),
+            }
             match history {
                 Err(error) if is_passing(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(PAUSE).await;

@@ -85,18 +85,32 @@ pub(super) async fn append(
     remembered::insert(tx, wallet, &commit.remembered).await?;
     tickets::follow(tx, wallet, &commit.tickets).await?;
     let mut balance = before.int("balance_drops")?;
-    let mut rows = Vec::with_capacity(commit.entries.len());
+    let mut changes = Vec::with_capacity(commit.entries.len());
     for entry in &commit.entries {
         let after = entry.root_after.map(|root| drops_value(root.balance));
         let after = after.unwrap_or(balance);
         // Both are amounts of XRP that exist, so the difference fits.
-        let change = after.saturating_sub(balance);
+        changes.push(after.saturating_sub(balance));
         balance = after;
-        let mut row = row_of(wallet, entry);
-        row.push(change.into());
-        rows.push(row);
     }
-    tx.insert("journal_entries", NEW, rows, "").await?;
+    write(tx, wallet, &commit.entries, &changes).await?;
+    Ok(())
+}
+
+/// Writes entries, each with what it moved the account's balance by.
+pub(super) async fn write(
+    tx: &mut Tx,
+    wallet: &str,
+    entries: &[Entry],
+    changes: &[i64],
+) -> Result<(), StoreError> {
+    let rows = entries.iter().zip(changes).map(|(entry, change)| {
+        let mut row = row_of(wallet, entry);
+        row.push((*change).into());
+        row
+    });
+    tx.insert("journal_entries", NEW, rows.collect(), "")
+        .await?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ fn for_sqlite() -> Vec<Migration> {
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
         (8, "invoices", "0008_invoices.sql"),
+        (10, "backfill", "0010_backfill.sql"),
     )
 }
 
@@ -45,6 +46,7 @@ fn for_postgres() -> Vec<Migration> {
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
         (8, "invoices", "0008_invoices.sql"),
+        (10, "backfill", "0010_backfill.sql"),
     )
 }
 

@@ -10,7 +10,9 @@
 //! error and never a default.
 
 mod accept;
+mod anchor;
 mod attempts;
+mod backfill;
 mod behind;
 mod changes;
 mod db;
@@ -40,6 +42,8 @@ mod totals;
 mod verdicts;
 
 pub use accept::{AcceptOutcome, NewPayment};
+pub use anchor::Before;
+pub use backfill::Backfill;
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
 pub use invoices::{CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome, NewInvoice};

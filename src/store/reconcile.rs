@@ -7,7 +7,7 @@ use super::attempts;
 use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::payments;
-use super::{Store, journal, lane};
+use super::{Store, backfill, journal, lane};
 use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
@@ -78,15 +78,17 @@ impl Store {
         let sums = tx
             .fetch_optional(
                 "select cast(coalesce(sum(change_drops), 0) as bigint) as moved from journal_entries \
-                 where wallet = $1 and ledger_index < $2",
-                vec![wallet.into(), from.0.into()],
+                 where wallet = $1 and ledger_index >= $3 and ledger_index < $2",
+                vec![wallet.into(), from.0.into(), cursor.start.0.into()],
             )
             .await?;
+        // What is booked of a past that has not been read to its end is no part of the journal yet.
+        let first = backfill::first_entry(&mut tx, wallet, cursor.start).await?;
         let outside = tx
             .fetch_optional(
                 "select count(*) as n from journal_entries where wallet = $1 \
                  and (ledger_index < $2 or ledger_index > $3)",
-                vec![wallet.into(), cursor.start.0.into(), cursor.at.0.into()],
+                vec![wallet.into(), first.0.into(), cursor.at.0.into()],
             )
             .await?;
         tx.end().await?;

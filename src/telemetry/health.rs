@@ -76,6 +76,8 @@ pub struct WalletFacts {
     pub low_balance: Drops,
     /// Whether it was halted.
     pub halted: Halted,
+    /// Which ledgers of its history cannot be read, in a sentence each.
+    pub waits: Vec<String>,
 }
 
 /// Whether a wallet signs.
@@ -148,6 +150,7 @@ pub struct Document {
 pub struct Checks {
     xrpl: XrplCheck,
     wallet: WalletCheck,
+    journal: JournalCheck,
     payments: PaymentsCheck,
     store: PlainCheck,
     books: BooksCheck,
@@ -173,6 +176,14 @@ struct WalletCheck {
     balance_xrp: Option<String>,
     spendable_xrp: Option<String>,
     halted: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct JournalCheck {
+    status: Status,
+    waiting: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    detail: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,6 +218,7 @@ struct LeaseCheck {
 pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document {
     let xrpl = examine_xrpl(&facts.xrpl);
     let wallet = examine_wallets(&facts.wallets, audience);
+    let journal = examine_journals(&facts.wallets, audience);
     let payments = examine_payments(facts.payments);
     let store = match facts.store {
         StoreFact::Writable => plain(Status::Healthy, None),
@@ -226,6 +238,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
     let worst = [
         xrpl.status,
         wallet.status,
+        journal.status,
         payments.status,
         store.status,
         books.status,
@@ -237,6 +250,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         checks: Checks {
             xrpl,
             wallet,
+            journal,
             payments,
             store,
             books,
@@ -338,6 +352,25 @@ fn examine_wallets(wallets: &[WalletFacts], audience: Audience) -> WalletCheck {
         balance_xrp: sum(|wallet| wallet.balance),
         spendable_xrp: sum(|wallet| wallet.spendable),
         halted,
+    }
+}
+
+/// History that cannot be read is for a person, who adds a server that holds it. Which servers lack what
+/// is not for strangers.
+fn examine_journals(wallets: &[WalletFacts], audience: Audience) -> JournalCheck {
+    let waits = || wallets.iter().flat_map(|wallet| &wallet.waits);
+    let waiting = waits().count();
+    JournalCheck {
+        status: if waiting == 0 {
+            Status::Healthy
+        } else {
+            Status::Degraded
+        },
+        waiting,
+        detail: match audience {
+            Audience::Operator => waits().cloned().collect(),
+            Audience::Stranger => Vec::new(),
+        },
     }
 }
 

@@ -119,6 +119,8 @@ families! {
         "journal_cursor_ledger", "The last ledger that the journal has fully recorded.";
     journal_lag_ledgers: IntGaugeVec["wallet_type"] =
         "journal_lag_ledgers", "How many ledgers the journal is behind the newest agreed one.";
+    journal_gap_ledgers: IntGaugeVec["wallet_type"] =
+        "journal_gap_ledgers", "Ledgers that no quorum of servers holds and that the journals wait for; anything but 0 needs a server with a longer history.";
     deposits_total: IntCounterVec["matched"] =
         "deposits_total", "Incoming credits recorded, by whether an invoice was matched.";
     reconciliation_difference_drops: IntGauge =

@@ -71,8 +71,19 @@ pub struct RootAfter {
     pub sequence: u32,
     /// The number of objects that the account pays a reserve for.
     pub owner_count: u32,
-    /// Whether this transaction created the account.
-    pub created: bool,
+    /// The root before it; `None` where this transaction created the account.
+    pub before: Option<RootBefore>,
+}
+
+/// An account root before a transaction that changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootBefore {
+    /// The balance.
+    pub balance: Drops,
+    /// The next sequence.
+    pub sequence: u32,
+    /// The number of objects that the account pays a reserve for.
+    pub owner_count: u32,
 }
 
 /// An account root at one validated ledger.

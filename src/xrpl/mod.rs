@@ -50,6 +50,7 @@ pub use error::{Evidence, HistoryError, RequestError};
 pub use health::State;
 pub use history::{
     AgreedHistory, AgreedLeave, AgreedRoot, AgreedTickets, HistoryEntry, Root, RootAfter,
+    RootBefore,
 };
 pub use pool::{FeeQuote, Pool};
 pub use proto::ranges::Ranges;

@@ -189,7 +189,20 @@ impl Pool {
         from: LedgerIndex,
         to: LedgerIndex,
     ) -> Result<AgreedHistory, HistoryError> {
-        quorum::history(&self.shared, account, from, to).await
+        quorum::history(&self.shared, account, (from, to), quorum::ENTRIES_MAX).await
+    }
+
+    /// The same with at most `most` transactions, or those of one ledger where it holds more.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn history_of(
+        &self,
+        account: AccountId,
+        range: (LedgerIndex, LedgerIndex),
+        most: usize,
+    ) -> Result<AgreedHistory, HistoryError> {
+        quorum::history(&self.shared, account, range, most).await
     }
 
     /// The oldest ledger from which a quorum of voices holds every one up to its newest.

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use verdict::Verdict;
 use xrpayd_core::ids::LedgerIndex;
 
-pub(super) use history::history;
+pub(super) use history::{ENTRIES_MAX, history};
 pub(super) use leave::deposit_authorized;
 pub(super) use root::{account_root, glance};
 pub(super) use tickets::tickets;

@@ -5,6 +5,7 @@
 //! ledger's own truth.
 
 mod approval;
+mod backfill;
 mod books;
 mod codes;
 mod failover;

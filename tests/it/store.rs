@@ -8,6 +8,7 @@ mod bed;
 
 mod accept;
 mod approval;
+mod backfill;
 mod invoices;
 mod keys;
 mod lane;

@@ -19,6 +19,7 @@ fn well() -> Facts {
             spendable: Some(xrp("98.5")),
             low_balance: xrp("50"),
             halted: Halted::No,
+            waits: Vec::new(),
         }],
         payments: Some(PaymentFacts {
             pending: 2,
@@ -48,7 +49,8 @@ fn all_is_well_only_while_nothing_is_wrong() {
 
 #[test]
 fn what_a_restart_does_not_cure_is_degraded() {
-    let degraded: [fn(&mut Facts); 11] = [
+    let degraded: [fn(&mut Facts); 12] = [
+        |facts| facts.wallets[0].waits = vec!["hot: 1 servers hold ledger 7".to_owned()],
         |facts| {
             facts.books = Some(BooksFacts {
                 through: LedgerIndex(89),
@@ -122,6 +124,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                 "wallet": {
                     "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0,
                 },
+                "journal": { "status": "healthy", "waiting": 0 },
                 "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4 },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": 89, "differences": 0 },
@@ -129,8 +132,19 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
             },
         })
     );
-    let document = examine(&well(), Audience::Stranger, String::new());
+    let mut facts = well();
+    facts.wallets[0].waits = vec!["hot: nobody holds ledger 7".to_owned()];
+    let document = examine(&facts, Audience::Stranger, String::new());
     let json = serde_json::to_value(&document).unwrap();
     let wallet = &json["checks"]["wallet"];
     assert!(wallet["balance_xrp"].is_null() && wallet["spendable_xrp"].is_null());
+    let journal = &json["checks"]["journal"];
+    assert_eq!(
+        *journal,
+        serde_json::json!({ "status": "degraded", "waiting": 1 })
+    );
+    let document = examine(&facts, Audience::Operator, String::new());
+    let json = serde_json::to_value(&document).unwrap();
+    let detail = &json["checks"]["journal"]["detail"];
+    assert_eq!(*detail, serde_json::json!(["hot: nobody holds ledger 7"]));
 }

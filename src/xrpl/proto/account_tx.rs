@@ -4,7 +4,7 @@
 //! the delivered amount, and of all affected nodes the one account root that is ours.
 
 use super::unix_ms;
-use crate::xrpl::history::{HistoryEntry, RootAfter};
+use crate::xrpl::history::{HistoryEntry, RootAfter, RootBefore};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -119,6 +119,8 @@ struct Changed<'a> {
     final_fields: Option<&'a RawValue>,
     #[serde(borrow, default)]
     new_fields: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    previous_fields: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,6 +134,18 @@ struct RootFields<'a> {
     sequence: u32,
     #[serde(default)]
     owner_count: u32,
+}
+
+/// What an account root was in what changed of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangedRoot {
+    #[serde(default)]
+    balance: Option<Drops>,
+    #[serde(default)]
+    sequence: Option<u32>,
+    #[serde(default)]
+    owner_count: Option<u32>,
 }
 
 /// The name of a type or a result is never so long, and an amount never so long in JSON: what is kept
@@ -249,9 +263,11 @@ impl Meta<'_> {
 
     fn root_of(&self, subject: &Subject) -> Result<Option<RootAfter>, &'static str> {
         for node in &self.affected_nodes {
-            let (fields, created) = match node {
-                Node::Created(changed) => (changed.root_fields(changed.new_fields), true),
-                Node::Modified(changed) => (changed.root_fields(changed.final_fields), false),
+            let (fields, modified) = match node {
+                Node::Created(changed) => (changed.root_fields(changed.new_fields), None),
+                Node::Modified(changed) => {
+                    (changed.root_fields(changed.final_fields), Some(changed))
+                }
                 // An account that is gone has no root after the transaction.
                 Node::Deleted(_) => continue,
             };
@@ -262,11 +278,12 @@ impl Meta<'_> {
             let root: RootFields<'_> =
                 serde_json::from_str(raw.get()).map_err(|_| "an account root is malformed")?;
             if root.account == subject.text {
+                let before = modified.map(|changed| changed.root_before(&root));
                 return Ok(Some(RootAfter {
                     balance: root.balance,
                     sequence: root.sequence,
                     owner_count: root.owner_count,
-                    created,
+                    before: before.transpose()?,
                 }));
             }
         }
@@ -281,5 +298,19 @@ impl<'a> Changed<'a> {
         } else {
             None
         }
+    }
+
+    /// What did not change is as it is after it.
+    fn root_before(&self, after: &RootFields<'_>) -> Result<RootBefore, &'static str> {
+        let changed: ChangedRoot = match self.previous_fields {
+            Some(raw) => serde_json::from_str(raw.get())
+                .map_err(|_| "an account root's former fields are malformed")?,
+            None => ChangedRoot::default(),
+        };
+        Ok(RootBefore {
+            balance: changed.balance.unwrap_or(after.balance),
+            sequence: changed.sequence.unwrap_or(after.sequence),
+            owner_count: changed.owner_count.unwrap_or(after.owner_count),
+        })
     }
 }

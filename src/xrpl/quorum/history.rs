@@ -16,9 +16,9 @@ use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 
 /// Transactions asked for in one page. Servers give strangers fewer, which only makes more pages.
 const PAGE_LEN: usize = 400;
-/// An answer ends with the first whole ledger past this many transactions, so that a long absence is
+/// An answer ends before the ledger that holds this many transactions, so that a long absence is
 /// caught up with in bounded memory. It is a cut that every server makes at the same place.
-const ENTRIES_MAX: usize = 20_000;
+pub(in crate::xrpl) const ENTRIES_MAX: usize = 20_000;
 /// Pages without a transaction that are followed: some servers stop where they have searched enough.
 const EMPTY_PAGES_MAX: u32 = 64;
 /// Pages that are followed at all: servers give strangers ten transactions at least, and an answer
@@ -35,13 +35,15 @@ pub(super) struct Claimed {
     pub(super) entries: Vec<HistoryEntry>,
 }
 
-/// Reads `from ..= to`, or as much of it from its beginning as enough servers hold.
+/// Reads `from ..= to`, or as much of it from its beginning as enough servers hold and as has no more
+/// than `most` transactions or one ledger.
 pub(in crate::xrpl) async fn history(
     shared: &Shared,
     account: AccountId,
-    from: LedgerIndex,
-    to: LedgerIndex,
+    (from, to): (LedgerIndex, LedgerIndex),
+    most: usize,
 ) -> Result<AgreedHistory, HistoryError> {
+    let most = most.clamp(1, ENTRIES_MAX);
     let quorum = shared.quorum();
     let candidates = route::voices(shared);
     let ready = route::voters(shared, candidates.iter().map(|candidate| &candidate.server));
@@ -64,7 +66,7 @@ pub(in crate::xrpl) async fn history(
         });
     };
     let subject = Arc::new(Subject::new(account));
-    let ask = |server| read(shared, server, &subject, from, to);
+    let ask = |server| read(shared, server, &subject, (from, to), most);
     let (claim, names) = agree(shared, || route::holders(shared, from, to), ask).await?;
     Ok(AgreedHistory {
         from,
@@ -80,8 +82,8 @@ pub(super) async fn read(
     shared: &Shared,
     server: Arc<Server>,
     subject: &Arc<Subject>,
-    from: LedgerIndex,
-    to: LedgerIndex,
+    (from, to): (LedgerIndex, LedgerIndex),
+    most: usize,
 ) -> Result<Claimed, RequestError> {
     let malformed = |why: &'static str| server.malformed(Command::AccountTx, why);
     let mut entries: Vec<HistoryEntry> = Vec::new();
@@ -114,7 +116,7 @@ pub(super) async fn read(
         let next = page
             .marker
             .map(|next| format!(r#","marker":{}"#, next.get()));
-        if let Some(cut) = cut_at(&entries, from, next.is_none()) {
+        if let Some(cut) = cut_at(&entries, most, next.is_none()) {
             end = cut;
             break;
         }
@@ -138,13 +140,18 @@ pub(super) async fn read(
     })
 }
 
-/// Where the answer ends when there is enough for one: before the ledger that holds the transaction
-/// with which the bound is reached, or after the first ledger. It depends on the ledgers alone, so it
-/// is the same at every server however long its pages are. Pages come oldest first: a ledger is whole
-/// once a newer one was seen, or no page is left.
-fn cut_at(entries: &[HistoryEntry], from: LedgerIndex, no_page_left: bool) -> Option<LedgerIndex> {
-    let bound = entries.get(ENTRIES_MAX - 1)?.ledger_index;
-    let cut = LedgerIndex(bound.0.saturating_sub(1)).max(from);
+/// Where the answer ends when there is enough for one: with the last ledger that holds a transaction
+/// before the one with which the bound is reached, or with that one where it is the first. It depends
+/// on the ledgers alone, so it is the same at every server however long its pages are; and a transaction
+/// bears the hash of the ledger, which a server with a long history may not tell otherwise. Pages come
+/// oldest first: a ledger is whole once a newer one was seen, or no page is left.
+fn cut_at(entries: &[HistoryEntry], most: usize, no_page_left: bool) -> Option<LedgerIndex> {
+    let bound = entries.get(most.checked_sub(1)?)?.ledger_index;
+    let earlier = entries.iter().map(|entry| entry.ledger_index);
+    let cut = earlier
+        .filter(|ledger| *ledger < bound)
+        .max()
+        .unwrap_or(bound);
     let is_whole = no_page_left || entries.iter().any(|entry| entry.ledger_index > cut);
     is_whole.then_some(cut)
 }

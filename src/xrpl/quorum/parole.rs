@@ -88,7 +88,14 @@ async fn tells_the_truth(shared: &Shared, server: &Arc<Server>, case: &Case) -> 
             ledger,
             truth,
         } => {
-            let told = history::read(shared, Arc::clone(server), subject, *ledger, *ledger).await;
+            let told = history::read(
+                shared,
+                Arc::clone(server),
+                subject,
+                (*ledger, *ledger),
+                history::ENTRIES_MAX,
+            )
+            .await;
             told.is_ok_and(|claim| verdict::same(&claim.of_ledger(*ledger), truth))
         }
         Case::Root { account, at, truth } => {

@@ -1,7 +1,7 @@
 //! What a quorum of servers says of an account.
 
 use super::world::{Fake, Reaction, World, genesis, payment, state, until};
-use crate::xrpl::{Delivered, HistoryError, RootAfter, Voice};
+use crate::xrpl::{Delivered, HistoryError, RootAfter, RootBefore, Voice};
 use serde_json::json;
 use std::future::Future as _;
 use xrpayd_core::ids::LedgerIndex;
@@ -54,7 +54,11 @@ async fn history_is_read_to_its_last_page_from_as_many_servers_as_must_agree() {
         balance: Drops::new(900).unwrap(),
         sequence: 8,
         owner_count: 2,
-        created: false,
+        before: Some(RootBefore {
+            balance: Drops::new(1_000).unwrap(),
+            sequence: 7,
+            owner_count: 2,
+        }),
     };
     assert_eq!(first.own_root, Some(root));
     assert_eq!(history.entries[1].result, "tecNO_DST");

@@ -17,8 +17,8 @@ use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::deposits::issue;
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::state::{
-    Auth, DisputeRow, Outlook, RateLimits, Readiness, Routing, ServerRow, SideRow, StageRow,
-    TicketsRow, TipRow, WalletRow,
+    Auth, BackfillRow, DisputeRow, JournalRow, Outlook, RateLimits, Readiness, Routing, ServerRow,
+    SideRow, StageRow, TicketsRow, TipRow, WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
@@ -238,6 +238,18 @@ impl Bed {
                 in_flight: xrp("9"),
                 in_flight_count: 2,
                 journal_ledger: Some(LedgerIndex(77)),
+                journal: Some(JournalRow {
+                    start: LedgerIndex(3),
+                    through: LedgerIndex(40),
+                    lag: 39,
+                    backfill: Some(BackfillRow {
+                        from: LedgerIndex(3),
+                        to: LedgerIndex(70),
+                        at: LedgerIndex(40),
+                        transactions: 1_234,
+                    }),
+                    waits: Vec::new(),
+                }),
                 tickets: Some(TicketsRow {
                     standing: 5,
                     free: 4,

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use xrpayd::http::state::WaitRow;
+use xrpayd_core::ids::LedgerIndex;
 
 fn ids(page: &Value) -> Vec<String> {
     let rows = page["data"].as_array().unwrap();
@@ -153,10 +155,27 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
     let token = bed.merchant().await;
     bed.pay(&token, "a", order("2.5")).await;
     let xrp = |value: &str| json!({ "currency": "XRP", "value": value });
+    let wait = WaitRow {
+        from: LedgerIndex(41),
+        missing: Some(7),
+        why: "nobody holds ledger 41".to_owned(),
+    };
+    {
+        let mut wallets = bed.live.wallets.lock().unwrap();
+        let journal = wallets[0].journal.as_mut().unwrap();
+        journal.waits.push(wait);
+    }
     let wallet = json!({
         "object": "wallet", "name": "hot", "address": HOT, "wallet_type": "hot", "status": "ok",
         "halted_reason": null, "balance": xrp("500"), "reserve": xrp("1"), "spendable": xrp("490"),
         "in_flight": xrp("9"), "in_flight_count": 2, "journal_ledger": 77,
+        "journal": {
+            "start_ledger": 3, "ledger": 40, "lag_ledgers": 39, "backfilling": true,
+            "backfill": { "from_ledger": 3, "to_ledger": 70, "ledger": 40, "transactions": 1234 },
+            "waiting_for": [
+                { "from_ledger": 41, "missing_ledgers": 7, "reason": "nobody holds ledger 41" },
+            ],
+        },
         "tickets": { "standing": 5, "free": 4, "on_order": 10 },
     });
     let list = bed.send(get("/v1/wallets", &token)).await;

@@ -30,6 +30,7 @@ async fn health_needs_no_key_and_has_the_contracts_shape() {
                     "latency_ms": 12, "validated_ledger": 78, "ledger_age_s": 4,
                 },
                 "wallet": { "status": "healthy", "balance_xrp": "500", "spendable_xrp": "490", "halted": 0 },
+                "journal": { "status": "healthy", "waiting": 0 },
                 "payments": { "status": "healthy", "pending": 0, "oldest_age_s": null },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": null, "differences": null },
