@@ -16,6 +16,7 @@ pub mod payments;
 pub mod reconcile;
 pub mod request;
 mod rfc3339;
+mod shape;
 pub mod store;
 pub mod supervise;
 pub mod telemetry;

@@ -168,6 +168,22 @@ const RULES: &[Rule] = &[
         why: "the configuration is read by others and knows nobody",
     },
     Rule {
+        room: "src/shape",
+        except: &[],
+        words: &[
+            "crate::store",
+            "crate::xrpl",
+            "crate::wallet",
+            "crate::payments",
+            "crate::journal",
+            "crate::http",
+            "crate::config",
+            "crate::app",
+            "crate::cli",
+        ],
+        why: "a shape is made of what core knows",
+    },
+    Rule {
         room: "src/http",
         except: &[],
         words: &[

@@ -260,6 +260,8 @@ pub(super) fn app_state(
             request_timeout: config.http.request_timeout,
             shutdown_grace: config.shutdown.grace,
             auth,
+            heartbeat: config.events.heartbeat,
+            streams_per_key: config.events.streams_per_key,
         },
         rules: current,
     };

@@ -12,6 +12,7 @@ pub mod keys;
 mod live;
 pub mod reconcile;
 mod reload;
+mod retention;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod signals;
@@ -158,6 +159,14 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     crate::http::serve(http, metrics, state, &web);
     watchers.spawn("gauges", gauges::keep(gauges));
+    watchers.spawn(
+        "retention",
+        retention::keep(
+            store.clone(),
+            Arc::clone(&ground.clock),
+            config.events.retention,
+        ),
+    );
     watchers.spawn(
         "reconcile",
         crate::reconcile::keep(reconciler, watched, show_books),

@@ -1,6 +1,7 @@
 //! From single settings to the whole: one function a section. Each reads all it can, so that every
 //! error is found; the whole stands only where none was.
 
+mod events;
 mod invoices;
 
 use super::read::Reader;
@@ -37,6 +38,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let rate_limit = rate_limit(r);
     let store = store(r);
     let invoices = invoices::invoices(r, &wallets);
+    let events = events::events(r);
     let reconcile = reconcile(r);
     let telemetry = telemetry(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
@@ -52,6 +54,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         rate_limit: rate_limit?,
         store: store?,
         invoices: invoices?,
+        events: events?,
         reconcile: reconcile?,
         telemetry: telemetry?,
         shutdown: shutdown?,

@@ -41,6 +41,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Money that is asked for.
     pub invoices: Invoices,
+    /// The feed.
+    pub events: Events,
     /// Books against ledger.
     pub reconcile: Reconcile,
     /// Logs and metrics.
@@ -324,6 +326,17 @@ pub struct Invoices {
     pub expires_in: Duration,
     /// How long a tag rests after its invoice's end.
     pub tag_quarantine: Duration,
+}
+
+/// Section `events`.
+#[derive(Debug, Clone)]
+pub struct Events {
+    /// How long an event is handed out.
+    pub retention: Duration,
+    /// After how long without an event a stream says that it still stands.
+    pub heartbeat: Duration,
+    /// How many streams one key may hold open.
+    pub streams_per_key: usize,
 }
 
 /// Section `reconcile`.

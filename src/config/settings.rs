@@ -20,7 +20,7 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 }
 
 /// Every section, in the order of the manual, with a word on it.
-pub(super) const SECTIONS: [(&str, &str); 15] = [
+pub(super) const SECTIONS: [(&str, &str); 16] = [
     ("network", "Which XRP Ledger network the daemon pays on."),
     ("xrpl", "The servers, and how they are spoken to."),
     (
@@ -45,6 +45,10 @@ pub(super) const SECTIONS: [(&str, &str); 15] = [
     (
         "invoices",
         "Money that is asked for, and by which tag it is known when it comes.",
+    ),
+    (
+        "events",
+        "The feed of what happened: `GET /v1/events` and its stream.",
     ),
     (
         "reconcile",
@@ -400,6 +404,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         "invoices.tag_quarantine",
         Kind::Duration,
         "How long a destination tag rests after its invoice's end, or after what came last to it, before another invoice may get it. Whoever pays late, or again to a tag that an address book kept, still pays the invoice it was made for.",
+    ),
+    row(
+        "events.retention",
+        Kind::Duration,
+        "How long the feed hands an event out; a day at least. A payment's own events stay for as long as the payment does.",
+    ),
+    row(
+        "events.heartbeat",
+        Kind::Duration,
+        "After how long without an event a stream sends a comment, so that nobody on the way takes it for dead; a minute at most.",
+    ),
+    row(
+        "events.streams_per_key",
+        Kind::Number,
+        "How many streams one API key may hold open at a time.",
     ),
     row(
         "reconcile.interval",

@@ -202,19 +202,8 @@ impl Authenticator {
                 "The API key is not known.",
             ));
         };
-        if key.revoked_at.is_some_and(|at| at <= now) {
-            return Err(deny(
-                "revoked",
-                Code::KeyRevoked,
-                "The API key has been revoked.",
-            ));
-        }
-        if key.expires_at.is_some_and(|at| at <= now) {
-            return Err(deny(
-                "expired",
-                Code::KeyExpired,
-                "The API key has expired.",
-            ));
+        if let Some(denied) = ended(&key, now) {
+            return Err(denied);
         }
         if !address_allowed(&key.cidrs, peer) {
             let detail = "The API key may not be used from this address.";
@@ -228,6 +217,25 @@ impl Authenticator {
                 .then(|| SigningSecret(zeroize::Zeroizing::new(secret.to_owned()))),
             scopes: Scopes::Listed(key),
         })
+    }
+
+    /// Whether the key that a caller came in with still holds. A revocation is seen within
+    /// `CACHE_TTL`.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub async fn stands(
+        &self,
+        store: &Store,
+        caller: &Caller,
+        now: UnixMs,
+        monotonic: Duration,
+    ) -> Result<bool, crate::store::StoreError> {
+        let Scopes::Listed(_) = &caller.scopes else {
+            return Ok(true);
+        };
+        let key = self.key(store, &caller.key_id, monotonic).await?;
+        Ok(key.is_some_and(|key| ended(&key, now).is_none()))
     }
 
     async fn key(
@@ -258,6 +266,16 @@ impl Authenticator {
         cache.insert(id.to_owned(), cached);
         Ok(key)
     }
+}
+
+/// Why a key no longer holds, where that is so.
+fn ended(key: &ApiKey, now: UnixMs) -> Option<Denied> {
+    let is_over = |at: Option<UnixMs>| at.is_some_and(|at| at <= now);
+    if is_over(key.revoked_at) {
+        let detail = "The API key has been revoked.";
+        return Some(deny("revoked", Code::KeyRevoked, detail));
+    }
+    is_over(key.expires_at).then(|| deny("expired", Code::KeyExpired, "The API key has expired."))
 }
 
 /// What the store keeps of a key's secret.

@@ -1,13 +1,13 @@
 //! The shapes of answers.
 
 use crate::rfc3339::Rfc3339;
-use crate::store::PaymentEvent;
+use crate::shape::PaymentShape;
+use crate::store::{FeedEvent, PaymentEvent};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{
-    Absence, AbsenceReason, Approval, Attempt, AttemptState, Payment, Proof, Slot, State, Verdict,
+    Absence, AbsenceReason, Approval, Attempt, Payment, Proof, Slot, Verdict,
 };
 
 /// An amount of XRP.
@@ -35,25 +35,12 @@ pub struct List<T> {
     pub next_cursor: Option<String>,
 }
 
-/// A payment.
+/// A payment, to those who ask for it.
 #[derive(Debug, Serialize)]
 pub struct PaymentDto<'a> {
-    id: PaymentId,
-    object: &'static str,
-    status: &'static str,
-    substatus: Option<&'static str>,
-    version: u32,
-    wallet: &'a str,
+    #[serde(flatten)]
+    shape: PaymentShape<'a>,
     source: Option<String>,
-    destination: String,
-    destination_tag: Option<u32>,
-    amount: Amount,
-    delivered_amount: Option<Amount>,
-    fee_drops: Option<Drops>,
-    tx_hash: Option<TxHash>,
-    ledger_index: Option<LedgerIndex>,
-    result_code: Option<&'a str>,
-    failure: Option<FailureDto<'a>>,
     attempts: Vec<AttemptDto>,
     proof: Option<ProofDto<'a>>,
     approval: Option<ApprovalDto<'a>>,
@@ -61,20 +48,6 @@ pub struct PaymentDto<'a> {
     invoice_id: Option<String>,
     memos: Vec<MemoDto>,
     max_fee_drops: Option<Drops>,
-    reference: Option<&'a str>,
-    metadata: &'a BTreeMap<String, String>,
-    stage: &'a str,
-    created_at: Rfc3339,
-    updated_at: Rfc3339,
-    expires_at: Option<Rfc3339>,
-}
-
-#[derive(Debug, Serialize)]
-struct FailureDto<'a> {
-    code: &'a str,
-    message: &'a str,
-    ledger_code: &'a str,
-    fee_charged: bool,
 }
 
 /// The word of a second person on a payment that was accepted to wait for one.
@@ -163,56 +136,9 @@ impl<'a> PaymentDto<'a> {
     #[must_use]
     pub fn of(payment: &'a Payment, source: Option<String>) -> Self {
         let order = &payment.order;
-        let validated = payment.validated_attempt();
-        // While nothing is validated, the newest attempt's hash is the one to look for.
-        let shown = validated.or_else(|| payment.attempts.last());
-        let (result_code, ledger_index) = match validated.map(|attempt| &attempt.state) {
-            Some(AttemptState::Validated {
-                result,
-                ledger_index,
-            }) => (Some(result.as_str()), Some(*ledger_index)),
-            Some(_) | None => (None, None),
-        };
         Self {
-            id: payment.id,
-            object: "payment",
-            status: payment.status().as_str(),
-            substatus: payment.substatus().map(|substatus| substatus.as_str()),
-            version: payment.version,
-            wallet: &payment.wallet,
+            shape: PaymentShape::of(payment),
             source,
-            destination: order.destination.to_string(),
-            destination_tag: order.destination_tag,
-            amount: order.amount.into(),
-            delivered_amount: match &payment.state {
-                State::Succeeded { delivered, .. } => Some((*delivered).into()),
-                State::AwaitingApproval
-                | State::Queued { .. }
-                | State::InFlight
-                | State::Failed { .. }
-                | State::Expired { .. }
-                | State::Cancelled { .. }
-                | State::Rejected => None,
-            },
-            fee_drops: burned(payment),
-            tx_hash: shown.map(|attempt| attempt.hash),
-            ledger_index,
-            result_code,
-            failure: match &payment.state {
-                State::Failed { failure, .. } => Some(FailureDto {
-                    code: &failure.code,
-                    message: &failure.message,
-                    ledger_code: &failure.ledger_code,
-                    fee_charged: failure.fee_charged,
-                }),
-                State::AwaitingApproval
-                | State::Queued { .. }
-                | State::InFlight
-                | State::Succeeded { .. }
-                | State::Expired { .. }
-                | State::Cancelled { .. }
-                | State::Rejected => None,
-            },
             attempts: payment.attempts.iter().map(AttemptDto::of).collect(),
             proof: match payment.proof() {
                 Some(proof) => Some(proof_dto(proof)),
@@ -224,12 +150,29 @@ impl<'a> PaymentDto<'a> {
             invoice_id: order.invoice_id.map(|id| id.to_string()),
             memos: order.memos.iter().map(MemoDto::of).collect(),
             max_fee_drops: order.max_fee,
-            reference: order.reference.as_deref(),
-            metadata: &order.metadata,
-            stage: &payment.stage,
-            created_at: Rfc3339(payment.created_at),
-            updated_at: Rfc3339(payment.updated_at),
-            expires_at: order.expires_at.map(Rfc3339),
+        }
+    }
+}
+
+/// Something that was told, as the feed hands it out.
+#[derive(Debug, Serialize)]
+pub struct FeedEventDto {
+    sequence: i64,
+    #[serde(rename = "type")]
+    kind: String,
+    timestamp: Rfc3339,
+    data: serde_json::Value,
+}
+
+impl FeedEventDto {
+    /// Shows an event of the feed.
+    #[must_use]
+    pub fn of(event: FeedEvent) -> Self {
+        Self {
+            sequence: event.sequence,
+            kind: event.type_,
+            timestamp: Rfc3339(event.at),
+            data: event.data,
         }
     }
 }
@@ -237,13 +180,10 @@ impl<'a> PaymentDto<'a> {
 /// Something that was told about a payment.
 #[derive(Debug, Serialize)]
 pub struct EventDto {
-    sequence: i64,
-    #[serde(rename = "type")]
-    kind: String,
-    timestamp: Rfc3339,
+    #[serde(flatten)]
+    event: FeedEventDto,
     payment_id: PaymentId,
     version: u32,
-    data: serde_json::Value,
 }
 
 impl EventDto {
@@ -251,31 +191,22 @@ impl EventDto {
     #[must_use]
     pub fn of(event: PaymentEvent, payment_id: PaymentId) -> Self {
         Self {
-            sequence: event.sequence,
-            kind: event.type_,
-            timestamp: Rfc3339(event.at),
+            event: FeedEventDto {
+                sequence: event.sequence,
+                kind: event.type_,
+                timestamp: Rfc3339(event.at),
+                data: event.data,
+            },
             payment_id,
             version: event.version,
-            data: event.data,
         }
     }
 
     /// The cursor of the page after this event.
     #[must_use]
     pub fn cursor(&self) -> String {
-        self.sequence.to_string()
+        self.event.sequence.to_string()
     }
-}
-
-/// What validated attempts burned: each of them, because a shortage may have cost one before.
-fn burned(payment: &Payment) -> Option<Drops> {
-    let mut fees = payment
-        .attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.state, AttemptState::Validated { .. }))
-        .map(|attempt| attempt.fee);
-    let first = fees.next()?;
-    fees.try_fold(first, Drops::checked_add)
 }
 
 impl AttemptDto {

@@ -4,7 +4,7 @@ use super::auth::{Caller, Scope};
 use super::body;
 use super::dto::List;
 use super::idempotency;
-use super::problem::{Code, Problem};
+use super::problem::{Code, Hint, Problem};
 use super::query::{self, InvoiceQuery};
 use super::refusal;
 use super::router::App;
@@ -147,10 +147,8 @@ pub async fn cancel(
         CancelOutcome::NotFound => Err(refusal::no_invoice(&id)),
         CancelOutcome::Illegal { invoice, why } => {
             let detail = format!("Invoice {} cannot be cancelled: {why}.", invoice.id);
-            Err(Problem {
-                current_version: Some(invoice.version),
-                ..Problem::new(Code::AlreadyFinal, detail)
-            })
+            let problem = Problem::new(Code::AlreadyFinal, detail);
+            Err(problem.hint(Hint::CurrentVersion(invoice.version)))
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod auth;
 mod body;
 mod dto;
 mod envelope;
+mod events;
 mod gate;
 mod health;
 mod idempotency;
@@ -29,6 +30,7 @@ mod serve;
 mod servers;
 pub mod signature;
 pub mod state;
+mod stream;
 mod validate;
 mod wallets;
 

@@ -10,7 +10,6 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use xrpayd_core::ids::UnixMs;
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $status:ident, $retryable:literal, $title:literal;)+) => {
@@ -84,6 +83,7 @@ codes! {
     NotAwaitingApproval = "not_awaiting_approval", CONFLICT, false, "The payment does not wait for an approval.";
     ApprovalExpired = "approval_expired", CONFLICT, false, "The time for the approval is up.";
     VersionMismatch = "version_mismatch", CONFLICT, false, "The payment is at another version than the one that was read.";
+    EventsExpired = "events_expired", GONE, false, "Events after this place are no longer handed out.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be application/json.";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
@@ -99,6 +99,7 @@ codes! {
     InsufficientBalance = "insufficient_balance", UNPROCESSABLE_ENTITY, true, "The wallet cannot pay this amount now.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, false, "The Idempotency-Key was used for another request.";
     TooManyPending = "too_many_pending", TOO_MANY_REQUESTS, true, "Too many payments are on their way.";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, true, "The key holds too many streams open.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, true, "Too many requests.";
     Internal = "internal", INTERNAL_SERVER_ERROR, true, "The daemon failed to answer.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, true, "The daemon is shutting down.";
@@ -140,10 +141,20 @@ pub struct Problem {
     pub errors: Vec<Fault>,
     /// Seconds after which another try makes sense.
     pub retry_after_s: Option<u64>,
+    /// What a program needs to go on, where its code has such a thing.
+    pub hint: Option<Hint>,
+}
+
+/// What a program needs to go on: a member of the document, by its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
     /// When the daily limit will have room.
-    pub resets_at: Option<UnixMs>,
+    ResetsAt(Rfc3339),
     /// The version at which the payment is.
-    pub current_version: Option<u32>,
+    CurrentVersion(u32),
+    /// The oldest event that is still handed out.
+    OldestSequence(i64),
 }
 
 impl Problem {
@@ -155,8 +166,7 @@ impl Problem {
             effect: Effect::None,
             errors: Vec::new(),
             retry_after_s: None,
-            resets_at: None,
-            current_version: None,
+            hint: None,
         }
     }
 
@@ -165,6 +175,13 @@ impl Problem {
     pub fn effect_unknown(self) -> Self {
         let effect = Effect::Unknown;
         Self { effect, ..self }
+    }
+
+    /// The same, with what a program needs to go on.
+    #[must_use]
+    pub fn hint(self, hint: Hint) -> Self {
+        let hint = Some(hint);
+        Self { hint, ..self }
     }
 
     /// The same, naming what is at fault.
@@ -210,8 +227,7 @@ impl Problem {
             retryable: self.code.retryable(),
             effect: self.effect,
             errors: &self.errors,
-            resets_at: self.resets_at.map(Rfc3339),
-            current_version: self.current_version,
+            hint: self.hint,
         };
         let body = serde_json::to_vec(&document);
         assert!(body.is_ok(), "a problem document does not serialise");
@@ -244,10 +260,8 @@ struct Document<'a> {
     retryable: bool,
     effect: Effect,
     errors: &'a [Fault],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resets_at: Option<Rfc3339>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    current_version: Option<u32>,
+    #[serde(flatten)]
+    hint: Option<Hint>,
 }
 
 /// Hands the problem to the envelope, which alone knows the request's id.

@@ -123,6 +123,83 @@ impl PageQuery {
     }
 }
 
+/// The query of `GET /v1/events`.
+#[derive(Debug)]
+pub struct FeedQuery {
+    /// The sequence after which the page begins.
+    pub after: Option<i64>,
+    /// The most rows.
+    pub limit: u32,
+    /// The types that are asked for; all of them, where there is none.
+    pub types: Vec<String>,
+}
+
+/// The query of `GET /v1/events/stream`.
+#[derive(Debug)]
+pub struct StreamQuery {
+    /// The sequence after which the stream begins.
+    pub after: Option<i64>,
+    /// The types that are asked for; all of them, where there is none.
+    pub types: Vec<String>,
+}
+
+impl FeedQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let limit = limit(values.remove("limit"))?;
+        let StreamQuery { after, types } = StreamQuery::of(values)?;
+        Ok(Self {
+            after,
+            limit,
+            types,
+        })
+    }
+}
+
+impl StreamQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        Self::of(pairs(query)?)
+    }
+
+    fn of(mut values: BTreeMap<String, String>) -> Result<Self, Problem> {
+        let after = values.remove("after");
+        let after = parsed("after", after, "must be the sequence of an event", |text| {
+            text.parse().ok().filter(|after: &i64| *after >= 0)
+        })?;
+        let types = values.remove("type");
+        let detail = "must be types of events such as payment.succeeded, with commas between them";
+        let types = parsed("type", types, detail, event_types)?;
+        nothing_else(&values)?;
+        let types = types.unwrap_or_default();
+        Ok(Self { after, types })
+    }
+}
+
+/// The most types that a query names: more than there are.
+const TYPES_MAX: usize = 64;
+
+fn event_types(text: &str) -> Option<Vec<String>> {
+    let is_word = |word: &str| {
+        let fits = |c: u8| c.is_ascii_lowercase() || c == b'_';
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    let is_type = |name: &&str| {
+        name.split_once('.')
+            .is_some_and(|(of, what)| is_word(of) && is_word(what))
+    };
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    let all = names.len() <= TYPES_MAX && names.iter().all(is_type);
+    all.then(|| names.into_iter().map(str::to_owned).collect())
+}
+
 /// Refuses any query where none is taken.
 ///
 /// # Errors
@@ -245,6 +322,22 @@ mod tests {
             let problem = ListQuery::read(Some(query)).unwrap_err();
             assert_eq!(problem.errors[0].pointer, pointer, "{query}");
         }
+        for (query, pointer) in [
+            ("after=-1", "/query/after"),
+            ("after=x", "/query/after"),
+            ("type=", "/query/type"),
+            ("type=payment", "/query/type"),
+            ("type=payment.failed,", "/query/type"),
+            ("type=Payment.failed", "/query/type"),
+            ("limit=5", "/query/limit"),
+        ] {
+            let problem = StreamQuery::read(Some(query)).unwrap_err();
+            assert_eq!(problem.errors[0].pointer, pointer, "{query}");
+        }
+        let query = FeedQuery::read(Some("after=7&limit=5&type=a.b,c_d.e"));
+        let query = query.unwrap();
+        assert_eq!((query.after, query.limit), (Some(7), 5));
+        assert_eq!(query.types, ["a.b", "c_d.e"]);
         assert_eq!(ListQuery::read(None).unwrap().page.limit, LIMIT_DEFAULT);
         let query = ListQuery::read(Some("status=failed&limit=200&reference=a%20b")).unwrap();
         assert_eq!(query.filter.reference.as_deref(), Some("a b"));

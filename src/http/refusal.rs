@@ -1,9 +1,10 @@
 //! From what other rooms refuse to the problem that a caller reads. Every match is exhaustive: a new
 //! way to refuse does not compile until somebody has said what a caller should do about it.
 
-use super::problem::{Code, Problem};
+use super::problem::{Code, Hint, Problem};
 use super::state::AppState;
 use crate::request::{Fault, FieldError};
+use crate::rfc3339::Rfc3339;
 use crate::store::StoreError;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::Breach;
@@ -56,7 +57,7 @@ pub fn breach(breach: Breach, amount: Drops, resets_at: Option<UnixMs>) -> Probl
         Breach::AboveMaximum { .. } => Problem::new(Code::AmountAboveStageLimit, detail)
             .at("/amount/value", breach.to_string()),
         Breach::Daily { .. } => Problem {
-            resets_at,
+            hint: resets_at.map(|at| Hint::ResetsAt(Rfc3339(at))),
             ..Problem::new(Code::DailyLimitExceeded, detail).at("/amount/value", breach.to_string())
         },
         Breach::TooManyPending { .. } => {

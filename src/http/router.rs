@@ -6,8 +6,8 @@ use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
 use super::{
-    envelope, gate, health, invoices, limits, metrics, payments, qr, rulings, servers, validate,
-    wallets,
+    envelope, events, gate, health, invoices, limits, metrics, payments, qr, rulings, servers,
+    stream, validate, wallets,
 };
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -26,6 +26,8 @@ pub struct App {
     pub verifier: Verifier,
     /// What health was last measured.
     pub probe: health::Probe,
+    /// Counts streams.
+    pub streams: stream::Streams,
 }
 
 /// The API of `http.listen`.
@@ -36,6 +38,7 @@ pub fn router(state: AppState) -> Router {
         authenticator: Authenticator::default(),
         limiter: RateLimiter::default(),
         probe: health::Probe::default(),
+        streams: stream::Streams::default(),
     });
     let guarded = Router::new()
         .route("/v1/payments", get(payments::list).post(payments::create))
@@ -49,6 +52,8 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/invoices/{id}", get(invoices::one))
         .route("/v1/invoices/{id}/cancel", post(invoices::cancel))
         .route("/v1/invoices/{id}/qr.svg", get(qr::svg))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/stream", get(stream::stream))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))

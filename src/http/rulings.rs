@@ -8,7 +8,7 @@
 use super::auth::{Caller, Scope};
 use super::body;
 use super::payments::show;
-use super::problem::{Code, Problem};
+use super::problem::{Code, Hint, Problem};
 use super::refusal;
 use super::router::App;
 use crate::store::{Past, Person, RulingOutcome};
@@ -244,8 +244,5 @@ fn refused(payment: &Payment, verb: &str, why: &Illegal) -> Problem {
         | Illegal::Contradiction(_) => Code::NotCancellable,
     };
     let detail = format!("Payment {} cannot be {verb}: {why}.", payment.id);
-    Problem {
-        current_version: Some(payment.version),
-        ..Problem::new(code, detail)
-    }
+    Problem::new(code, detail).hint(Hint::CurrentVersion(payment.version))
 }

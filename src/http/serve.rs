@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -30,8 +31,39 @@ const CONNECTIONS_MAX: usize = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long a stream may take to end by itself when the listener is cancelled: one whose reader does
+/// not read cannot, and must not hold up a shutdown. The reader comes back with its place.
+const STREAM_END: Duration = Duration::from_secs(2);
 /// How long to wait when no connection can be taken, for want of descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The connection that a request came by.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// Whether what it carries is an answer without an end.
+    streams: Arc<AtomicBool>,
+}
+
+/// An answer without an end; dropped when that is over.
+#[derive(Debug)]
+pub struct Streaming {
+    connection: Connection,
+}
+
+impl Connection {
+    /// Notes that what is answered now has no end, so that nobody waits for one.
+    #[must_use]
+    pub fn stream(self) -> Streaming {
+        self.streams.store(true, Ordering::Relaxed);
+        Streaming { connection: self }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.connection.streams.store(false, Ordering::Relaxed);
+    }
+}
 
 /// Serves the API and the metrics until the supervisor is cancelled, and then until the open requests
 /// are answered.
@@ -88,9 +120,12 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection refused TCP_NODELAY");
     }
+    let carrier = Connection::default();
+    let streams = Arc::clone(&carrier.streams);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(carrier.clone());
         router.clone().oneshot(request)
     });
     let serving = http1::Builder::new()
@@ -103,11 +138,22 @@ async fn connection(
         ended = serving.as_mut() => ended,
         () = cancelled.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving.as_mut() => ended,
+                () = stays_a_stream(&streams) => return,
+            }
         }
     };
     if let Err(error) = ended {
         // Clients go away in the middle of things all the time.
         tracing::trace!(error = %error, "a connection broke off");
+    }
+}
+
+/// Waits until a stream has had its time to end; for ever where there is none.
+async fn stays_a_stream(streams: &AtomicBool) {
+    tokio::time::sleep(STREAM_END).await;
+    if !streams.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }

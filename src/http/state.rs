@@ -48,6 +48,10 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Whether keys are asked for.
     pub auth: Auth,
+    /// After how long without an event a stream says that it still stands.
+    pub heartbeat: Duration,
+    /// How many streams one key may hold open.
+    pub streams_per_key: usize,
 }
 
 /// Whether keys are asked for.

@@ -81,7 +81,8 @@ pub struct FeedFilter {
 pub struct FeedPage {
     /// What the filter lets through, in order.
     pub events: Vec<FeedEvent>,
-    /// Everything up to this sequence has been looked at: the place to go on from.
+    /// Everything up to this sequence has been looked at: the place to go on from. It is before the
+    /// place that was asked for where that is beyond the end of the feed.
     pub through: i64,
     /// Whether that is the end of the feed, as of this moment.
     pub at_end: bool,
@@ -142,6 +143,20 @@ fn marked(row: Option<&Row>) -> Result<i64, StoreError> {
 async fn mark(tx: &mut Tx, name: &str) -> Result<i64, StoreError> {
     let sql = "select sequence from feed where mark = $1";
     marked(tx.fetch_optional(sql, vec![name.into()]).await?.as_ref())
+}
+
+/// The last sequence that is no longer handed out, kept as it is until the transaction ends.
+pub(super) async fn expired_locked(tx: &mut Tx) -> Result<i64, StoreError> {
+    let lock = tx.for_update();
+    let sql = format!("select sequence from feed where mark = 'expired'{lock}");
+    marked(tx.fetch_optional(sql, Vec::new()).await?.as_ref())
+}
+
+/// Hands out nothing up to `sequence` from now on.
+pub(super) async fn expire_through(tx: &mut Tx, sequence: i64) -> Result<(), StoreError> {
+    let sql = "update feed set sequence = $1 where mark = 'expired' and sequence < $1";
+    tx.execute(sql, vec![sequence.into()]).await?;
+    Ok(())
 }
 
 impl FeedFilter {
@@ -230,7 +245,7 @@ impl Store {
         let is_full = u32::try_from(events.len()) == Ok(limit);
         let through = match events.last() {
             Some(last) if is_full => last.sequence,
-            Some(_) | None => look_through.max(after),
+            Some(_) | None => look_through,
         };
         Ok(FeedPage {
             events,

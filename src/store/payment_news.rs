@@ -7,9 +7,11 @@ use super::Store;
 use super::error::StoreError;
 use super::events::{self, News};
 use crate::rfc3339::Rfc3339;
-use serde_json::{Map, Value as Json};
+use crate::shape::PaymentShape;
+use serde::Serialize;
+use serde_json::Value as Json;
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::payment::{Approval, AttemptState, Payment, State, Verdict};
+use xrpayd_core::payment::{AttemptState, Payment, State, Verdict};
 
 /// The kind of object that a payment is.
 const OBJECT: &str = "payment";
@@ -25,7 +27,7 @@ pub struct PaymentEvent {
     pub at: UnixMs,
     /// The version of the payment that it tells of.
     pub version: u32,
-    /// What is told: `status`, and what else is known by then.
+    /// What is told: the payment as it stood then, and what brought it there.
     pub data: Json,
 }
 
@@ -42,73 +44,57 @@ pub(super) fn of(payment: &Payment, by: Option<&str>) -> Result<News, StoreError
     })
 }
 
-/// What is told of a payment: how it stands, and the transaction that stands for it.
+/// A payment as it stands, and what brought it there.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    shape: PaymentShape<'a>,
+    /// The key of the person who asked for the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    /// Until when somebody has to approve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve_by: Option<Rfc3339>,
+    /// Why it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// What a server answered to the submission: a hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submit_result: Option<&'a str>,
+}
+
 fn data_of(payment: &Payment, by: Option<&str>) -> Result<Json, StoreError> {
-    let mut data = Map::new();
-    let mut put = |name: &str, value: Json| data.insert(name.to_owned(), value);
-    put("status", payment.status().as_str().into());
-    if let Some(substatus) = payment.substatus() {
-        put("substatus", substatus.as_str().into());
-    }
-    if let Some(by) = by {
-        put("by", by.into());
-    }
-    let newest = payment
-        .validated_attempt()
-        .or_else(|| payment.attempts.last());
-    if let Some(attempt) = newest {
-        put("tx_hash", attempt.hash.to_string().into());
-        match &attempt.state {
-            AttemptState::Validated {
-                result,
-                ledger_index,
-            } => {
-                put("result", result.as_str().into());
-                put("ledger_index", ledger_index.0.into());
-            }
-            AttemptState::Submitted { result } => {
-                put("submit_result", result.as_str().into());
-            }
-            AttemptState::Refused { code } => {
-                put("submit_result", code.as_str().into());
-            }
-            AttemptState::Signed | AttemptState::Unknown | AttemptState::Dead { .. } => {}
-        }
-    }
-    match &payment.state {
-        State::AwaitingApproval => {
-            if let Some(approval) = &payment.approval {
-                put(
-                    "approve_by",
-                    Rfc3339(approval.expires_at).to_string().into(),
-                );
-            }
-        }
-        State::Rejected => {
-            if let Some(Approval {
-                verdict: Some(Verdict::Rejected { reason, .. }),
-                ..
-            }) = &payment.approval
-            {
-                put("reason", reason.as_deref().into());
-            }
-        }
-        State::Succeeded { delivered, .. } => {
-            put("delivered_drops", delivered.to_string().into());
-        }
-        State::Failed { failure, .. } => {
-            let failure = serde_json::to_value(failure).map_err(|_| StoreError::BadChange {
-                payment: payment.id,
-                why: "its failure has no JSON form",
-            })?;
-            put("failure", failure);
-        }
-        State::Queued { .. }
-        | State::InFlight
-        | State::Expired { .. }
-        | State::Cancelled { .. } => {}
-    }
-    Ok(Json::Object(data))
+    let approval = payment.approval.as_ref();
+    let approve_by = approval
+        .filter(|_| payment.state == State::AwaitingApproval)
+        .map(|approval| Rfc3339(approval.expires_at));
+    let reason = match approval.and_then(|approval| approval.verdict.as_ref()) {
+        Some(Verdict::Rejected { reason, .. }) => reason.as_deref(),
+        Some(Verdict::Approved { .. } | Verdict::Remembered { .. }) | None => None,
+    };
+    let newest = payment.attempts.last().map(|attempt| &attempt.state);
+    let submit_result = match newest {
+        Some(AttemptState::Submitted { result }) => Some(result.as_str()),
+        Some(AttemptState::Refused { code }) => Some(code.as_str()),
+        Some(
+            AttemptState::Signed
+            | AttemptState::Unknown
+            | AttemptState::Validated { .. }
+            | AttemptState::Dead { .. },
+        )
+        | None => None,
+    };
+    let told = Told {
+        shape: PaymentShape::of(payment),
+        by,
+        approve_by,
+        reason,
+        submit_result,
+    };
+    serde_json::to_value(told).map_err(|_| StoreError::BadChange {
+        payment: payment.id,
+        why: "what is to be told of it has no JSON form",
+    })
 }
 
 impl Store {

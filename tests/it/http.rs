@@ -3,6 +3,7 @@
 mod access;
 mod approvals;
 mod bed;
+mod feed;
 mod invoices;
 mod lists;
 mod payments;

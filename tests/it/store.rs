@@ -9,6 +9,7 @@ mod bed;
 mod accept;
 mod approval;
 mod backfill;
+mod feed;
 mod invoices;
 mod keys;
 mod lane;
@@ -20,4 +21,4 @@ mod routes;
 mod strictness;
 mod tickets;
 
-pub use bed::fresh_postgres;
+pub use bed::{fresh_postgres, request};

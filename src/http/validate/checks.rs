@@ -3,7 +3,7 @@
 //! All of them are always there and in the same order, so that a caller finds what passed as well as
 //! what did not. A check that another fault leaves nothing to look at is `unknown`.
 
-use crate::http::problem::Code;
+use crate::http::problem::{Code, Hint};
 use crate::http::refusal;
 use crate::http::state::{FeeOutlook, Outlook, WalletRow};
 use crate::payments::accept::{Assessment, Policy};
@@ -240,7 +240,10 @@ fn of_limits(witness: &Witness<'_>) -> Vec<Check> {
             };
             Check {
                 pointer: problem.errors.first().map(|fault| fault.pointer.clone()),
-                resets_at: problem.resets_at.map(Rfc3339),
+                resets_at: match problem.hint {
+                    Some(Hint::ResetsAt(at)) => Some(at),
+                    Some(Hint::CurrentVersion(_) | Hint::OldestSequence(_)) | None => None,
+                },
                 ..Check::new(code.as_str(), Status::Fail, problem.detail.clone())
             }
         })

@@ -153,6 +153,7 @@ pub struct Bed {
     pub rules: watch::Sender<Arc<Rules>>,
     /// What is drained first: the listeners.
     pub web: Supervisor,
+    url: String,
     supervisor: Supervisor,
     keys_made: AtomicU64,
     _folder: Option<tempfile::TempDir>,
@@ -220,7 +221,7 @@ impl Bed {
     }
 
     async fn on(url: String, change: impl FnOnce(&mut Rules), auth: Auth) -> Self {
-        let store = Store::open(&StoreConfig::new(url), Access::Daemon)
+        let store = Store::open(&StoreConfig::new(&url), Access::Daemon)
             .await
             .unwrap();
         let supervisor = Supervisor::new();
@@ -306,6 +307,8 @@ impl Bed {
                 request_timeout: Duration::from_secs(2),
                 shutdown_grace: Duration::from_secs(30),
                 auth,
+                heartbeat: Duration::from_millis(100),
+                streams_per_key: 2,
             },
             rules: rules.subscribe(),
         };
@@ -318,10 +321,17 @@ impl Bed {
             metrics,
             rules,
             web: supervisor.child(),
+            url,
             supervisor,
             keys_made: AtomicU64::new(0),
             _folder: None,
         }
+    }
+
+    /// The store as another replica opens it.
+    pub async fn replica(&self) -> Store {
+        let config = StoreConfig::new(&self.url);
+        Store::open(&config, Access::Daemon).await.unwrap()
     }
 
     /// Puts other rules in force, as a reload does.
@@ -447,7 +457,7 @@ impl Call {
         self
     }
 
-    fn build(self) -> Request<Body> {
+    pub fn build(self) -> Request<Body> {
         let mut request = self.request.body(Body::from(self.body)).unwrap();
         request.extensions_mut().insert(Peer(self.peer));
         request

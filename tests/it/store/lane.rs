@@ -108,9 +108,15 @@ on_both_stores! {
         ]);
         assert!(events.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
         let last = &events[3].data;
-        assert_eq!(last["delivered_drops"], "12500000");
+        tells(last, &serde_json::json!({
+            "object": "payment", "id": payment.id.to_string(), "status": "succeeded", "version": 4,
+            "amount": {"currency": "XRP", "value": "12.5"},
+            "delivered_amount": {"currency": "XRP", "value": "12.5"},
+            "destination": account(7).to_string(), "destination_tag": 0, "wallet": WALLET,
+            "metadata": {"order": "42"}, "failure": null, "fee_drops": "10",
+        }));
         assert_eq!(last["tx_hash"], hash(10).to_string());
-        assert_eq!((&last["result"], &last["ledger_index"]), (&"tesSUCCESS".into(), &105.into()));
+        assert_eq!((&last["result_code"], &last["ledger_index"]), (&"tesSUCCESS".into(), &105.into()));
         let usage = store.limit_usage(T0).await.unwrap().usage;
         assert_eq!((usage.daily_used, usage.pending), (xrp("12.5"), 0));
     }
