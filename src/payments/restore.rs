@@ -21,10 +21,16 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
             if let Some(known) = record.account.filter(|known| *known != deps.wallet.account) {
                 // Nothing may be concluded about the other account's attempts from this one's
                 // journal, so the wallet does not live at all.
+                let holds_others_up = !is_current(deps, settings).await?;
+                if !holds_others_up {
+                    let (past, remembers) = (Some(Past::Read), record.remembers);
+                    deps.pasts.tell(name, cursor.at, past, remembers);
+                }
                 tracing::error!(
                     wallet.name = name,
                     known.account = %known,
                     wallet.account = %deps.wallet.account,
+                    holds_others_up,
                     "the database knows another account under this wallet's name: give it another name"
                 );
                 tokio::time::sleep(FOREIGN_PAUSE).await;
@@ -43,7 +49,13 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
             }
             heed_start(deps, settings, cursor.start).await?;
             deps.pasts.begins_at(name, cursor.at);
+            let was_halted = record.halted.is_some();
             let desk = Desk::restore(name, record, cursor);
+            if let Some(reason) = desk.halted().filter(|_| !was_halted) {
+                tracing::error!(wallet.name = name, reason, "the wallet stops signing");
+                let now = deps.clock.now();
+                deps.store.set_halt(name, Some(reason), now).await?;
+            }
             deps.last_run.cover(&desk).await?;
             tracing::info!(
                 wallet.name = name,
@@ -153,6 +165,14 @@ async fn heed_start(
         );
     }
     Ok(())
+}
+
+/// Whether the database is as new as this machine's last run of the wallet, as far as anybody can tell:
+/// then nothing was paid that it does not know, and no other wallet has to wait for this one's past.
+async fn is_current(deps: &Deps, settings: &Settings) -> Result<bool, Stop> {
+    let found = deps.last_run.read().await?;
+    let wait = wait_for(deps, settings, found).await?;
+    Ok(matches!(wait, Some(Wait::No)))
 }
 
 /// How long the wallet signs nothing because its database may be an older copy.

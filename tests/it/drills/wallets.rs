@@ -1,10 +1,32 @@
 //! Several hot wallets of one service: the load is shared, and one steps in for the other.
 
 use super::pair::{Pair, key_of, shares};
-use super::scene::{GRACE, SHOP, id_of, store_in};
+use super::scene::{GRACE, SHOP, id_of, is_final, store_in};
 use serde_json::{Value, json};
 use xrpayd::store::{Access, Store, StoreConfig};
 use xrpayd_core::ids::UnixMs;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_belongs_to_another_account_holds_up_that_wallet_alone() {
+    let mut pair = Pair::new("10000", "10000");
+    let daemon = pair.start().await;
+    pair.pay(1..=10, "1").await;
+    pair.audit().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    let layer = format!("[wallets.hot2]\naddress = \"{SHOP}\"\n");
+    pair.setup = pair.setup.clone().with(&layer);
+    let _daemon = pair.setup.start();
+    pair.setup.ready().await;
+    let accepted = pair.pay(11..=20, "1").await;
+    assert_eq!(shares(&accepted), [10, 0]);
+    for payment in &accepted {
+        let paid = pair.merchant.payment(&id_of(payment), is_final).await;
+        assert_eq!(paid["status"], "succeeded", "{paid:#}");
+    }
+    assert!(pair.setup.log().contains("give it another name"));
+    let other = pair.merchant.get("/v1/wallets/hot2").await;
+    assert_eq!(other["status"], "unknown", "{other:#}");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_wallets_share_the_load_and_one_goes_on_where_the_other_is_drained_or_halted() {

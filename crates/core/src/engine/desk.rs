@@ -46,7 +46,7 @@ pub struct Flight {
     pub blob: Arc<[u8]>,
     /// What is known of its last sending by this process.
     pub sent_at: Sent,
-    /// Malformed for every server: not sent again.
+    /// Malformed for every server, or without its bytes: not sent again.
     pub refused: bool,
 }
 
@@ -100,7 +100,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// The desk of `wallet` as the store holds it, with its journal at `cursor`.
+    /// The desk of `wallet` as the store holds it, with its journal at `cursor`. An open attempt of which
+    /// the store lacks the bytes halts the wallet: it may have been sent, so it is followed to its end,
+    /// but nobody can send it again.
     #[must_use]
     pub fn restore(wallet: &str, record: LaneRecord, cursor: Cursor) -> Self {
         let mut desk = Self {
@@ -150,11 +152,16 @@ impl Desk {
         let mut blobs: BTreeMap<TxHash, Vec<u8>> = blobs.into_iter().collect();
         for attempt in payment.open_attempts() {
             let blob = blobs.remove(&attempt.hash);
-            assert!(
-                blob.is_some(),
-                "payment {}: an open attempt without its blob",
-                payment.id
-            );
+            let is_lost = blob.is_none();
+            if is_lost {
+                let (id, hash) = (payment.id, attempt.hash);
+                self.halted.get_or_insert_with(|| {
+                    format!(
+                        "the database lacks the bytes of {hash}, which is open for payment {id}: it is \
+                         followed and not sent again; resume the wallet once the payment has its end"
+                    )
+                });
+            }
             let flight = Flight {
                 owner: Owner::Payment(payment.id),
                 slot: attempt.slot,
@@ -164,7 +171,7 @@ impl Desk {
                 cost: cost_of(payment.order.amount, attempt.fee),
                 blob: blob.unwrap_or_default().into(),
                 sent_at: Sent::Never,
-                refused: matches!(attempt.state, AttemptState::Refused { .. }),
+                refused: is_lost || matches!(attempt.state, AttemptState::Refused { .. }),
             };
             self.occupy(attempt.slot);
             self.flights.insert(attempt.hash, flight);
@@ -357,6 +364,41 @@ mod tests {
         let reserve = bed::drops(1_000_000);
         let left = bed::BALANCE - 1_000_000 - payment.order.amount.get() - 10 - 10;
         assert_eq!(desk.spendable(reserve), bed::drops(left));
+    }
+
+    #[test]
+    fn an_attempt_without_its_bytes_halts_the_wallet_and_is_followed_like_any_other() {
+        let payment = bed::in_flight(1, 100, 7);
+        let record = LaneRecord {
+            in_flight: vec![(payment.clone(), Vec::new())],
+            ..bed::record()
+        };
+        let mut desk = bed::desk_of(record);
+        let why = desk.halted().unwrap();
+        assert!(why.contains(&payment.id.to_string()), "{why}");
+        assert!(why.contains(&bed::hash(7).to_string()), "{why}");
+        assert!(!desk.may_sign());
+        assert_eq!(desk.lane().open_len(), 1, "its sequence is taken");
+        assert_eq!(desk.may_leave(&bed::hash(7)), None);
+        assert!(desk.due_for_sending(Tick(0)).is_empty());
+        // It may have been sent before its bytes were lost.
+        let page = bed::page(&desk, vec![bed::entry(bed::hash(7), 100, "tesSUCCESS")]);
+        let step = desk
+            .take_page(&page, None, &bed::SETTINGS, bed::NOW)
+            .unwrap();
+        assert_eq!(step.commit().changes.len(), 1);
+        let _ = desk.made_durable(step);
+        assert!(desk.flights().is_empty());
+    }
+
+    #[test]
+    fn a_reason_to_halt_that_is_known_stays() {
+        let record = LaneRecord {
+            halted: Some("a person said so".into()),
+            in_flight: vec![(bed::in_flight(1, 100, 7), Vec::new())],
+            ..bed::record()
+        };
+        assert_eq!(bed::desk_of(record).halted(), Some("a person said so"));
     }
 
     #[test]
