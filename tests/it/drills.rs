@@ -10,6 +10,7 @@ mod books;
 mod codes;
 mod failover;
 mod faults;
+mod feed;
 mod fees;
 mod flood;
 mod holes;

@@ -196,6 +196,37 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
 }
 
 #[tokio::test]
+async fn a_stream_whose_reader_does_not_read_does_not_hold_up_the_end() {
+    let bed = Bed::new().await;
+    let (address, _) = serve(&bed).await;
+    let token = bed.merchant().await;
+    let mut large = order("0.001");
+    let entries = (0..16).map(|n| (format!("{n}"), "x".repeat(500).into()));
+    large["metadata"] = serde_json::Value::Object(entries.collect());
+    // Together far more than two sockets hold.
+    for n in 0..400 {
+        bed.pay(&token, &format!("k{n}"), large.clone()).await;
+    }
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /v1/events/stream?after=0 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        reader.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0_u8; 15];
+        reader.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        stalled.push(reader);
+    }
+    *bed.live.draining.lock().unwrap() = true;
+    let drained = bed.web.shutdown(Duration::from_secs(10)).await;
+    assert_eq!(drained, Drained::Clean, "a stalled stream was waited for");
+    drop(stalled);
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn the_metrics_have_a_listener_of_their_own() {
     let bed = Bed::new().await;
     bed.send(health("/health/live")).await;
