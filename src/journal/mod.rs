@@ -9,11 +9,10 @@ pub mod recall;
 pub(crate) mod span;
 pub mod waits;
 
-use crate::xrpl::{AgreedHistory, HistoryEntry};
+use crate::xrpl::AgreedHistory;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::journal::{Entry, Page, RootAfter};
-use xrpayd_core::payment::Slot;
+use xrpayd_core::journal::{Entry, Page};
 
 /// The pause before servers that could not answer are asked again: it doubles up to a bound.
 struct Pause(Duration);
@@ -40,6 +39,7 @@ fn page_of(account: AccountId, history: AgreedHistory) -> Page {
         from: history.from,
         to: history.to,
         to_hash: history.to_hash,
+        closed_at: history.to_closed_at,
         servers: history.servers.clone(),
         entries: entries_of(history),
     }
@@ -47,32 +47,5 @@ fn page_of(account: AccountId, history: AgreedHistory) -> Page {
 
 /// The transactions of an answer in the journal's own terms.
 pub(crate) fn entries_of(history: AgreedHistory) -> Vec<Entry> {
-    history.entries.into_iter().map(entry_of).collect()
-}
-
-fn entry_of(entry: HistoryEntry) -> Entry {
-    Entry {
-        hash: entry.hash,
-        ledger_index: entry.ledger_index,
-        ledger_hash: entry.ledger_hash,
-        tx_index: entry.tx_index,
-        result: entry.result,
-        transaction_type: entry.transaction_type,
-        sender: entry.account,
-        slot: entry
-            .ticket
-            .map_or(Slot::Sequence(entry.sequence), Slot::Ticket),
-        fee: entry.fee,
-        destination: entry.destination,
-        destination_tag: entry.destination_tag,
-        source_tag: entry.source_tag,
-        delivered: entry.delivered,
-        invoice_id: entry.invoice_id,
-        marker: entry.memo_marker.or(entry.invoice_id),
-        root_after: entry.own_root.map(|root| RootAfter {
-            balance: root.balance,
-            sequence: root.sequence,
-            owner_count: root.owner_count,
-        }),
-    }
+    history.entries.into_iter().map(Entry::from).collect()
 }

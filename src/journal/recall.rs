@@ -4,8 +4,8 @@
 //! Owns nothing; what it reads is handed on page by page, oldest first, and made durable by the engine.
 //! Ledgers that no quorum holds any more are passed over and named: nobody can wait for them.
 
+use super::Pause;
 use super::span::Span;
-use super::{Pause, entry_of};
 use crate::xrpl::{HistoryError, Pool};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ pub async fn read(
                     pause = Pause::new();
                     span.answered(end, history.to);
                     from = history.to.plus(1);
-                    let sent = history.entries.into_iter().map(entry_of);
+                    let sent = history.entries.into_iter().map(Entry::from);
                     Recalled {
                         entries: sent.filter(|entry| entry.sender == account).collect(),
                         servers: history.servers,

@@ -104,24 +104,32 @@ pub(super) async fn write(
     entries: &[Entry],
     changes: &[i64],
 ) -> Result<(), StoreError> {
-    let rows = entries.iter().zip(changes).map(|(entry, change)| {
-        let mut row = row_of(wallet, entry);
+    let mut rows = Vec::with_capacity(entries.len());
+    for (entry, change) in entries.iter().zip(changes) {
+        let mut row = row_of(wallet, entry)?;
         row.push((*change).into());
-        row
-    });
-    tx.insert("journal_entries", NEW, rows.collect(), "")
-        .await?;
+        rows.push(row);
+    }
+    tx.insert("journal_entries", NEW, rows, "").await?;
     Ok(())
 }
 
 /// The two columns of what was delivered.
-pub(super) fn delivered_columns(delivered: &Delivered) -> (&'static str, Option<String>) {
-    match delivered {
+pub(super) fn delivered_columns(
+    delivered: &Delivered,
+) -> Result<(&'static str, Option<String>), StoreError> {
+    Ok(match delivered {
         Delivered::Nothing => ("nothing", None),
         Delivered::Xrp(drops) => ("xrp", Some(drops.to_string())),
-        Delivered::Other(amount) => ("other", Some(amount.clone())),
+        Delivered::Other(amount) => {
+            let document = serde_json::to_string(amount);
+            let bad =
+                |error: serde_json::Error| StoreError::corrupt("an amount", error.to_string());
+            ("other", Some(document.map_err(bad)?))
+        }
+        Delivered::Unreadable(text) => ("other", Some(text.clone())),
         Delivered::Unavailable => ("unavailable", None),
-    }
+    })
 }
 
 /// What was delivered from its two columns.
@@ -130,7 +138,10 @@ pub(super) fn delivered_from(row: &Row) -> Result<Delivered, StoreError> {
     Ok(match (row.text("delivered_kind")?.as_str(), value) {
         ("nothing", None) => Delivered::Nothing,
         ("unavailable", None) => Delivered::Unavailable,
-        ("other", Some(amount)) => Delivered::Other(amount),
+        ("other", Some(text)) => match serde_json::from_str(&text) {
+            Ok(amount) => Delivered::Other(amount),
+            Err(_) => Delivered::Unreadable(text),
+        },
         ("xrp", Some(drops)) => Delivered::Xrp(
             drops
                 .parse()
@@ -140,11 +151,11 @@ pub(super) fn delivered_from(row: &Row) -> Result<Delivered, StoreError> {
     })
 }
 
-fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
+fn row_of(wallet: &str, entry: &Entry) -> Result<Vec<Value>, StoreError> {
     let (kind, slot) = slot_columns(entry.slot);
-    let (delivered_kind, delivered_value) = delivered_columns(&entry.delivered);
+    let (delivered_kind, delivered_value) = delivered_columns(&entry.delivered)?;
     let root = entry.root_after;
-    vec![
+    Ok(vec![
         wallet.into(),
         entry.ledger_index.0.into(),
         entry.tx_index.into(),
@@ -165,7 +176,7 @@ fn row_of(wallet: &str, entry: &Entry) -> Vec<Value> {
         root.map(|root| drops_value(root.balance)).into(),
         root.map(|root| root.sequence).into(),
         root.map(|root| root.owner_count).into(),
-    ]
+    ])
 }
 
 /// The rows of a wallet between two ledgers, both included, by ledger and place.
@@ -247,6 +258,8 @@ fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
         // The journal's rows keep the InvoiceID; what is to be adopted is kept beside them.
         marker: invoice_id,
         root_after,
+        effects: None,
+        closed_at: None,
     })
 }
 

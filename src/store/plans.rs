@@ -103,6 +103,8 @@ fn of_a_stranger(ledger_index: LedgerIndex) -> Entry {
         delivered: Delivered::Nothing,
         invoice_id: None,
         marker: None,
+        effects: None,
+        closed_at: None,
         root_after: None,
     }
 }
@@ -265,6 +267,8 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
                 remembered: Vec::new(),
                 tickets: Vec::new(),
                 sign_from: None,
+                credits: Vec::new(),
+                closed_at: None,
             }),
             ..LaneCommit::new("hot", T0)
         };

@@ -53,7 +53,7 @@ pub(super) async fn insert(
 
 fn row_of(wallet: &str, row: &Remembered) -> Result<Vec<Value>, StoreError> {
     let (kind, slot) = slot_columns(row.slot);
-    let (delivered_kind, delivered_value) = delivered_columns(&row.delivered);
+    let (delivered_kind, delivered_value) = delivered_columns(&row.delivered)?;
     let servers = serde_json::to_string(&row.servers)
         .map_err(|error| StoreError::corrupt("the servers of a transaction", error.to_string()))?;
     Ok(vec![

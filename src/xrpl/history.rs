@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
-use xrpayd_core::journal::Delivered;
+use xrpayd_core::journal::{self, Delivered, Effects, Entry};
 use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Slot;
 
 /// A stretch of an account's validated transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct AgreedHistory {
     pub to: LedgerIndex,
     /// The hash of the last ledger.
     pub to_hash: LedgerHash,
+    /// When the last ledger closed, where the servers told it.
+    pub to_closed_at: Option<UnixMs>,
     /// The names of the servers that agree.
     pub servers: Vec<String>,
     /// The transactions, by ledger and place.
@@ -60,6 +63,40 @@ pub struct HistoryEntry {
     pub close_time: Option<UnixMs>,
     /// The root of the account that was asked for, after it, where it changed.
     pub own_root: Option<RootAfter>,
+    /// What it did to what that account holds.
+    pub effects: Effects,
+}
+
+/// The transaction in the journal's own terms.
+impl From<HistoryEntry> for Entry {
+    fn from(entry: HistoryEntry) -> Self {
+        Self {
+            hash: entry.hash,
+            ledger_index: entry.ledger_index,
+            ledger_hash: entry.ledger_hash,
+            tx_index: entry.tx_index,
+            result: entry.result,
+            transaction_type: entry.transaction_type,
+            sender: entry.account,
+            slot: entry
+                .ticket
+                .map_or(Slot::Sequence(entry.sequence), Slot::Ticket),
+            fee: entry.fee,
+            destination: entry.destination,
+            destination_tag: entry.destination_tag,
+            source_tag: entry.source_tag,
+            delivered: entry.delivered,
+            invoice_id: entry.invoice_id,
+            marker: entry.memo_marker.or(entry.invoice_id),
+            root_after: entry.own_root.map(|root| journal::RootAfter {
+                balance: root.balance,
+                sequence: root.sequence,
+                owner_count: root.owner_count,
+            }),
+            effects: Some(entry.effects),
+            closed_at: entry.close_time,
+        }
+    }
 }
 
 /// An account root after a transaction.

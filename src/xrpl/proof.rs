@@ -15,7 +15,7 @@ use super::shared::Shared;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use xrpayd_codec::tree;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex, TxHash};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, TxHash, UnixMs};
 
 /// A ledger whose content is proven.
 #[derive(Debug)]
@@ -96,6 +96,11 @@ fn verified(index: LedgerIndex, hash: LedgerHash, ledger: &WholeLedger) -> Optio
 }
 
 impl Proven {
+    /// When the ledger closed.
+    pub(super) fn closed_at(&self) -> UnixMs {
+        proto::unix_ms(self.close_time)
+    }
+
     /// The transactions of this ledger that touch the account, as its history would tell them; `None`
     /// where one that names it cannot be read: a proof with a hole in it would convict those who
     /// tell of what is in the hole.

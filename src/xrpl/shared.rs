@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 
 /// The pool's inside.
 pub(super) struct Shared {
@@ -209,6 +209,17 @@ impl Shared {
     /// The hash of a ledger as one server told it.
     pub(super) fn hash_at(&self, server: &Server, index: LedgerIndex) -> Option<LedgerHash> {
         self.chain().hash_at(server.index, index)
+    }
+
+    /// The hash of a ledger and when it closed, as one server told it.
+    pub(super) fn told_at(
+        &self,
+        server: &Server,
+        index: LedgerIndex,
+    ) -> Option<(LedgerHash, UnixMs)> {
+        let chain = self.chain();
+        let header = chain.header_at(server.index, index)?;
+        Some((header.hash, header.close_time))
     }
 
     /// Takes a header that a server told of.

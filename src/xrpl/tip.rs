@@ -98,8 +98,12 @@ impl Chain {
 
     /// The hash of a ledger as one server told it.
     pub(super) fn hash_at(&self, server: usize, index: LedgerIndex) -> Option<LedgerHash> {
-        let told = self.servers.get(&server)?;
-        told.ring.get(&index).map(|header| header.hash)
+        self.header_at(server, index).map(|header| header.hash)
+    }
+
+    /// The header of a ledger as one server told it.
+    pub(super) fn header_at(&self, server: usize, index: LedgerIndex) -> Option<&Header> {
+        self.servers.get(&server)?.ring.get(&index)
     }
 
     /// Takes a header that a server told of.

@@ -9,7 +9,8 @@ use crate::money::Drops;
 use crate::mpt::{MptIssuanceId, MptValue};
 use crate::token::TokenValue;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -295,6 +296,34 @@ impl Serialize for Amount {
     }
 }
 
+/// The public form; the ledger's own JSON of a token is the same.
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Public<'a> {
+            #[serde(borrow, default)]
+            currency: Option<Cow<'a, str>>,
+            #[serde(default)]
+            issuer: Option<AccountId>,
+            #[serde(default)]
+            mpt_issuance_id: Option<MptIssuanceId>,
+            #[serde(borrow)]
+            value: Cow<'a, str>,
+        }
+        let told = Public::<'de>::deserialize(deserializer)?;
+        let asset = match (told.mpt_issuance_id, told.currency.as_deref(), told.issuer) {
+            (Some(issuance), None, None) => Asset::Mpt(issuance),
+            (None, Some("XRP"), None) => Asset::Xrp,
+            (None, Some(currency), Some(issuer)) => Asset::Token {
+                currency: Currency::from_ledger_text(currency).map_err(serde::de::Error::custom)?,
+                issuer,
+            },
+            _ => return Err(serde::de::Error::custom(BadAsset)),
+        };
+        asset.amount(&told.value).map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +373,23 @@ mod tests {
             json(mpt(100)),
             serde_json::json!({"mpt_issuance_id": "07".repeat(24), "value": "100"})
         );
+        for amount in [xrp("12.5"), usd("10"), mpt(100)] {
+            assert_eq!(
+                serde_json::from_str(&json(amount).to_string()).ok(),
+                Some(amount)
+            );
+        }
+        for strange in [
+            r#"{"currency":"XRP","issuer":"rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh","value":"1"}"#,
+            r#"{"currency":"USD","value":"1"}"#,
+            r#"{"value":"1"}"#,
+            r#"{"currency":"XRP","value":"-1"}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Amount>(strange).is_err(),
+                "{strange}"
+            );
+        }
     }
 
     #[test]

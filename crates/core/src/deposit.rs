@@ -4,10 +4,15 @@
 //! read off its agreed metadata; where the ledger does not say how much arrived, or what it says
 //! contradicts the account's own balance, the credit is counted for nobody and goes to a person.
 
+mod credits;
+
+pub use credits::{credits_in, credits_of};
+
 use crate::address::AccountId;
 use crate::amount::{Amount, Asset};
 use crate::ids::{DepositId, LedgerIndex, TxHash, UnixMs};
 use sha2::{Digest, Sha512};
+use std::str::FromStr;
 
 /// What a validated transaction brought to an account, of one asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,65 @@ pub enum Counted {
     Exact(Amount),
     /// Something of this asset, where that is known; a person has to find out how much.
     Unknown(Option<Asset>),
+}
+
+/// Why a credit belongs to no invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unmatched {
+    /// It was paid to no tag.
+    NoTag,
+    /// No invoice has the tag that it was paid to.
+    UnknownTag,
+    /// The invoice asks for another asset.
+    OtherAsset,
+    /// The invoice was called off.
+    InvoiceCancelled,
+    /// The invoice was issued after the ledger that holds the credit.
+    BeforeInvoice,
+    /// Nobody says how much arrived.
+    AmountUnknown,
+    /// The sum with what the invoice has received cannot be told exactly.
+    NotExact,
+}
+
+/// A text that is no reason why a credit belongs to no invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a reason why a deposit is unmatched")]
+pub struct BadReason;
+
+impl Unmatched {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::NoTag,
+        Self::UnknownTag,
+        Self::OtherAsset,
+        Self::InvoiceCancelled,
+        Self::BeforeInvoice,
+        Self::AmountUnknown,
+        Self::NotExact,
+    ];
+
+    /// The text in the API and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoTag => "no_tag",
+            Self::UnknownTag => "unknown_tag",
+            Self::OtherAsset => "other_asset",
+            Self::InvoiceCancelled => "invoice_cancelled",
+            Self::BeforeInvoice => "before_invoice",
+            Self::AmountUnknown => "amount_unknown",
+            Self::NotExact => "not_exact",
+        }
+    }
+}
+
+impl FromStr for Unmatched {
+    type Err = BadReason;
+    fn from_str(text: &str) -> Result<Self, BadReason> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|reason| reason.as_str() == text).ok_or(BadReason)
+    }
 }
 
 impl Counted {

@@ -1,14 +1,22 @@
 //! The journal: the contiguous run of an account's validated transactions, and the fold of it over
 //! what we signed. There is no second way to learn an outcome.
 
+mod effects;
+
+pub use effects::{ASSETS_MAX, Drawn, Effects, LineChange, MptChange};
+
 use crate::address::AccountId;
-use crate::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
+use crate::amount::Amount;
+use crate::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
 use crate::payment::{Absence, AbsenceReason, Finding, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The MemoType that carries a payment's marker where its sender set the InvoiceID.
 pub const MARKER_MEMO_TYPE: &str = "xrpayd/marker";
+
+/// The MemoType by which a sender marks a payment as the return of something that it was paid.
+pub const RETURN_MEMO_TYPE: &str = "xrpayd/return";
 
 /// The transaction type that makes tickets.
 pub const TICKET_CREATE: &str = "TicketCreate";
@@ -65,6 +73,10 @@ pub struct Entry {
     pub marker: Option<Hash256>,
     /// The account root of the journal's account after it, where it changed.
     pub root_after: Option<RootAfter>,
+    /// What it did to what the account holds; none where the journal was written before that was kept.
+    pub effects: Option<Effects>,
+    /// When its ledger closed, where a server told it.
+    pub closed_at: Option<UnixMs>,
 }
 
 /// What the metadata of a transaction says was delivered.
@@ -74,8 +86,10 @@ pub enum Delivered {
     Nothing,
     /// XRP.
     Xrp(Drops),
-    /// Another asset, as the ledger's JSON text.
-    Other(String),
+    /// A token.
+    Other(Amount),
+    /// Something that does not read, as the ledger's JSON text: a person decides.
+    Unreadable(String),
     /// The ledger is too old to say: a person decides.
     Unavailable,
 }
@@ -102,6 +116,8 @@ pub struct Page {
     pub to: LedgerIndex,
     /// The hash of the last ledger.
     pub to_hash: LedgerHash,
+    /// When the last ledger closed, where the servers told it.
+    pub closed_at: Option<UnixMs>,
     /// The servers that agreed.
     pub servers: Vec<String>,
     /// The transactions in it, by ledger and place.
@@ -276,7 +292,10 @@ fn settle<O: Copy>(
                 ledger_hash: entry.ledger_hash,
                 delivered: match entry.delivered {
                     Delivered::Xrp(drops) => Some(drops),
-                    Delivered::Nothing | Delivered::Other(_) | Delivered::Unavailable => None,
+                    Delivered::Nothing
+                    | Delivered::Other(_)
+                    | Delivered::Unreadable(_)
+                    | Delivered::Unavailable => None,
                 },
                 servers: page.servers.clone(),
             }

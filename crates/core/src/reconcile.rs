@@ -263,7 +263,11 @@ pub fn counters(tally: &Tally) -> Vec<Difference> {
 fn delivered_xrp(entry: &Entry) -> i128 {
     match entry.delivered {
         Delivered::Xrp(drops) if entry.result == SUCCESS => i128::from(drops.get()),
-        Delivered::Xrp(_) | Delivered::Nothing | Delivered::Other(_) | Delivered::Unavailable => 0,
+        Delivered::Xrp(_)
+        | Delivered::Nothing
+        | Delivered::Other(_)
+        | Delivered::Unreadable(_)
+        | Delivered::Unavailable => 0,
     }
 }
 

@@ -386,6 +386,8 @@ impl Chain {
             delivered: Delivered::Nothing,
             invoice_id: None,
             marker: None,
+            effects: None,
+            closed_at: None,
             root_after: None,
         }
     }

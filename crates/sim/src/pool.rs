@@ -469,6 +469,7 @@ fn page_of(claim: PageClaim, reason: Reason, servers: Vec<String>) -> Page {
         from: LedgerIndex(from),
         to: LedgerIndex(to),
         to_hash: claim.to_hash,
+        closed_at: None,
         servers,
         entries: claim.entries,
     }

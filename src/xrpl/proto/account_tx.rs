@@ -1,17 +1,17 @@
 //! A page of `account_tx`, API version 2: the journal's raw material.
 //!
 //! Pages are large, so only what the journal keeps is read: of the metadata the result, the place,
-//! the delivered amount, and of all affected nodes the one account root that is ours.
+//! the delivered amount, and of all affected nodes the one account root that is ours and what
+//! [`super::effects`] reads of our holdings.
 
-use super::unix_ms;
+use super::{effects, unix_ms};
 use crate::xrpl::history::{HistoryEntry, RootAfter, RootBefore};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Delivered, MARKER_MEMO_TYPE};
+use xrpayd_core::journal::{Delivered, MARKER_MEMO_TYPE, RETURN_MEMO_TYPE};
 use xrpayd_core::money::Drops;
 
 /// The result.
@@ -78,6 +78,8 @@ struct Tx<'a> {
     destination_tag: Option<u32>,
     #[serde(default)]
     source_tag: Option<u32>,
+    #[serde(borrow, default)]
+    delegate: Option<Cow<'a, str>>,
     #[serde(default, rename = "InvoiceID")]
     invoice_id: Option<Hash256>,
     #[serde(default, rename = "date")]
@@ -89,38 +91,38 @@ struct Tx<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Meta<'a> {
+pub(super) struct Meta<'a> {
     transaction_index: u32,
     #[serde(borrow)]
     transaction_result: Cow<'a, str>,
     #[serde(borrow, default, rename = "delivered_amount")]
     delivered_amount: Option<&'a RawValue>,
     #[serde(borrow)]
-    affected_nodes: Vec<Node<'a>>,
+    pub(super) affected_nodes: Vec<Node<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-enum Node<'a> {
+pub(super) enum Node<'a> {
     #[serde(borrow, rename = "CreatedNode")]
     Created(Changed<'a>),
     #[serde(borrow, rename = "ModifiedNode")]
     Modified(Changed<'a>),
-    #[serde(rename = "DeletedNode")]
-    Deleted(IgnoredAny),
+    #[serde(borrow, rename = "DeletedNode")]
+    Deleted(Changed<'a>),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Changed<'a> {
+pub(super) struct Changed<'a> {
     #[serde(borrow)]
-    ledger_entry_type: Cow<'a, str>,
+    pub(super) ledger_entry_type: Cow<'a, str>,
     /// Kept as text: the fields of other entries have other shapes.
     #[serde(borrow, default)]
-    final_fields: Option<&'a RawValue>,
+    pub(super) final_fields: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    new_fields: Option<&'a RawValue>,
+    pub(super) new_fields: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    previous_fields: Option<&'a RawValue>,
+    pub(super) previous_fields: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,7 +171,7 @@ impl Subject {
     }
 
     /// Decoding an address costs two hashes; most that a page names are the subject itself.
-    fn address(&self, text: &str) -> Result<AccountId, &'static str> {
+    pub(super) fn address(&self, text: &str) -> Result<AccountId, &'static str> {
         if text == self.text {
             return Ok(self.id);
         }
@@ -189,6 +191,16 @@ impl Item<'_> {
         if words.iter().any(|word| word.len() > WORD_LEN_MAX) {
             return Err("a transaction's type or result is longer than any is");
         }
+        let mut effects = effects::of(&self.meta, &tx.transaction_type, subject)?;
+        effects.delegate = tx
+            .delegate
+            .as_deref()
+            .map(|text| subject.address(text))
+            .transpose()?;
+        effects.is_return = tx.is_return();
+        let own_root = self.meta.root_of(subject)?;
+        effects.balance_before =
+            own_root.map(|root| root.before.map_or(Drops::ZERO, |before| before.balance));
         Ok(HistoryEntry {
             hash: self.hash,
             ledger_index: LedgerIndex(self.ledger_index),
@@ -211,7 +223,8 @@ impl Item<'_> {
             invoice_id: tx.invoice_id,
             memo_marker: tx.memo_marker(),
             close_time: tx.date.map(unix_ms),
-            own_root: self.meta.root_of(subject)?,
+            own_root,
+            effects,
         })
     }
 }
@@ -234,11 +247,21 @@ struct MemoFields {
 impl Tx<'_> {
     /// The marker in a memo of ours; memos are anybody's, so one that does not read is none.
     fn memo_marker(&self) -> Option<Hash256> {
-        let ours = hex::encode_upper(MARKER_MEMO_TYPE);
-        let raw = self.memos.filter(|memos| memos.get().contains(&ours))?;
-        let memos: Vec<Wrapped> = serde_json::from_str(raw.get()).ok()?;
-        let mut of_our_type = memos.iter().filter(|memo| memo.memo.memo_type == ours);
-        of_our_type.find_map(|memo| memo.memo.memo_data.parse().ok())
+        let mut markers = self.memos_of(MARKER_MEMO_TYPE).into_iter();
+        markers.find_map(|memo| memo.memo.memo_data.parse().ok())
+    }
+
+    fn is_return(&self) -> bool {
+        !self.memos_of(RETURN_MEMO_TYPE).is_empty()
+    }
+
+    fn memos_of(&self, memo_type: &str) -> Vec<Wrapped> {
+        let wanted = hex::encode_upper(memo_type);
+        let raw = self.memos.filter(|memos| memos.get().contains(&wanted));
+        let memos = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let mut memos: Vec<Wrapped> = memos.unwrap_or_default();
+        memos.retain(|memo| memo.memo.memo_type == wanted);
+        memos
     }
 }
 
@@ -252,7 +275,9 @@ impl Meta<'_> {
             return Err(BAD);
         }
         if !raw.get().starts_with('"') {
-            return Ok(Delivered::Other(raw.get().to_owned()));
+            let amount = serde_json::from_str(raw.get());
+            let unreadable = |_| Delivered::Unreadable(raw.get().to_owned());
+            return Ok(amount.map_or_else(unreadable, Delivered::Other));
         }
         let text: Cow<'_, str> = serde_json::from_str(raw.get()).map_err(|_| BAD)?;
         if text == "unavailable" {

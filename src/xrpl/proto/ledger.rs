@@ -1,8 +1,9 @@
 //! The answer to `ledger`: the hash of a validated ledger, or the whole of it in bytes.
 
+use super::unix_ms;
 use serde::Deserialize;
 use std::borrow::Cow;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 
 /// The result of asking for the whole ledger in binary form.
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,14 @@ pub(in crate::xrpl) struct Ledger<'a> {
     ledger_index: Option<u32>,
     #[serde(default)]
     validated: bool,
+    #[serde(default)]
+    ledger: Option<Header>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Header {
+    #[serde(default)]
+    close_time: Option<u32>,
 }
 
 impl Ledger<'_> {
@@ -50,5 +59,10 @@ impl Ledger<'_> {
             .as_deref()
             .and_then(|text| text.parse().ok());
         hash.ok_or("the answer bears no ledger hash")
+    }
+
+    /// When the ledger closed, where the answer tells it.
+    pub(in crate::xrpl) fn close_time(&self) -> Option<UnixMs> {
+        self.ledger.as_ref()?.close_time.map(unix_ms)
     }
 }

@@ -8,6 +8,7 @@ pub(super) mod account_info;
 pub(super) mod account_objects;
 pub(super) mod account_tx;
 pub(super) mod deposit_authorized;
+pub(super) mod effects;
 pub(super) mod envelope;
 pub(super) mod fee;
 pub(super) mod ledger;

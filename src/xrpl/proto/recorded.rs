@@ -18,7 +18,7 @@ use std::path::Path;
 use xrpayd_core::ids::LedgerIndex;
 
 /// Every frame that was received, with the request that it answers.
-fn frames() -> Vec<(Option<Value>, Value)> {
+pub(super) fn frames() -> Vec<(Option<Value>, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/transcripts");
     let mut out = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {

@@ -12,7 +12,7 @@ use crate::xrpl::server::{Command, Server};
 use crate::xrpl::shared::Shared;
 use std::sync::Arc;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 
 /// Transactions asked for in one page. Servers give strangers fewer, which only makes more pages.
 const PAGE_LEN: usize = 400;
@@ -32,6 +32,7 @@ pub(super) struct Claimed {
     pub(super) subject: Arc<Subject>,
     pub(super) to: LedgerIndex,
     pub(super) to_hash: LedgerHash,
+    pub(super) to_closed_at: Option<UnixMs>,
     pub(super) entries: Vec<HistoryEntry>,
 }
 
@@ -72,6 +73,7 @@ pub(in crate::xrpl) async fn history(
         from,
         to: claim.to,
         to_hash: claim.to_hash,
+        to_closed_at: claim.to_closed_at,
         servers: names,
         entries: claim.entries,
     })
@@ -131,11 +133,12 @@ pub(super) async fn read(
     }
     entries.retain(|entry| entry.ledger_index <= end);
     let entries = in_order(entries).map_err(malformed)?;
-    let to_hash = hash_at(shared, &server, &entries, end).await?;
+    let (to_hash, to_closed_at) = closed(shared, &server, &entries, end).await?;
     Ok(Claimed {
         subject: Arc::clone(subject),
         to: end,
         to_hash,
+        to_closed_at,
         entries,
     })
 }
@@ -167,34 +170,40 @@ fn in_order(mut entries: Vec<HistoryEntry>) -> Result<Vec<HistoryEntry>, &'stati
     Ok(entries)
 }
 
-/// The hash of ledger `index` by this server's word: told on its stream, borne by a transaction of
-/// that ledger, or asked for.
-async fn hash_at(
+/// The hash of ledger `index` by this server's word, and when it closed: told on its stream, borne by a
+/// transaction of that ledger, or asked for.
+async fn closed(
     shared: &Shared,
     server: &Server,
     entries: &[HistoryEntry],
     index: LedgerIndex,
-) -> Result<LedgerHash, RequestError> {
-    let borne = entries
-        .last()
+) -> Result<(LedgerHash, Option<UnixMs>), RequestError> {
+    let last = entries.last();
+    let borne = last
         .filter(|entry| entry.ledger_index == index)
-        .map(|entry| entry.ledger_hash);
-    let told = shared.hash_at(server, index);
+        .map(|entry| (entry.ledger_hash, entry.close_time));
+    let told = shared.told_at(server, index);
     match (told, borne) {
-        (Some(told), Some(borne)) if told != borne => Err(server.malformed(
+        (Some((told, _)), Some((borne, _))) if told != borne => Err(server.malformed(
             Command::AccountTx,
             "a transaction bears another ledger hash than the stream",
         )),
-        (Some(hash), _) | (None, Some(hash)) => Ok(hash),
+        (Some((_, told)), Some((_, Some(borne)))) if told != borne => Err(server.malformed(
+            Command::AccountTx,
+            "a transaction bears another close time than the stream",
+        )),
+        (Some((hash, time)), _) => Ok((hash, Some(time))),
+        (None, Some(borne)) => Ok(borne),
         (None, None) => {
             let frame = server
                 .ask_ok(Command::Ledger, &format!(r#","ledger_index":{index}"#))
                 .await?;
             let ledger: Ledger<'_> =
                 proto::result(&frame).map_err(|error| server.malformed(Command::Ledger, error))?;
-            ledger
+            let hash = ledger
                 .hash_of(index)
-                .map_err(|why| server.malformed(Command::Ledger, why))
+                .map_err(|why| server.malformed(Command::Ledger, why))?;
+            Ok((hash, ledger.close_time()))
         }
     }
 }
@@ -236,6 +245,11 @@ impl Claim for Claimed {
             let says = |claim: &Self| format!("ledger {} has hash {}", claim.to, claim.to_hash);
             return pair(says(self), says(other));
         }
+        if !same_time(self.to_closed_at, other.to_closed_at) {
+            let says =
+                |claim: &Self| format!("ledger {} closed at {:?}", claim.to, claim.to_closed_at);
+            return pair(says(self), says(other));
+        }
         let ours = self.entries.iter().map(Some).chain(std::iter::repeat(None));
         let theirs = other
             .entries
@@ -251,29 +265,40 @@ impl Claim for Claimed {
     }
 }
 
-/// Whether two servers tell the same of one transaction. The close time is not of the transaction,
-/// and some servers leave it out.
+/// Whether two servers tell the same of one transaction. The close time is of its ledger, and some
+/// servers leave it out.
 pub(super) fn alike(left: Option<&HistoryEntry>, right: Option<&HistoryEntry>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => {
             left == right
-                || *left
-                    == HistoryEntry {
-                        close_time: left.close_time,
-                        ..right.clone()
-                    }
+                || (same_time(left.close_time, right.close_time)
+                    && *left
+                        == HistoryEntry {
+                            close_time: left.close_time,
+                            ..right.clone()
+                        })
         }
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
+/// Whether two servers tell the same close time, where both tell one.
+pub(super) fn same_time(left: Option<UnixMs>, right: Option<UnixMs>) -> bool {
+    left.zip(right).is_none_or(|(left, right)| left == right)
+}
+
 fn describe(entry: Option<&HistoryEntry>) -> String {
     match entry {
         None => "there is no further transaction".to_owned(),
         Some(entry) => format!(
-            "transaction {} is at place {} of ledger {} with {}, delivered {:?}",
-            entry.hash, entry.tx_index, entry.ledger_index, entry.result, entry.delivered
+            "transaction {} is at place {} of ledger {} with {}, delivered {:?}, effects {:?}",
+            entry.hash,
+            entry.tx_index,
+            entry.ledger_index,
+            entry.result,
+            entry.delivered,
+            entry.effects
         ),
     }
 }

@@ -73,7 +73,9 @@ pub(super) async fn of_histories(shared: &Shared, claims: &[&history::Claimed]) 
             continue;
         };
         for (claim, right) in claims.iter().zip(&mut right) {
-            *right = *right && same(&claim.of_ledger(ledger), &truth);
+            let closed_then = ledger != claim.to
+                || history::same_time(claim.to_closed_at, Some(proven.closed_at()));
+            *right = *right && closed_then && same(&claim.of_ledger(ledger), &truth);
         }
         case.get_or_insert(Case::History {
             subject: Arc::clone(&first.subject),
@@ -96,6 +98,12 @@ fn differing(claims: &[&history::Claimed]) -> BTreeSet<LedgerIndex> {
         let first = told.next().unwrap_or_default();
         told.any(|other| other != first && !pairwise(&first, &other))
     });
+    let mut ends = claims.iter().map(|claim| (claim.to, claim.to_closed_at));
+    if let Some((to, time)) = ends.next()
+        && ends.any(|(_, other)| !history::same_time(time, other))
+    {
+        ledgers.insert(to);
+    }
     ledgers
 }
 

@@ -268,7 +268,9 @@ pub fn payment(server: &Fake, index: u32, place: u32, sequence: u32, result: &st
         "TransactionIndex": place, "TransactionResult": result,
         "AffectedNodes": [
             {"ModifiedNode": {"LedgerEntryType": "RippleState", "LedgerIndex": "AA",
-                "FinalFields": {"Balance": {"currency": "USD", "issuer": GENESIS, "value": "1"}, "Flags": 1}}},
+                "FinalFields": {"Balance": {"currency": "USD", "issuer": "rrrrrrrrrrrrrrrrrrrrBZbvji", "value": "1"}, "Flags": 1,
+                "LowLimit": {"currency": "USD", "issuer": "rrrrrrrrrrrrrrrrrrrrrhoLvTp", "value": "0"},
+                "HighLimit": {"currency": "USD", "issuer": GENESIS, "value": "0"}}}},
             {"ModifiedNode": {"LedgerEntryType": "AccountRoot", "LedgerIndex": "BB", "FinalFields":
                 {"Account": "rrrrrrrrrrrrrrrrrrrrrhoLvTp", "Balance": "77", "Flags": 0, "OwnerCount": 0, "Sequence": 1}}},
             {"ModifiedNode": {"LedgerEntryType": "AccountRoot", "LedgerIndex": "CC", "FinalFields":

@@ -52,6 +52,8 @@ fn entry(ledger: u32, place: u32, delivered: Delivered) -> Entry {
         delivered,
         invoice_id: Some(Hash256([4; 32])),
         marker: Some(Hash256([4; 32])),
+        effects: None,
+        closed_at: None,
         root_after: Some(RootAfter {
             balance: xrp("17"),
             sequence: 11,
@@ -150,6 +152,8 @@ on_both_stores! {
                 remembered: Vec::new(),
                 tickets: Vec::new(),
                 sign_from: None,
+                credits: Vec::new(),
+                closed_at: None,
             }),
             halt: Some("a foreign transaction".to_owned()),
             ..LaneCommit::new(WALLET, T0)
@@ -173,6 +177,8 @@ on_both_stores! {
                 remembered: Vec::new(),
                 tickets: Vec::new(),
                 sign_from: None,
+                credits: Vec::new(),
+                closed_at: None,
             }),
             ..LaneCommit::new(WALLET, T0)
         };
@@ -202,6 +208,8 @@ on_both_stores! {
                 remembered: Vec::new(),
                 tickets: Vec::new(),
                 sign_from: None,
+                credits: Vec::new(),
+                closed_at: None,
             }),
             ..commit_of(changes, T0)
         };
@@ -226,6 +234,8 @@ on_both_stores! {
             remembered: Vec::new(),
             tickets: Vec::new(),
             sign_from: None,
+            credits: Vec::new(),
+            closed_at: None,
         };
         let unrelated = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
         store.commit(&unrelated).await.unwrap();
@@ -251,6 +261,8 @@ on_both_stores! {
             remembered: Vec::new(),
             tickets: Vec::new(),
             sign_from: None,
+            credits: Vec::new(),
+            closed_at: None,
         };
         let passing = LaneCommit { journal: Some(journal), ..commit_of(vec![found(&flying, "tesSUCCESS", T0)], T0) };
         store.commit(&passing).await.unwrap();
@@ -260,11 +272,11 @@ on_both_stores! {
         let store = anchored(bed).await;
         let entries = vec![
             entry(101, 3, Delivered::Xrp(xrp("1.000001"))),
-            entry(101, 4, Delivered::Other("{\"currency\":\"USD\"}".to_owned())),
+            entry(101, 4, Delivered::Unreadable("{\"currency\":\"USD\"}".to_owned())),
             entry(102, 0, Delivered::Unavailable),
             bare(103),
         ];
-        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), tickets: Vec::new(), sign_from: None };
+        let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), tickets: Vec::new(), sign_from: None, credits: Vec::new(), closed_at: None };
         let commit = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
         store.commit(&commit).await.unwrap();
         let read = |from, to| store.journal_entries(WALLET, LedgerIndex(from), LedgerIndex(to));

@@ -25,6 +25,8 @@ fn page(ledger: u32, changes: &[TicketChange]) -> LaneCommit {
             remembered: Vec::new(),
             tickets,
             sign_from: None,
+            credits: Vec::new(),
+            closed_at: None,
         }),
         ..LaneCommit::new(WALLET, T0)
     }

@@ -74,7 +74,10 @@ pub(super) fn adopt(batch: &mut Batch, payment: &Payment, row: &Remembered, now:
     let order = &payment.order;
     let delivered = match row.delivered {
         Delivered::Xrp(drops) => Some(drops),
-        Delivered::Nothing | Delivered::Other(_) | Delivered::Unavailable => None,
+        Delivered::Nothing
+        | Delivered::Other(_)
+        | Delivered::Unreadable(_)
+        | Delivered::Unavailable => None,
     };
     let is_same_order = row.destination == Some(order.destination.to_string())
         && row.destination_tag == order.destination_tag

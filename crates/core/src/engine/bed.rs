@@ -182,6 +182,8 @@ pub fn entry(hash: TxHash, sequence: u32, result: &str) -> Entry {
         delivered: Delivered::Xrp(drops(5_000_000)),
         invoice_id: None,
         marker: None,
+        effects: None,
+        closed_at: None,
         root_after: Some(RootAfter {
             balance: drops(BALANCE - 5_000_010),
             sequence: sequence + 1,
@@ -202,6 +204,7 @@ pub fn page(desk: &Desk, mut entries: Vec<Entry>) -> Page {
         from: next,
         to: next,
         to_hash: LedgerHash([2; 32]),
+        closed_at: None,
         servers: vec!["a".into(), "b".into()],
         entries,
     }

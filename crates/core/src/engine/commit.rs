@@ -1,6 +1,7 @@
 //! What a step of the engine makes durable, all of it in one transaction or nothing.
 
 use super::{NewTicketCreate, Remembered, RequestNews, TicketRequestId};
+use crate::deposit::Credit;
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::journal::{Cursor, Entry, TicketChange};
 use crate::money::Drops;
@@ -120,4 +121,8 @@ pub struct JournalCommit {
     pub tickets: Vec<(LedgerIndex, TicketChange)>,
     /// Nothing is signed before the cursor has reached this ledger, where that is news.
     pub sign_from: Option<LedgerIndex>,
+    /// What came in, in the order of the ledger.
+    pub credits: Vec<Credit>,
+    /// When the last ledger closed, where the servers told it.
+    pub closed_at: Option<UnixMs>,
 }

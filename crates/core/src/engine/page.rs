@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::step::Queue;
 use super::{Desk, JournalCommit, Note, Owner, Remembered, Settings, Step};
+use crate::deposit;
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::journal::{BrokenPage, Fold, Page, fold};
 use crate::payment::{AttemptState, Event, Finding, Slot};
@@ -83,6 +84,8 @@ impl Desk {
             remembered,
             tickets,
             sign_from,
+            credits: deposit::credits_in(page, self.cursor.balance, now),
+            closed_at: page.closed_at,
         });
         let refill_from = batch.refill_from;
         let mut step = Step::of(self, batch, now);

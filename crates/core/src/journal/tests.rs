@@ -41,6 +41,8 @@ fn entry(n: u8, ledger: u32, tx_index: u32, sequence: u32) -> Entry {
         delivered: Delivered::Xrp(drops(25)),
         invoice_id: None,
         marker: None,
+        effects: None,
+        closed_at: None,
         root_after: Some(RootAfter {
             balance: drops(900),
             sequence: sequence + 1,
@@ -55,6 +57,7 @@ fn page(from: u32, to: u32, entries: Vec<Entry>) -> Page {
         from: LedgerIndex(from),
         to: LedgerIndex(to),
         to_hash: LedgerHash([7; 32]),
+        closed_at: None,
         servers: vec!["a".into(), "b".into()],
         entries,
     }

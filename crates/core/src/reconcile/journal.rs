@@ -66,6 +66,7 @@ fn one_sided(kind: Kind, entry: &Entry, books: &Books) -> Difference {
 /// What the books say otherwise of a transaction.
 fn altered(booked: &Entry, held: &Entry) -> Option<Difference> {
     let said = fields(booked).into_iter().zip(fields(held));
+    let said = said.chain(later_fields(booked, held));
     let (names, (left, right)): (Vec<_>, (Vec<_>, Vec<_>)) = said
         .filter(|((_, left), (_, right))| left != right)
         .map(|((name, left), (_, right))| {
@@ -82,7 +83,7 @@ fn altered(booked: &Entry, held: &Entry) -> Option<Difference> {
     })
 }
 
-/// Everything that a row of the journal keeps of a transaction. The marker is not among it: it is the
+/// Everything that every row of the journal keeps of a transaction. The marker is not among it: it is the
 /// InvoiceID or stands in a memo, which the journal does not keep.
 fn fields(entry: &Entry) -> [(&'static str, String); 14] {
     let Entry {
@@ -102,6 +103,8 @@ fn fields(entry: &Entry) -> [(&'static str, String); 14] {
         invoice_id,
         marker: _,
         root_after,
+        effects: _,
+        closed_at: _,
     } = entry;
     [
         ("hash", hash.to_string()),
@@ -119,6 +122,26 @@ fn fields(entry: &Entry) -> [(&'static str, String); 14] {
         ("invoice id", format!("{invoice_id:?}")),
         ("root", format!("{root_after:?}")),
     ]
+}
+
+/// A field by name with what both sides say of it.
+type Field = ((&'static str, String), (&'static str, String));
+
+/// What rows of the journal keep only since a later version, and servers may leave out: compared where
+/// both sides tell it.
+fn later_fields(booked: &Entry, held: &Entry) -> impl Iterator<Item = Field> {
+    fn told<T: std::fmt::Debug>(
+        name: &'static str,
+        booked: Option<&T>,
+        held: Option<&T>,
+    ) -> Option<Field> {
+        let (left, right) = booked.zip(held)?;
+        Some(((name, format!("{left:?}")), (name, format!("{right:?}"))))
+    }
+    let (left, right) = (booked.closed_at.as_ref(), held.closed_at.as_ref());
+    let closed_at = told("close time", left, right);
+    let effects = told("effects", booked.effects.as_ref(), held.effects.as_ref());
+    closed_at.into_iter().chain(effects)
 }
 
 /// Adds up what the rows moved, and holds each against what it says of itself.

@@ -235,6 +235,8 @@ impl Truth {
             },
             invoice_id: marker,
             marker,
+            effects: None,
+            closed_at: None,
             root_after: Some(RootAfter {
                 balance: BALANCE,
                 sequence: u32::from(tx.sequence) + 1,
@@ -252,6 +254,7 @@ impl Truth {
             from: index(from),
             to: index(to),
             to_hash: ledger_hash(index(to)),
+            closed_at: None,
             servers: Vec::new(),
             entries: entries.map(|(n, applied)| self.entry(n, applied)).collect(),
         }

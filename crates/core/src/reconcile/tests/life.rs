@@ -242,6 +242,8 @@ impl Life {
             },
             invoice_id: None,
             marker: None,
+            effects: None,
+            closed_at: None,
             root_after: root,
         }
     }
