@@ -35,6 +35,9 @@ pub(super) async fn keep(sources: Sources) {
             .payments_total
             .with_label_values(&[status.as_str()]);
     }
+    for matched in ["true", "false", "internal"] {
+        sources.metrics.deposits_total.with_label_values(&[matched]);
+    }
     sources.metrics.lease_held.set(sources.live.leases_held());
     let mut tick = tokio::time::interval(PERIOD);
     loop {

@@ -119,6 +119,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
     };
     let store = Store::open(&build::store_config(&config)?, Access::Daemon).await?;
+    let older = store.book_older_deposits(ground.clock.now()).await?;
+    if older > 0 {
+        tracing::info!(
+            deposits = older,
+            "credits of an older journal are booked as deposits"
+        );
+    }
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
     let (web, watchers) = (root.child(), root.child());
     store.start_accept_writer(&writer);

@@ -9,6 +9,7 @@
 
 pub mod auth;
 mod body;
+mod deposits;
 mod dto;
 mod envelope;
 mod events;

@@ -72,6 +72,7 @@ codes! {
     ClientNotInStage = "client_not_in_stage", FORBIDDEN, false, "The rollout stage is not open to this client.";
     NotFound = "not_found", NOT_FOUND, false, "There is nothing at this path.";
     PaymentNotFound = "payment_not_found", NOT_FOUND, false, "There is no such payment.";
+    DepositNotFound = "deposit_not_found", NOT_FOUND, false, "There is no such deposit.";
     WalletNotFound = "wallet_not_found", NOT_FOUND, false, "There is no such wallet.";
     InvoiceNotFound = "invoice_not_found", NOT_FOUND, false, "There is no such invoice.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, false, "The path does not take this method.";

@@ -2,11 +2,11 @@
 
 use super::problem::Problem;
 use crate::rfc3339;
-use crate::store::{InvoiceFilter, Page, PaymentFilter};
+use crate::store::{DepositFilter, InvoiceFilter, Page, PaymentFilter};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::{InvoiceId, UnixMs};
+use xrpayd_core::ids::{DepositId, InvoiceId, UnixMs};
 use xrpayd_core::invoice::InvoiceStatus;
 use xrpayd_core::payment::Status;
 
@@ -31,6 +31,15 @@ pub struct InvoiceQuery {
     pub filter: InvoiceFilter,
     /// Which page of them.
     pub page: Page<InvoiceId>,
+}
+
+/// The query of `GET /v1/deposits`.
+#[derive(Debug)]
+pub struct DepositQuery {
+    /// Which deposits.
+    pub filter: DepositFilter,
+    /// Which page of them.
+    pub page: Page<DepositId>,
 }
 
 /// The query of a list without filters.
@@ -61,13 +70,8 @@ impl ListQuery {
                     all.find(|status| status.as_str() == text)
                 },
             )?,
-            reference: reference(&mut values)?,
-            destination: taken(
-                &mut values,
-                "destination",
-                "is not a classic address",
-                |text| text.parse::<AccountId>().ok(),
-            )?,
+            reference: plain(&mut values, "reference")?,
+            destination: address(&mut values, "destination")?,
             created_after: time(&mut values, "created_after")?,
             created_before: time(&mut values, "created_before")?,
         };
@@ -95,7 +99,48 @@ impl InvoiceQuery {
                     all.find(|status| status.as_str() == text)
                 },
             )?,
-            reference: reference(&mut values)?,
+            reference: plain(&mut values, "reference")?,
+            created_after: time(&mut values, "created_after")?,
+            created_before: time(&mut values, "created_before")?,
+        };
+        nothing_else(&values)?;
+        Ok(Self { filter, page })
+    }
+}
+
+impl DepositQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let page = page(&mut values)?;
+        let filter = DepositFilter {
+            client: None,
+            matched: taken(&mut values, "matched", "must be true or false", |text| {
+                text.parse().ok()
+            })?,
+            wallet: plain(&mut values, "wallet")?,
+            invoice: taken(
+                &mut values,
+                "invoice_id",
+                "is not the id of an invoice",
+                |text| text.parse().ok(),
+            )?,
+            from: address(&mut values, "from")?,
+            tx_hash: taken(
+                &mut values,
+                "tx_hash",
+                "must be 64 hexadecimal digits",
+                |text| text.parse().ok(),
+            )?,
+            destination_tag: taken(
+                &mut values,
+                "destination_tag",
+                "must be a number from 0 to 4294967295",
+                |text| text.parse().ok(),
+            )?,
             created_after: time(&mut values, "created_after")?,
             created_before: time(&mut values, "created_before")?,
         };
@@ -231,11 +276,19 @@ fn page<I: FromStr>(values: &mut BTreeMap<String, String>) -> Result<Page<I>, Pr
     })
 }
 
-fn reference(values: &mut BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+fn plain(values: &mut BTreeMap<String, String>, name: &str) -> Result<Option<String>, Problem> {
     let wanted = "must not hold control characters";
-    taken(values, "reference", wanted, |text| {
+    taken(values, name, wanted, |text| {
         (!text.chars().any(char::is_control)).then(|| text.to_owned())
     })
+}
+
+fn address(
+    values: &mut BTreeMap<String, String>,
+    name: &str,
+) -> Result<Option<AccountId>, Problem> {
+    let wanted = "is not a classic address";
+    taken(values, name, wanted, |text| text.parse().ok())
 }
 
 fn time(values: &mut BTreeMap<String, String>, name: &str) -> Result<Option<UnixMs>, Problem> {

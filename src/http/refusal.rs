@@ -130,6 +130,13 @@ pub fn tags_exhausted(wallet: &str) -> Problem {
     Problem::new(Code::TagsExhausted, detail).retry_after(1)
 }
 
+/// There is no such deposit, or it is not this caller's.
+pub fn no_deposit(id: &str) -> Problem {
+    let shown: String = id.chars().take(64).collect();
+    let detail = format!("There is no deposit `{shown}`.");
+    Problem::new(Code::DepositNotFound, detail)
+}
+
 /// The daemon is on its way out.
 pub fn shutting_down(state: &AppState) -> Problem {
     let detail = "The daemon is shutting down and takes nothing new.";

@@ -6,8 +6,8 @@ use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
 use super::{
-    envelope, events, gate, health, invoices, limits, metrics, payments, qr, rulings, servers,
-    stream, validate, wallets,
+    deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr, rulings,
+    servers, stream, validate, wallets,
 };
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -54,6 +54,8 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/invoices/{id}/qr.svg", get(qr::svg))
         .route("/v1/events", get(events::list))
         .route("/v1/events/stream", get(stream::stream))
+        .route("/v1/deposits", get(deposits::list))
+        .route("/v1/deposits/{id}", get(deposits::one))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))

@@ -13,7 +13,8 @@ impl Engine<'_> {
     pub(super) async fn carry_out(&mut self, step: Step) -> StepResult {
         let now = step.commit().now;
         if !step.is_empty() {
-            self.deps.store.commit(step.commit()).await?;
+            let booked = self.deps.store.commit(step.commit()).await?;
+            self.observe_deposits(booked);
         }
         let Done {
             send,

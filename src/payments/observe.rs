@@ -1,7 +1,7 @@
 //! What the engine counts: told after the commit, so that a metric never runs ahead of the books.
 
 use super::engine::Engine;
-use crate::store::Change;
+use crate::store::{Booked, Change};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::units::{seconds_between, xrp};
 use xrpayd_core::ids::UnixMs;
@@ -37,6 +37,19 @@ impl Engine<'_> {
             ledger.index = self.desk.cursor().at.0,
             "a payment has its end"
         );
+    }
+
+    /// Counts what a commit booked of what came in.
+    pub(super) fn observe_deposits(&self, booked: Booked) {
+        let counts = [
+            ("true", booked.matched),
+            ("false", booked.unmatched),
+            ("internal", booked.internal),
+        ];
+        for (label, count) in counts {
+            let metric = &self.deps.metrics.deposits_total;
+            metric.with_label_values(&[label]).inc_by(count);
+        }
     }
 
     /// Counts the time from the submission of a validated attempt to the ledger that holds it, and

@@ -6,12 +6,14 @@
 use super::Store;
 use super::attempts::{slot_columns, slot_from};
 use super::db::{Columns, Kind, Row, Tx, Value};
+use super::deposits::{self, Booked, Booking};
 use super::error::{CommitError, StoreError};
+use super::events::News;
 use super::payments::{drops_from, drops_value};
 use super::{remembered, tickets};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::JournalCommit;
-use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
+use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
 use xrpayd_core::journal::{Delivered, Entry, RootAfter};
 
 const NEW: Columns = &[
@@ -36,19 +38,23 @@ const NEW: Columns = &[
     ("root_sequence", Kind::Int),
     ("root_owner_count", Kind::Int),
     ("change_drops", Kind::Int),
+    ("effects", Kind::Text),
+    ("closed_at", Kind::Int),
 ];
 
-/// Moves the cursor on and writes the entries.
+/// Moves the cursor on, writes the entries and books what came in; answers with what was booked, and
+/// what is to be told of it.
 pub(super) async fn append(
     tx: &mut Tx,
     wallet: &str,
     commit: &JournalCommit,
-) -> Result<(), CommitError> {
+    now: UnixMs,
+) -> Result<(Booked, Vec<News>), CommitError> {
     let cursor = &commit.cursor;
     // Nobody moves the cursor between this and the update, or the update finds no row.
     let before = tx
         .fetch_optional(
-            "select balance_drops from wallets where name = $1",
+            "select account, network_id, balance_drops from wallets where name = $1",
             vec![wallet.into()],
         )
         .await?;
@@ -94,7 +100,13 @@ pub(super) async fn append(
         balance = after;
     }
     write(tx, wallet, &commit.entries, &changes).await?;
-    Ok(())
+    let booking = Booking {
+        wallet,
+        account: account("account", &before.text("account")?)?,
+        network_id: before.uint("network_id")?,
+        now,
+    };
+    Ok(deposits::book(tx, booking, &commit.credits).await?)
 }
 
 /// Writes entries, each with what it moved the account's balance by.
@@ -108,10 +120,24 @@ pub(super) async fn write(
     for (entry, change) in entries.iter().zip(changes) {
         let mut row = row_of(wallet, entry)?;
         row.push((*change).into());
+        row.push(effects_document(entry)?.into());
+        row.push(entry.closed_at.map(|at| at.0).into());
         rows.push(row);
     }
     tx.insert("journal_entries", NEW, rows, "").await?;
     Ok(())
+}
+
+fn effects_document(entry: &Entry) -> Result<Option<String>, StoreError> {
+    let document = entry.effects.as_ref().map(serde_json::to_string);
+    document.transpose().map_err(|error| {
+        StoreError::corrupt(format!("journal entry {}", entry.hash), error.to_string())
+    })
+}
+
+fn account(column: &str, text: &str) -> Result<AccountId, StoreError> {
+    text.parse()
+        .map_err(|error| StoreError::corrupt(column, format!("{text}: {error}")))
 }
 
 /// The two columns of what was delivered.
@@ -210,10 +236,6 @@ pub(super) fn decode(row: &Row) -> Result<Entry, StoreError> {
 }
 
 fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
-    let account = |column: &str, text: &str| -> Result<AccountId, StoreError> {
-        text.parse()
-            .map_err(|error| StoreError::corrupt(column, format!("{text}: {error}")))
-    };
     let root = (
         row.int_or_null("root_balance")?,
         row.uint_or_null("root_sequence")?,
@@ -237,6 +259,11 @@ fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
         None => None,
         Some(_) => Some(Hash256(row.hash("invoice_id")?)),
     };
+    let effects = row
+        .text_or_null("effects")?
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| StoreError::corrupt("effects", error.to_string()))?;
     Ok(Entry {
         hash,
         ledger_index: LedgerIndex(row.uint("ledger_index")?),
@@ -258,8 +285,8 @@ fn decode_hashed(row: &Row, hash: TxHash) -> Result<Entry, StoreError> {
         // The journal's rows keep the InvoiceID; what is to be adopted is kept beside them.
         marker: invoice_id,
         root_after,
-        effects: None,
-        closed_at: None,
+        effects,
+        closed_at: row.int_or_null("closed_at")?.map(UnixMs),
     })
 }
 

@@ -8,6 +8,7 @@
 use super::behind;
 use super::changes;
 use super::db::{Row, Tx};
+use super::deposits::Booked;
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
@@ -159,20 +160,22 @@ impl Store {
         Ok(found)
     }
 
-    /// Makes one step of an engine durable, all of it or nothing.
+    /// Makes one step of an engine durable, all of it or nothing; answers with the deposits that it
+    /// booked.
     ///
     /// # Errors
     /// A payment or the cursor has moved since it was read, or the database could not write.
-    pub async fn commit(&self, commit: &LaneCommit) -> Result<(), CommitError> {
+    pub async fn commit(&self, commit: &LaneCommit) -> Result<Booked, CommitError> {
         let mut tx = self.db().write().await?;
         let wallet = &commit.wallet;
-        if let Some(journal) = &commit.journal {
-            journal::append(&mut tx, wallet, journal).await?;
-        }
+        let (booked, came_in) = match &commit.journal {
+            Some(journal) => journal::append(&mut tx, wallet, journal, commit.now).await?,
+            None => Default::default(),
+        };
         if let Some(reason) = &commit.halt {
             halt(&mut tx, wallet, Some(reason), commit.now).await?;
         }
-        let news = changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
+        let mut news = changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
         changes::write_chores(&mut tx, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
         if let Some(known) = &commit.tickets {
@@ -182,9 +185,10 @@ impl Store {
         if let Some(journal) = &commit.journal {
             behind::refuse_overlooking(&mut tx, wallet, journal).await?;
         }
+        news.extend(came_in);
         events::tell(&mut tx, news).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(booked)
     }
 
     /// Stops a wallet's signing for a reason, or lets it sign again.

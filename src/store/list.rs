@@ -32,7 +32,7 @@ pub struct PaymentFilter {
     pub created_before: Option<UnixMs>,
 }
 
-/// A page of a list.
+/// A page of a list, of payments where nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page<I = PaymentId> {
     /// The last item of the page before; none for the first page.
@@ -48,6 +48,16 @@ pub struct PageOf<T, I = PaymentId> {
     pub items: Vec<T>,
     /// Where the next page begins; none where this is the last one.
     pub next: Option<I>,
+}
+
+impl<T, I> PageOf<T, I> {
+    /// A page of nothing.
+    pub(super) const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
+        }
+    }
 }
 
 /// One walk along an index.
@@ -96,28 +106,46 @@ fn walks(filter: &PaymentFilter) -> Vec<Walk> {
     }
 }
 
-/// A statement under construction.
-struct Statement {
+/// The conditions of a statement, and their values, under construction.
+#[derive(Debug, Default)]
+pub(super) struct Statement {
     wheres: Vec<String>,
     values: Vec<Value>,
 }
 
 impl Statement {
-    fn bind(&mut self, value: impl Into<Value>) -> String {
+    /// Takes a value; answers with its place.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
-    fn equal(&mut self, column: &str, value: impl Into<Value>) {
+    /// Any condition.
+    pub(super) fn require(&mut self, condition: impl Into<String>) {
+        self.wheres.push(condition.into());
+    }
+
+    /// An equality that chooses the index.
+    pub(super) fn equal(&mut self, column: &str, value: impl Into<Value>) {
         let place = self.bind(value);
         self.wheres.push(format!("{column} = {place}"));
     }
 
     /// An equality that only sieves what the walk finds: phrased so that no planner takes another
     /// index for it.
-    fn sieve(&mut self, column: &str, value: impl Into<Value>) {
+    pub(super) fn sieve(&mut self, column: &str, value: impl Into<Value>) {
         let place = self.bind(value);
         self.wheres.push(format!("{column} || '' = {place}"));
+    }
+
+    /// The statement: `what` is selected where all conditions hold, in `order`.
+    pub(super) fn select(self, what: &str, order: &str) -> (String, Vec<Value>) {
+        let wheres = if self.wheres.is_empty() {
+            String::new()
+        } else {
+            format!("where {}", self.wheres.join(" and "))
+        };
+        (format!("select {what} {wheres} {order}"), self.values)
     }
 }
 
@@ -128,10 +156,7 @@ fn statement(
     after: Option<(UnixMs, PaymentId)>,
     limit: u32,
 ) -> (String, Vec<Value>) {
-    let mut s = Statement {
-        wheres: Vec::new(),
-        values: Vec::new(),
-    };
+    let mut s = Statement::default();
     let (client, status) = (filter.client.as_deref(), filter.status.map(Status::as_str));
     let destination = filter.destination.map(|account| account.to_string());
     let reference = filter.reference.as_deref();
@@ -205,12 +230,10 @@ fn statement(
         s.wheres.push(format!("({time}, p.id) < ({at}, {id})"));
     }
     let limit = s.bind(limit);
-    let sql = format!(
-        "select {} from payments p where {} order by {time} desc, p.id desc limit {limit}",
-        payments::COLUMNS,
-        s.wheres.join(" and "),
-    );
-    (sql, s.values)
+    s.select(
+        &format!("{} from payments p", payments::COLUMNS),
+        &format!("order by {time} desc, p.id desc limit {limit}"),
+    )
 }
 
 async fn accepted_at(tx: &mut Tx, id: PaymentId) -> Result<Option<UnixMs>, StoreError> {
@@ -231,13 +254,9 @@ impl Store {
         page: &Page,
     ) -> Result<PageOf<Payment>, StoreError> {
         let limit = page.limit.clamp(1, PAGE_MAX);
-        let nothing = PageOf {
-            items: Vec::new(),
-            next: None,
-        };
         let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
         if names_nul(&filter.client) || names_nul(&filter.reference) {
-            return Ok(nothing);
+            return Ok(PageOf::empty());
         }
         let mut tx = self.db().read().await?;
         let after = match page.cursor {
@@ -246,7 +265,7 @@ impl Store {
                 Some(at) => Some((at, id)),
                 None => {
                     tx.end().await?;
-                    return Ok(nothing);
+                    return Ok(PageOf::empty());
                 }
             },
         };

@@ -31,6 +31,7 @@ fn for_sqlite() -> Vec<Migration> {
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
+        (7, "deposits", "0007_deposits.sql"),
         (8, "invoices", "0008_invoices.sql"),
         (10, "backfill", "0010_backfill.sql"),
     )
@@ -45,6 +46,7 @@ fn for_postgres() -> Vec<Migration> {
         (4, "tickets", "0004_tickets.sql"),
         (5, "reconcile", "0005_reconcile.sql"),
         (6, "feed", "0006_feed.sql"),
+        (7, "deposits", "0007_deposits.sql"),
         (8, "invoices", "0008_invoices.sql"),
         (10, "backfill", "0010_backfill.sql"),
     )
@@ -172,5 +174,33 @@ mod tests {
             connection.execute(stranger).await.is_err(),
             "no such payment"
         );
+    }
+
+    #[tokio::test]
+    async fn journals_of_before_the_deposits_are_marked_for_booking_as_far_as_they_reach() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            folder.path().join("old.db").display()
+        );
+        let pool = SqlitePool::connect(&url).await.unwrap();
+        let older = for_sqlite().into_iter().take(6).collect();
+        Migrator::with_migrations(older).run(&pool).await.unwrap();
+        for (name, start, at) in [("read", 101, 150), ("fresh", 101, 100)] {
+            let statement = format!(
+                "insert into wallets (name, account, network_id, cursor_start, cursor_at, \
+                 cursor_at_hash, next_sequence, balance_drops, owner_count) \
+                 values ('{name}', 'r', 0, {start}, {at}, zeroblob(32), 1, 5, 0)"
+            );
+            pool.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+        }
+        run_sqlite(&pool).await.unwrap();
+        let rows = "select name, deposits_from, deposits_to from wallets order by name";
+        let rows = pool.fetch_all(rows).await.unwrap();
+        let marks = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2)));
+        let expected: [(&str, Option<i64>, Option<i64>); 2] =
+            [("fresh", None, None), ("read", Some(101), Some(150))];
+        assert!(marks.eq(expected));
+        pool.close().await;
     }
 }

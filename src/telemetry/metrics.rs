@@ -122,7 +122,7 @@ families! {
     journal_gap_ledgers: IntGaugeVec["wallet_type"] =
         "journal_gap_ledgers", "Ledgers that no quorum of servers holds and that the journals wait for; anything but 0 needs a server with a longer history.";
     deposits_total: IntCounterVec["matched"] =
-        "deposits_total", "Incoming credits recorded, by whether an invoice was matched.";
+        "deposits_total", "Incoming credits that this process recorded, by whether an invoice took them; 'internal' came from a wallet of ours.";
     reconciliation_difference_drops: IntGauge =
         "reconciliation_difference_drops", "Drops by which books and ledger differed at the last reconciliation, all differences together; anything but 0 needs a human.";
     reconciliation_differences: IntGauge =

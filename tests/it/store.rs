@@ -9,6 +9,7 @@ mod bed;
 mod accept;
 mod approval;
 mod backfill;
+mod deposits;
 mod feed;
 mod invoices;
 mod keys;
