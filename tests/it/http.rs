@@ -3,6 +3,7 @@
 mod access;
 mod approvals;
 mod bed;
+mod deposits;
 mod feed;
 mod invoices;
 mod lists;

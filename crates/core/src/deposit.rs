@@ -95,7 +95,7 @@ impl Unmatched {
             Self::InvoiceCancelled => "invoice_cancelled",
             Self::BeforeInvoice => "before_invoice",
             Self::AmountUnknown => "amount_unknown",
-            Self::NotExact => "not_exact",
+            Self::NotExact => "amount_not_exact",
         }
     }
 }

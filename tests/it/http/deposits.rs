@@ -39,7 +39,8 @@ async fn book(bed: &Bed, credits: Vec<Credit>) {
         owner_count: 0,
     };
     let account = HOT.parse().unwrap();
-    let anchored = bed.store.anchor_lane("hot", account, 0, &cursor(100), None);
+    let start = cursor(100);
+    let anchored = bed.store.anchor_lane("hot", account, 0, &start, None);
     anchored.await.unwrap();
     let commit = LaneCommit {
         journal: Some(JournalCommit {
@@ -97,14 +98,26 @@ async fn amounts_of_every_asset_are_shown_and_what_nobody_tells_is_null() {
         Counted::Unknown(Some(Asset::Xrp)),
         Counted::Unknown(None),
     ];
-    let credits = (1..).zip(amounts).map(|(place, amount)| credit(place, amount, Some(7)));
+    let credits = (1..)
+        .zip(amounts)
+        .map(|(place, amount)| credit(place, amount, Some(7)));
     book(&bed, credits.collect()).await;
     let token = bed.key("shop", &["invoices:read"]).await;
     let list = bed.send(get("/v1/deposits?matched=false", &token)).await;
     let shown: Vec<&Value> = list.body["data"].as_array().unwrap().iter().collect();
-    let amounts: Vec<&Value> = shown.iter().rev().map(|row| &row["delivered_amount"]).collect();
-    assert_eq!(*amounts[0], json!({"currency": "USD", "issuer": HOT, "value": "0.000001"}));
-    assert_eq!(*amounts[1], json!({"mpt_issuance_id": "07".repeat(24), "value": "9"}));
+    let amounts: Vec<&Value> = shown
+        .iter()
+        .rev()
+        .map(|row| &row["delivered_amount"])
+        .collect();
+    assert_eq!(
+        *amounts[0],
+        json!({"currency": "USD", "issuer": HOT, "value": "0.000001"})
+    );
+    assert_eq!(
+        *amounts[1],
+        json!({"mpt_issuance_id": "07".repeat(24), "value": "9"})
+    );
     assert_eq!((amounts[2], amounts[3]), (&json!(null), &json!(null)));
     assert_eq!(shown[0]["unmatched_reason"], "amount_unknown");
     bed.end().await;
@@ -116,8 +129,13 @@ async fn deposits_need_their_scope_and_what_is_not_there_is_404() {
     let amount = Counted::Exact(Amount::Xrp(Drops::MAX));
     book(&bed, vec![credit(1, amount, None)]).await;
     let merchant = bed.merchant().await;
-    for path in ["/v1/deposits", "/v1/deposits/dep_00000000000000000000000000"] {
-        bed.send(get(path, &merchant)).await.refused(403, "scope_missing");
+    for path in [
+        "/v1/deposits",
+        "/v1/deposits/dep_00000000000000000000000000",
+    ] {
+        bed.send(get(path, &merchant))
+            .await
+            .refused(403, "scope_missing");
     }
     let reader = bed.key("shop", &["invoices:read"]).await;
     for id in ["dep_00000000000000000000000000", "dep_", "pay_1", "%00"] {
@@ -146,8 +164,13 @@ async fn a_query_that_cannot_be_used_names_its_parameter() {
         ("limit=201", "limit"),
         ("colour=red", "colour"),
     ] {
-        let answer = bed.send(get(&format!("/v1/deposits?{query}"), &token)).await;
-        assert_eq!(answer.refused(400, "invalid_query"), [format!("/query/{name}")]);
+        let answer = bed
+            .send(get(&format!("/v1/deposits?{query}"), &token))
+            .await;
+        assert_eq!(
+            answer.refused(400, "invalid_query"),
+            [format!("/query/{name}")]
+        );
     }
     bed.end().await;
 }
@@ -155,7 +178,9 @@ async fn a_query_that_cannot_be_used_names_its_parameter() {
 #[tokio::test]
 async fn pages_hold_every_deposit_once() {
     let bed = Bed::new().await;
-    let credits = (1..=23).map(|place| credit(place, xrp("1"), Some(7))).collect();
+    let credits = (1..=23)
+        .map(|place| credit(place, xrp("1"), Some(7)))
+        .collect();
     book(&bed, credits).await;
     let token = bed.key("shop", &["invoices:read"]).await;
     let (mut seen, mut cursor) = (Vec::new(), String::new());
@@ -169,7 +194,10 @@ async fn pages_hold_every_deposit_once() {
             None => break,
         }
     }
-    let expected: Vec<String> = (1..=23).rev().map(|n| format!("{n:02X}").repeat(32)).collect();
+    let expected: Vec<String> = (1..=23)
+        .rev()
+        .map(|n| format!("{n:02X}").repeat(32))
+        .collect();
     assert_eq!(seen, expected);
     bed.end().await;
 }

@@ -18,6 +18,7 @@ use crate::condition::{Change, Condition};
 use crate::ledger::codes::Ter;
 use crate::ledger::entry::Account;
 use crate::ledger::fees::LEVEL_REFERENCE;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::TxHash;
@@ -96,6 +97,13 @@ pub(crate) struct FalseResult {
     pub(crate) result: String,
 }
 
+/// A false amount that was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FalseDelivery {
+    pub(crate) about: About,
+    pub(crate) amount: Value,
+}
+
 /// A false account root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FalseRoot {
@@ -164,6 +172,7 @@ pub(crate) struct Faults {
     pub(crate) amendment_blocked: bool,
     pub(crate) lie_absent: Option<About>,
     pub(crate) lie_result: Option<FalseResult>,
+    pub(crate) lie_delivered: Option<FalseDelivery>,
     pub(crate) lie_balance: Option<FalseRoot>,
     /// Submissions that are answered and not carried out.
     pub(crate) turn_away: Option<FalseResult>,
@@ -246,6 +255,14 @@ impl Faults {
         lie.about
             .includes(hash, accounts)
             .then_some(lie.result.as_str())
+    }
+}
+
+impl Faults {
+    /// What the server claims was delivered instead of the truth.
+    pub(crate) fn claims_delivered(&self, hash: TxHash, accounts: &[AccountId]) -> Option<&Value> {
+        let lie = self.lie_delivered.as_ref()?;
+        lie.about.includes(hash, accounts).then_some(&lie.amount)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Owns nothing. A request that does not read leaves everything as it was.
 
 use super::{
-    About, Apart, Effect, FalseResult, FalseRoot, FaultError, Faults, FeeSpike, Forced, Freeze,
-    Gap, Latency, Loss, QuorumLost, Target, results,
+    About, Apart, Effect, FalseDelivery, FalseResult, FalseRoot, FaultError, Faults, FeeSpike,
+    Forced, Freeze, Gap, Latency, Loss, QuorumLost, Target, results,
 };
 use crate::clock;
 use crate::condition;
@@ -164,6 +164,14 @@ pub(crate) fn inflict(
                 result,
             });
         }
+        "lie_delivered" => {
+            request.only(&["hashes", "hash", "account", "amount"])?;
+            let amount = request.value("amount");
+            faults.lie_delivered = Some(FalseDelivery {
+                about: request.about()?,
+                amount: amount.ok_or(FaultError::BadParameter("amount"))?,
+            });
+        }
         _ => {
             return condition::inflict(&mut faults.condition, &request)
                 .unwrap_or_else(|| Err(FaultError::UnknownKind(kind.to_owned())))
@@ -232,6 +240,11 @@ impl Parameters<'_> {
     /// Whether a parameter is there.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.request.get(name).is_some()
+    }
+
+    /// A parameter as it is.
+    fn value(&self, name: &str) -> Option<Value> {
+        self.request.get(name).cloned()
     }
 
     /// A parameter that is true or false.

@@ -58,7 +58,8 @@ pub(crate) fn meta(tx: &Applied, faults: &Faults, delivered: Delivered) -> Value
         && result == "tesSUCCESS"
         && let Some(amount) = decoded::delivered_amount(&tx.blob, &meta)
     {
-        meta.insert("delivered_amount".to_owned(), amount);
+        let claimed = faults.claims_delivered(tx.hash, &tx.accounts).cloned();
+        meta.insert("delivered_amount".to_owned(), claimed.unwrap_or(amount));
     }
     if delivered == Delivered::Shown
         && result == "tesSUCCESS"

@@ -107,7 +107,7 @@ fn what_real_transactions_brought_is_credited_exactly() {
             "rNNuQMuExCiEjeZ4h9JJnj5PSWypdMXDj4",
             &[
                 "? XRP",
-                "9.98003992015968 USD.rvYAfWj5gh67oV6fW32ZzP3Aw4Eubs59B",
+                "9.980039920159681 USD.rvYAfWj5gh67oV6fW32ZzP3Aw4Eubs59B",
             ],
         ),
         ("tec", "r4PowrZ7KZw83oWDYxzY82ht2kgDmFUpB7", &[]),
@@ -125,7 +125,7 @@ fn what_real_transactions_brought_is_credited_exactly() {
         (
             "cross_currency_payment",
             "rd5Sx93pCMgfxwBuofjen2csoFYmY8VrT",
-            &["1.00400399201 USD.rhub8VRN55s94qWKDv6jmDy1pUykJzF3wq"],
+            &["0.99800399201 USD.rhub8VRN55s94qWKDv6jmDy1pUykJzF3wq"],
         ),
     ];
     let examples = examples();
