@@ -165,7 +165,7 @@ async fn book(deps: &Deps, past: &mut Backfill, stretch: &Stretch) -> Result<(),
         backfill::advance(&past.reached, &past.goal, stretch).map_err(Stopped::Broken)?;
     let name = &deps.wallet.name;
     deps.store
-        .book_past(name, past, &stretch.page, &advanced)
+        .book_past(name, past, &stretch.page, &advanced, deps.clock.now())
         .await?;
     past.reached = advanced.reached;
     past.is_finished = past.reached.at == past.goal.at;

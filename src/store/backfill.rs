@@ -6,12 +6,14 @@
 
 use super::Store;
 use super::db::{Row, Tx, Value};
+use super::deposits::{self, Booking};
 use super::error::{CommitError, StoreError};
 use super::payments::{drops_from, drops_value};
 use super::{journal, remembered};
 use xrpayd_core::backfill::{Advanced, Goal, Reached, Standing};
+use xrpayd_core::deposit::{Credit, credits_in};
 use xrpayd_core::engine::Remembered;
-use xrpayd_core::ids::{LedgerHash, LedgerIndex};
+use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::journal::{Cursor, Page, RootAfter};
 
 /// The past of a wallet, as far as it has been read.
@@ -139,7 +141,8 @@ impl Store {
         })
     }
 
-    /// Books a stretch of the past of `wallet`, which was read through ledger `before` so far.
+    /// Books a stretch of the past of `wallet`, which was read through ledger `before` so far, with what
+    /// came in. Nothing is told of that: it came before there was anybody here to tell.
     ///
     /// # Errors
     /// Somebody else has carried the past on, or the database could not write.
@@ -149,6 +152,7 @@ impl Store {
         before: &Backfill,
         page: &Page,
         advanced: &Advanced,
+        now: UnixMs,
     ) -> Result<(), CommitError> {
         let mut tx = self.db().write().await?;
         let reached = &advanced.reached;
@@ -161,12 +165,30 @@ impl Store {
             .filter_map(|entry| Remembered::of(wallet, entry, &page.servers));
         remembered::insert(&mut tx, wallet, &known.collect::<Vec<_>>()).await?;
         journal::write(&mut tx, wallet, &page.entries, &advanced.changes).await?;
+        let booking = Booking {
+            wallet,
+            account: page.account,
+            network_id: network_of(&mut tx, wallet).await?,
+            now,
+        };
+        // Where nothing tells the balance before the page, no transaction in it changes it.
+        let balance = advanced.balance_before.unwrap_or_default();
+        let credits = credits_in(page, balance, now);
+        let closed_at = |credit: &Credit| Some(credit.closed_at);
+        deposits::book_untold(&mut tx, booking, &credits, closed_at).await?;
         if is_last {
             join(&mut tx, wallet, before, reached).await?;
         }
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn network_of(tx: &mut Tx, wallet: &str) -> Result<u32, StoreError> {
+    let sql = "select network_id from wallets where name = $1";
+    let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
+    row.ok_or_else(|| StoreError::UnknownWallet(wallet.to_owned()))?
+        .uint("network_id")
 }
 
 async fn carry_on(

@@ -163,8 +163,20 @@ pub(super) async fn book(
     Ok((booked, news))
 }
 
+/// Books credits of before there was anybody to tell; answers with how many were not booked yet.
+pub(super) async fn book_untold(
+    tx: &mut Tx,
+    booking: Booking<'_>,
+    credits: &[Credit],
+    closed_at: impl Fn(&Credit) -> Option<UnixMs>,
+) -> Result<u64, StoreError> {
+    let deposits = new_of(tx, booking, credits, closed_at).await?;
+    insert(tx, &deposits).await?;
+    Ok(u64::try_from(deposits.len()).unwrap_or(u64::MAX))
+}
+
 /// The deposits that credits are, those left out that are booked already.
-pub(super) async fn new_of(
+async fn new_of(
     tx: &mut Tx,
     booking: Booking<'_>,
     credits: &[Credit],
@@ -242,7 +254,7 @@ async fn known(tx: &mut Tx, deposits: &[Deposit]) -> Result<BTreeSet<DepositId>,
 }
 
 /// Writes deposits that are new.
-pub(super) async fn insert(tx: &mut Tx, deposits: &[Deposit]) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx, deposits: &[Deposit]) -> Result<(), StoreError> {
     let rows = deposits.iter().map(row_of).collect();
     tx.insert("deposits", NEW, rows, "").await?;
     Ok(())

@@ -88,8 +88,7 @@ impl Store {
             let closed_at = entry.closed_at.unwrap_or_default();
             credits.extend(credits_of(account, before, &entry, closed_at));
         }
-        let found = deposits::new_of(&mut tx, booking, &credits, |_| None).await?;
-        deposits::insert(&mut tx, &found).await?;
+        let booked = deposits::book_untold(&mut tx, booking, &credits, |_| None).await?;
         let is_done = end >= to;
         tx.execute(
             "update wallets set deposits_from = $2, deposits_to = $3 where name = $1",
@@ -101,7 +100,7 @@ impl Store {
         )
         .await?;
         tx.commit().await?;
-        Ok(Some(u64::try_from(found.len()).unwrap_or(u64::MAX)))
+        Ok(Some(booked))
     }
 }
 

@@ -58,6 +58,8 @@ fn entry(n: u32, sender: u8, after: RootAfter) -> Entry {
         invoice_id: None,
         marker: Some(Hash256([7; 32])),
         root_after: Some(after),
+        effects: None,
+        closed_at: None,
     }
 }
 
@@ -72,6 +74,7 @@ fn stretch(from: u32, to: u32, links: Vec<(Entry, RootAfter)>) -> Stretch {
             from: LedgerIndex(from),
             to: LedgerIndex(to),
             to_hash: cursor(to).at_hash,
+            closed_at: None,
             servers: vec!["one".into(), "two".into()],
             entries: links.into_iter().map(|(entry, _)| entry).collect(),
         },
@@ -101,7 +104,7 @@ on_both_stores! {
         assert_eq!(begun.reached, Reached::before(START));
         assert_eq!(begun.goal.root, root("5000", 10));
         let [first, second] = halves();
-        store.book_past(WALLET, &begun, &first.page, &advanced(&begun, &first)).await.unwrap();
+        store.book_past(WALLET, &begun, &first.page, &advanced(&begun, &first), T0).await.unwrap();
 
         let half = past(&store).await;
         assert_eq!(half.reached.at, LedgerIndex(49));
@@ -114,8 +117,14 @@ on_both_stores! {
         assert_eq!(journal.foreign_accepted, Some(LedgerIndex(100)));
         let lane = store.load_lane(WALLET).await.unwrap();
         assert!(!lane.remembers, "what others sent is not remembered");
+        let whole = xrpayd::store::Page { cursor: None, limit: 9 };
+        let deposits = store.deposits(&Default::default(), &whole).await.unwrap().items;
+        assert_eq!(deposits.len(), 1, "what others paid is booked");
+        let amount = xrpayd_core::amount::Amount::Xrp(xrp("500"));
+        assert_eq!(deposits[0].amount.exact(), Some(amount));
+        assert_eq!(store.feed_end().await.unwrap(), 0, "and nobody is told of what is long past");
 
-        store.book_past(WALLET, &half, &second.page, &advanced(&half, &second)).await.unwrap();
+        store.book_past(WALLET, &half, &second.page, &advanced(&half, &second), T0).await.unwrap();
         assert!(past(&store).await.is_finished);
         let lane = store.load_lane(WALLET).await.unwrap();
         assert!(lane.remembers, "what it sent is");
@@ -135,13 +144,13 @@ on_both_stores! {
         let begun = past(&store).await;
         let [first, second] = halves();
         let step = advanced(&begun, &first);
-        store.book_past(WALLET, &begun, &first.page, &step).await.unwrap();
-        let again = store.book_past(WALLET, &begun, &first.page, &step).await;
+        store.book_past(WALLET, &begun, &first.page, &step, T0).await.unwrap();
+        let again = store.book_past(WALLET, &begun, &first.page, &step, T0).await;
         assert!(matches!(again, Err(CommitError::CursorMoved)), "{again:?}");
         let half = past(&store).await;
         let step = advanced(&half, &second);
-        store.book_past(WALLET, &half, &second.page, &step).await.unwrap();
-        let again = store.book_past(WALLET, &half, &second.page, &step).await;
+        store.book_past(WALLET, &half, &second.page, &step, T0).await.unwrap();
+        let again = store.book_past(WALLET, &half, &second.page, &step, T0).await;
         assert!(matches!(again, Err(CommitError::CursorMoved)), "{again:?}");
         assert_eq!(store.journal_entries(WALLET, START, LedgerIndex(100)).await.unwrap().len(), 2);
     }

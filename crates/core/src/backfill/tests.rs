@@ -46,6 +46,8 @@ fn link(n: u32, before: Before, after: RootAfter) -> Link {
             invoice_id: None,
             marker: None,
             root_after: Some(after),
+            effects: None,
+            closed_at: None,
         },
         before: Some(before),
     }
@@ -63,6 +65,7 @@ fn stretch(from: u32, to: u32, links: Vec<Link>) -> Stretch {
             from: LedgerIndex(from),
             to: LedgerIndex(to),
             to_hash: GOAL_HASH,
+            closed_at: None,
             servers: vec!["a".into(), "b".into()],
             entries: links.into_iter().map(|link| link.entry).collect(),
         },

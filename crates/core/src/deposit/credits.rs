@@ -47,9 +47,16 @@ pub fn credits_in(page: &Page, before: Drops, now: UnixMs) -> Vec<Credit> {
         credits.extend(credits_of(page.account, balance, entry, closed_at));
         if let Some(root) = entry.root_after {
             balance = root.balance;
+        } else if ends_the_account(page.account, entry) {
+            balance = Drops::ZERO;
         }
     }
     credits
+}
+
+/// An account's end leaves no root; what it had went to another, and it may be made again.
+fn ends_the_account(account: AccountId, entry: &Entry) -> bool {
+    entry.sender == account && entry.transaction_type == ACCOUNT_DELETE && entry.result == SUCCESS
 }
 
 /// What a transaction brought to the account, one credit an asset. `before` is its balance of XRP as the
