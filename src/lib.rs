@@ -2,8 +2,8 @@
 //!
 //! The rooms, from the door to the ledger: `cli` starts the `app`, which builds all others. `http`
 //! takes what clients ask, `payments` drives it, `store` remembers it, `wallet` signs it, `xrpl`
-//! carries it to the servers and `journal` reads what became of it. `docs/ARCHITECTURE.md` follows
-//! one payment through them.
+//! carries it to the servers, `journal` reads what became of it and `webhooks` tells the merchant's
+//! systems. `docs/ARCHITECTURE.md` follows one payment through them.
 
 pub mod app;
 pub mod cli;
@@ -13,6 +13,7 @@ pub mod deposits;
 pub mod http;
 pub mod journal;
 pub mod payments;
+mod private_file;
 pub mod reconcile;
 pub mod request;
 mod rfc3339;
@@ -21,4 +22,5 @@ pub mod store;
 pub mod supervise;
 pub mod telemetry;
 pub mod wallet;
+pub mod webhooks;
 pub mod xrpl;

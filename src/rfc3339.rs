@@ -1,4 +1,5 @@
-//! Times as the API and the command line write and read them: RFC 3339, UTC, milliseconds.
+//! Times as the API and the command line write and read them: RFC 3339, UTC, milliseconds; and the
+//! dates of HTTP headers.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -43,6 +44,13 @@ pub fn parse(text: &str) -> Option<UnixMs> {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000))
         .ok()
         .map(UnixMs)
+}
+
+/// Reads a date as HTTP headers bear it, such as `Fri, 15 Jan 2027 08:00:00 GMT`.
+#[must_use]
+pub fn parse_http_date(text: &str) -> Option<UnixMs> {
+    let at = OffsetDateTime::parse(text, &well_known::Rfc2822).ok()?;
+    at.unix_timestamp().checked_mul(1_000).map(UnixMs)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command beside the client libraries that the model ledger is tested with: xrpl.js and
-# xrpl-py, as their makers publish them: tests/clients.sh cargo test …
+# Runs a command beside the client libraries that the tests use: xrpl.js, xrpl-py and standardwebhooks,
+# as their makers publish them: tests/clients.sh cargo test …
 #
 # They are installed once, by exact version and hash, into the target folder; the command finds them
 # in XRPAYD_TEST_CLIENTS (bin/node, node_modules, venv/bin/python). Where that variable is set
@@ -76,7 +76,7 @@ install() {
         ln -s "$place/venv/bin/node" "$place/bin/node"
         ln -s "$place/venv/bin/npm" "$place/bin/npm"
     fi
-    say "installing xrpl.js"
+    say "installing xrpl.js and standardwebhooks"
     cp "$pins/package.json" "$pins/package-lock.json" "$place/"
     (cd "$place" && PATH=$place/bin:$PATH npm ci --silent --no-audit --no-fund --ignore-scripts >&2)
 }

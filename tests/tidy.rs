@@ -197,6 +197,21 @@ const RULES: &[Rule] = &[
         why: "http sees the store, payments::accept and deposits::issue, never the ledger or the keys",
     },
     Rule {
+        room: "src/webhooks",
+        except: &[],
+        words: &[
+            "crate::http",
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+            "crate::payments",
+            "crate::journal",
+            "crate::wallet",
+            "crate::xrpl",
+        ],
+        why: "webhooks carry what the store holds and know nobody else",
+    },
+    Rule {
         room: "src/payments",
         except: &[],
         words: &["crate::http", "crate::app", "crate::cli"],

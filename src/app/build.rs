@@ -14,6 +14,7 @@ use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
+use crate::webhooks::Webhooks;
 use crate::xrpl::{self, Members, Pin, Pool, PoolConfig, Roots, ServerConfig, Voice};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -242,6 +243,7 @@ pub(super) fn app_state(
     store: &Store,
     ground: &Ground,
     live: &Arc<LiveView>,
+    webhooks: Webhooks,
 ) -> (watch::Sender<Arc<Rules>>, AppState) {
     let (change, current) = watch::channel(Arc::new(rules(config)));
     let auth = if config.auth.enabled {
@@ -255,6 +257,7 @@ pub(super) fn app_state(
         entropy: Arc::clone(&ground.entropy),
         metrics: Arc::clone(&ground.metrics),
         live: Arc::<LiveView>::clone(live),
+        webhooks,
         settings: HttpSettings {
             body_bytes_max: config.http.body_max_bytes,
             request_timeout: config.http.request_timeout,

@@ -66,6 +66,10 @@ impl Sources {
                 .with_label_values(&label)
                 .set(gauge(count));
         }
+        let undelivered = self.store.oldest_undelivered().await?;
+        metrics
+            .webhook_oldest_undelivered_seconds
+            .set(undelivered.map_or(0.0, |since| seconds_between(since, now)));
         let used = self.store.limit_usage(now).await?.usage;
         let rules = Arc::clone(&self.rules.borrow());
         let stage = rules

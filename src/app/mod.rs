@@ -1,8 +1,9 @@
 //! The composition root: builds every room, runs them, drains them in order.
 //!
 //! Order of a start: store, wallets, pool, engines, HTTP. Order of an end: new writes are refused,
-//! requests under way are answered, the engines finish the commit they are in, the pool and the
-//! store close. What is in flight stays in the store and on the ledger; the next start goes on with
+//! requests under way are answered, the engines finish the commit they are in, what came of the
+//! webhooks under way is written down, the pool and the store close. What is in flight stays in the
+//! store and on the ledger; the next start goes on with
 //! it. A crash at any point of this is only a shorter version of it.
 
 mod build;
@@ -16,6 +17,7 @@ mod retention;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod signals;
+mod webhooks;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
@@ -25,6 +27,7 @@ use crate::payments::preflight::Preflight;
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
+use crate::webhooks::Dispatcher;
 use crate::xrpl::BadRoots;
 use build::Ground;
 use live::{Known, LiveView};
@@ -95,6 +98,9 @@ pub enum AppError {
     /// The sandbox cannot be set up.
     #[error("the sandbox cannot be set up: {0}")]
     Sandbox(String),
+    /// What webhooks are sent with cannot be set up.
+    #[error("webhooks cannot be set up: {0}")]
+    Webhooks(String),
     /// A task failed; the process must not limp on.
     #[error(transparent)]
     Fatal(Fatal),
@@ -127,7 +133,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         );
     }
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
-    let (web, watchers) = (root.child(), root.child());
+    let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
     let wallets = build::wallets(&config)?;
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
@@ -156,7 +162,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         http: address_of(&http)?,
         metrics: address_of(&metrics)?,
     };
-    let (rules, state) = build::app_state(&config, &store, &ground, &live);
+    let webhooks = webhooks::webhooks(&config, &store, &ground)?;
+    let dispatcher = Dispatcher::new(webhooks.clone(), store.clone(), Arc::clone(&ground.metrics));
+    hooks.spawn_must_finish("webhooks", dispatcher.run(hooks.token()));
+    let (rules, state) = build::app_state(&config, &store, &ground, &live, webhooks);
     let gauges = gauges::Sources {
         store: store.clone(),
         live: Arc::clone(&live),
@@ -194,7 +203,11 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     live.drain();
     let grace = config.shutdown.grace;
     tracing::info!(grace_s = grace.as_secs(), "draining");
-    let drained = drain(grace, [&web, &watchers, &engines, &pool_tasks, &writer]).await;
+    let drained = drain(
+        grace,
+        [&web, &watchers, &engines, &hooks, &pool_tasks, &writer],
+    )
+    .await;
     store.close().await;
     ended?;
     match drained {

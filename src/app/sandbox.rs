@@ -8,9 +8,9 @@ use super::keys::{self, KeyText};
 use super::{AppError, Ready, RunOptions};
 use crate::clock::{Clock as _, Entropy, OsEntropy, SystemClock};
 use crate::config::{self, Config, LoadArgs, Override};
+use crate::private_file;
 use crate::store::{Access, NewKey, Store};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +24,8 @@ const SERVERS: usize = 3;
 const WALLET_XRP: &str = "1000000";
 /// What the account that the printed payment goes to begins with.
 const CUSTOMER_XRP: &str = "100";
-/// What a merchant's backend needs to pay.
-const PAYMENT_SCOPES: [&str; 2] = ["payments:read", "payments:write"];
+/// What a merchant's backend needs to pay and to be told of it.
+const PAYMENT_SCOPES: [&str; 3] = ["payments:read", "payments:write", "webhooks:write"];
 /// The name of the only wallet.
 const WALLET: &str = "hot";
 
@@ -211,8 +211,8 @@ impl Folder {
         } else {
             let secrets = Secrets::generate()?;
             let text = serde_json::to_vec_pretty(&secrets).map_err(|error| broken(&error))?;
-            write_private(&root.join("wallet.seed"), secrets.wallet_seed.as_bytes())
-                .and_then(|()| write_private(&file, &text))
+            private_file::write(&root.join("wallet.seed"), secrets.wallet_seed.as_bytes())
+                .and_then(|()| private_file::write(&file, &text))
                 .map_err(|error| broken(&error))?;
             secrets
         };
@@ -239,21 +239,6 @@ impl Secrets {
             admin_key: KeyText::draw(&entropy).text().to_string(),
         })
     }
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let draft = path.with_extension("draft");
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)
 }
 
 fn keypair(seed: &str) -> Result<Keypair, AppError> {

@@ -3,6 +3,7 @@
 
 mod events;
 mod invoices;
+mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
@@ -39,6 +40,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let store = store(r);
     let invoices = invoices::invoices(r, &wallets);
     let events = events::events(r);
+    let webhooks = webhooks::webhooks(r);
     let reconcile = reconcile(r);
     let telemetry = telemetry(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
@@ -55,6 +57,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         store: store?,
         invoices: invoices?,
         events: events?,
+        webhooks: webhooks?,
         reconcile: reconcile?,
         telemetry: telemetry?,
         shutdown: shutdown?,
@@ -89,7 +92,7 @@ fn network(r: &mut Reader) -> Option<Network> {
 
 fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     let servers = servers(r);
-    let ca_file = ca_file(r);
+    let ca_file = readable(r, "xrpl.ca_file");
     let quorum = r.number("xrpl.quorum", 1..=SERVERS_MAX);
     let submit_to = r.number("xrpl.submit_to", 1..=SERVERS_MAX);
     let request_timeout = positive(r, "xrpl.request_timeout");
@@ -122,12 +125,11 @@ fn xrpl(r: &mut Reader) -> Option<Xrpl> {
     })
 }
 
-/// The file of roots, where one is named; that it can be opened is told before anything starts.
-fn ca_file(r: &mut Reader) -> Option<PathBuf> {
-    const KEY: &str = "xrpl.ca_file";
-    let path = r.optional::<String>(KEY).map(PathBuf::from)?;
+/// A file that need not be named; that it can be opened is told before anything starts.
+fn readable(r: &mut Reader, key: &str) -> Option<PathBuf> {
+    let path = r.optional::<String>(key).map(PathBuf::from)?;
     if let Err(error) = std::fs::File::open(&path) {
-        r.error(KEY, format!("names a file that cannot be read: {error}"));
+        r.error(key, format!("names a file that cannot be read: {error}"));
     }
     Some(path)
 }

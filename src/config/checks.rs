@@ -100,6 +100,23 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             .warnings
             .push(problem(reader, "limits.approval_threshold", message));
     }
+    let lax = [
+        (
+            "webhooks.allow_http",
+            config.webhooks.allow_http,
+            "is true: events are sent in the clear",
+        ),
+        (
+            "webhooks.allow_private",
+            config.webhooks.allow_private,
+            "is true: whoever may make endpoints reaches what this machine reaches",
+        ),
+    ];
+    for (key, is_on, message) in lax {
+        if is_on && real {
+            found.warnings.push(problem(reader, key, message));
+        }
+    }
     for (key, reference) in references(config) {
         if let Some(doubt) = secrets::doubt(reference) {
             found.warnings.push(problem(reader, &key, doubt));
@@ -116,6 +133,9 @@ fn references(config: &Config) -> Vec<(String, &SecretRef)> {
         .collect();
     if let StoreUrl::Reference(reference) = &config.store.url {
         all.push(("store.url".to_owned(), reference));
+    }
+    if let Some(reference) = &config.webhooks.encryption_key {
+        all.push(("webhooks.encryption_key".to_owned(), reference));
     }
     all
 }

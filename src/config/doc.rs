@@ -72,7 +72,8 @@ A seed written where a reference belongs is an error under every profile.
 ## What is warned of
 
 A payment cap above 10,000 XRP; debug logging; SQLite with more than one replica; no alert receiver
-(staging and production); a password inside `store.url`; authentication off; a secret's file that
+(staging and production); webhooks that may be sent in the clear or to private addresses (staging and
+production); a password inside `store.url`; authentication off; a secret's file that
 others may read, or that is not there; in production servers that are run by fewer operators than must
 agree.
 

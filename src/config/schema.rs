@@ -43,6 +43,8 @@ pub struct Config {
     pub invoices: Invoices,
     /// The feed.
     pub events: Events,
+    /// Who is told of what happens.
+    pub webhooks: Webhooks,
     /// Books against ledger.
     pub reconcile: Reconcile,
     /// Logs and metrics.
@@ -337,6 +339,32 @@ pub struct Events {
     pub heartbeat: Duration,
     /// How many streams one key may hold open.
     pub streams_per_key: usize,
+}
+
+/// Section `webhooks`.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    /// The key that seals endpoints' secrets; without one the daemon keeps its own beside an SQLite
+    /// database.
+    pub encryption_key: Option<SecretRef>,
+    /// Whether endpoints may be plain `http://`.
+    pub allow_http: bool,
+    /// Whether private addresses may be connected to.
+    pub allow_private: bool,
+    /// Roots that are believed besides the bundled ones.
+    pub ca_file: Option<PathBuf>,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// The waits between the tries of a delivery.
+    pub retry_waits: Vec<Duration>,
+    /// An endpoint that has taken nothing for so long is disabled.
+    pub disable_after: Duration,
+    /// How long what became of deliveries is kept.
+    pub keep_log: Duration,
+    /// The most tries at a time altogether.
+    pub in_flight_max: u32,
+    /// The most tries at one endpoint at a time.
+    pub in_flight_per_endpoint: u32,
 }
 
 /// Section `reconcile`.

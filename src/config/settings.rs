@@ -2,8 +2,12 @@
 //! environment variables and `docs/CONFIG.md` all follow from it.
 
 mod kind;
+mod lookup;
+mod sections;
 
 pub(super) use kind::Kind;
+pub(super) use lookup::{child, find, has_children, nearest};
+pub(super) use sections::SECTIONS;
 
 /// One row of the table.
 pub(super) struct Setting {
@@ -18,46 +22,6 @@ pub(super) struct Setting {
 const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
     Setting { key, kind, meaning }
 }
-
-/// Every section, in the order of the manual, with a word on it.
-pub(super) const SECTIONS: [(&str, &str); 16] = [
-    ("network", "Which XRP Ledger network the daemon pays on."),
-    ("xrpl", "The servers, and how they are spoken to."),
-    (
-        "wallets",
-        "The hot wallets: one table a wallet, `[wallets.hot]`. A name has lower-case letters, digits, \
-         `_` and `-`. `[wallets.\"*\"]` holds what every wallet has that does not say otherwise.",
-    ),
-    (
-        "limits",
-        "The hard caps, whatever the stage of the rollout.",
-    ),
-    (
-        "rollout",
-        "The stages, in order. A list of stages in a later layer replaces the whole list. Of a \
-         stage's cap and the hard cap the lower one holds.",
-    ),
-    ("http", "The public API."),
-    ("auth", "Who may use the API."),
-    ("rate_limit", "How often one API key may use it."),
-    ("store", "The database."),
-    ("webhooks", "Reserved; it has no settings in this version."),
-    (
-        "invoices",
-        "Money that is asked for, and by which tag it is known when it comes.",
-    ),
-    (
-        "events",
-        "The feed of what happened: `GET /v1/events` and its stream.",
-    ),
-    (
-        "reconcile",
-        "Books against ledger, in the background. A wallet whose books differ is halted.",
-    ),
-    ("telemetry", "Logs and metrics."),
-    ("shutdown", "How the daemon ends."),
-    ("secrets", "Reserved; it has no settings in this version."),
-];
 
 /// Every setting.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -421,6 +385,56 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many streams one API key may hold open at a time.",
     ),
     row(
+        "webhooks.encryption_key",
+        Kind::Secret,
+        "The key that seals the endpoints' secrets in the database: the base64 or the hexadecimal digits of 32 random bytes, the same for all replicas. Left out, the daemon makes one on its first start and keeps it in a file beside an SQLite database, with the ending `.webhook-key`; on PostgreSQL no endpoint can be made without it. Back it up apart from the database: without it every endpoint's secret has to be rotated.",
+    ),
+    row(
+        "webhooks.allow_http",
+        Kind::Switch,
+        "Whether endpoints may be plain `http://`.",
+    ),
+    row(
+        "webhooks.allow_private",
+        Kind::Switch,
+        "Whether endpoints may be at private and loopback addresses. Link-local addresses and those of cloud metadata are refused either way.",
+    ),
+    row(
+        "webhooks.ca_file",
+        Kind::Text,
+        "A PEM file of root certificates that endpoints may chain to, besides Mozilla's that are bundled with this program.",
+    ),
+    row(
+        "webhooks.timeout",
+        Kind::Duration,
+        "How long one try may take, from the resolution of the name to the answer's head.",
+    ),
+    row(
+        "webhooks.retry_waits",
+        Kind::List,
+        "The waits between the tries of a delivery, each lengthened by up to a fifth at random. There is one try more than there are waits.",
+    ),
+    row(
+        "webhooks.disable_after",
+        Kind::Duration,
+        "An endpoint that has failed for so long without one success is disabled, with an event.",
+    ),
+    row(
+        "webhooks.keep_log",
+        Kind::Duration,
+        "How long deliveries that ended, and their tries, can be looked at and sent again.",
+    ),
+    row(
+        "webhooks.in_flight_max",
+        Kind::Number,
+        "The most tries at a time, all endpoints together.",
+    ),
+    row(
+        "webhooks.in_flight_per_endpoint",
+        Kind::Number,
+        "The most tries at a time at one endpoint. One that only fails is tried once at a time.",
+    ),
+    row(
         "reconcile.interval",
         Kind::Duration,
         "How long after each other the passes are made. The first comes within a minute of the start.",
@@ -456,46 +470,3 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long work in hand may take to end after SIGTERM or SIGINT.",
     ),
 ];
-
-/// The row of a key pattern.
-pub(super) fn find(pattern: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == pattern)
-}
-
-/// Whether further settings stand below a key pattern.
-pub(super) fn has_children(pattern: &str) -> bool {
-    SECTIONS.iter().any(|(name, _)| *name == pattern)
-        || SETTINGS.iter().any(|setting| {
-            setting
-                .key
-                .strip_prefix(pattern)
-                .is_some_and(|rest| rest.starts_with(['.', '[']))
-        })
-}
-
-/// The pattern of the key `name` within the table `pattern`.
-pub(super) fn child(pattern: &str, name: &str) -> String {
-    match pattern {
-        "" => name.to_owned(),
-        "wallets" => "wallets.<name>".to_owned(),
-        _ => format!("{pattern}.{name}"),
-    }
-}
-
-/// The known name under `pattern` that is nearest to a mistyped one.
-pub(super) fn nearest(pattern: &str, name: &str) -> Option<&'static str> {
-    let prefix = if pattern.is_empty() {
-        String::new()
-    } else {
-        format!("{pattern}.")
-    };
-    SETTINGS
-        .iter()
-        .filter_map(|setting| setting.key.strip_prefix(prefix.as_str()))
-        .filter_map(|rest| rest.split(['.', '[']).next())
-        .filter(|known| !known.is_empty() && *known != "<name>")
-        .map(|known| (strsim::damerau_levenshtein(known, name), known))
-        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
-        .min()
-        .map(|(_, known)| known)
-}

@@ -175,6 +175,14 @@ impl FromValue for Duration {
     }
 }
 
+impl FromValue for Vec<Duration> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let texts = Vec::<String>::from_value(value)
+            .map_err(|_| "must be a list of durations such as [\"5s\", \"2m\"]".to_owned())?;
+        texts.iter().map(|text| duration(text)).collect()
+    }
+}
+
 impl FromValue for SocketAddr {
     fn from_value(value: &Value) -> Result<Self, String> {
         let what = "an address and port such as \"127.0.0.1:3000\"";

@@ -45,6 +45,8 @@ pub enum Scope {
     InvoicesRead,
     /// Issue and cancel invoices, and see to deposits.
     InvoicesWrite,
+    /// Make and change webhook endpoints, and look at their deliveries.
+    WebhooksWrite,
 }
 
 impl Scope {
@@ -57,6 +59,7 @@ impl Scope {
             Self::PaymentsApprove => "payments:approve",
             Self::InvoicesRead => "invoices:read",
             Self::InvoicesWrite => "invoices:write",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 }

@@ -11,7 +11,7 @@ use super::state::{AppState, Readiness};
 use crate::rfc3339::Rfc3339;
 use crate::telemetry::health::{
     self, Audience, BooksFacts, Document, Draining, Facts, Halted, PaymentFacts, Status, StoreFact,
-    WalletFacts, XrplFacts,
+    WalletFacts, WebhookFacts, XrplFacts,
 };
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -32,6 +32,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Probe {
     store: Mutex<Option<(Duration, StoreFact)>>,
     payments: Mutex<Option<(Duration, Option<PaymentFacts>)>>,
+    webhooks: Mutex<Option<(Duration, Option<WebhookFacts>)>>,
 }
 
 /// `GET /health`
@@ -145,6 +146,7 @@ async fn measure(app: &App) -> Facts {
             through: row.through,
             differences: row.differences,
         }),
+        webhooks: webhook_facts(app).await,
         lease_held: live.lease_held(),
         stalled: live.stalled(),
         draining: draining(&app.state),
@@ -197,6 +199,34 @@ async fn payment_facts(app: &App) -> Option<PaymentFacts> {
         }
         Err(_) => {
             tracing::warn!("the store did not count the payments in time");
+            None
+        }
+    };
+    *last = Some((now, facts));
+    facts
+}
+
+/// What is on its way to receivers, measured now or a moment ago.
+async fn webhook_facts(app: &App) -> Option<WebhookFacts> {
+    let mut last = app.probe.webhooks.lock().await;
+    let now = app.state.clock.monotonic();
+    if let Some((at, facts)) = *last
+        && now.saturating_sub(at) < PROBE_TTL
+    {
+        return facts;
+    }
+    let facts = match tokio::time::timeout(PROBE_TIMEOUT, app.state.store.oldest_undelivered())
+        .await
+    {
+        Ok(Ok(oldest)) => Some(WebhookFacts {
+            oldest_undelivered_s: oldest.map(|at| app.state.clock.now().since_ms(at).max(0) / 1000),
+        }),
+        Ok(Err(error)) => {
+            tracing::warn!(error = %error, "the store could not tell of the webhooks");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("the store did not tell of the webhooks in time");
             None
         }
     };

@@ -2,7 +2,8 @@
 //!
 //! Owns the routes, the shapes and the problem documents; axum is known nowhere else. Thin: a handler
 //! reads a request, asks the store or the view of what is running, and shows the answer. It sees the
-//! store, `payments::accept` and `deposits::issue`, never a ledger's server or a key.
+//! store, `payments::accept`, `deposits::issue` and what `webhooks` shows of itself, never a ledger's
+//! server or a key.
 //!
 //! On failure every answer is a problem document that says whether asking again makes sense and
 //! whether something may have been done.
@@ -34,6 +35,8 @@ pub mod state;
 mod stream;
 mod validate;
 mod wallets;
+mod webhook_deliveries;
+mod webhook_endpoints;
 
 pub use router::{metrics_router, router};
 pub use serve::serve;

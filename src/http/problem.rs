@@ -75,6 +75,8 @@ codes! {
     DepositNotFound = "deposit_not_found", NOT_FOUND, false, "There is no such deposit.";
     WalletNotFound = "wallet_not_found", NOT_FOUND, false, "There is no such wallet.";
     InvoiceNotFound = "invoice_not_found", NOT_FOUND, false, "There is no such invoice.";
+    WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, false, "There is no such webhook endpoint.";
+    WebhookDeliveryNotFound = "webhook_delivery_not_found", NOT_FOUND, false, "There is no such delivery.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, false, "The path does not take this method.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, true, "The body did not arrive in time.";
     NotCancellable = "not_cancellable", CONFLICT, false, "The payment is signed and can no longer be cancelled.";
@@ -85,6 +87,9 @@ codes! {
     ApprovalExpired = "approval_expired", CONFLICT, false, "The time for the approval is up.";
     VersionMismatch = "version_mismatch", CONFLICT, false, "The payment is at another version than the one that was read.";
     EventsExpired = "events_expired", GONE, false, "Events after this place are no longer handed out.";
+    WebhookEndpointDisabled = "webhook_endpoint_disabled", CONFLICT, false, "The webhook endpoint is disabled.";
+    TooManyWebhookEndpoints = "too_many_webhook_endpoints", CONFLICT, false, "The client has as many webhook endpoints as it may.";
+    WebhooksNotConfigured = "webhooks_not_configured", CONFLICT, false, "There is no key to keep the secrets of webhook endpoints with.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be application/json.";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
@@ -99,6 +104,7 @@ codes! {
     DailyLimitExceeded = "daily_limit_exceeded", UNPROCESSABLE_ENTITY, true, "The amount is above what is left of the daily limit.";
     InsufficientBalance = "insufficient_balance", UNPROCESSABLE_ENTITY, true, "The wallet cannot pay this amount now.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, false, "The Idempotency-Key was used for another request.";
+    WebhookUrlNotAllowed = "webhook_url_not_allowed", UNPROCESSABLE_ENTITY, false, "Webhooks are not sent to this URL.";
     TooManyPending = "too_many_pending", TOO_MANY_REQUESTS, true, "Too many payments are on their way.";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, true, "The key holds too many streams open.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, true, "Too many requests.";

@@ -245,6 +245,47 @@ fn event_types(text: &str) -> Option<Vec<String>> {
     all.then(|| names.into_iter().map(str::to_owned).collect())
 }
 
+/// Reads a status of a list that is filtered by one.
+type Statuses<'a, S> = Option<&'a dyn Fn(&str) -> Option<S>>;
+
+/// The query of a list that is walked by its ids, and filtered by a status where it has one.
+#[derive(Debug)]
+pub struct WalkQuery<I, S> {
+    /// The most rows.
+    pub limit: u32,
+    /// The last row of the page before.
+    pub cursor: Option<I>,
+    /// Only those in this status.
+    pub status: Option<S>,
+}
+
+impl<I: FromStr, S> WalkQuery<I, S> {
+    /// Reads it; `statuses` reads a status, where the list is filtered by one.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>, statuses: Statuses<'_, S>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let limit = limit(values.remove("limit"))?;
+        let cursor = values.remove("cursor");
+        let wanted = "is not a cursor that a list gave out";
+        let cursor = parsed("cursor", cursor, wanted, |text| text.parse().ok())?;
+        let status = match statuses {
+            Some(read) => {
+                let status = values.remove("status");
+                parsed("status", status, "is not a status of this list", read)?
+            }
+            None => None,
+        };
+        nothing_else(&values)?;
+        Ok(Self {
+            limit,
+            cursor,
+            status,
+        })
+    }
+}
+
 /// Refuses any query where none is taken.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::signature::Verifier;
 use super::state::AppState;
 use super::{
     deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr, rulings,
-    servers, stream, validate, wallets,
+    servers, stream, validate, wallets, webhook_deliveries, webhook_endpoints,
 };
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -61,6 +61,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/servers", get(servers::list))
         .route("/v1/limits", get(limits::limits))
         .route("/v1/rollout", get(limits::rollout))
+        .merge(webhook_routes())
         .route_layer(from_fn_with_state(Arc::clone(&app), gate::enter));
     let open = Router::new()
         .route("/health", get(health::health))
@@ -72,6 +73,33 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), envelope::wrap))
         .with_state(app)
+}
+
+fn webhook_routes() -> Router<Arc<App>> {
+    use webhook_deliveries as deliveries;
+    use webhook_endpoints as endpoints;
+    const ONE: &str = "/v1/webhook-endpoints/{id}";
+    const DELIVERY: &str = "/v1/webhook-endpoints/{id}/deliveries/{delivery}";
+    Router::new()
+        .route(
+            "/v1/webhook-endpoints",
+            get(endpoints::list).post(endpoints::create),
+        )
+        .route(
+            ONE,
+            get(endpoints::one)
+                .patch(endpoints::change)
+                .delete(endpoints::delete),
+        )
+        .route(&format!("{ONE}/rotate-secret"), post(endpoints::rotate))
+        .route(&format!("{ONE}/test"), post(endpoints::test))
+        .route(&format!("{ONE}/recover"), post(endpoints::recover))
+        .route(&format!("{ONE}/deliveries"), get(deliveries::list))
+        .route(DELIVERY, get(deliveries::one))
+        .route(
+            &format!("{DELIVERY}/redeliver"),
+            post(deliveries::redeliver),
+        )
 }
 
 /// The metrics of `telemetry.listen`.

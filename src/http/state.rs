@@ -8,6 +8,7 @@ use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
+use crate::webhooks::Webhooks;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// What is running.
     pub live: Arc<dyn Live>,
+    /// What webhooks are sent with.
+    pub webhooks: Webhooks,
     /// What holds until the process ends.
     pub settings: Settings,
     /// What a reload may change.

@@ -165,6 +165,14 @@ impl Tx {
         }
     }
 
+    /// The same, passing over the rows that another transaction has locked instead of waiting for them.
+    pub(super) const fn for_update_of_free(&self) -> &'static str {
+        match &self.on {
+            TxOn::Sqlite(_) => "",
+            TxOn::Postgres(_) => " for update skip locked",
+        }
+    }
+
     /// Runs a statement that answers with rows.
     pub(super) async fn fetch(
         &mut self,

@@ -159,6 +159,11 @@ pub(super) async fn expire_through(tx: &mut Tx, sequence: i64) -> Result<(), Sto
     Ok(())
 }
 
+/// The last sequence of the feed, as of this transaction.
+pub(super) async fn end(tx: &mut Tx) -> Result<i64, StoreError> {
+    mark(tx, "drawn").await
+}
+
 impl FeedFilter {
     /// The condition that lets an event through, and its values; `first` is the number of the first
     /// of them.

@@ -33,6 +33,7 @@ fn for_sqlite() -> Vec<Migration> {
         (6, "feed", "0006_feed.sql"),
         (7, "deposits", "0007_deposits.sql"),
         (8, "invoices", "0008_invoices.sql"),
+        (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
     )
 }
@@ -48,6 +49,7 @@ fn for_postgres() -> Vec<Migration> {
         (6, "feed", "0006_feed.sql"),
         (7, "deposits", "0007_deposits.sql"),
         (8, "invoices", "0008_invoices.sql"),
+        (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
     )
 }

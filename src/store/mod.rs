@@ -44,6 +44,7 @@ mod ticket_requests;
 mod tickets;
 mod totals;
 mod verdicts;
+pub mod webhooks;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use anchor::Before;

@@ -46,7 +46,7 @@ pub(super) async fn record(tx: &mut Tx, sql: &str, values: &[Value]) {
 }
 
 /// The plans of everything that `operation` ran.
-async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(String, String)> {
+pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(String, String)> {
     PLANS
         .scope(RefCell::new(Vec::new()), async {
             operation.await;
@@ -56,13 +56,16 @@ async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(String, String)
 }
 
 /// Tables that grow with every payment.
-const GROWING: [(&str, &str); 6] = [
+const GROWING: [(&str, &str); 9] = [
     ("payments", "p"),
     ("invoices", "i"),
     ("attempts", "a"),
     ("events", "events"),
     ("journal_entries", "e"),
     ("deposits", "d"),
+    ("webhook_deliveries", "d"),
+    ("webhook_messages", "m"),
+    ("webhook_attempts", "webhook_attempts"),
 ];
 
 /// Indexes that may be read from end to end: those that hold only what is on its way or waits for an
@@ -76,7 +79,7 @@ const WALKED: [&str; 5] = [
 ];
 
 /// The lines of a plan that read a growing table from end to end.
-fn scans(plan: &str) -> Vec<&str> {
+pub(super) fn scans(plan: &str) -> Vec<&str> {
     let is_scan = |line: &&str| {
         GROWING.iter().any(|(table, alias)| {
             let names = |verb: &str, name: &str| {
@@ -190,9 +193,9 @@ pub(super) async fn stores() -> Vec<(Store, Option<tempfile::TempDir>)> {
     stores
 }
 
-const T0: UnixMs = UnixMs(1_800_000_000_000);
+pub(super) const T0: UnixMs = UnixMs(1_800_000_000_000);
 
-fn new_payment(n: u8) -> NewPayment {
+pub(super) fn new_payment(n: u8) -> NewPayment {
     NewPayment {
         id: PaymentId(u128::try_from(T0.0).unwrap() << 80 | u128::from(n)),
         client: "shop".to_owned(),

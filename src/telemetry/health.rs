@@ -15,6 +15,9 @@ pub const OLDEST_AGE_S_MAX: i64 = 300;
 /// Ledgers close every few seconds; none for so long is worth a look.
 pub const LEDGER_AGE_S_MAX: i64 = 30;
 
+/// An event that a receiver has not taken for so long, after several tries, is worth a look.
+pub const OLDEST_UNDELIVERED_S_MAX: i64 = 900;
+
 /// One word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +43,8 @@ pub struct Facts {
     pub store: StoreFact,
     /// The books; absent before they were first held against the ledger.
     pub books: Option<BooksFacts>,
+    /// Webhooks; absent where the store could not tell.
+    pub webhooks: Option<WebhookFacts>,
     /// Whether this process holds the lease, where there are leases.
     pub lease_held: Option<bool>,
     /// What has stopped making progress.
@@ -98,6 +103,13 @@ pub struct PaymentFacts {
     pub oldest_age_s: Option<i64>,
 }
 
+/// What is on its way to receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookFacts {
+    /// How long ago the oldest event happened that an endpoint has not taken, where there is one.
+    pub oldest_undelivered_s: Option<i64>,
+}
+
 /// The books, as the last reconciliation found them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BooksFacts {
@@ -154,6 +166,7 @@ pub struct Checks {
     payments: PaymentsCheck,
     store: PlainCheck,
     books: BooksCheck,
+    webhooks: WebhooksCheck,
     process: PlainCheck,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<LeaseCheck>,
@@ -201,6 +214,12 @@ struct BooksCheck {
 }
 
 #[derive(Debug, Serialize)]
+struct WebhooksCheck {
+    status: Status,
+    oldest_undelivered_s: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
 struct PlainCheck {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,6 +244,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
     };
     let books = examine_books(facts.books);
+    let webhooks = examine_webhooks(facts.webhooks);
     let process = match (&facts.stalled, facts.draining) {
         (Some(what), _) => plain(Status::Unhealthy, Some(what)),
         (None, Draining::Yes) => plain(Status::Degraded, Some("shutting down")),
@@ -242,6 +262,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         payments.status,
         store.status,
         books.status,
+        webhooks.status,
         process.status,
     ];
     Document {
@@ -254,6 +275,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
             payments,
             store,
             books,
+            webhooks,
             process,
             lease,
         },
@@ -272,6 +294,20 @@ fn examine_books(facts: Option<BooksFacts>) -> BooksCheck {
         },
         checked_through: facts.map(|facts| facts.through),
         differences: facts.map(|facts| facts.differences),
+    }
+}
+
+/// A receiver that takes nothing is its owner's to mend; the operator sees it, and no restart helps.
+fn examine_webhooks(facts: Option<WebhookFacts>) -> WebhooksCheck {
+    let oldest = facts.and_then(|facts| facts.oldest_undelivered_s);
+    let late = oldest.is_some_and(|age| age > OLDEST_UNDELIVERED_S_MAX);
+    WebhooksCheck {
+        status: if late {
+            Status::Degraded
+        } else {
+            Status::Healthy
+        },
+        oldest_undelivered_s: oldest,
     }
 }
 

@@ -62,7 +62,9 @@ impl Roots {
         Ok(Self::Own(Arc::new(roots)))
     }
 
-    fn store(&self) -> Arc<RootCertStore> {
+    /// The certificates themselves.
+    #[must_use]
+    pub fn store(&self) -> Arc<RootCertStore> {
         match self {
             Self::Bundled => Arc::new(RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

@@ -30,3 +30,4 @@ mod submission;
 mod tickets;
 mod wallet;
 mod wallets;
+mod webhooks;

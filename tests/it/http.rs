@@ -12,3 +12,4 @@ mod probes;
 mod refusals;
 mod shape;
 mod validation;
+mod webhooks;

@@ -17,3 +17,4 @@ mod pool;
 mod store;
 mod support;
 mod survival;
+mod webhooks;

@@ -4,7 +4,7 @@
 //! `make test` sets; without it the PostgreSQL half is left out, which is said, and under CI fails.
 
 #[macro_use]
-mod bed;
+pub mod bed;
 
 mod accept;
 mod approval;
@@ -21,5 +21,6 @@ mod opening;
 mod routes;
 mod strictness;
 mod tickets;
+mod webhooks;
 
 pub use bed::{fresh_postgres, request};

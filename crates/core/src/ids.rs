@@ -209,6 +209,12 @@ public_id!(
     "we_",
     "webhook endpoint id"
 );
+public_id!(
+    /// The public identifier of a webhook's delivery to an endpoint, over a UUIDv7.
+    DeliveryId,
+    "whd_",
+    "webhook delivery id"
+);
 
 fn write_crockford(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for digit in (0..26).rev() {

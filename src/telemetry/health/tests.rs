@@ -30,6 +30,9 @@ fn well() -> Facts {
             through: LedgerIndex(89),
             differences: 0,
         }),
+        webhooks: Some(WebhookFacts {
+            oldest_undelivered_s: Some(900),
+        }),
         lease_held: None,
         stalled: None,
         draining: Draining::No,
@@ -49,8 +52,13 @@ fn all_is_well_only_while_nothing_is_wrong() {
 
 #[test]
 fn what_a_restart_does_not_cure_is_degraded() {
-    let degraded: [fn(&mut Facts); 12] = [
+    let degraded: [fn(&mut Facts); 13] = [
         |facts| facts.wallets[0].waits = vec!["hot: 1 servers hold ledger 7".to_owned()],
+        |facts| {
+            facts.webhooks = Some(WebhookFacts {
+                oldest_undelivered_s: Some(901),
+            })
+        },
         |facts| {
             facts.books = Some(BooksFacts {
                 through: LedgerIndex(89),
@@ -128,6 +136,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                 "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4 },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": 89, "differences": 0 },
+                "webhooks": { "status": "healthy", "oldest_undelivered_s": 900 },
                 "process": { "status": "healthy" },
             },
         })

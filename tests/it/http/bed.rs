@@ -302,6 +302,10 @@ impl Bed {
             entropy: Arc::new(SeededEntropy::new(7)),
             metrics: Arc::clone(&metrics),
             live: Arc::clone(&live) as Arc<dyn Live>,
+            webhooks: crate::webhooks::bed::webhooks(
+                Arc::clone(&clock) as Arc<dyn Clock>,
+                Arc::new(SeededEntropy::new(8)),
+            ),
             settings: Settings {
                 body_bytes_max: 10_240,
                 request_timeout: Duration::from_secs(2),

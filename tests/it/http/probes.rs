@@ -34,6 +34,7 @@ async fn health_needs_no_key_and_has_the_contracts_shape() {
                 "payments": { "status": "healthy", "pending": 0, "oldest_age_s": null },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": null, "differences": null },
+                "webhooks": { "status": "healthy", "oldest_undelivered_s": null },
                 "process": { "status": "healthy" },
             },
         })

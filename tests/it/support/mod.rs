@@ -10,3 +10,4 @@ pub mod daemon;
 pub mod ledger;
 pub mod merchant;
 pub mod process;
+pub mod receiver;

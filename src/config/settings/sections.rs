@@ -1,0 +1,44 @@
+//! The sections, in the order of the manual.
+
+/// Every section, in the order of the manual, with a word on it.
+pub(in crate::config) const SECTIONS: [(&str, &str); 16] = [
+    ("network", "Which XRP Ledger network the daemon pays on."),
+    ("xrpl", "The servers, and how they are spoken to."),
+    (
+        "wallets",
+        "The hot wallets: one table a wallet, `[wallets.hot]`. A name has lower-case letters, digits, \
+         `_` and `-`. `[wallets.\"*\"]` holds what every wallet has that does not say otherwise.",
+    ),
+    (
+        "limits",
+        "The hard caps, whatever the stage of the rollout.",
+    ),
+    (
+        "rollout",
+        "The stages, in order. A list of stages in a later layer replaces the whole list. Of a \
+         stage's cap and the hard cap the lower one holds.",
+    ),
+    ("http", "The public API."),
+    ("auth", "Who may use the API."),
+    ("rate_limit", "How often one API key may use it."),
+    ("store", "The database."),
+    (
+        "webhooks",
+        "How clients' endpoints are told of what happens. Endpoints themselves are made over the API.",
+    ),
+    (
+        "invoices",
+        "Money that is asked for, and by which tag it is known when it comes.",
+    ),
+    (
+        "events",
+        "The feed of what happened: `GET /v1/events` and its stream.",
+    ),
+    (
+        "reconcile",
+        "Books against ledger, in the background. A wallet whose books differ is halted.",
+    ),
+    ("telemetry", "Logs and metrics."),
+    ("shutdown", "How the daemon ends."),
+    ("secrets", "Reserved; it has no settings in this version."),
+];
