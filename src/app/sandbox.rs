@@ -24,8 +24,6 @@ const SERVERS: usize = 3;
 const WALLET_XRP: &str = "1000000";
 /// What the account that the printed payment goes to begins with.
 const CUSTOMER_XRP: &str = "100";
-/// What a merchant's backend needs to pay and to be told of it.
-const PAYMENT_SCOPES: [&str; 3] = ["payments:read", "payments:write", "webhooks:write"];
 /// The name of the only wallet.
 const WALLET: &str = "hot";
 
@@ -108,7 +106,12 @@ pub async fn run(
 
     let config = load(&args, &folder, &ledger, &wallet.to_string())?;
     let store = open_store(&config).await?;
-    ensure_key(&store, &folder.secrets.api_key, "sandbox", &PAYMENT_SCOPES).await?;
+    // Everything that a merchant's backend may want to do, and nothing of the operator's.
+    let scopes: Vec<&str> = keys::SCOPES
+        .into_iter()
+        .filter(|&scope| scope != "admin")
+        .collect();
+    ensure_key(&store, &folder.secrets.api_key, "sandbox", &scopes).await?;
     ensure_key(&store, &folder.secrets.admin_key, "admin", &keys::SCOPES).await?;
     store.close().await;
     let greeting = Greeting {

@@ -129,6 +129,7 @@ pub async fn create(
         let detail = format!("A client may have {ENDPOINTS_MAX} webhook endpoints.");
         return Err(Problem::new(Code::TooManyWebhookEndpoints, detail));
     };
+    app.state.webhooks.wake.notify_one();
     tracing::info!(webhook.endpoint = %id, key.id = caller.key_id, "a webhook endpoint was made");
     let location = format!("/v1/webhook-endpoints/{id}");
     let shown = with_secret(&endpoint, &secret);

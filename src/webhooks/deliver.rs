@@ -53,6 +53,8 @@ pub struct Dispatcher {
     settled: Vec<Settled>,
     complained_at: BTreeMap<EndpointId, Duration>,
     pruned_at: Option<Duration>,
+    /// Whether there is nobody to tell, so that what happens is of no interest here.
+    is_idle: bool,
 }
 
 /// What is known of an endpoint's tries in this process.
@@ -83,6 +85,7 @@ impl Dispatcher {
             settled: Vec::new(),
             complained_at: BTreeMap::new(),
             pruned_at: None,
+            is_idle: false,
         }
     }
 
@@ -107,7 +110,11 @@ impl Dispatcher {
                 () = cancelled.cancelled() => break,
                 Some(ended) = self.tries.join_next(), if !self.tries.is_empty() => self.take(ended),
                 () = wake.notified() => {}
-                heard = changed.changed() => if heard.is_err() { tokio::time::sleep(POLL).await },
+                heard = changed.changed(), if !self.is_idle => {
+                    if heard.is_err() {
+                        tokio::time::sleep(POLL).await;
+                    }
+                }
                 () = tokio::time::sleep(wait) => {}
             }
             tokio::select! {
@@ -149,6 +156,7 @@ impl Dispatcher {
         }
         self.prune(now).await?;
         let view = self.store.webhook_view().await?;
+        self.is_idle = view.endpoints.is_empty();
         let mut turn = self.turn(now);
         for (endpoint, _) in &view.endpoints {
             turn.fanned

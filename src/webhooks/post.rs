@@ -36,6 +36,8 @@ const BODY_PATIENCE: Duration = Duration::from_secs(2);
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How many of a name's addresses are tried before the try fails.
 const ADDRESSES_MAX: usize = 3;
+/// The part of a try's time that one address may take to connect: three of them leave time for the rest.
+const CONNECT_SHARE: u32 = 4;
 /// What a receiver sees who asks.
 const USER_AGENT: &str = concat!("xrpayd/", env!("CARGO_PKG_VERSION"));
 
@@ -225,7 +227,8 @@ impl Poster {
             Blocked::Refused(_) => Answer::failed(Outcome::Blocked, error),
             Blocked::Resolve(_) | Blocked::NoAddress => Answer::failed(Outcome::Unreachable, error),
         })?;
-        let connected = connect(&addresses).await;
+        let patience = self.timeout / CONNECT_SHARE;
+        let connected = connect(&addresses, patience).await;
         connected.map_err(|error| Answer::failed(Outcome::Unreachable, error))
     }
 
@@ -285,16 +288,21 @@ fn request(
         .body(Full::new(body))
 }
 
-/// Connects to the first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, std::io::Error> {
+/// Connects to the first address that answers, each within `patience`: a host may have addresses that
+/// nothing can be reached at from here, such as those of IPv6.
+async fn connect(
+    addresses: &[SocketAddr],
+    patience: Duration,
+) -> Result<TcpStream, std::io::Error> {
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     for address in addresses.iter().take(ADDRESSES_MAX) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+        match tokio::time::timeout(patience, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }
-            Err(error) => last = error,
+            Ok(Err(error)) => last = error,
+            Err(_) => last = std::io::Error::from(std::io::ErrorKind::TimedOut),
         }
     }
     Err(last)

@@ -60,7 +60,7 @@ pub struct Bed {
     pub clock: Arc<ManualClock>,
     pub webhooks: Webhooks,
     pub metrics: Arc<Metrics>,
-    dispatcher: Option<Supervisor>,
+    dispatchers: Vec<Supervisor>,
     paid: AtomicU32,
     _database: store_bed::Bed,
 }
@@ -71,7 +71,15 @@ impl Bed {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let database = store_bed::Bed::sqlite().await;
+        Self::on(store_bed::Bed::sqlite().await, change).await
+    }
+
+    /// The same on PostgreSQL, where there is one.
+    pub async fn postgres() -> Option<Self> {
+        Some(Self::on(store_bed::Bed::postgres().await?, |_| {}).await)
+    }
+
+    async fn on(database: store_bed::Bed, change: impl FnOnce(&mut Settings)) -> Self {
         let store = database.open().await;
         // The reference library knows no other time than the machine's own.
         let clock = Arc::new(ManualClock::new(SystemClock::new().now()));
@@ -83,24 +91,24 @@ impl Bed {
             clock,
             webhooks,
             metrics: Arc::new(Metrics::new().unwrap()),
-            dispatcher: None,
+            dispatchers: Vec::new(),
             paid: AtomicU32::new(0),
             _database: database,
         }
     }
 
-    /// Delivers from now on.
+    /// Delivers from now on; called again, as one more replica.
     pub fn dispatch(&mut self) {
         let supervisor = Supervisor::new();
         let (webhooks, store) = (self.webhooks.clone(), self.store.clone());
         let dispatcher = Dispatcher::new(webhooks, store, Arc::clone(&self.metrics));
         supervisor.spawn_must_finish("webhooks", dispatcher.run(supervisor.token()));
-        self.dispatcher = Some(supervisor);
+        self.dispatchers.push(supervisor);
     }
 
-    /// Ends the dispatcher within `grace`; none at all is a crash.
-    pub async fn end_dispatcher(&mut self, grace: Duration) {
-        if let Some(supervisor) = self.dispatcher.take() {
+    /// Ends the dispatchers within `grace`; none at all is a crash.
+    pub async fn end_dispatchers(&mut self, grace: Duration) {
+        for supervisor in self.dispatchers.drain(..) {
             supervisor.shutdown(grace).await;
         }
     }

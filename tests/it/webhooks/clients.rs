@@ -107,5 +107,5 @@ async fn the_receiver_of_the_documentation_takes_what_we_sign_and_nothing_else()
             .all(|one| one.attempts[0].status == Some(400)),
         "{refused:#?}"
     );
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }

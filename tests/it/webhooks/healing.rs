@@ -15,7 +15,7 @@ async fn what_was_under_way_at_a_crash_is_sent_again_under_the_same_id() {
     bed.dispatch();
     bed.happen(3).await;
     receiver.until(|heard| heard.len() == 3).await;
-    bed.end_dispatcher(Duration::ZERO).await;
+    bed.end_dispatchers(Duration::ZERO).await;
     assert!(
         bed.deliveries(&endpoint)
             .await
@@ -28,7 +28,7 @@ async fn what_was_under_way_at_a_crash_is_sent_again_under_the_same_id() {
     let ids = receiver.ids();
     assert_eq!(ids.len(), 3);
     assert!(ids.values().all(|&times| times == 2), "{ids:?}");
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +39,7 @@ async fn a_shutdown_waits_for_the_tries_under_way_and_writes_down_what_came_of_t
     bed.dispatch();
     bed.happen(2).await;
     receiver.until(|heard| heard.len() == 2).await;
-    bed.end_dispatcher(Duration::from_secs(20)).await;
+    bed.end_dispatchers(Duration::from_secs(20)).await;
     let deliveries = bed.deliveries(&endpoint).await;
     assert!(
         all(DeliveryState::Delivered)(&deliveries),
@@ -62,7 +62,7 @@ async fn events_come_in_the_order_of_the_feed_while_all_is_well() {
         .map(|heard| heard.json()["sequence"].as_i64().unwrap())
         .collect();
     assert!(sequences.is_sorted(), "{sequences:?}");
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,7 +119,7 @@ async fn the_past_is_told_once_more_what_failed_by_itself_and_all_of_it_on_reque
         9,
         "an event keeps its id however often it is sent"
     );
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,5 +153,34 @@ async fn endpoints_that_fail_in_every_way_delay_nobody() {
         oldest.is_some(),
         "what the others have not taken is still told of"
     );
-    bed.end_dispatcher(Duration::ZERO).await;
+    bed.end_dispatchers(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_on_one_database_share_the_work_and_send_nothing_twice() {
+    let Some(mut bed) = Bed::postgres().await else {
+        return;
+    };
+    let receivers = [
+        Receiver::start(Manner::Well).await,
+        Receiver::start(Manner::Slowly(Duration::from_millis(20))).await,
+    ];
+    let (first, _) = bed.endpoint(&receivers[0], &["*"]).await;
+    let (second, _) = bed.endpoint(&receivers[1], &["*"]).await;
+    for _ in 0..3 {
+        bed.dispatch();
+    }
+    bed.happen(150).await;
+    for endpoint in [&first, &second] {
+        bed.until(endpoint, |deliveries| {
+            deliveries.len() == 150 && all(DeliveryState::Delivered)(deliveries)
+        })
+        .await;
+    }
+    bed.end_dispatchers(Duration::from_secs(10)).await;
+    for receiver in &receivers {
+        let ids = receiver.ids();
+        assert_eq!(ids.len(), 150);
+        assert!(ids.values().all(|&times| times == 1), "{ids:?}");
+    }
 }

@@ -58,7 +58,7 @@ async fn ten_tries_over_three_days_bear_the_same_bytes_and_then_it_is_given_up()
     let deliveries = bed.until(&endpoint, all(DeliveryState::Delivered)).await;
     assert_eq!(deliveries[0].attempts.len(), 11);
     assert_eq!(receiver.heard()[10].id(), heard[0].id());
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +95,7 @@ async fn a_receiver_that_is_busy_is_sent_nothing_for_as_long_as_it_asks() {
     bed.pass(Duration::from_secs(11));
     receiver.until(|heard| heard.len() == 8).await;
     bed.until(&endpoint, all(DeliveryState::Delivered)).await;
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,7 +135,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
     bed.pass(Duration::from_secs(10));
     gone.until(|heard| heard.len() == 4).await;
     bed.until(&endpoint, all(DeliveryState::Delivered)).await;
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,5 +188,5 @@ async fn days_without_one_success_disable_and_one_success_begins_them_anew() {
         ..FeedFilter::default()
     };
     assert_eq!(bed.store.feed(0, &filter, 10).await.unwrap().len(), 1);
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }

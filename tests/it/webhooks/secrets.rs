@@ -38,7 +38,7 @@ async fn while_a_secret_is_rotated_both_sign_and_afterwards_the_new_one_alone() 
     receiver.until(|heard| heard.len() == 3).await;
     let one = &receiver.heard()[2];
     assert!(!one.verifies(&old) && one.verifies(&new));
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,12 +53,12 @@ async fn what_cannot_be_signed_waits_for_the_key_and_uses_up_no_try() {
         .until(&endpoint, |deliveries| deliveries.len() == 2)
         .await;
     assert!(waiting.iter().all(|one| one.attempts.is_empty()));
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
     assert_eq!(receiver.connections(), 0);
 
     bed.webhooks.sealer = right;
     bed.dispatch();
     bed.until(&endpoint, all(DeliveryState::Delivered)).await;
     assert!(receiver.heard().iter().all(|heard| heard.verifies(&secret)));
-    bed.end_dispatcher(Duration::from_secs(10)).await;
+    bed.end_dispatchers(Duration::from_secs(10)).await;
 }
