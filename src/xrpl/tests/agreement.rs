@@ -4,7 +4,7 @@ use super::world::{Fake, Reaction, World, genesis, payment, state, until};
 use crate::xrpl::{Delivered, HistoryError, RootAfter, RootBefore, Voice};
 use serde_json::json;
 use std::future::Future as _;
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
 
 const FROM: LedgerIndex = LedgerIndex(3);
@@ -123,7 +123,7 @@ async fn two_servers_of_one_operator_do_not_make_a_quorum() {
 #[tokio::test(start_paused = true)]
 async fn two_servers_that_contradict_each_other_conclude_nothing() {
     type Lie = fn(&mut Fake);
-    let lies: [(&str, Lie); 4] = [
+    let lies: [(&str, Lie); 9] = [
         ("a hidden transaction", |server| drop(server.history.pop())),
         ("another result", |server| {
             server.history[1]["meta"]["TransactionResult"] = "tecNO_DST".into()
@@ -133,6 +133,25 @@ async fn two_servers_that_contradict_each_other_conclude_nothing() {
         }),
         ("another hash", |server| {
             server.history[1]["hash"] = "9".repeat(64).into()
+        }),
+        ("a token that came", |server| {
+            let line = &mut server.history[1]["meta"]["AffectedNodes"][0]["ModifiedNode"];
+            line["PreviousFields"] = json!({"Balance": {"currency": "USD",
+                "issuer": "rrrrrrrrrrrrrrrrrrrrBZbvji", "value": "2"}});
+        }),
+        ("another balance before", |server| {
+            let root = &mut server.history[1]["meta"]["AffectedNodes"][2]["ModifiedNode"];
+            root["PreviousFields"]["Balance"] = "800".into();
+        }),
+        ("a mark of a return", |server| {
+            let mark = json!({"Memo": {"MemoType": hex::encode_upper("xrpayd/return")}});
+            server.history[1]["tx_json"]["Memos"] = json!([mark]);
+        }),
+        ("another close time", |server| {
+            server.history[1]["tx_json"]["date"] = 800_000_003.into()
+        }),
+        ("another payer of the fee", |server| {
+            server.history[1]["tx_json"]["Delegate"] = "rrrrrrrrrrrrrrrrrrrrrhoLvTp".into()
         }),
     ];
     for (name, lie) in lies {
@@ -150,6 +169,18 @@ async fn two_servers_that_contradict_each_other_conclude_nothing() {
             "{name}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_tells_no_close_time_agrees_with_those_that_do() {
+    let (world, pool) = world(2).await;
+    for tx in &mut world.server(1).history {
+        drop(tx["tx_json"].as_object_mut().unwrap().remove("date"));
+    }
+    let history = pool.history(genesis(), FROM, TO).await.unwrap();
+    assert_eq!(history.servers.len(), 2);
+    let closed_at = UnixMs((800_000_005 + 946_684_800) * 1_000);
+    assert_eq!(history.to_closed_at, Some(closed_at));
 }
 
 #[tokio::test(start_paused = true)]

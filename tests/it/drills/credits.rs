@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 const PARTIAL_PAYMENT: u32 = 0x0002_0000;
 const DEFAULT_RIPPLE: u32 = 8;
+/// The destination of a channel, which closes it at once, gives back what it has not claimed.
+const CLOSE: u32 = 0x0002_0000;
 /// Ledgers that an account has to be old to be deleted, and some.
 const DELETION_AGE: u32 = 260;
 
@@ -55,6 +57,13 @@ impl Party {
 
     fn usd(&self, value: &str) -> Value {
         json!({"currency": "USD", "issuer": self.address, "value": value})
+    }
+
+    /// Its next sequence.
+    async fn sequence(&self, scene: &Scene) -> u64 {
+        let ask = json!({"command": "account_info", "account": self.address});
+        let answer = scene.ledger.ask(ask).await;
+        answer["account_data"]["Sequence"].as_u64().unwrap()
     }
 
     /// The identifier of the one object of a kind that the account owns.
@@ -194,11 +203,7 @@ async fn every_kind_of_credit_is_booked_exactly_by_what_came() {
     let escrow = json!({"TransactionType": "EscrowCreate", "Destination": WALLET.0, "Amount": "8000000",
         "FinishAfter": soon(&scene, 3).await, "DestinationTag": 44});
     payer.does(&scene, escrow).await;
-    let created = scene
-        .ledger
-        .ask(json!({"command": "account_info", "account": payer.address}))
-        .await;
-    let sequence = created["account_data"]["Sequence"].as_u64().unwrap() - 1;
+    let sequence = payer.sequence(&scene).await - 1;
     for _ in 0..4 {
         scene.ledger.close().await;
     }
@@ -281,6 +286,24 @@ async fn every_kind_of_credit_is_booked_exactly_by_what_came() {
         );
     }
 
+    // The payer asks for whatever the wallet takes: what comes is the gateway's, and is called so.
+    let mut any_issuer = pay(
+        WALLET.0,
+        json!({"currency": "USD", "issuer": WALLET.0, "value": "4"}),
+    );
+    any_issuer["SendMax"] = gateway.usd("4");
+    let hash = payer.does(&scene, any_issuer).await;
+    expected.insert(
+        hash,
+        (
+            "Payment",
+            from_payer(),
+            json!(null),
+            json!(null),
+            gateway.usd("4"),
+        ),
+    );
+
     for _ in 0..DELETION_AGE {
         scene.ledger.close().await;
     }
@@ -315,6 +338,51 @@ async fn every_kind_of_credit_is_booked_exactly_by_what_came() {
     #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
     let all = expected.len() as f64;
     assert_eq!(unmatched, all);
+    drop(daemon);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_back_to_the_wallet_is_internal() {
+    let scene = Scene::new("manual", "10000", "");
+    let daemon = scene.start().await;
+    let clerk = clerk(&scene);
+    let (wallet, payer) = (Party::wallet(), Party::funded(&scene, "payer").await);
+
+    let soon = soon(&scene, 2).await;
+    let escrow = json!({"TransactionType": "EscrowCreate", "Destination": payer.address, "Amount": "8000000",
+        "FinishAfter": soon, "CancelAfter": soon + 1, "DestinationTag": 5});
+    wallet.does(&scene, escrow).await;
+    let sequence = wallet.sequence(&scene).await - 1;
+    for _ in 0..5 {
+        scene.ledger.close().await;
+    }
+    let cancel =
+        json!({"TransactionType": "EscrowCancel", "Owner": WALLET.0, "OfferSequence": sequence});
+    let from_escrow = payer.does(&scene, cancel).await;
+
+    let channel = json!({"TransactionType": "PaymentChannelCreate", "Destination": payer.address, "Amount": "20000000",
+        "SettleDelay": 1, "PublicKey": "0330E7FC9D56BB25D6893BA3F317AE5BCF33B3291BD63DB32654A313222F7FD020"});
+    wallet.does(&scene, channel).await;
+    let channel = wallet.object(&scene, "payment_channel").await;
+    let close =
+        json!({"TransactionType": "PaymentChannelClaim", "Channel": channel, "Flags": CLOSE});
+    let from_channel = payer.does(&scene, close).await;
+
+    let found = deposits(&scene, &clerk).await;
+    for (hash, kind, amount) in [
+        (from_escrow, "EscrowCancel", "8"),
+        (from_channel, "PaymentChannelClaim", "20"),
+    ] {
+        let deposit = &found[&hash];
+        assert_eq!(deposit["transaction_type"], kind, "{deposit:#}");
+        assert_eq!(deposit["delivered_amount"], xrp(amount), "{deposit:#}");
+        assert_eq!(deposit["from"], WALLET.0, "{deposit:#}");
+        assert_eq!(deposit["internal"], true, "{deposit:#}");
+        assert_eq!(deposit["unmatched_reason"], json!(null), "{deposit:#}");
+    }
+    assert_eq!(found.len(), 2, "{found:#?}");
+    let waiting = clerk.get("/v1/deposits?matched=false").await;
+    assert_eq!(waiting["data"], json!([]));
     drop(daemon);
 }
 
