@@ -291,22 +291,22 @@ fn by_delivered(account: AccountId, entry: &Entry, mut rises: Vec<Counted>) -> V
         }
     };
     let mut found = Vec::with_capacity(rises.len().max(1));
-    if let Asset::Token { currency, issuer } = told.asset()
-        && issuer == account
-    {
+    match told.asset() {
         // Whatever of this currency the account takes: the lines tell whose it is. Of its own it is
         // owed nothing.
-        let of_currency: Vec<_>;
-        (of_currency, rises) = rises
-            .into_iter()
-            .partition(|rise| is_of_currency(rise, currency));
-        found.extend(of_currency.into_iter().map(paid));
-    } else {
-        let of_asset = rises
-            .iter()
-            .position(|rise| rise.asset() == Some(told.asset()));
-        let rise = of_asset.map(|at| rises.remove(at));
-        found.extend(agreed(told, rise, entry.effects.as_ref()).map(paid));
+        Asset::Token { currency, issuer } if issuer == account => {
+            let of_currency: Vec<_>;
+            (of_currency, rises) = rises
+                .into_iter()
+                .partition(|rise| is_of_currency(rise, currency));
+            found.extend(of_currency.into_iter().map(paid));
+        }
+        Asset::Mpt(issuance) if issuance.issuer() == account => {}
+        asset => {
+            let of_asset = rises.iter().position(|rise| rise.asset() == Some(asset));
+            let rise = of_asset.map(|at| rises.remove(at));
+            found.extend(agreed(told, rise, entry.effects.as_ref()).map(paid));
+        }
     }
     found.extend(rises.into_iter().map(|amount| Found {
         amount,

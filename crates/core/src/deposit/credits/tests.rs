@@ -213,6 +213,23 @@ fn a_token_of_which_we_are_the_issuer_is_nothing_that_we_are_owed() {
 }
 
 #[test]
+fn a_multi_purpose_token_of_our_own_that_comes_home_is_nothing_that_we_are_owed() {
+    let mut of_ours = [0; 24];
+    of_ours[4..].copy_from_slice(&OURS.0);
+    let told = Amount::Mpt {
+        issuance: MptIssuanceId(of_ours),
+        value: MptValue::new(5).unwrap(),
+    };
+    let entry = paid(Delivered::Other(told));
+    assert_eq!(amounts(100, &entry), []);
+    let before = Entry {
+        effects: None,
+        ..entry
+    };
+    assert_eq!(amounts(100, &before), []);
+}
+
+#[test]
 fn any_issuer_that_we_take_is_told_by_the_lines() {
     let entry = paid(Delivered::Other(token(OURS, "10")));
     let entry = with_lines(
