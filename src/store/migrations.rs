@@ -35,6 +35,7 @@ fn for_sqlite() -> Vec<Migration> {
         (8, "invoices", "0008_invoices.sql"),
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
+        (12, "webhook_order", "0012_webhook_order.sql"),
     )
 }
 
@@ -51,6 +52,7 @@ fn for_postgres() -> Vec<Migration> {
         (8, "invoices", "0008_invoices.sql"),
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
+        (12, "webhook_order", "0012_webhook_order.sql"),
     )
 }
 

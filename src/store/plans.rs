@@ -56,7 +56,7 @@ pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(Stri
 }
 
 /// Tables that grow with every payment.
-const GROWING: [(&str, &str); 9] = [
+const GROWING: [(&str, &str); 10] = [
     ("payments", "p"),
     ("invoices", "i"),
     ("attempts", "a"),
@@ -64,6 +64,7 @@ const GROWING: [(&str, &str); 9] = [
     ("journal_entries", "e"),
     ("deposits", "d"),
     ("webhook_deliveries", "d"),
+    ("webhook_deliveries", "b"),
     ("webhook_messages", "m"),
     ("webhook_attempts", "webhook_attempts"),
 ];

@@ -377,14 +377,19 @@ impl Dispatcher {
         self.settled.push(settled);
     }
 
-    /// How long nothing can be done. What waits for room is woken by the try that makes it.
+    /// How long nothing can be done. What waits for a try to end, for room or for its turn, is woken by
+    /// that try.
     fn nap(&self, view: &View, now: UnixMs) -> Duration {
         let next = view
             .endpoints
             .iter()
             .filter(|(endpoint, _)| {
                 let waits_for_key = self.complained_at.contains_key(&endpoint.id);
-                self.free() > 0 && self.room(endpoint.id) > 0 && !waits_for_key
+                let is_busy = self
+                    .under_way
+                    .get(&endpoint.id)
+                    .is_some_and(|busy| busy.tries > 0);
+                self.free() > 0 && !is_busy && !waits_for_key
             })
             .filter_map(|(endpoint, due)| {
                 Some((*due)?.max(endpoint.resting_until.unwrap_or(UnixMs(0))))

@@ -41,6 +41,7 @@ pub fn of_event(event: &FeedEvent) -> Message {
         id: format!("evt_{}_{digest}", event.sequence),
         body: body(&event.type_, event.at, event.sequence, &event.data),
         type_: event.type_.clone(),
+        object_id: event.object_id.clone(),
         at: event.at,
     }
 }
@@ -56,6 +57,7 @@ pub fn test_message(endpoint: &Endpoint, delivery: DeliveryId, now: UnixMs) -> M
     Message {
         id: format!("evt_test_{delivery}"),
         type_: super::kinds::TEST.to_owned(),
+        object_id: endpoint.id.to_string(),
         at: now,
         body: body(super::kinds::TEST, now, OUTSIDE_THE_FEED, &data),
     }

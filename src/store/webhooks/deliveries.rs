@@ -19,6 +19,8 @@ pub struct Message {
     pub id: String,
     /// The type of the event.
     pub type_: String,
+    /// The object that it tells of.
+    pub object_id: String,
     /// When the event happened.
     pub at: UnixMs,
     /// The body, byte by byte.
@@ -203,7 +205,8 @@ impl Store {
         let (id, endpoint) = (sent.id.to_string(), sent.endpoint.to_string());
         insert_messages(&mut tx, std::iter::once(&sent.message)).await?;
         let sql = "insert into webhook_deliveries (id, endpoint_id, message_id, event_at, state, attempts, \
-            round_from, next_at, created_at, updated_at) values ($1, $2, $3, $4, $5, 1, 0, null, $6, $6)";
+            round_from, next_at, created_at, updated_at, object_id) \
+            values ($1, $2, $3, $4, $5, 1, 0, null, $6, $6, $7)";
         let values = vec![
             id.as_str().into(),
             endpoint.into(),
@@ -211,6 +214,7 @@ impl Store {
             sent.message.at.0.into(),
             sent.state.as_str().into(),
             sent.tried.at.0.into(),
+            sent.message.object_id.as_str().into(),
         ];
         tx.execute(sql, values).await?;
         let sql = "insert into webhook_attempts (delivery_id, n, at, duration_ms, outcome, status, error, \

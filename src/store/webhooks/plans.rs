@@ -30,6 +30,7 @@ async fn use_everything(store: &Store) {
                 let message = Message {
                     id: format!("evt_{}", event.sequence),
                     type_: event.type_.clone(),
+                    object_id: event.object_id.clone(),
                     at: event.at,
                     body: event.data.to_string(),
                 };

@@ -15,6 +15,9 @@ use crate::store::events;
 use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::ids::{DeliveryId, EndpointId, UnixMs};
 
+/// An object has a handful of events at a time; so many are looked at for each that is wanted.
+const EVENTS_OF_AN_OBJECT: u32 = 6;
+
 /// What the dispatcher looks at before a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -319,6 +322,7 @@ async fn lay_out(tx: &mut Tx, fanned: &Fanned, now: UnixMs) -> Result<(), StoreE
         ("next_at", Kind::Int),
         ("created_at", Kind::Int),
         ("updated_at", Kind::Int),
+        ("object_id", Kind::Text),
     ];
     let id = fanned.endpoint.to_string();
     let mut values = vec![
@@ -373,6 +377,7 @@ async fn lay_out(tx: &mut Tx, fanned: &Fanned, now: UnixMs) -> Result<(), StoreE
                 now.0.into(),
                 now.0.into(),
                 now.0.into(),
+                message.object_id.as_str().into(),
             ]
         })
         .collect();
@@ -380,31 +385,53 @@ async fn lay_out(tx: &mut Tx, fanned: &Fanned, now: UnixMs) -> Result<(), StoreE
     Ok(())
 }
 
-/// Claims what is due for an endpoint, at most `wanted` deliveries.
+/// Claims what is due for an endpoint, at most `wanted` deliveries, and of one object no second one while
+/// a first is on its way.
 async fn claim(
     tx: &mut Tx,
     turn: &Turn,
     endpoint: EndpointId,
     wanted: u32,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let sql = format!(
-        "update webhook_deliveries set claimed_by = $1, next_at = $2 where id in (\
-         select d.id from webhook_deliveries d where d.endpoint_id = $3 and d.next_at is not null \
-         and d.next_at <= $4 and exists (select 1 from webhook_endpoints w where w.id = $3 \
-         and w.status = 'enabled') order by d.next_at, d.id limit $5{}) \
-         returning id, message_id, attempts - round_from as tried",
+    let due = format!(
+        "select d.id, d.object_id from webhook_deliveries d \
+         where d.endpoint_id = $1 and d.next_at is not null and d.next_at <= $2 \
+         and exists (select 1 from webhook_endpoints w where w.id = $1 and w.status = 'enabled') \
+         and not exists (select 1 from webhook_deliveries b where b.endpoint_id = $1 \
+         and b.object_id = d.object_id and b.object_id <> '' and b.claimed_by is not null \
+         and b.next_at > $2) order by d.next_at, d.id limit $3{}",
         tx.for_update_of_free()
     );
     let values = vec![
-        turn.holder.as_str().into(),
-        turn.claim_until.0.into(),
         endpoint.to_string().into(),
         turn.now.0.into(),
-        wanted.into(),
+        wanted.saturating_mul(EVENTS_OF_AN_OBJECT).into(),
     ];
+    const CHOSEN: Columns = &[
+        ("id", Kind::Text),
+        ("holder", Kind::Text),
+        ("until", Kind::Int),
+    ];
+    let (mut objects, mut chosen) = (BTreeSet::new(), Vec::new());
+    for row in tx.fetch(due, values).await? {
+        let object = row.text("object_id")?;
+        let is_first = object.is_empty() || objects.insert(object);
+        let is_room = u32::try_from(chosen.len()).is_ok_and(|count| count < wanted);
+        if is_first && is_room {
+            chosen.push(vec![
+                row.text("id")?.into(),
+                turn.holder.as_str().into(),
+                turn.claim_until.0.into(),
+            ]);
+        }
+    }
+    let statement = "update webhook_deliveries set claimed_by = v.holder, next_at = v.until from v \
+        where webhook_deliveries.id = v.id returning webhook_deliveries.id as id, \
+        webhook_deliveries.message_id as message_id, \
+        webhook_deliveries.attempts - webhook_deliveries.round_from as tried";
     let mut claimed = Vec::new();
     let mut by_message = BTreeMap::new();
-    for row in tx.fetch(sql, values).await? {
+    for row in tx.fetch_with(CHOSEN, chosen, statement).await? {
         let id = row.text("id")?;
         let delivery = id.parse().map_err(|_| {
             StoreError::corrupt(format!("webhook delivery {id}"), "its id is not one")

@@ -239,6 +239,35 @@ on_both_stores! {
         assert_eq!((held.len(), distinct.len()), (40, 40));
     }
 
+    async fn of_one_object_no_second_event_is_on_its_way_while_a_first_is(bed) {
+        let store = anchored(bed).await;
+        let one = made(&store, 1).await;
+        let first = accepted(&store, request("key 1", "1", T0)).await;
+        let signed = committed(&store, signed(&first, 10, T0)).await;
+        committed(&store, submitted(&signed, T0)).await;
+        happen(&store, 2, 1).await;
+        let laid = Turn {
+            fanned: vec![news(&store, &one, T0).await],
+            wanted: vec![(one.id, 9)],
+            ..turn("a", T0)
+        };
+        let claimed = store.webhook_turn(&laid).await.unwrap().claimed;
+        let names = |claimed: &[Claimed]| claimed.iter().map(|one| one.message_id.clone()).collect::<Vec<_>>();
+        assert_eq!(claimed.len(), 2, "one of each payment: {:?}", names(&claimed));
+        let more = |holder: &str, now| Turn { wanted: vec![(one.id, 9)], ..turn(holder, now) };
+        assert!(store.webhook_turn(&more("b", T0)).await.unwrap().claimed.is_empty());
+        let of_first = claimed.iter().find(|one| one.body.contains(&first.id.to_string())).unwrap();
+        let ends = Turn {
+            settled: vec![settled(of_first, T0, Verdict::Again(T0.plus_ms(5_000)))],
+            ..more("a", T0)
+        };
+        let next = store.webhook_turn(&ends).await.unwrap().claimed;
+        assert_eq!(next.len(), 1, "one that failed holds up nothing: {:?}", names(&next));
+        // Its holder died: what is behind it goes on when the claim has ended.
+        let late = store.webhook_turn(&more("b", T0.plus_ms(15_000))).await.unwrap().claimed;
+        assert!(late.len() >= 2, "{:?}", names(&late));
+    }
+
     async fn who_is_alone_gives_back_what_the_dead_held(bed) {
         let store = anchored(bed).await;
         let one = made(&store, 1).await;
@@ -367,6 +396,7 @@ on_both_stores! {
             message: Message {
                 id: "evt_test_1".to_owned(),
                 type_: "webhook.test".to_owned(),
+                object_id: one.id.to_string(),
                 at: T0,
                 body: "{}".to_owned(),
             },
