@@ -3,7 +3,8 @@
 use super::problem::Problem;
 use crate::rfc3339;
 use crate::store::{DepositFilter, InvoiceFilter, Page, PaymentFilter};
-use std::collections::BTreeMap;
+use crate::webhooks::kinds;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{DepositId, InvoiceId, UnixMs};
@@ -220,7 +221,7 @@ impl StreamQuery {
             text.parse().ok().filter(|after: &i64| *after >= 0)
         })?;
         let types = values.remove("type");
-        let detail = "must be types of events such as payment.succeeded, with commas between them";
+        let detail = "must be types of events such as payment.succeeded or payment.*, with commas between them";
         let types = parsed("type", types, detail, event_types)?;
         nothing_else(&values)?;
         let types = types.unwrap_or_default();
@@ -228,21 +229,20 @@ impl StreamQuery {
     }
 }
 
-/// The most types that a query names: more than there are.
-const TYPES_MAX: usize = 64;
-
+/// Every type that a list of entries names. One that nobody sends is refused: the answer would be empty for
+/// ever.
 fn event_types(text: &str) -> Option<Vec<String>> {
-    let is_word = |word: &str| {
-        let fits = |c: u8| c.is_ascii_lowercase() || c == b'_';
-        !word.is_empty() && word.bytes().all(fits)
-    };
-    let is_type = |name: &&str| {
-        name.split_once('.')
-            .is_some_and(|(of, what)| is_word(of) && is_word(what))
-    };
-    let names: Vec<&str> = text.split(',').map(str::trim).collect();
-    let all = names.len() <= TYPES_MAX && names.iter().all(is_type);
-    all.then(|| names.into_iter().map(str::to_owned).collect())
+    let entries: Vec<&str> = text.split(',').map(str::trim).collect();
+    let are_known = entries.len() <= kinds::FILTER_LEN_MAX
+        && entries.iter().all(|entry| kinds::is_known(entry));
+    let named = entries.into_iter().flat_map(kinds::named_by);
+    are_known.then(|| {
+        named
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    })
 }
 
 /// Reads a status of a list that is filtered by one.
@@ -422,16 +422,17 @@ mod tests {
             ("type=", "/query/type"),
             ("type=payment", "/query/type"),
             ("type=payment.failed,", "/query/type"),
-            ("type=Payment.failed", "/query/type"),
+            ("type=payment.suceeded", "/query/type"),
             ("limit=5", "/query/limit"),
         ] {
             let problem = StreamQuery::read(Some(query)).unwrap_err();
             assert_eq!(problem.errors[0].pointer, pointer, "{query}");
         }
-        let query = FeedQuery::read(Some("after=7&limit=5&type=a.b,c_d.e"));
+        let query = FeedQuery::read(Some("after=7&limit=5&type=service.*,payment.failed"));
         let query = query.unwrap();
         assert_eq!((query.after, query.limit), (Some(7), 5));
-        assert_eq!(query.types, ["a.b", "c_d.e"]);
+        let named = ["payment.failed", "service.paused", "service.resumed"];
+        assert_eq!(query.types, named);
         assert_eq!(ListQuery::read(None).unwrap().page.limit, LIMIT_DEFAULT);
         let query = ListQuery::read(Some("status=failed&limit=200&reference=a%20b")).unwrap();
         assert_eq!(query.filter.reference.as_deref(), Some("a b"));

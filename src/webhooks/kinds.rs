@@ -54,6 +54,14 @@ pub fn lets_through(filter: &[String], kind: &str) -> bool {
         })
 }
 
+/// The types that one entry of a filter lets through.
+pub fn named_by(pattern: &str) -> impl Iterator<Item = &'static str> {
+    let filter = [pattern.to_owned()];
+    KINDS
+        .into_iter()
+        .filter(move |kind| lets_through(&filter, kind))
+}
+
 fn family_of(kind: &str) -> &str {
     kind.split_once('.').map_or(kind, |(family, _)| family)
 }
@@ -81,6 +89,15 @@ mod tests {
         ));
         assert!(!lets_through(&filter(&["invoice.*"]), "payment.failed"));
         assert!(!lets_through(&[], "payment.failed"));
+    }
+
+    #[test]
+    fn an_entry_names_the_types_that_it_lets_through() {
+        let named = |pattern| named_by(pattern).collect::<Vec<_>>();
+        assert_eq!(named("payment.failed"), ["payment.failed"]);
+        assert_eq!(named("service.*"), ["service.paused", "service.resumed"]);
+        assert_eq!(named("*"), KINDS);
+        assert!(named("payment").is_empty());
     }
 
     #[test]

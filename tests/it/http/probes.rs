@@ -6,8 +6,11 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use xrpayd::http::Rules;
+use xrpayd::http::state::Auth;
 use xrpayd::supervise::Drained;
+use xrpayd_core::money::Drops;
 
 fn health(path: &str) -> Call {
     Call::new(Method::GET, path)
@@ -198,19 +201,25 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
 
 #[tokio::test]
 async fn a_stream_whose_reader_does_not_read_does_not_hold_up_the_end() {
-    let bed = Bed::new().await;
+    let many = |rules: &mut Rules| {
+        rules.policy.caps.max_pending = 2_000;
+        rules.policy.caps.daily = Drops::MAX;
+    };
+    let bed = Bed::with(many, Auth::Required).await;
     let (address, _) = serve(&bed).await;
     let token = bed.merchant().await;
     let mut large = order("0.001");
     let entries = (0..16).map(|n| (format!("{n}"), "x".repeat(500).into()));
     large["metadata"] = serde_json::Value::Object(entries.collect());
     // Together far more than two sockets hold.
-    for n in 0..400 {
+    for n in 0..1_200 {
         bed.pay(&token, &format!("k{n}"), large.clone()).await;
     }
     let mut stalled = Vec::new();
     for _ in 0..2 {
-        let mut reader = TcpStream::connect(address).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut reader = socket.connect(address).await.unwrap();
         let request = format!(
             "GET /v1/events/stream?after=0 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"
         );
