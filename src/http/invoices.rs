@@ -10,12 +10,15 @@ use super::refusal;
 use super::router::App;
 use crate::clock;
 use crate::deposits::issue::{self, InvoiceRequest, Issuing};
-use crate::store::{CancelOutcome, InvoiceDocument, IssueOutcome, NewInvoice};
+use crate::store::{
+    CancelOutcome, Deposit, InvoiceDocument, IssueOutcome, NewInvoice, ShownInvoice, StoreError,
+};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use std::sync::Arc;
 use xrpayd_core::ids::InvoiceId;
 use xrpayd_core::invoice::Invoice;
@@ -41,7 +44,7 @@ pub async fn create(
         let known = store.issued_under(&caller.client, key, reading.fingerprint);
         let known = known.await.map_err(|error| refusal::store_read(&error))?;
         if let Some(outcome) = known {
-            return answer(&app, outcome, "");
+            return answer(&app, outcome, "").await;
         }
     }
     let rules = Arc::clone(&app.state.rules.borrow());
@@ -64,16 +67,24 @@ pub async fn create(
     };
     let outcome = app.state.store.issue(&new).await;
     let outcome = outcome.map_err(|error| refusal::store_write(&error))?;
-    answer(&app, outcome, &wallet)
+    answer(&app, outcome, &wallet).await
 }
 
-fn answer(app: &App, outcome: IssueOutcome, wallet: &str) -> Result<Response, Problem> {
+async fn answer(app: &App, outcome: IssueOutcome, wallet: &str) -> Result<Response, Problem> {
     match outcome {
         IssueOutcome::Created(invoice) => {
             let path = format!("/v1/invoices/{}", invoice.id);
-            Ok(idempotency::created(&path, show(app, &invoice)))
+            let shown = ShownInvoice {
+                invoice,
+                deposits: Vec::new(),
+            };
+            Ok(idempotency::created(&path, show(app, shown)))
         }
-        IssueOutcome::Replayed(invoice) => Ok(idempotency::replayed(show(app, &invoice))),
+        IssueOutcome::Replayed(invoice) => {
+            let shown = show_known(app, invoice).await;
+            let shown = shown.map_err(|error| refusal::store_read(&error))?;
+            Ok(idempotency::replayed(shown))
+        }
         IssueOutcome::KeyReused => Err(refusal::key_reused()),
         IssueOutcome::NoTagFree => {
             tracing::error!(
@@ -98,11 +109,8 @@ pub async fn list(
     }
     let found = app.state.store.invoices(&query.filter, &query.page).await;
     let found = found.map_err(|error| refusal::store_read(&error))?;
-    let data: Vec<InvoiceDocument> = found
-        .items
-        .iter()
-        .map(|invoice| show(&app, invoice))
-        .collect();
+    let shown = found.items.into_iter().map(|shown| show(&app, shown));
+    let data: Vec<InvoiceDto> = shown.collect();
     let next_cursor = found.next.map(|cursor| cursor.to_string());
     Ok(Json(List { data, next_cursor }).into_response())
 }
@@ -116,8 +124,8 @@ pub async fn one(
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesRead)?;
     query::none(query.as_deref())?;
-    let invoice = find(&app, &caller, &id).await?;
-    Ok(Json(show(&app, &invoice)).into_response())
+    let shown = find(&app, &caller, &id).await?;
+    Ok(Json(show(&app, shown)).into_response())
 }
 
 /// `POST /v1/invoices/{id}/cancel`
@@ -142,7 +150,9 @@ pub async fn cancel(
     match outcome.map_err(|error| refusal::store_write(&error))? {
         CancelOutcome::Done(invoice) => {
             tracing::info!(invoice.id = %invoice.id, key.id = caller.key_id, "an invoice was cancelled");
-            Ok(Json(show(&app, &invoice)).into_response())
+            let shown = show_known(&app, invoice).await;
+            let shown = shown.map_err(|error| refusal::store_read(&error).effect_unknown())?;
+            Ok(Json(shown).into_response())
         }
         CancelOutcome::NotFound => Err(refusal::no_invoice(&id)),
         CancelOutcome::Illegal { invoice, why } => {
@@ -154,18 +164,44 @@ pub async fn cancel(
 }
 
 /// The invoice with this id, where the caller may see it.
-pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<Invoice, Problem> {
-    let found = app.state.store.invoice(parse(id)?).await;
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<ShownInvoice, Problem> {
+    let found = app.state.store.shown_invoice(parse(id)?).await;
     // Somebody else's invoice is not told from one that does not exist.
     found
         .map_err(|error| refusal::store_read(&error))?
-        .filter(|invoice| invoice.client == caller.client || caller.is_admin())
+        .filter(|shown| shown.invoice.client == caller.client || caller.is_admin())
         .ok_or_else(|| refusal::no_invoice(id))
 }
 
-/// The public form of an invoice.
-pub(super) fn show(app: &App, invoice: &Invoice) -> InvoiceDocument {
+/// An invoice and what came to it.
+#[derive(Debug, Serialize)]
+struct InvoiceDto {
+    #[serde(flatten)]
+    document: InvoiceDocument,
+    deposits: Vec<Deposit>,
+}
+
+/// The public form of an invoice, by itself.
+pub(super) fn document(app: &App, invoice: &Invoice) -> InvoiceDocument {
     InvoiceDocument::of(invoice, app.state.rules.borrow().policy.network_id)
+}
+
+fn show(app: &App, shown: ShownInvoice) -> InvoiceDto {
+    InvoiceDto {
+        document: document(app, &shown.invoice),
+        deposits: shown.deposits,
+    }
+}
+
+/// The public form of an invoice that was there before.
+async fn show_known(app: &App, invoice: Invoice) -> Result<InvoiceDto, StoreError> {
+    let known = app.state.store.shown_invoice(invoice.id).await?;
+    // An invoice is never deleted.
+    let known = known.unwrap_or_else(|| ShownInvoice {
+        invoice,
+        deposits: Vec::new(),
+    });
+    Ok(show(app, known))
 }
 
 fn parse(id: &str) -> Result<InvoiceId, Problem> {

@@ -5,7 +5,7 @@
 //! changes when a part is paid: a copy may be kept and has to be asked about (`ETag`).
 
 use super::auth::{Caller, Scope};
-use super::invoices::{find, show};
+use super::invoices::{document, find};
 use super::problem::{Code, Problem};
 use super::query;
 use super::router::App;
@@ -32,8 +32,8 @@ pub async fn svg(
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesRead)?;
     query::none(query.as_deref())?;
-    let invoice = find(&app, &caller, &id).await?;
-    let document = show(&app, &invoice);
+    let invoice = find(&app, &caller, &id).await?.invoice;
+    let document = document(&app, &invoice);
     let Some(uri) = document.payment_uri() else {
         let status = invoice.status.as_str();
         let detail = format!("Invoice {id} is {status}: there is nothing to pay any more.");

@@ -8,6 +8,7 @@ use super::Store;
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::StoreError;
 use super::events::{HOUSE, News};
+use super::invoices;
 use super::payments::{drops_from, drops_value};
 use crate::rfc3339::Rfc3339;
 use serde::ser::SerializeStruct as _;
@@ -148,9 +149,10 @@ pub(super) async fn book(
     credits: &[Credit],
 ) -> Result<(Booked, Vec<News>), StoreError> {
     let closed_at = |credit: &Credit| Some(credit.closed_at);
-    let deposits = new_of(tx, booking, credits, closed_at).await?;
+    let mut deposits = new_of(tx, booking, credits, closed_at).await?;
+    let taken = invoices::take(tx, booking, &mut deposits).await?;
     let (mut booked, mut news) = (Booked::default(), Vec::with_capacity(deposits.len()));
-    for deposit in &deposits {
+    for (deposit, of_invoice) in deposits.iter().zip(taken) {
         let count = match deposit.place {
             Place::Invoice(_) => &mut booked.matched,
             Place::Unmatched(_) => &mut booked.unmatched,
@@ -158,6 +160,7 @@ pub(super) async fn book(
         };
         *count = count.saturating_add(1);
         news.push(news_of(deposit)?);
+        news.extend(of_invoice);
     }
     insert(tx, &deposits).await?;
     Ok((booked, news))

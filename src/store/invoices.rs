@@ -11,9 +11,13 @@
 mod document;
 mod list;
 mod rows;
+mod shown;
+mod taking;
 
 pub use document::InvoiceDocument;
 pub use list::InvoiceFilter;
+pub use shown::ShownInvoice;
+pub(super) use taking::{expire, take};
 
 use super::Store;
 use super::db::{CONTENTION_RETRIES_MAX, Tx, Value, pause_before_retry};

@@ -10,7 +10,7 @@ use super::deposits::{self, Booked, Booking};
 use super::error::{CommitError, StoreError};
 use super::events::News;
 use super::payments::{drops_from, drops_value};
-use super::{remembered, tickets};
+use super::{invoices, remembered, tickets};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::JournalCommit;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash, UnixMs};
@@ -42,7 +42,7 @@ const NEW: Columns = &[
     ("closed_at", Kind::Int),
 ];
 
-/// Moves the cursor on, writes the entries and books what came in; answers with what was booked, and
+/// Moves the cursor on, writes the entries, books what came in and ends the invoices whose time has passed; answers with what was booked, and
 /// what is to be told of it.
 pub(super) async fn append(
     tx: &mut Tx,
@@ -106,7 +106,11 @@ pub(super) async fn append(
         network_id: before.uint("network_id")?,
         now,
     };
-    Ok(deposits::book(tx, booking, &commit.credits).await?)
+    let (booked, mut news) = deposits::book(tx, booking, &commit.credits).await?;
+    if let Some(closed_at) = commit.closed_at {
+        news.extend(invoices::expire(tx, booking, closed_at).await?);
+    }
+    Ok((booked, news))
 }
 
 /// Writes entries, each with what it moved the account's balance by.

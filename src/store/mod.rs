@@ -53,7 +53,9 @@ pub use deposit_list::DepositFilter;
 pub use deposits::{Booked, Deposit, Place};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
-pub use invoices::{CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome, NewInvoice};
+pub use invoices::{
+    CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome, NewInvoice, ShownInvoice,
+};
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};

@@ -20,6 +20,7 @@ mod older;
 mod opening;
 mod routes;
 mod strictness;
+mod taking;
 mod tickets;
 mod webhooks;
 

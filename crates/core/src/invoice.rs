@@ -17,6 +17,7 @@ pub use uri::payment_uri;
 
 use crate::address::AccountId;
 use crate::amount::Amount;
+use crate::deposit::Unmatched;
 use crate::ids::{InvoiceId, LedgerIndex, UnixMs};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -207,15 +208,16 @@ pub enum Illegal {
 }
 
 impl Illegal {
-    /// Why a credit stays unmatched because of it, in a word of a closed set.
+    /// Why a credit stays unmatched because of it.
     #[must_use]
-    pub const fn unmatched_reason(self) -> &'static str {
+    pub const fn unmatched(self) -> Unmatched {
         match self {
-            Self::Cancelled => "invoice_cancelled",
-            Self::OtherAsset => "other_asset",
-            Self::NotExact => "amount_not_exact",
-            Self::BeforeInvoice => "before_invoice",
-            Self::Nothing | Self::NotExpired | Self::Final(_) => "not_for_invoice",
+            Self::Cancelled => Unmatched::InvoiceCancelled,
+            Self::OtherAsset => Unmatched::OtherAsset,
+            Self::NotExact => Unmatched::NotExact,
+            Self::BeforeInvoice => Unmatched::BeforeInvoice,
+            // A credit of nothing is none, and the others are said of no credit: a person looks.
+            Self::Nothing | Self::NotExpired | Self::Final(_) => Unmatched::AmountUnknown,
         }
     }
 }

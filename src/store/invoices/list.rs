@@ -1,11 +1,12 @@
 //! Lists of invoices, newest first, with a cursor: a merge of short walks along an index, one a status,
 //! or one walk along the index of references.
 
+use super::shown::{ShownInvoice, show};
 use super::{by_id, rows};
 use crate::store::Store;
 use crate::store::db::Value;
 use crate::store::error::StoreError;
-use crate::store::list::{PAGE_MAX, Page, PageOf};
+use crate::store::list::{PAGE_MAX, Page, PageOf, Statement};
 use std::cmp::Reverse;
 use xrpayd_core::ids::{InvoiceId, UnixMs};
 use xrpayd_core::invoice::{Invoice, InvoiceStatus};
@@ -26,7 +27,7 @@ pub struct InvoiceFilter {
 }
 
 impl Store {
-    /// A page of the invoices that `filter` lets through, newest first. A cursor that names no invoice
+    /// A page of the invoices that `filter` lets through, newest first, each with what came to it. A cursor that names no invoice
     /// gives an empty page.
     ///
     /// # Errors
@@ -35,15 +36,11 @@ impl Store {
         &self,
         filter: &InvoiceFilter,
         page: &Page<InvoiceId>,
-    ) -> Result<PageOf<Invoice, InvoiceId>, StoreError> {
+    ) -> Result<PageOf<ShownInvoice, InvoiceId>, StoreError> {
         let limit = page.limit.clamp(1, PAGE_MAX);
-        let mut result = PageOf {
-            items: Vec::new(),
-            next: None,
-        };
         let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
         if names_nul(&filter.client) || names_nul(&filter.reference) {
-            return Ok(result);
+            return Ok(PageOf::empty());
         }
         let mut tx = self.db().read().await?;
         let after = match page.cursor {
@@ -52,25 +49,29 @@ impl Store {
                 Some(invoice) => Some((invoice.created_at, id)),
                 None => {
                     tx.end().await?;
-                    return Ok(result);
+                    return Ok(PageOf::empty());
                 }
             },
         };
+        let mut found: Vec<Invoice> = Vec::new();
         for walk in walks(filter) {
             // One more than the page holds tells whether another page follows.
             let (sql, values) = statement(filter, walk, after, limit.saturating_add(1));
             for row in tx.fetch(sql, values).await? {
-                result.items.push(rows::decode(&row)?);
+                found.push(rows::decode(&row)?);
             }
         }
-        tx.end().await?;
-        let items = &mut result.items;
-        items.sort_by_key(|invoice| Reverse((invoice.created_at, invoice.id)));
+        found.sort_by_key(|invoice| Reverse((invoice.created_at, invoice.id)));
         let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > size;
-        items.truncate(size);
-        result.next = items.last().filter(|_| more).map(|invoice| invoice.id);
-        Ok(result)
+        let more = found.len() > size;
+        found.truncate(size);
+        let next = found.last().filter(|_| more).map(|invoice| invoice.id);
+        let mut items = Vec::with_capacity(found.len());
+        for invoice in found {
+            items.push(show(&mut tx, invoice).await?);
+        }
+        tx.end().await?;
+        Ok(PageOf { items, next })
     }
 }
 
@@ -89,49 +90,41 @@ fn statement(
     after: Option<(UnixMs, InvoiceId)>,
     limit: u32,
 ) -> (String, Vec<Value>) {
-    let mut wheres: Vec<String> = Vec::new();
-    let mut values: Vec<Value> = Vec::new();
-    let mut bind = |value: Value| {
-        values.push(value);
-        format!("${}", values.len())
-    };
+    let mut s = Statement::default();
     let client = filter.client.as_deref();
     match walk {
         Some(status) => {
-            wheres.push(format!("i.status = {}", bind(status.as_str().into())));
+            s.equal("i.status", status.as_str());
             if let Some(client) = client {
-                wheres.push(format!("i.client = {}", bind(client.into())));
+                s.equal("i.client", client);
             }
         }
         None => {
-            let reference = filter.reference.as_deref();
-            wheres.push("i.reference is not null".to_owned());
-            wheres.push(format!("i.reference = {}", bind(reference.into())));
-            // These only sieve what the walk finds: phrased so that no planner takes another index.
+            s.require("i.reference is not null");
+            s.equal("i.reference", filter.reference.as_deref());
             if let Some(status) = filter.status {
-                let status = bind(status.as_str().into());
-                wheres.push(format!("i.status || '' = {status}"));
+                s.sieve("i.status", status.as_str());
             }
             if let Some(client) = client {
-                wheres.push(format!("i.client || '' = {}", bind(client.into())));
+                s.sieve("i.client", client);
             }
         }
     }
     if let Some(from) = filter.created_after {
-        wheres.push(format!("i.created_at >= {}", bind(from.0.into())));
+        let place = s.bind(from.0);
+        s.require(format!("i.created_at >= {place}"));
     }
     if let Some(before) = filter.created_before {
-        wheres.push(format!("i.created_at < {}", bind(before.0.into())));
+        let place = s.bind(before.0);
+        s.require(format!("i.created_at < {place}"));
     }
     if let Some((at, id)) = after {
-        let (at, id) = (bind(at.0.into()), bind(id.to_string().into()));
-        wheres.push(format!("(i.created_at, i.id) < ({at}, {id})"));
+        let (at, id) = (s.bind(at.0), s.bind(id.to_string()));
+        s.require(format!("(i.created_at, i.id) < ({at}, {id})"));
     }
-    let limit = bind(limit.into());
-    let sql = format!(
-        "select {} from invoices i where {} order by i.created_at desc, i.id desc limit {limit}",
-        rows::COLUMNS,
-        wheres.join(" and "),
-    );
-    (sql, values)
+    let limit = s.bind(limit);
+    s.select(
+        &format!("{} from invoices i", rows::COLUMNS),
+        &format!("order by i.created_at desc, i.id desc limit {limit}"),
+    )
 }

@@ -2,8 +2,9 @@
 //! error that names the invoice, and never a default.
 
 use super::NewInvoice;
-use crate::store::db::{Columns, Kind, Row, Tx};
+use crate::store::db::{Columns, Kind, Row, Tx, Value};
 use crate::store::error::StoreError;
+use std::collections::BTreeSet;
 use xrpayd_core::amount::{Amount, Asset};
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::invoice::{self, Invoice, InvoiceStatus};
@@ -189,4 +190,14 @@ pub(super) fn decode(row: &Row) -> Result<Invoice, StoreError> {
 
 fn name(invoice: &Invoice) -> String {
     format!("invoice {}", invoice.id)
+}
+
+/// Tags of wallets, handed to a statement.
+pub(super) const TAGS: Columns = &[("wallet", Kind::Text), ("tag", Kind::Int)];
+
+/// The values of [`TAGS`] for the tags of one wallet.
+pub(super) fn tags(wallet: &str, tags: &BTreeSet<u32>) -> Vec<Vec<Value>> {
+    tags.iter()
+        .map(|tag| vec![wallet.into(), (*tag).into()])
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use xrpayd_core::amount::Amount;
+use xrpayd_core::deposit::{Counted, Credit};
 use xrpayd_core::ids::InvoiceId;
 use xrpayd_core::invoice::{Invoice, InvoiceStatus};
 
@@ -36,6 +37,50 @@ fn asked(n: u32) -> NewInvoice {
     }
 }
 
+/// A page with a credit to the tag of the first invoice and one to nobody's, read through a ledger from
+/// after the end of both.
+fn page() -> LaneCommit {
+    let credit = |place: u32, tag: u32| Credit {
+        hash: TxHash([u8::try_from(tag).unwrap(); 32]),
+        ledger_index: LedgerIndex(101),
+        tx_index: place,
+        closed_at: T0,
+        transaction_type: "Payment".to_owned(),
+        from: None,
+        source_tag: None,
+        destination_tag: Some(tag),
+        amount: Counted::Exact(Amount::Xrp(Drops::new(5).unwrap())),
+        is_return: false,
+    };
+    LaneCommit {
+        journal: Some(JournalCommit {
+            from: LedgerIndex(101),
+            cursor: Cursor {
+                at: LedgerIndex(102),
+                ..anchor()
+            },
+            entries: Vec::new(),
+            remembered: Vec::new(),
+            tickets: Vec::new(),
+            sign_from: None,
+            credits: vec![credit(0, 7), credit(1, 99)],
+            closed_at: Some(T0.plus_ms(1)),
+        }),
+        ..LaneCommit::new("hot", T0)
+    }
+}
+
+fn anchor() -> Cursor {
+    Cursor {
+        start: LedgerIndex(100),
+        at: LedgerIndex(100),
+        at_hash: LedgerHash([1; 32]),
+        next_sequence: 5,
+        balance: Drops::ZERO,
+        owner_count: 0,
+    }
+}
+
 #[tokio::test]
 async fn no_statement_of_invoices_reads_their_table_from_end_to_end() {
     for (store, _folder) in stores().await {
@@ -46,6 +91,19 @@ async fn no_statement_of_invoices_reads_their_table_from_end_to_end() {
         let key = store.issued_under("shop", "key 8", [0; 32]);
         seen.extend(plans_of(async { key.await.unwrap() }).await);
         let id = InvoiceId(8);
+        let account = AccountId([1; 20]);
+        store
+            .anchor_lane("hot", account, 0, &anchor(), None)
+            .await
+            .unwrap();
+        let read = plans_of(async { store.commit(&page()).await.unwrap() }).await;
+        for index in ["invoices_held_tag", "invoices_waiting"] {
+            let walks = read.iter().any(|(_, plan)| plan.contains(index));
+            assert!(walks || !is_sqlite, "nothing uses {index}: {read:#?}");
+        }
+        seen.extend(read);
+        let shown = store.shown_invoice(id);
+        seen.extend(plans_of(async { shown.await.unwrap() }).await);
         seen.extend(plans_of(async { store.invoice(id).await.unwrap() }).await);
         let cancel = store.cancel_invoice(id, None, 0, T0);
         seen.extend(plans_of(async { cancel.await.unwrap() }).await);

@@ -76,6 +76,7 @@ async fn an_invoice_says_all_that_a_payer_needs() {
         ("created_at", json!("2027-01-15T08:00:00.000Z")),
         ("updated_at", json!("2027-01-15T08:00:00.000Z")),
         ("expires_at", json!("2027-01-15T08:01:00.000Z")),
+        ("deposits", json!([])),
     ] {
         assert_eq!(invoice[field], expected, "{field}");
     }

@@ -13,7 +13,7 @@ use xrpayd_core::journal::{Cursor, Delivered, Effects, Entry, RootAfter};
 use xrpayd_core::payment::Slot;
 
 /// A credit of `amount` in ledger `ledger`, from account 2.
-fn credit(ledger: u32, place: u32, amount: Amount, tag: Option<u32>) -> Credit {
+pub fn credit(ledger: u32, place: u32, amount: Amount, tag: Option<u32>) -> Credit {
     Credit {
         hash: hash(ledger * 1_000 + place),
         ledger_index: LedgerIndex(ledger),
@@ -28,13 +28,13 @@ fn credit(ledger: u32, place: u32, amount: Amount, tag: Option<u32>) -> Credit {
     }
 }
 
-fn usd(value: &str) -> Amount {
+pub fn usd(value: &str) -> Amount {
     let asset: Asset = format!("USD.{}", account(7)).parse().unwrap();
     asset.amount(value).unwrap()
 }
 
 /// The journal of a wallet goes on from `from` to `to` with these credits.
-fn page(wallet: &str, from: u32, to: u32, credits: Vec<Credit>, now: UnixMs) -> LaneCommit {
+pub fn page(wallet: &str, from: u32, to: u32, credits: Vec<Credit>, now: UnixMs) -> LaneCommit {
     LaneCommit {
         journal: Some(JournalCommit {
             from: LedgerIndex(from),

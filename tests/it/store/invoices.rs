@@ -224,7 +224,7 @@ on_both_stores! {
             let (mut seen, mut cursor) = (Vec::new(), None);
             loop {
                 let page = store.invoices(&filter, &Page { cursor, limit: 2 }).await.unwrap();
-                seen.extend(page.items.iter().map(|invoice| invoice.id));
+                seen.extend(page.items.iter().map(|shown| shown.invoice.id));
                 cursor = page.next;
                 if cursor.is_none() {
                     break;

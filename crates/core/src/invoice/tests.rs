@@ -210,7 +210,7 @@ fn a_cancelled_invoice_keeps_what_it_has_and_takes_nothing_more() {
         assert_eq!(cancelled.received, waiting.received);
         let refused = decide(&cancelled, in_time(xrp("10")), END);
         assert_eq!(refused, Err(Illegal::Cancelled));
-        assert_eq!(Illegal::Cancelled.unmatched_reason(), "invoice_cancelled");
+        assert_eq!(Illegal::Cancelled.unmatched(), Unmatched::InvoiceCancelled);
         let again = decide(&cancelled, Event::Cancel, END);
         assert_eq!(again, Err(Illegal::Final("cancelled")));
     }

@@ -1,0 +1,54 @@
+//! An invoice with what came to it, as of one moment.
+
+use super::{Invoice, by_id};
+use crate::store::Store;
+use crate::store::db::Tx;
+use crate::store::deposits::{self, Deposit};
+use crate::store::error::StoreError;
+use xrpayd_core::ids::InvoiceId;
+
+/// How many deposits are shown with an invoice. Anybody can send any number of them; all are in the list
+/// of deposits.
+const DEPOSITS_SHOWN_MAX: u32 = 100;
+
+/// An invoice with its deposits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownInvoice {
+    /// The invoice.
+    pub invoice: Invoice,
+    /// What came to it, in the order of the ledger; the first hundred.
+    pub deposits: Vec<Deposit>,
+}
+
+impl Store {
+    /// The invoice with this id, with what came to it.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds something that cannot be read.
+    pub async fn shown_invoice(&self, id: InvoiceId) -> Result<Option<ShownInvoice>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let shown = match by_id(&mut tx, id, "").await? {
+            Some(invoice) => Some(show(&mut tx, invoice).await?),
+            None => None,
+        };
+        tx.end().await?;
+        Ok(shown)
+    }
+}
+
+/// Reads what came to an invoice, in a transaction that sees one unmoving picture.
+pub(super) async fn show(tx: &mut Tx, invoice: Invoice) -> Result<ShownInvoice, StoreError> {
+    let mut deposits = Vec::new();
+    if !invoice.received.is_zero() {
+        let sql = format!(
+            "select {} from deposits d where d.invoice_id = $1 \
+             order by d.created_at, d.id limit $2",
+            deposits::COLUMNS
+        );
+        let values = vec![invoice.id.to_string().into(), DEPOSITS_SHOWN_MAX.into()];
+        for row in tx.fetch(sql, values).await? {
+            deposits.push(deposits::decode(&row)?);
+        }
+    }
+    Ok(ShownInvoice { invoice, deposits })
+}
