@@ -14,6 +14,10 @@ use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::journal::{Entry, Page};
 
+/// Transactions that are read at once at most, or those of one ledger where it holds more: what is held
+/// in memory, and written in one transaction of the database, stays small.
+const ENTRIES_MAX: usize = 2_000;
+
 /// The pause before servers that could not answer are asked again: it doubles up to a bound.
 struct Pause(Duration);
 

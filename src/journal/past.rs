@@ -6,22 +6,13 @@
 
 use super::span::Span;
 use super::waits::Waits;
-use super::{Pause, page_of};
+use super::{ENTRIES_MAX, Pause, page_of};
 use crate::xrpl::{AgreedHistory, Pool, RootAfter as Told};
 use tokio::sync::mpsc;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::backfill::{Before, Stretch};
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::RootAfter;
-
-/// Transactions in one stretch at most, or those of one ledger: what is held in memory, and written in
-/// one transaction of the database, stays small.
-const ENTRIES_MAX: usize = 2_000;
-/// Ledgers of the first stretch.
-const LEDGERS_FIRST: u32 = 4_096;
-/// Ledgers of one stretch at most: a server looks for the account's transactions and not through the
-/// ledgers, so that empty ones cost next to nothing.
-const LEDGERS_MAX: u32 = 1 << 22;
 
 /// Reads `from ..= to` into `stretches` until the receiver is gone or all of it was read.
 pub(crate) async fn read(
@@ -32,14 +23,15 @@ pub(crate) async fn read(
     waits: &mut Waits,
 ) {
     let mut pause = Pause::new();
-    let mut span = Span::new(LEDGERS_FIRST, LEDGERS_MAX);
+    // A server looks for the account's transactions and not through the ledgers: empty ones cost nothing.
+    let mut span = Span::whole(from, to);
     while from <= to {
         let asked = span.to(from, to);
         match pool.history_of(account, (from, asked), ENTRIES_MAX).await {
             Ok(history) => {
                 waits.over();
                 pause = Pause::new();
-                span.answered(asked, history.to);
+                span.answered();
                 from = history.to.plus(1);
                 if stretches.send(stretch_of(account, history)).await.is_err() {
                     return;

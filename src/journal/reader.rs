@@ -6,7 +6,7 @@
 
 use super::span::Span;
 use super::waits::{Wait, Waits};
-use super::{Pause, page_of};
+use super::{ENTRIES_MAX, Pause, page_of};
 use crate::xrpl::Pool;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -46,10 +46,13 @@ pub async fn follow(
                 continue;
             };
             let to = span.to(at.plus(1), newest);
-            match pool.history(account, at.plus(1), to).await {
+            match pool
+                .history_of(account, (at.plus(1), to), ENTRIES_MAX)
+                .await
+            {
                 Ok(history) => {
                     waits.over();
-                    span.answered(to, history.to);
+                    span.answered();
                     at = history.to;
                     pause = Pause::new();
                     if pages.send(page_of(account, history)).await.is_err() {

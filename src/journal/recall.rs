@@ -4,19 +4,14 @@
 //! Owns nothing; what it reads is handed on page by page, oldest first, and made durable by the engine.
 //! Ledgers that no quorum holds any more are passed over and named: nobody can wait for them.
 
-use super::Pause;
 use super::span::Span;
+use super::{ENTRIES_MAX, Pause};
 use crate::xrpl::{HistoryError, Pool};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::journal::Entry;
-
-/// Ledgers in the first page; those after it are longer where little is found in them.
-const LEDGERS_FIRST: u32 = 4_096;
-/// Ledgers in one page at most, so that reading makes durable progress as it goes.
-const LEDGERS_MAX: u32 = 1 << 22;
 
 /// A stretch that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +34,13 @@ pub async fn read(
 ) {
     let work = async {
         let mut pause = Pause::new();
-        let mut span = Span::new(LEDGERS_FIRST, LEDGERS_MAX);
+        let mut span = Span::whole(from, to);
         loop {
             let end = span.to(from, to);
-            let page = match pool.history(account, from, end).await {
+            let page = match pool.history_of(account, (from, end), ENTRIES_MAX).await {
                 Ok(history) => {
                     pause = Pause::new();
-                    span.answered(end, history.to);
+                    span.answered();
                     from = history.to.plus(1);
                     let sent = history.entries.into_iter().map(Entry::from);
                     Recalled {

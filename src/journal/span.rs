@@ -1,5 +1,5 @@
-//! How many ledgers are asked for at once: few where each bears much, or servers have trouble with
-//! them, and ever more where nothing is found.
+//! How many ledgers are asked for at once: as many as may be, and fewer while servers have trouble with
+//! so many.
 
 use xrpayd_core::ids::LedgerIndex;
 
@@ -16,27 +16,26 @@ impl Span {
         Self { len: first, max }
     }
 
+    /// Begins with all of `from ..= to`. An answer that holds a bounded number of transactions ends by
+    /// itself, in a ledger whose hash one of them bears; the end of a shorter stretch may be a ledger that
+    /// a server holds the transactions of and cannot tell the hash of.
+    pub(crate) fn whole(from: LedgerIndex, to: LedgerIndex) -> Self {
+        let len = to.ahead_of(from).saturating_add(1);
+        Self { len, max: len }
+    }
+
     /// The last ledger of the stretch that begins with `from`, at most `end`.
     pub(crate) fn to(&self, from: LedgerIndex, end: LedgerIndex) -> LedgerIndex {
         from.plus(self.len.saturating_sub(1)).min(end)
     }
 
-    /// `asked` was the last ledger of the stretch, and `told` the last one that the answer reached:
-    /// where it ends early there was more in the stretch than an answer holds.
-    pub(crate) fn answered(&mut self, asked: LedgerIndex, told: LedgerIndex) {
-        if told >= asked {
-            self.len = self.len.saturating_mul(2).min(self.max);
-        } else {
-            self.halve();
-        }
+    /// There was an answer. Where it ends before the stretch does, that is because it was long enough.
+    pub(crate) fn answered(&mut self) {
+        self.len = self.len.saturating_mul(2).min(self.max);
     }
 
     /// There was no answer. A shorter stretch is less work, and a contradiction in it easier to settle.
     pub(crate) fn failed(&mut self) {
-        self.halve();
-    }
-
-    fn halve(&mut self) {
         self.len = (self.len / 2).max(1);
     }
 }
@@ -55,21 +54,35 @@ mod tests {
         for _ in 0..5 {
             let to = span.to(LedgerIndex(1), END);
             lengths.push(to.0);
-            span.answered(to, to);
+            span.answered();
         }
         assert_eq!(lengths, [4, 8, 16, 20, 20]);
         assert_eq!(span.to(LedgerIndex(7), LedgerIndex(9)), LedgerIndex(9));
     }
 
     #[test]
-    fn an_answer_that_ends_early_and_none_at_all_make_the_next_stretch_shorter() {
+    fn every_failure_makes_the_next_stretch_shorter_and_none_makes_it_empty() {
         let mut span = Span::new(16, 64);
-        span.answered(LedgerIndex(16), LedgerIndex(3));
+        span.failed();
         assert_eq!(span.to(LedgerIndex(1), END), LedgerIndex(8));
         for _ in 0..9 {
             span.failed();
         }
-        assert_eq!(span.to(LedgerIndex(1), END), LedgerIndex(1), "never none");
+        assert_eq!(span.to(LedgerIndex(1), END), LedgerIndex(1));
+    }
+
+    #[test]
+    fn all_of_a_range_is_one_stretch_until_there_is_trouble() {
+        let (from, to) = (LedgerIndex(7), LedgerIndex(1_006));
+        let mut span = Span::whole(from, to);
+        assert_eq!(span.to(from, to), to);
+        span.answered();
+        assert_eq!(span.to(LedgerIndex(501), to), to);
+        span.failed();
+        assert_eq!(span.to(LedgerIndex(501), to), LedgerIndex(1_000));
+        let mut of_one = Span::whole(from, from);
+        of_one.failed();
+        assert_eq!(of_one.to(from, from), from);
     }
 
     proptest! {
@@ -94,7 +107,7 @@ mod tests {
                     held += count;
                 }
                 read += held;
-                span.answered(to, told);
+                span.answered();
                 from = told.plus(1);
                 asked += 1;
             }

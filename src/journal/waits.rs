@@ -141,3 +141,50 @@ fn gap(from: LedgerIndex, (holding, quorum): (usize, usize), pool: &Pool) -> Wai
 fn holds(server: &ServerView) -> String {
     format!("{} holds {}", server.name, server.complete_ledgers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(from: u32) -> Wait {
+        Wait {
+            from: LedgerIndex(from),
+            missing: Some(3),
+            why: format!("nobody holds ledger {from}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lasts_is_told_and_what_passes_by_itself_is_not() {
+        let (show, shown) = watch::channel(None);
+        let mut waits = Waits::of("the journal of hot".to_owned(), show);
+        waits.wait(wait(7));
+        tokio::time::advance(WORTH_TELLING / 2).await;
+        waits.wait(wait(7));
+        waits.over();
+        tokio::time::advance(WORTH_TELLING).await;
+        waits.wait(wait(8));
+        assert_eq!(*shown.borrow(), None, "it began only now");
+        assert!(!shown.has_changed().unwrap());
+        tokio::time::advance(WORTH_TELLING).await;
+        waits.wait(wait(8));
+        assert_eq!(*shown.borrow(), Some(wait(8)));
+        waits.over();
+        assert_eq!(*shown.borrow(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_pass_by_itself_is_told_at_once_and_once_a_minute() {
+        let (show, shown) = watch::channel(None);
+        let mut waits = Waits::of("the past of hot".to_owned(), show);
+        let mut told = 0;
+        for _ in 0..12 {
+            let before = waits.told_at;
+            waits.insist(wait(7));
+            assert_eq!(*shown.borrow(), Some(wait(7)));
+            told += u32::from(waits.told_at != before);
+            tokio::time::advance(TOLD_AGAIN / 4).await;
+        }
+        assert_eq!(told, 3);
+    }
+}

@@ -23,7 +23,7 @@ const STRETCHES_AHEAD: usize = 1;
 /// How often it is told how far the past has been read.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// The pause before what did not fit is read again.
-const BROKEN_PAUSE: Duration = Duration::from_secs(30);
+const BROKEN_PAUSE: Duration = Duration::from_secs(10);
 /// The pause after a store that does not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 

@@ -251,7 +251,7 @@ impl<'a> Pass<'a> {
             let to = self.span.to(from, end);
             let history = self.pool.history(self.outcome.account, from, to).await;
             match &history {
-                Ok(told) => self.span.answered(to, told.to),
+                Ok(_) => self.span.answered(),
                 Err(_) => self.span.failed(),
             }
             match history {

@@ -149,12 +149,14 @@ pub(super) async fn read(
 /// bears the hash of the ledger, which a server with a long history may not tell otherwise. Pages come
 /// oldest first: a ledger is whole once a newer one was seen, or no page is left.
 fn cut_at(entries: &[HistoryEntry], most: usize, no_page_left: bool) -> Option<LedgerIndex> {
-    let bound = entries.get(most.checked_sub(1)?)?.ledger_index;
-    let earlier = entries.iter().map(|entry| entry.ledger_index);
-    let cut = earlier
-        .filter(|ledger| *ledger < bound)
-        .max()
-        .unwrap_or(bound);
+    let last = most.checked_sub(1)?;
+    entries.get(last)?;
+    // Order within a page is not promised.
+    let mut ledgers: Vec<LedgerIndex> = entries.iter().map(|entry| entry.ledger_index).collect();
+    ledgers.sort_unstable();
+    let bound = *ledgers.get(last)?;
+    let earlier = ledgers.iter().rev().find(|ledger| **ledger < bound);
+    let cut = *earlier.unwrap_or(&bound);
     let is_whole = no_page_left || entries.iter().any(|entry| entry.ledger_index > cut);
     is_whole.then_some(cut)
 }

@@ -233,6 +233,21 @@ async fn history_ends_where_not_enough_servers_hold_it() {
     );
 }
 
+/// The history has three transactions in ledger 4 and two in ledger 5.
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_a_few_transactions_ends_with_a_whole_ledger_that_bears_some() {
+    let (_world, pool) = world(3).await;
+    let read = async |from: LedgerIndex, most| {
+        let history = pool.history_of(genesis(), (from, TO), most).await.unwrap();
+        (history.to.0, history.entries.len())
+    };
+    assert_eq!(read(FROM, 1).await, (4, 3), "a ledger is never cut");
+    assert_eq!(read(FROM, 3).await, (4, 3));
+    assert_eq!(read(FROM, 4).await, (4, 3), "the next ledger is not whole");
+    assert_eq!(read(FROM, 6).await, (TO.0, 5));
+    assert_eq!(read(LedgerIndex(5), 1).await, (5, 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_clips_the_range_in_silence_is_passed_over() {
     let (world, pool) = world(3).await;

@@ -116,6 +116,10 @@ async fn a_hundred_thousand_transactions_are_booked_once_through_two_kills_while
     .fetch_one(&mut books)
     .await
     .unwrap();
+    let deposits = sqlx::query("select count(*), count(distinct hash), sum(drops) from deposits")
+        .fetch_one(&mut books)
+        .await
+        .unwrap();
     books.close().await.unwrap();
     let number = |column: usize| row.get::<i64, _>(column);
     let all = i64::try_from(MANY).unwrap() + 1;
@@ -126,6 +130,10 @@ async fn a_hundred_thousand_transactions_are_booked_once_through_two_kills_while
     let on_ledger: i64 = on_ledger.as_str().unwrap().parse().unwrap();
     assert_eq!(number(3), 0, "it came to be after its journal's beginning");
     assert_eq!((number(2), number(4)), (on_ledger, on_ledger));
+    let credited = |column: usize| deposits.get::<i64, _>(column);
+    assert_eq!((credited(0), credited(1)), (all - 1, all - 1));
+    let one = Drops::from_xrp(DEPOSIT_XRP).unwrap().get();
+    assert_eq!(credited(2), i64::try_from(one * MANY).unwrap());
 }
 
 /// What the account sends without the daemon.
@@ -200,6 +208,45 @@ async fn an_account_with_an_older_life_begins_with_what_its_first_transaction_fo
     other.ready().await;
     until_joined(&scene.merchant, first).await;
     assert!(other.log().contains("start_ledger has no effect"));
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_past_with_a_transaction_missing_is_named_and_not_booked_until_it_is_told_whole() {
+    let quorum = "[xrpl]\nquorum = 1\n[reconcile]\ninterval = \"1h\"\n";
+    let scene = Scene::new("manual", "10000", quorum);
+    let first = ten_ledgers(&scene.ledger).await;
+    let truth = scene.ledger.truth_of(WALLET.0).await;
+    let of_fifth = |tx: &&Value| tx["ledger_index"] == first + 5 && tx["account"] != WALLET.0;
+    let hidden = &truth.iter().find(of_fifth).unwrap()["hash"];
+    let lie = json!({ "kind": "lie_absent", "hash": hidden });
+    scene.ledger.fault_all(&lie).await;
+    let layer = "[wallets.hot]\nstart_ledger = 2\n";
+    let setup = scene.setup.clone().with(layer);
+    let daemon = setup.start();
+    setup.ready().await;
+    let waits = |journal: &Value| journal["waiting_for"][0].is_object();
+    let journal = until_journal(&scene.merchant, waits).await;
+    let reason = journal["waiting_for"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("proves nothing"), "{reason}");
+    assert!(
+        reason.contains("what was read before it leaves"),
+        "{reason}"
+    );
+    assert_eq!(journal["waiting_for"][0]["missing_ledgers"], Value::Null);
+    assert_eq!(journal["ledger"], 1, "{journal:#}");
+    let health = scene.merchant.get("/health").await;
+    assert_eq!(
+        health["checks"]["journal"]["status"], "degraded",
+        "{health:#}"
+    );
+    scene.ledger.clear().await;
+    until_joined(&scene.merchant, 2).await;
+    let books = setup.command(&["reconcile"]);
+    assert_eq!(books["agrees"], true, "{books:#}");
+    assert_eq!(books["wallets"][0]["foreign_accepted"], 10, "{books:#}");
+    let journal = until_journal(&scene.merchant, |_| true).await;
+    assert_eq!(journal["waiting_for"], json!([]), "{journal:#}");
     assert_eq!(daemon.terminate(GRACE), Some(0));
 }
 
