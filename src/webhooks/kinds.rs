@@ -7,7 +7,7 @@
 pub const TEST: &str = "webhook.test";
 
 /// Every type that there is.
-pub const KINDS: [&str; 21] = [
+pub const KINDS: [&str; 22] = [
     "payment.awaiting_approval",
     "payment.processing",
     "payment.succeeded",
@@ -20,6 +20,7 @@ pub const KINDS: [&str; 21] = [
     "invoice.overpaid",
     "invoice.expired",
     "invoice.cancelled",
+    "invoice.refunded",
     "deposit.received",
     "deposit.unmatched",
     "deposit.returned",
@@ -69,6 +70,7 @@ fn family_of(kind: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xrpayd_core::invoice::Told;
     use xrpayd_core::payment::Status;
 
     fn filter(patterns: &[&str]) -> Vec<String> {
@@ -123,6 +125,20 @@ mod tests {
         for status in Status::ALL {
             let kind = format!("payment.{}", status.as_str());
             assert!(KINDS.contains(&kind.as_str()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_told_of_an_invoice_has_its_type() {
+        let all = [
+            Told::PartiallyPaid,
+            Told::Paid,
+            Told::Overpaid,
+            Told::Expired,
+            Told::Cancelled,
+        ];
+        for told in all {
+            assert!(KINDS.contains(&told.as_str()), "{told:?}");
         }
     }
 }

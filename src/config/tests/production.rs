@@ -175,7 +175,8 @@ fn production_refuses_a_cap_above_ten_thousand_until_it_is_acknowledged() {
 fn what_production_refuses_another_place_is_warned_of() {
     let text = minimal_and(
         "replicas = 2\n[limits]\nmax_payment_xrp = \"20000\"\n[auth]\nenabled = false\n\
-         [telemetry]\nlog_level = \"debug\"\n",
+         [telemetry]\nlog_level = \"debug\"\n\
+         [webhooks]\nallow_http = true\nallow_private = true\nencryption_key = \"file:/nowhere\"\n",
     );
     let warnings = load(Some("staging"), &[&text], &[]).unwrap().warnings;
     for key in [
@@ -185,6 +186,9 @@ fn what_production_refuses_another_place_is_warned_of() {
         "telemetry.alert_receiver",
         "auth.enabled",
         "wallets.hot.seed",
+        "webhooks.allow_http",
+        "webhooks.allow_private",
+        "webhooks.encryption_key",
     ] {
         assert!(find(&warnings, key).is_some(), "{key} in {warnings:?}");
     }

@@ -185,3 +185,43 @@ async fn a_thousand_events_reach_ten_endpoints_of_which_five_misbehave_and_a_cra
     scene.audit(&[]).await;
     assert_eq!(daemon.terminate(GRACE), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_shared_database_endpoints_need_a_configured_key_and_a_new_daemon_signs_with_the_same()
+{
+    let Some(store) = crate::store::fresh_postgres().await else {
+        return;
+    };
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("webhooks");
+    std::fs::write(&key, format!("{}\n", "5a".repeat(32))).unwrap();
+    let scene = Scene::with_store(Some(&store), "200ms", "10000", "", &[]);
+    let daemon = scene.start().await;
+    let scopes = ["payments:read", "payments:write", "webhooks:write"];
+    let merchant = Merchant::new(&scene.setup.api, &scene.setup.create_key("shop", &scopes));
+    let receiver = Receiver::start(Manner::Well).await;
+    let body = json!({ "url": receiver.url(), "events": ["payment.*"] });
+    let (status, refused) = merchant.post("/v1/webhook-endpoints", None, &body).await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (409, &json!("webhooks_not_configured"))
+    );
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+
+    let layer = format!("[webhooks]\nencryption_key = \"file:{}\"\n", key.display());
+    scene.setup.rewrite_last_layer(&layer);
+    let daemon = scene.start().await;
+    let (_, secret) = endpoint(&merchant, &receiver).await;
+    merchant.pay("before", SHOP, 1, "1").await;
+    receiver.until(|heard| !heard.is_empty()).await;
+    daemon.kill();
+    let daemon = scene.start().await;
+    let payment = id_of(&merchant.pay("after", SHOP, 2, "1").await);
+    let of_payment = |heard: &crate::support::receiver::Heard| {
+        let event = heard.json();
+        event["data"]["id"] == payment.as_str() && event["type"] == "payment.succeeded"
+    };
+    receiver.until(|heard| heard.iter().any(of_payment)).await;
+    assert!(receiver.heard().iter().all(|heard| heard.verifies(&secret)));
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+}
