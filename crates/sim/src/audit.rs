@@ -6,6 +6,7 @@
 use crate::chain::{Chain, drops};
 use crate::disk::Asked;
 use std::collections::{BTreeMap, BTreeSet};
+use xrpayd_core::deposit::{Counted, Credit};
 use xrpayd_core::engine::RequestNews;
 use xrpayd_core::ids::{Hash256, PaymentId, TxHash};
 use xrpayd_core::journal::{Delivered, Entry, TICKET_CREATE};
@@ -194,6 +195,34 @@ impl Audit {
         if truth != Some(balance) {
             self.blame(|| {
                 format!("the books show {balance} drops after ledger {at}, the ledger {truth:?}")
+            });
+        }
+    }
+
+    /// The deposits as the merchant was shown them, by a journal from ledger `start` through `at`: what
+    /// arrived in these ledgers is there once, to the drop, and nothing else is.
+    pub fn deposits(&mut self, chain: &Chain, (start, at): (u32, u32), shown: &[&Credit]) {
+        let truth = chain.arrived(start, at);
+        let amounts: BTreeMap<(u32, TxHash), Counted> = shown
+            .iter()
+            .map(|credit| ((credit.ledger_index.0, credit.hash), credit.amount))
+            .collect();
+        if amounts.len() < shown.len() {
+            self.blame(|| format!("of {} deposits some are of one transaction", shown.len()));
+        }
+        let missing = truth.iter().find(|(at, _)| !amounts.contains_key(at));
+        if let Some(((ledger, hash), came)) = missing {
+            self.blame(|| {
+                format!("{came:?} came in ledger {ledger} by {hash} and is not credited")
+            });
+        }
+        let wrong = amounts
+            .iter()
+            .find(|(at, amount)| truth.get(at) != Some(amount));
+        if let Some((at @ (ledger, hash), amount)) = wrong {
+            let came = truth.get(at).copied();
+            self.blame(|| {
+                format!("{amount:?} is credited for {hash} of ledger {ledger}, and {came:?} came")
             });
         }
     }

@@ -9,7 +9,7 @@ use crate::tx::{Body, Tx, digest, hash_of};
 use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
-use xrpayd_core::journal::{Delivered, Entry, RootAfter, TICKET_CREATE};
+use xrpayd_core::journal::{Delivered, Effects, Entry, RootAfter, TICKET_CREATE};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Slot;
 
@@ -118,7 +118,7 @@ pub struct Chain {
     /// In a thousand, how many transactions that could enter a ledger wait for a later one.
     pub held: u32,
     strangers: u32,
-    deposits: u32,
+    income: income::Income,
 }
 
 impl Chain {
@@ -145,7 +145,7 @@ impl Chain {
             capacity: 30,
             held: 0,
             strangers: 0,
-            deposits: 0,
+            income: income::Income::default(),
         }
     }
 
@@ -273,7 +273,7 @@ impl Chain {
         let mut entries = Vec::new();
         if let Some(amount) = deposit {
             let place = place_of(&entries);
-            entries.push(self.credit(index, place, amount));
+            entries.push(self.brought(index, place, amount));
         }
         chance.shuffle(&mut self.waiting);
         self.waiting.sort_by_key(|waiting| waiting.tx.slot);
@@ -345,27 +345,15 @@ impl Chain {
             }
             Body::Noop | Body::Stranger(_) => {}
         }
+        let balance_before = Some(self.root.balance);
         self.root.balance = self.root.balance.saturating_sub(drops(spent));
         self.take_slot(tx.slot, made);
         entry.root_after = Some(self.root);
+        entry.effects = Some(Effects {
+            balance_before,
+            ..Effects::default()
+        });
         entry
-    }
-
-    fn credit(&mut self, index: u32, place: u32, amount: u64) -> Entry {
-        self.deposits += 1;
-        let sum = self.root.balance.checked_add(drops(amount));
-        self.root.balance = sum.unwrap_or(self.root.balance);
-        let seed = u64::from(self.deposits);
-        Entry {
-            result: "tesSUCCESS".to_owned(),
-            transaction_type: "Payment".to_owned(),
-            sender: THEIRS,
-            slot: Slot::Sequence(self.deposits),
-            destination: Some(OURS),
-            delivered: Delivered::Xrp(drops(amount)),
-            root_after: Some(self.root),
-            ..self.blank(index, place, TxHash(digest(&seed.to_be_bytes(), 5)))
-        }
     }
 
     /// An entry of our account in which nothing is said yet.
@@ -427,6 +415,7 @@ fn is_malformed(tx: &Tx) -> bool {
     matches!(tx.body, Body::Pay { to, .. } if taker_of(to) == Taker::Malformed)
 }
 
+mod income;
 mod tickets;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::tally::Seen;
 use crate::tx::{Body, Tx, hash_of};
 use crate::world::{Event, Plant, World};
 use std::collections::BTreeMap;
+use xrpayd_core::deposit::Credit;
 use xrpayd_core::engine::{Job, SignedTx, Task};
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId};
 use xrpayd_core::journal::{Cursor, RootAfter};
@@ -279,6 +280,9 @@ impl World {
         };
         let (at, balance) = (wallet.cursor.at.0, wallet.cursor.balance.get());
         self.audit.books(&self.chain, at, balance);
+        let shown: Vec<&Credit> = self.tables.deposits.values().collect();
+        let journal = (wallet.cursor.start.0, at);
+        self.audit.deposits(&self.chain, journal, &shown);
         if wallet.knows_tickets {
             self.audit.tickets(&self.chain, at, &self.tables.tickets);
         }

@@ -9,10 +9,11 @@ mod requests;
 
 pub use requests::Asked;
 use std::collections::{BTreeMap, BTreeSet};
+use xrpayd_core::deposit::{Credit, id_of};
 use xrpayd_core::engine::{
     Change, InFlight, LaneCommit, LaneRecord, NewPlug, PlugRecord, Remembered, TicketCreateRecord,
 };
-use xrpayd_core::ids::{Hash256, LedgerIndex, PaymentId, TxHash, UnixMs};
+use xrpayd_core::ids::{DepositId, Hash256, LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::journal::{Cursor, TicketChange};
 use xrpayd_core::limits::{Usage, window_start};
 use xrpayd_core::money::Drops;
@@ -39,6 +40,8 @@ pub struct Tables {
     pub requests: Vec<Asked>,
     /// What the ledger remembers.
     pub remembered: Vec<Remembered>,
+    /// What came in.
+    pub deposits: BTreeMap<DepositId, Credit>,
     /// What is used of the limits.
     pub usage: Usage,
     /// Payments accepted at or before this instant no longer count.
@@ -213,6 +216,7 @@ impl Tables {
         if !commit.plug_updates.iter().all(|(hash, _)| is_open(hash)) {
             return Err(Refused::Bad("a plug is to be changed and is not open"));
         }
+        self.book(commit)?;
         self.settle(&commit.changes)?;
         for change in &commit.changes {
             self.write_change(change);
@@ -261,6 +265,20 @@ impl Tables {
                 wallet.halted = Some(reason.clone());
             }
         }
+        Ok(())
+    }
+
+    /// Books what came in with a page, each of it for the first time.
+    pub(crate) fn book(&mut self, commit: &LaneCommit) -> Result<(), Refused> {
+        let credits = commit.journal.iter().flat_map(|journal| &journal.credits);
+        let named = credits.map(|credit| (id_of(0, crate::chain::OURS, credit), credit));
+        let new: Vec<(DepositId, &Credit)> = named.collect();
+        let ids: BTreeSet<DepositId> = new.iter().map(|(id, _)| *id).collect();
+        if ids.len() < new.len() || ids.iter().any(|id| self.deposits.contains_key(id)) {
+            return Err(Refused::Bad("a deposit is there already"));
+        }
+        let rows = new.into_iter().map(|(id, credit)| (id, credit.clone()));
+        self.deposits.extend(rows);
         Ok(())
     }
 

@@ -363,7 +363,13 @@ impl World {
             self.tally.see(Seen::WriteFailed);
             Wrote::Unknown
         } else {
-            match self.tables.commit(step.commit()) {
+            let mut commit = step.commit().clone();
+            if let Some(journal) = &mut commit.journal
+                && self.plants.contains(&Plant::BookApart)
+            {
+                journal.credits.clear();
+            }
+            match self.tables.commit(&commit) {
                 Ok(()) if troubled && self.chance.chance(300) => {
                     self.tally.see(Seen::WriteAnswerLost);
                     Wrote::Unknown
@@ -396,6 +402,9 @@ impl World {
         let (Some(mut desk), true) = (desk, is_taken) else {
             return self.reload(life);
         };
+        if self.is_planted(Plant::BookApart) {
+            let _ = self.tables.book(step.commit());
+        }
         self.take(life, &mut desk, *step, after);
         life.desk = Some(desk);
     }

@@ -46,10 +46,12 @@ pub enum Plant {
     ForgetPast,
     /// Tickets that were read are taken to stand at the journal's end, whatever happened meanwhile.
     StaleTickets,
+    /// What came in is written after its page, in a transaction of its own.
+    BookApart,
 }
 
 /// Every planted bug, by its name on the command line.
-pub const PLANTS: [(&str, Plant); 7] = [
+pub const PLANTS: [(&str, Plant); 8] = [
     ("lying-disk", Plant::LyingDisk),
     ("send-first", Plant::SendFirst),
     ("one-voice", Plant::OneVoice),
@@ -57,6 +59,7 @@ pub const PLANTS: [(&str, Plant); 7] = [
     ("ignore-refusal", Plant::IgnoreRefusal),
     ("forget-past", Plant::ForgetPast),
     ("stale-tickets", Plant::StaleTickets),
+    ("book-apart", Plant::BookApart),
 ];
 
 /// What happens.

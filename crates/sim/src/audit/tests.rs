@@ -1,7 +1,8 @@
 use super::*;
-use crate::chain::{FIRST_SEQUENCE, Taker, account_of, marker_of};
+use crate::chain::{FIRST, FIRST_SEQUENCE, Taker, account_of, marker_of};
 use crate::prng::Prng;
 use crate::tx::{Body, Tx};
+use xrpayd_core::deposit::credits_of;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::payment::{Attempt, AttemptState, Order};
 
@@ -185,4 +186,36 @@ fn what_has_no_end_and_what_is_not_released_is_seen_at_the_end() {
     assert!(held.is_settled());
     held.close((AMOUNT, 0));
     assert!(blamed(&held).starts_with("limits not released"));
+}
+
+/// A chain to which so much came in its second ledger, and what its journal credits for it.
+fn brought(amount: u64) -> (Chain, Credit) {
+    let mut chain = Chain::new(100_000_000);
+    let before = chain.ledger(chain.last()).unwrap().root.balance;
+    let entry = chain.close(&mut Prng::new(1), Some(amount))[0].clone();
+    let credits = credits_of(crate::chain::OURS, before, &entry, UnixMs(1));
+    (chain, credits[0].clone())
+}
+
+fn shown(chain: &Chain, credits: &[&Credit]) -> Audit {
+    let mut audit = Audit::default();
+    audit.deposits(chain, (FIRST + 1, chain.last()), credits);
+    audit
+}
+
+#[test]
+fn what_came_is_credited_once_and_nothing_else_is() {
+    for amount in [8, 11, 12, 13] {
+        let (chain, credit) = brought(amount);
+        assert_eq!(shown(&chain, &[&credit]).violation, None);
+        assert!(blamed(&shown(&chain, &[])).contains("is not credited"));
+        let twice = shown(&chain, &[&credit, &credit]);
+        assert!(blamed(&twice).contains("of one transaction"));
+        let mut wrong = credit.clone();
+        wrong.amount = Counted::Exact(xrpayd_core::amount::Amount::Xrp(drops(amount + 1)));
+        assert!(blamed(&shown(&chain, &[&wrong])).contains("is credited for"));
+        let mut invented = credit.clone();
+        invented.hash = TxHash([7; 32]);
+        assert!(blamed(&shown(&chain, &[&credit, &invented])).contains("and None came"));
+    }
 }
