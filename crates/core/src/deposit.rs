@@ -153,6 +153,14 @@ pub fn id_of(network_id: u32, account: AccountId, credit: &Credit) -> DepositId 
     DepositId(u128::from(credit.ledger_index.0) << 96 | place << 80 | tail)
 }
 
+/// The lowest and the highest identifier that a credit of these ledgers can have.
+#[must_use]
+pub fn ids_between(from: LedgerIndex, to: LedgerIndex) -> (DepositId, DepositId) {
+    // The index is the topmost thing in an identifier, and widening it is exact.
+    let (first, last) = (u128::from(from.0) << 96, u128::from(to.0) << 96);
+    (DepositId(first), DepositId(last | (u128::MAX >> 32)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +188,14 @@ mod tests {
         assert_eq!(of(5, 1), of(5, 1));
         assert!(of(5, 1) < of(5, 2));
         assert!(of(5, 2) < of(6, 0));
+        let (first, last) = ids_between(LedgerIndex(5), LedgerIndex(6));
+        for (ledger, is_within) in [(4, false), (5, true), (6, true), (7, false)] {
+            assert_eq!(
+                (first..=last).contains(&of(ledger, 9)),
+                is_within,
+                "{ledger}"
+            );
+        }
         assert_ne!(of(5, 1), id_of(1, account, &credit(5, 1)));
         assert_ne!(of(5, 1), id_of(0, AccountId([4; 20]), &credit(5, 1)));
         // Whoever reads it again may have been told less of the ledger that holds it.
