@@ -1,7 +1,8 @@
 //! The daemon's own reconciliation: at every interval, all wallets and the counters.
 //!
 //! A difference halts the wallet that it is about, durably, before anything else is done about it; one
-//! of the counters, which guard every wallet alike, halts all of them. A person takes the halt back, as
+//! of the counters, which guard every wallet alike, halts all of them. Differences of deposits and
+//! invoices are told and counted, and halt nothing: no payment is decided by them. A person takes the halt back, as
 //! any other; a difference that is still there halts the wallet again at the next pass. Servers or a
 //! database that cannot be read end nothing: the pass is made again, soon.
 
@@ -128,7 +129,7 @@ impl Deps {
         Ok(outcome)
     }
 
-    /// Halts the wallet where something differs, and says what.
+    /// Halts the wallet where something differs that may have to do with what it pays, and says what.
     async fn act(
         &self,
         wallet: &Watched,
@@ -136,35 +137,37 @@ impl Deps {
         of_all: &[Difference],
     ) -> Result<(), pass::Unable> {
         let all = || outcome.differences.iter().chain(of_all);
-        let Some(first) = all().next() else {
-            tracing::debug!(
-                wallet.name = wallet.name,
-                from.ledger = outcome.from.0,
-                ledger.index = outcome.through.0,
-                "the books agree with the ledger"
-            );
-            return Ok(());
-        };
-        let count = all().count();
-        let reason = match count {
-            1 => format!("the books differ from the ledger: {first}"),
-            count => {
-                format!("the books differ from the ledger in {count} places; the first: {first}")
+        let of_payments = || all().filter(|difference| difference.kind.halts());
+        if let Some(first) = of_payments().next() {
+            let reason = match of_payments().count() {
+                1 => format!("the books differ from the ledger: {first}"),
+                count => {
+                    format!(
+                        "the books differ from the ledger in {count} places; the first: {first}"
+                    )
+                }
+            };
+            let (store, now) = (&self.store, self.clock.now());
+            let is_news = store
+                .halt_unless_halted(&wallet.name, &reason, outcome.accepted_through, now)
+                .await?;
+            if is_news {
+                wallet.changed.notify_one();
             }
-        };
-        let now = self.clock.now();
-        let store = &self.store;
-        let is_news = store
-            .halt_unless_halted(&wallet.name, &reason, outcome.accepted_through, now)
-            .await?;
-        if is_news {
-            wallet.changed.notify_one();
         }
         for difference in all().take(LOGGED_MAX) {
             tracing::error!(
                 wallet.name = wallet.name,
                 %difference,
                 "the books differ from the ledger"
+            );
+        }
+        if all().next().is_none() {
+            tracing::debug!(
+                wallet.name = wallet.name,
+                from.ledger = outcome.from.0,
+                ledger.index = outcome.through.0,
+                "the books agree with the ledger"
             );
         }
         Ok(())

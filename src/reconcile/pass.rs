@@ -5,6 +5,7 @@ use crate::journal::span::Span;
 use crate::store::{BookedRow, Standing, Store, StoreError};
 use crate::wallet::marker;
 use crate::xrpl::{AgreedHistory, AgreedRoot, HistoryError, Pool};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::address::AccountId;
@@ -12,7 +13,7 @@ use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Payment;
 use xrpayd_core::reconcile::{
-    self, AtCursor, Booked, Books, Claim, Compared, Difference, Kind, Moved,
+    self, AtCursor, Booked, BookedDeposit, Books, Claim, Compared, Difference, Kind, Moved,
 };
 
 /// Ledgers that are compared at a time, so that memory is bounded whatever the journal's length.
@@ -113,15 +114,38 @@ pub async fn wallet(
     Ok(Some(pass.outcome))
 }
 
-/// Compares the counters of the whole database with the payments that they count.
+/// Compares the counters of the whole database with the payments that they count, and its invoices with
+/// their deposits.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn counters(store: &Store) -> Result<Vec<Difference>, StoreError> {
-    match store.tally().await {
-        Ok(tally) => Ok(reconcile::counters(&tally)),
-        Err(StoreError::Corrupt { what, why }) => Ok(vec![unreadable(what, why)]),
-        Err(error) => Err(error),
+    let mut found = match store.tally().await {
+        Ok(tally) => reconcile::counters(&tally),
+        Err(StoreError::Corrupt { what, why }) => vec![unreadable(what, why)],
+        Err(error) => return Err(error),
+    };
+    match invoices(store).await {
+        Ok(of_invoices) => found.extend(of_invoices),
+        Err(StoreError::Corrupt { what, why }) => found.push(Difference {
+            kind: Kind::Invoice,
+            ..unreadable(what, why)
+        }),
+        Err(error) => return Err(error),
+    }
+    Ok(found)
+}
+
+/// The invoices that say something else than their deposits, a page of them at a time.
+async fn invoices(store: &Store) -> Result<Vec<Difference>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let sums = store.invoice_sums(after).await?;
+        let Some(last) = sums.last() else {
+            return Ok(found);
+        };
+        after = Some(last.id);
+        found.extend(reconcile::invoices(&sums));
     }
 }
 
@@ -273,6 +297,7 @@ impl<'a> Pass<'a> {
             .fold(self.sequence, u32::max);
         let until = if is_last { u32::MAX } else { after };
         let booked = self.store.booked(&name, from, to).await?;
+        let (deposits, unbooked) = self.deposits(from, to).await?;
         let remembered = self.store.remembered_between(&name, from, to).await?;
         let signed = self
             .store
@@ -296,10 +321,33 @@ impl<'a> Pass<'a> {
             chores: signed.chores,
             remembered,
             accepted_through: self.standing.foreign_accepted,
+            deposits,
+            unbooked,
         };
         self.take(reconcile::compare(&books, &ledger));
         self.sequence = after;
         Ok(())
+    }
+
+    /// What was booked of these ledgers, and which of them are not to be held against it. Deposits that
+    /// cannot be read are a finding, and keep nothing else from being compared.
+    async fn deposits(
+        &mut self,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<(Vec<BookedDeposit>, Option<RangeInclusive<LedgerIndex>>), StoreError> {
+        let name = &self.outcome.wallet;
+        match self.store.booked_deposits(name, from, to).await {
+            Ok(deposits) => Ok((deposits, self.standing.unbooked.clone())),
+            Err(StoreError::Corrupt { what, why }) => {
+                self.outcome.differences.push(Difference {
+                    kind: Kind::Deposit,
+                    ..unreadable(what, why)
+                });
+                Ok((Vec::new(), Some(from..=to)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The payments that ended without an attempt, whichever wallet they were given to: the ledger must
@@ -345,6 +393,8 @@ impl<'a> Pass<'a> {
         let (cursor, outside) = (&self.standing.cursor, self.standing.rows_outside);
         let stands = reconcile::cursor(cursor, hash, there, outside);
         outcome.differences.extend(stands);
+        let astray = self.standing.deposits_outside.iter();
+        outcome.differences.extend(astray.map(reconcile::astray));
         Ok(())
     }
 }

@@ -399,7 +399,11 @@ fn place_from(row: &Row) -> Result<Place, StoreError> {
     }
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &Row, column: &str) -> Result<T, StoreError> {
+/// A column as what its text stands for.
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    row: &Row,
+    column: &str,
+) -> Result<T, StoreError> {
     parsed_or_null(row, column)?.ok_or_else(|| StoreError::corrupt(column, "it is missing"))
 }
 

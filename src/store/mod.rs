@@ -36,6 +36,7 @@ mod payments;
 mod plans;
 mod postgres;
 mod reconcile;
+mod reconcile_deposits;
 mod remembered;
 mod retention;
 mod ruling;

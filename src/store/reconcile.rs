@@ -7,18 +7,19 @@ use super::attempts;
 use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::payments;
-use super::{Store, backfill, journal, lane};
+use super::{Store, backfill, journal, lane, reconcile_deposits};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::journal::{Cursor, Entry};
 use xrpayd_core::payment::{Attempt, Payment, Status};
-use xrpayd_core::reconcile::Tally;
+use xrpayd_core::reconcile::{BookedDeposit, Tally};
 
 /// Payments that are read at a time.
 const PAYMENTS_MAX: usize = 500;
 /// Rows that are named where a whole table is looked through for what cannot be.
-const NAMED_MAX: u32 = 20;
+pub(super) const NAMED_MAX: u32 = 20;
 
 /// Where a wallet's books stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Standing {
     pub rows_outside: u64,
     /// Transactions that were not signed here are accepted up to this ledger.
     pub foreign_accepted: Option<LedgerIndex>,
+    /// Ledgers whose credits are still to be booked: of a database from before deposits were.
+    pub unbooked: Option<RangeInclusive<LedgerIndex>>,
+    /// Some deposits of ledgers outside of the journal, where there are any.
+    pub deposits_outside: Vec<BookedDeposit>,
 }
 
 /// A row of the journal, and what it moved the balance by, where that is known.
@@ -64,7 +69,8 @@ impl Store {
         let row = tx
             .fetch_optional(
                 format!(
-                    "select {}, opening_drops, foreign_accepted from wallets where name = $1",
+                    "select {}, opening_drops, foreign_accepted, deposits_from, deposits_to \
+                     from wallets where name = $1",
                     lane::CURSOR
                 ),
                 vec![wallet.into()],
@@ -91,7 +97,13 @@ impl Store {
                 vec![wallet.into(), first.0.into(), cursor.at.0.into()],
             )
             .await?;
+        let deposits_outside =
+            reconcile_deposits::outside(&mut tx, wallet, first, cursor.at).await?;
         tx.end().await?;
+        let unbooked = (
+            row.uint_or_null("deposits_from")?,
+            row.uint_or_null("deposits_to")?,
+        );
         let opening = row.int_or_null("opening_drops")?;
         Ok(Some(Standing {
             account,
@@ -100,6 +112,11 @@ impl Store {
             moved_before: sums.map_or(Ok(0), |row| row.int("moved"))?.into(),
             rows_outside: outside.map_or(Ok(0), |row| count(&row, "n"))?,
             foreign_accepted: row.uint_or_null("foreign_accepted")?.map(LedgerIndex),
+            unbooked: match unbooked {
+                (Some(from), Some(to)) => Some(LedgerIndex(from)..=LedgerIndex(to)),
+                _ => None,
+            },
+            deposits_outside,
         }))
     }
 

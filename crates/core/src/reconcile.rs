@@ -6,10 +6,12 @@
 //! both sides: whatever the ledger holds must stand in the books, and whatever the books claim of these
 //! ledgers must stand in the ledger. What does not is a [`Difference`], which names what it is about.
 
+mod deposits;
 mod difference;
 mod journal;
 mod payments;
 
+pub use deposits::{BookedDeposit, InvoiceSum, astray, invoices};
 pub use difference::{Difference, Kind};
 
 use crate::address::AccountId;
@@ -18,6 +20,7 @@ use crate::journal::{Cursor, Delivered, Entry};
 use crate::money::Drops;
 use crate::payment::{Attempt, Payment, Status};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// The result of a transaction that did what it asked.
 const SUCCESS: &str = "tesSUCCESS";
@@ -62,6 +65,10 @@ pub struct Books {
     pub remembered: BTreeSet<TxHash>,
     /// Transactions past the daemon up to here were seen and accepted by a person.
     pub accepted_through: Option<LedgerIndex>,
+    /// What came in, as it was booked.
+    pub deposits: Vec<BookedDeposit>,
+    /// Ledgers whose credits are not booked yet: of a database from before deposits were.
+    pub unbooked: Option<RangeInclusive<LedgerIndex>>,
 }
 
 /// What moved the balance, in drops.
@@ -102,6 +109,7 @@ pub fn compare(books: &Books, ledger: &[Entry]) -> Compared {
     };
     journal::rows(books, ledger, &mut compared);
     journal::balance(books, &mut compared);
+    deposits::deposits(books, &mut compared);
     payments::from_the_books(books, ledger, &mut compared);
     payments::from_the_ledger(books, ledger, &mut compared);
     compared

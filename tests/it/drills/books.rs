@@ -92,6 +92,16 @@ const PLANTS: &[Plant] = &[
         "update limit_state set used_drops = used_drops - 1"),
     plant("limits", "update limit_state set pending = pending + 1",
         "update limit_state set pending = pending - 1"),
+    plant("deposit", "create table kept as select * from deposits where id = (select min(id) from deposits); delete from deposits where id in (select id from kept)",
+        "insert into deposits select * from kept; drop table kept"),
+    plant("deposit", "update deposits set value = '1.234568', drops = drops + 1 where id = (select min(id) from deposits)",
+        "update deposits set value = '1.234567', drops = drops - 1 where value = '1.234568'"),
+    plant("deposit", "update deposits set destination_tag = 4242 where id = (select min(id) from deposits)",
+        "update deposits set destination_tag = null where destination_tag = 4242"),
+    plant("deposit", "create table kept as select * from deposits where id = (select min(id) from deposits); update kept set id = 'dep_70000000000000000000000000', network_id = 77; insert into deposits select * from kept",
+        "drop table kept; delete from deposits where network_id = 77"),
+    plant("invoice", "insert into invoices (id, client, fingerprint, version, wallet, account, destination_tag, tag_held, asset, amount, received, tolerance_bps, status, overpaid, paid_late, metadata, created_at, updated_at, expires_at) select 'inv_01890000000000000000000001', 'shop', hash, 1, wallet, account, 9, 1, 'XRP', '5', '1', 0, 'partially_paid', 0, 0, '{}', 1, 1, 9000000000000 from deposits where id = (select min(id) from deposits)",
+        "delete from invoices where id = 'inv_01890000000000000000000001'"),
     plant("totals", "update payment_ends set reached = reached + 1 where status = 'succeeded'",
         "update payment_ends set reached = reached - 1 where status = 'succeeded'"),
 ];
@@ -221,6 +231,20 @@ async fn background(store: Option<&str>) {
     scene.merchant.until("/health", checked).await;
     assert_eq!(agrees(&scene)["foreign_accepted"], 1);
 
+    // A deposit that is booked otherwise than it came is told, and halts nothing that pays.
+    let fund = json!({ "command": "sandbox_fund", "account": WALLET.0, "drops": "1234567" });
+    scene.ledger.ask(fund).await;
+    let booked = r#"deposits_total{matched="false"}"#;
+    scene.until_metric(booked, |count| count == 1.0).await;
+    falsify(store, "update deposits set destination_tag = 4242").await;
+    let found = "reconciliation_differences";
+    scene.until_metric(found, |count| count == 1.0).await;
+    let id = scene.pay_one(6, "1").await;
+    let paid = scene.merchant.payment(&id, is_final).await;
+    assert_eq!(paid["status"], "succeeded", "{paid:#}");
+    falsify(store, "update deposits set destination_tag = null").await;
+    scene.until_metric(found, |count| count == 0.0).await;
+
     // A row that is edited by hand halts it as well, until the row is right again.
     let edit = "update journal_entries set delivered_value = '1000001' where FIRST";
     falsify(store, &edit.replace("FIRST", FIRST)).await;
@@ -241,7 +265,7 @@ async fn background(store: Option<&str>) {
     assert_eq!(payment["status"], "succeeded", "{payment:#}");
     scene.merchant.all_final(PATIENCE).await;
     let payments = scene.audit(&[&stranger]).await;
-    assert_eq!(payments.len(), 5);
+    assert_eq!(payments.len(), 6);
     assert!(
         payments
             .values()

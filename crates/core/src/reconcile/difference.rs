@@ -51,6 +51,10 @@ pub enum Kind {
     Limits,
     /// A total is not what the payments say.
     Totals,
+    /// A deposit is booked otherwise than the journal holds it, or without it, or not at all.
+    Deposit,
+    /// An invoice has received something else than its deposits add up to.
+    Invoice,
     /// A row of the books that means nothing.
     Unreadable,
 }
@@ -74,7 +78,33 @@ impl Kind {
             Self::PaidTwice => "paid_twice",
             Self::Limits => "limits",
             Self::Totals => "totals",
+            Self::Deposit => "deposit",
+            Self::Invoice => "invoice",
             Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// Whether a wallet whose books differ so may sign nothing more. What came in, and for whom, decides
+    /// nothing that is paid: the balance does, and it is held against the ledger by itself.
+    #[must_use]
+    pub const fn halts(self) -> bool {
+        match self {
+            Self::Deposit | Self::Invoice => false,
+            Self::OpeningBalance
+            | Self::Balance
+            | Self::Cursor
+            | Self::MissingEntry
+            | Self::ExtraEntry
+            | Self::AlteredEntry
+            | Self::Movement
+            | Self::Foreign
+            | Self::NotOnLedger
+            | Self::NotInBooks
+            | Self::Payment
+            | Self::PaidTwice
+            | Self::Limits
+            | Self::Totals
+            | Self::Unreadable => true,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::life::{FIRST, Life, OURS, drops};
 use super::*;
+use crate::amount::{Amount, Asset};
+use crate::deposit::Counted;
 use crate::ids::LedgerHash;
 use crate::payment::{AttemptState, Failure, Proof, State};
 
@@ -15,6 +17,7 @@ pub(super) fn falsify(life: &mut Life, what: usize, place: usize) -> bool {
     let row = |rows: usize| (rows > 0).then(|| place % rows.max(1));
     let entry = row(books.entries.len());
     let held = row(ledger.len());
+    let came = row(books.deposits.len());
     let claims: Vec<usize> = (0..books.payments.len()).collect();
     let signed: Vec<usize> = claims
         .iter()
@@ -156,10 +159,26 @@ pub(super) fn falsify(life: &mut Life, what: usize, place: usize) -> bool {
                 };
             }
         }),
+        29 => came.map(|at| {
+            let _ = books.deposits.remove(at);
+        }),
+        30 => came.map(|at| books.deposits.push(books.deposits[at].clone())),
+        31 => came.map(|at| {
+            books.deposits[at].amount = Counted::Exact(Amount::Xrp(drops(501)));
+        }),
+        32 => came.map(|at| {
+            books.deposits[at].amount = Counted::Unknown(Some(Asset::Token {
+                currency: "USD".parse().unwrap(),
+                issuer: OURS,
+            }))
+        }),
+        33 => came.map(|at| books.deposits[at].hash = TxHash([249; 32])),
+        34 => came.map(|at| books.deposits[at].destination_tag = None),
+        35 => came.map(|at| books.deposits[at].ledger_index = FIRST),
         _ => unreachable!("no such falsification"),
     }
     .is_some()
 }
 
 /// How many kinds of them there are.
-pub(super) const FALSIFICATIONS: usize = 29;
+pub(super) const FALSIFICATIONS: usize = 36;

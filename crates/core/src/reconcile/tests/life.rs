@@ -1,8 +1,10 @@
 //! A life whose books are right, act by act: what the tests falsify.
 
 use super::*;
+use crate::amount::Amount;
+use crate::deposit::Counted;
 use crate::engine::bed;
-use crate::ids::{LedgerHash, PaymentId, UnixMs};
+use crate::ids::{DepositId, LedgerHash, PaymentId, UnixMs};
 use crate::journal::RootAfter;
 use crate::payment::{
     Absence, AbsenceReason, AttemptState, Failure, Hold, Order, Proof, Slot, State,
@@ -67,6 +69,8 @@ impl Life {
                 chores: Vec::new(),
                 remembered: BTreeSet::new(),
                 accepted_through: None,
+                deposits: Vec::new(),
+                unbooked: None,
             },
             ledger: Vec::new(),
             balance: OPENING,
@@ -166,6 +170,13 @@ impl Life {
                     destination: Some(OURS),
                     ..self.entry(hash, "tesSUCCESS", 500, Some(root))
                 };
+                self.books.deposits.push(BookedDeposit {
+                    id: DepositId(u128::from(self.acts)),
+                    hash,
+                    ledger_index: entry.ledger_index,
+                    destination_tag: entry.destination_tag,
+                    amount: Counted::Exact(Amount::Xrp(drops(500))),
+                });
                 self.book(entry, 500);
             }
             Act::Touched => {
