@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench model-wide soak mutants mutants-core
+.PHONY: run test check fmt clippy doc deny machete bench inflow model-wide soak mutants mutants-core
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
@@ -15,6 +15,10 @@ mutants: ## Bugs that are planted one at a time, and which layer catches each
 
 soak: ## A hundred thousand worlds of the simulator; the figures go into docs/RELIABILITY.md
 	cargo run --release --locked -p xrpayd-sandbox --bin sim -- --seeds 100000
+
+inflow: ## Fifty thousand deposits on each store through kills and lying servers; see docs/RELIABILITY.md
+	XRPAYD_TEST_DEPOSITS=50000 tests/postgres.sh cargo test --release --locked --test it \
+		survival::inflow -- --test-threads=1 --nocapture
 
 fmt:
 	cargo fmt --all -- --check

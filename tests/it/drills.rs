@@ -8,6 +8,7 @@ mod approval;
 mod backfill;
 mod books;
 mod codes;
+mod commit;
 mod credits;
 mod failover;
 mod faults;

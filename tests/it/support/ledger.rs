@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// Servers that a daemon may know.
 const SERVERS: usize = 3;
+/// Submissions on one connection that are answered before more are made.
+const SUBMITTED_TOGETHER: usize = 32;
 
 /// `xrpayd sandbox-ledger` with three servers, and a fourth that no daemon knows: the auditor asks
 /// there, so that no fault of the others keeps the truth from it or a fault from being cleared.
@@ -111,6 +114,26 @@ impl Ledger {
         }
     }
 
+    /// Sends signed transactions to the server that no fault is about, in their order and without
+    /// waiting for each answer. What is answered is a hint, as always.
+    pub async fn submit(&self, blobs: &[String]) {
+        let (socket, _) = tokio_tungstenite::connect_async(&self.auditor)
+            .await
+            .unwrap();
+        let (mut sink, mut source) = socket.split();
+        for window in blobs.chunks(SUBMITTED_TOGETHER) {
+            for blob in window {
+                let request = json!({ "command": "submit", "tx_blob": blob });
+                let message = Message::text(request.to_string());
+                sink.feed(message).await.unwrap();
+            }
+            sink.flush().await.unwrap();
+            for _ in window {
+                source.next().await.expect("an answer").unwrap();
+            }
+        }
+    }
+
     /// Closes a ledger by hand.
     pub async fn close(&self) {
         self.ask(json!({ "command": "ledger_accept" })).await;
@@ -130,7 +153,13 @@ impl Ledger {
 }
 
 async fn ask(url: &str, request: Value) -> Value {
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    // The truth about an account of which much is to be told is one long answer.
+    let config = WebSocketConfig::default()
+        .max_message_size(None)
+        .max_frame_size(None);
+    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), false)
+        .await
+        .unwrap();
     socket
         .send(Message::text(request.to_string()))
         .await

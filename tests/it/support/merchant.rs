@@ -45,13 +45,18 @@ impl Merchant {
         self.create(idempotency_key, &body).await
     }
 
-    /// Posts any body under a key, and retries until it is accepted.
+    /// Posts any body of a payment under a key, and retries until it is accepted.
     pub async fn create(&self, idempotency_key: &str, body: &Value) -> Value {
+        self.create_at("/v1/payments", idempotency_key, body).await
+    }
+
+    /// Posts any body to `path` under a key, and retries until it is accepted.
+    pub async fn create_at(&self, path: &str, idempotency_key: &str, body: &Value) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sent = self
                 .http
-                .post(format!("{}/v1/payments", self.api))
+                .post(format!("{}{path}", self.api))
                 .bearer_auth(&self.key)
                 .header("idempotency-key", idempotency_key)
                 .json(body)
@@ -69,7 +74,7 @@ impl Merchant {
             }
             assert!(
                 Instant::now() < deadline,
-                "payment {idempotency_key} was never accepted"
+                "{path} under {idempotency_key} was never accepted"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -180,15 +185,34 @@ impl Merchant {
 
     /// Every payment, over all pages of the list.
     pub async fn all_payments(&self) -> Vec<Value> {
+        self.all("/v1/payments").await
+    }
+
+    /// Everything in a list, over all its pages.
+    pub async fn all(&self, list: &str) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let page = cursor
                 .as_ref()
                 .map_or_else(String::new, |at| format!("&cursor={at}"));
-            let list = self.get(&format!("/v1/payments?limit=200{page}")).await;
+            let list = self.get(&format!("{list}?limit=200{page}")).await;
             all.extend(list["data"].as_array().unwrap().iter().cloned());
             match list["next_cursor"].as_str() {
                 Some(next) => cursor = Some(next.to_owned()),
+                None => return all,
+            }
+        }
+    }
+
+    /// Every event of the feed that the key is shown.
+    pub async fn all_events(&self) -> Vec<Value> {
+        let (mut all, mut after) = (Vec::new(), "0".to_owned());
+        loop {
+            let page = format!("/v1/events?limit=200&after={after}");
+            let page = self.get(&page).await;
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => after = next.to_owned(),
                 None => return all,
             }
         }

@@ -14,6 +14,7 @@ fn a_lie(dice: &Dice) -> Value {
         json!({ "kind": "lie_absent", "account": wallet }),
         json!({ "kind": "lie_result", "account": wallet, "result": "tecPATH_DRY" }),
         json!({ "kind": "lie_result", "account": wallet, "result": "tesSUCCESS" }),
+        json!({ "kind": "lie_delivered", "account": wallet, "amount": "1000000000" }),
         json!({ "kind": "lie_balance", "account": wallet, "sequence": 1 }),
         json!({ "kind": "lie_balance", "account": wallet, "balance": "1" }),
         json!({ "kind": "fork" }),
