@@ -64,6 +64,7 @@ impl Machine {
                 metadata: Default::default(),
                 expires_at: None,
                 idempotency_key: self.key(),
+                payback: None,
             },
             fingerprint: [3; 32],
             stage: "general".to_owned(),

@@ -7,7 +7,7 @@
 //! nobody learns which ids exist.
 
 use super::problem::{Code, Problem};
-use crate::store::{ApiKey, Store};
+use crate::store::{ApiKey, HOUSE, Store};
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -138,12 +138,13 @@ impl Caller {
         listed || self.is_admin()
     }
 
-    /// Whether the caller may see the payment: its client's own, and what waits or waited for an
-    /// approval where the caller is one who approves.
+    /// Whether the caller may see the payment: its client's own and the house's, and what waits or waited
+    /// for an approval where the caller is one who approves.
     #[must_use]
     pub fn may_see(&self, payment: &Payment) -> bool {
         let may_rule = payment.approval.is_some() && self.has(Scope::PaymentsApprove);
-        self.client == payment.client || may_rule || self.is_admin()
+        let is_theirs = payment.client == self.client || payment.client == HOUSE;
+        is_theirs || may_rule || self.is_admin()
     }
 }
 

@@ -81,6 +81,20 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
     Ok(value)
 }
 
+/// Reads a body of which nothing is required, so that it may be left out.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_or_nothing<T: DeserializeOwned + Default>(
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<T, Problem> {
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    json(headers, bytes)
+}
+
 /// The body of a request that says everything by its path: nothing, or an object with nothing in it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,7 +11,8 @@ use super::router::App;
 use crate::clock;
 use crate::deposits::issue::{self, InvoiceRequest, Issuing};
 use crate::store::{
-    CancelOutcome, Deposit, InvoiceDocument, IssueOutcome, NewInvoice, ShownInvoice, StoreError,
+    CancelOutcome, Deposit, InvoiceDocument, IssueOutcome, NewInvoice, RefundDocument,
+    ShownInvoice, StoreError, amount_refunded,
 };
 use axum::Json;
 use axum::body::Body;
@@ -20,6 +21,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
+use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::InvoiceId;
 use xrpayd_core::invoice::Invoice;
 
@@ -77,6 +79,7 @@ async fn answer(app: &App, outcome: IssueOutcome, wallet: &str) -> Result<Respon
             let shown = ShownInvoice {
                 invoice,
                 deposits: Vec::new(),
+                refunds: Vec::new(),
             };
             Ok(idempotency::created(&path, show(app, shown)))
         }
@@ -179,6 +182,8 @@ struct InvoiceDto {
     #[serde(flatten)]
     document: InvoiceDocument,
     deposits: Vec<Deposit>,
+    amount_refunded: Amount,
+    refunds: Vec<RefundDocument>,
 }
 
 /// The public form of an invoice, by itself.
@@ -189,6 +194,8 @@ pub(super) fn document(app: &App, invoice: &Invoice) -> InvoiceDocument {
 fn show(app: &App, shown: ShownInvoice) -> InvoiceDto {
     InvoiceDto {
         document: document(app, &shown.invoice),
+        amount_refunded: amount_refunded(&shown.invoice, &shown.refunds),
+        refunds: shown.refunds.iter().map(RefundDocument::of).collect(),
         deposits: shown.deposits,
     }
 }
@@ -200,6 +207,7 @@ async fn show_known(app: &App, invoice: Invoice) -> Result<InvoiceDto, StoreErro
     let known = known.unwrap_or_else(|| ShownInvoice {
         invoice,
         deposits: Vec::new(),
+        refunds: Vec::new(),
     });
     Ok(show(app, known))
 }

@@ -91,6 +91,7 @@ pub async fn list(
         query.filter.status == Some(Status::AwaitingApproval) && caller.has(Scope::PaymentsApprove);
     if !caller.is_admin() && !to_approve {
         query.filter.client = Some(caller.client.clone());
+        query.filter.house = true;
     }
     let page = app
         .state
@@ -148,7 +149,7 @@ pub async fn events(
 }
 
 /// Fits a reading to the rules in force, and to what the wallet can pay.
-fn place(
+pub(super) fn place(
     app: &App,
     caller: &Caller,
     reading: &Reading,

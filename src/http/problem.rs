@@ -86,6 +86,14 @@ codes! {
     NotAwaitingApproval = "not_awaiting_approval", CONFLICT, false, "The payment does not wait for an approval.";
     ApprovalExpired = "approval_expired", CONFLICT, false, "The time for the approval is up.";
     VersionMismatch = "version_mismatch", CONFLICT, false, "The payment is at another version than the one that was read.";
+    AlreadyAssigned = "already_assigned", CONFLICT, false, "The deposit belongs to another invoice.";
+    NotAssignable = "not_assignable", CONFLICT, false, "The deposit cannot be assigned to the invoice.";
+    InvoiceCancelled = "invoice_cancelled", CONFLICT, false, "The invoice was cancelled.";
+    IsMatched = "is_matched", CONFLICT, false, "The deposit belongs to an invoice, which is what can be refunded.";
+    IsAReturn = "is_a_return", CONFLICT, false, "The deposit is itself something that came back.";
+    NotReturnable = "not_returnable", CONFLICT, false, "There is nobody to whom it could go back.";
+    AlreadyReturned = "already_returned", CONFLICT, false, "The deposit is returned, with another amount.";
+    TooManyPaybacks = "too_many_paybacks", CONFLICT, false, "It was returned or refunded too often to be tracked.";
     EventsExpired = "events_expired", GONE, false, "Events after this place are no longer handed out.";
     WebhookEndpointDisabled = "webhook_endpoint_disabled", CONFLICT, false, "The webhook endpoint is disabled.";
     TooManyWebhookEndpoints = "too_many_webhook_endpoints", CONFLICT, false, "The client has as many webhook endpoints as it may.";
@@ -102,6 +110,9 @@ codes! {
     AmountBelowMinimum = "amount_below_minimum", UNPROCESSABLE_ENTITY, false, "The amount is below the minimum.";
     AmountAboveStageLimit = "amount_above_stage_limit", UNPROCESSABLE_ENTITY, false, "The amount is above the limit of a payment.";
     DailyLimitExceeded = "daily_limit_exceeded", UNPROCESSABLE_ENTITY, true, "The amount is above what is left of the daily limit.";
+    ReturnAboveDelivered = "return_above_delivered", UNPROCESSABLE_ENTITY, false, "The amount is more than was delivered.";
+    RefundAboveReceived = "refund_above_received", UNPROCESSABLE_ENTITY, false, "The amount is more than is left of what the invoice received.";
+    DepositIdRequired = "deposit_id_required", UNPROCESSABLE_ENTITY, false, "Several paid the invoice, and none of them is named.";
     InsufficientBalance = "insufficient_balance", UNPROCESSABLE_ENTITY, true, "The wallet cannot pay this amount now.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, false, "The Idempotency-Key was used for another request.";
     WebhookUrlNotAllowed = "webhook_url_not_allowed", UNPROCESSABLE_ENTITY, false, "Webhooks are not sent to this URL.";

@@ -61,6 +61,7 @@ impl ListQuery {
         let mut values = pairs(query)?;
         let page = page(&mut values)?;
         let filter = PaymentFilter {
+            house: false,
             client: None,
             status: taken(
                 &mut values,

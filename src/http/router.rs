@@ -6,8 +6,8 @@ use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
 use super::{
-    deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr, rulings,
-    servers, stream, validate, wallets, webhook_deliveries, webhook_endpoints,
+    deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr, refunds,
+    returns, rulings, servers, stream, validate, wallets, webhook_deliveries, webhook_endpoints,
 };
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -56,6 +56,9 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/events/stream", get(stream::stream))
         .route("/v1/deposits", get(deposits::list))
         .route("/v1/deposits/{id}", get(deposits::one))
+        .route("/v1/invoices/{id}/refunds", post(refunds::create))
+        .route("/v1/deposits/{id}/assign", post(returns::assign))
+        .route("/v1/deposits/{id}/return", post(returns::give_back))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::payment::{Ballot, Event, Illegal, Payment};
 
-/// The longest reason of a rejection, in characters: a few sentences.
+/// The longest reason that a person gives, in characters: a few sentences.
 const REASON_LEN_MAX: usize = 500;
 /// Seconds after which another try makes sense while a wallet's past is read: a ledger or two.
 const PAST_RETRY_S: u64 = 5;
@@ -104,16 +104,7 @@ pub async fn reject(
 ) -> Result<Response, Problem> {
     let RejectRequest { version, reason } = said(&app, &caller, &headers, body).await?;
     let ballot = ballot(&caller, version)?;
-    if let Some(reason) = &reason {
-        let fits = (1..=REASON_LEN_MAX).contains(&reason.chars().count());
-        if !fits || reason.chars().any(char::is_control) {
-            let detail = format!("must be 1 to {REASON_LEN_MAX} characters, none of them control");
-            return Err(
-                Problem::new(Code::ValidationFailed, format!("`reason` {detail}."))
-                    .at("/reason", detail),
-            );
-        }
-    }
+    check_reason(reason.as_deref())?;
     let id = seen(&app, &caller, &id).await?;
     let event = Event::Reject { ballot, reason };
     rule(
@@ -127,6 +118,18 @@ pub async fn reject(
         },
     )
     .await
+}
+
+/// A reason in a person's words, where one is given.
+pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
+    let Some(reason) = reason else { return Ok(()) };
+    let fits = (1..=REASON_LEN_MAX).contains(&reason.chars().count());
+    if fits && !reason.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let detail = format!("must be 1 to {REASON_LEN_MAX} characters, none of them control");
+    let problem = Problem::new(Code::ValidationFailed, format!("`reason` {detail}."));
+    Err(problem.at("/reason", detail))
 }
 
 /// What one who may approve says.

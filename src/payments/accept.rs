@@ -11,6 +11,7 @@
 mod assess;
 mod fields;
 mod fingerprint;
+pub mod payback;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -252,6 +253,7 @@ impl Reading {
                 now.plus_ms(ms)
             }),
             idempotency_key: idempotency_key.to_owned(),
+            payback: None,
         }
     }
 }

@@ -4,11 +4,12 @@
 use super::engine::{Engine, StepResult, Stop};
 use super::pasts::Past;
 use crate::journal::recall::Recalled;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xrpayd_core::engine::{Remembered, recognise};
 use xrpayd_core::ids::PaymentId;
+use xrpayd_core::ledger::codes::{self, OnValidated};
 use xrpayd_core::marker;
-use xrpayd_core::payment::Payment;
+use xrpayd_core::payment::{Payback, Payment};
 
 /// Payments looked at in one commit at most.
 const ADOPT_BATCH_MAX: u32 = 512;
@@ -40,14 +41,27 @@ impl Engine<'_> {
             return Ok(BTreeMap::new());
         }
         let (mut marked, mut wanted) = (Vec::new(), Vec::new());
+        let mut of_rivals = BTreeSet::new();
         for payment in payments {
             for wallet in &wallets {
                 let marker = marker::of(wallet, &payment.client, &payment.order.idempotency_key);
                 marked.push((marker, payment));
                 wanted.push((wallet.as_str(), marker));
+                let rivals = payment.order.payback.into_iter().flat_map(Payback::rivals);
+                for rival in rivals {
+                    let marker = marker::of(wallet, &payment.client, &rival.key());
+                    of_rivals.insert(marker);
+                    marked.push((marker, payment));
+                    wanted.push((wallet.as_str(), marker));
+                }
             }
         }
-        let rows = self.deps.store.recall(&wanted).await?;
+        let mut rows = self.deps.store.recall(&wanted).await?;
+        // Another try of the same return ends this one by having delivered, and by nothing else.
+        rows.retain(|row| {
+            !of_rivals.contains(&row.marker)
+                || codes::on_validated(&row.result) == OnValidated::Delivered
+        });
         Ok(recognise(&marked, &rows))
     }
 

@@ -5,9 +5,9 @@ use crate::rfc3339::Rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use xrpayd_core::amount::Amount;
-use xrpayd_core::ids::{LedgerIndex, PaymentId, TxHash};
+use xrpayd_core::ids::{DepositId, InvoiceId, LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Attempt, AttemptState, Payment, State};
+use xrpayd_core::payment::{Attempt, AttemptState, Payback, Payment, State};
 
 /// A payment.
 #[derive(Debug, Serialize)]
@@ -29,6 +29,8 @@ pub struct PaymentShape<'a> {
     failure: Option<FailureShape<'a>>,
     reference: Option<&'a str>,
     metadata: &'a BTreeMap<String, String>,
+    return_of: Option<DepositId>,
+    refund_of: Option<InvoiceId>,
     stage: &'a str,
     created_at: Rfc3339,
     updated_at: Rfc3339,
@@ -92,6 +94,8 @@ impl<'a> PaymentShape<'a> {
             failure,
             reference: order.reference.as_deref(),
             metadata: &order.metadata,
+            return_of: order.payback.and_then(Payback::returned),
+            refund_of: order.payback.and_then(Payback::refunded),
             stage: &payment.stage,
             created_at: Rfc3339(payment.created_at),
             updated_at: Rfc3339(payment.updated_at),

@@ -11,8 +11,9 @@
 //! batch again settles that too, because a payment that is there under the id it was given is the
 //! one that was asked for.
 
-use super::db::{CONTENTION_RETRIES_MAX, pause_before_retry};
+use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::error::{Conflict, StoreError};
+use super::events::News;
 use super::verdicts::{Guess, Verdict, decide_all, known_keys};
 use super::{Store, events, limits, payment_news, payments};
 use crate::supervise::Supervisor;
@@ -239,30 +240,47 @@ impl Store {
     async fn accept_once(
         &self,
         news: &[NewPayment],
-        mut keys: Keys,
+        keys: Keys,
     ) -> Result<Vec<Verdict>, StoreError> {
         let mut tx = self.db().write().await?;
+        let (verdicts, told) = self.accept_in(&mut tx, news, keys).await?;
+        if told.is_empty() {
+            tx.end().await?;
+            return Ok(verdicts);
+        }
+        events::tell(&mut tx, told).await?;
+        tx.commit().await?;
+        Ok(verdicts)
+    }
+
+    /// Accepts in the transaction of the caller, who commits it where something is to be told and
+    /// gives it up where nothing is.
+    pub(super) async fn accept_in(
+        &self,
+        tx: &mut Tx,
+        news: &[NewPayment],
+        mut keys: Keys,
+    ) -> Result<(Vec<Verdict>, Vec<News>), StoreError> {
         let guess = Guess::of(news);
-        let stored = limits::lock_reserving(&mut tx, guess.drops, guess.count).await?;
+        let stored = limits::lock_reserving(tx, guess.drops, guess.count).await?;
         // The earliest, so that each of them is in the window.
         let now = news.iter().map(|new| new.now).min().unwrap_or_default();
         let mut state = stored;
         let lags = now.since_ms(stored.counted_through) > WINDOW_MS + WINDOW_LAG_MS;
         if lags || stored.is_ahead_of(now) {
-            state = limits::align(&mut tx, stored, now).await?;
+            state = limits::align(tx, stored, now).await?;
         }
         let mut decided = decide_all(news, &HashMap::new(), state);
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
-            state = limits::align(&mut tx, state, now).await?;
-            let known = known_keys(&mut tx, news).await?;
+            state = limits::align(tx, state, now).await?;
+            let known = known_keys(tx, news).await?;
             decided = decide_all(news, &known, state);
             self.inner.keys_repeat.store(!known.is_empty(), Relaxed);
         }
         if decided.created.is_empty() {
-            tx.end().await?;
-            return Ok(decided.verdicts);
+            return Ok((decided.verdicts, Vec::new()));
         }
         let mut rows = Vec::with_capacity(decided.created.len());
         for created in &decided.created {
@@ -276,19 +294,18 @@ impl Store {
         }
         inserted?;
         if Some(decided.state) != guess.after(stored) {
-            limits::save(&mut tx, &decided.state).await?;
+            limits::save(tx, &decided.state).await?;
         }
         let created = decided.created.iter();
         let told = created.map(|created| payment_news::of(&created.payment, Some(&created.by)));
-        events::tell(&mut tx, told.collect::<Result<_, _>>()?).await?;
-        tx.commit().await?;
-        Ok(decided.verdicts)
+        let told = told.collect::<Result<_, _>>()?;
+        Ok((decided.verdicts, told))
     }
 }
 
 /// Whether keys are looked up before their payments are inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keys {
+pub(super) enum Keys {
     /// Presumed new: where one is not, the insert fails and the batch is run again.
     Presume,
     /// Looked up.
@@ -303,7 +320,7 @@ const fn worth_another_try(error: &StoreError) -> bool {
         || matches!(error, StoreError::Conflict(Conflict::IdempotencyKey))
 }
 
-fn refuse_nul(new: &NewPayment) -> Result<(), StoreError> {
+pub(super) fn refuse_nul(new: &NewPayment) -> Result<(), StoreError> {
     let order = &new.order;
     let texts = [
         ("client", new.client.as_str()),

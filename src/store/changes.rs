@@ -8,7 +8,7 @@ use super::error::{CommitError, StoreError};
 use super::events::News;
 use super::limits::{self, Settled};
 use super::payments::{self, drops_from};
-use super::{attempts, payment_news, totals};
+use super::{attempts, paybacks, payment_news, totals};
 use std::collections::HashMap;
 use xrpayd_core::engine::{Change, LaneCommit, NewPlug};
 use xrpayd_core::ids::{PaymentId, UnixMs};
@@ -75,12 +75,15 @@ pub(super) async fn apply_changes(
         .map(|change| &change.payment)
         .collect();
     write_attempts(tx, &changes).await?;
+    let given_back = paybacks::settle(tx, &ended).await?;
     limits::settle(tx, &settled).await?;
     totals::count_ends(tx, &ended).await?;
     let told = changes
         .iter()
         .map(|change| payment_news::of(&change.payment, by));
-    Ok(told.collect::<Result<_, _>>()?)
+    let mut told = told.collect::<Result<Vec<News>, _>>()?;
+    told.extend(given_back);
+    Ok(told)
 }
 
 async fn lock_standing(

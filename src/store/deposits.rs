@@ -1,27 +1,23 @@
 //! What came in, as rows: one for every credit that the journal holds.
 //!
 //! A deposit is booked in the transaction that carries the journal on over its transaction, once by the
-//! network, the transaction, the account and the asset, with its event. Nothing else makes one. Its
-//! public form is written here, because the event bears it too.
+//! network, the transaction, the account and the asset, with its event. Nothing else makes one.
 
 use super::Store;
 use super::db::{Columns, Kind, Row, Tx, Value};
+use super::deposit_news::news_of;
 use super::error::StoreError;
 use super::events::{HOUSE, News};
 use super::invoices;
+use super::paybacks::PaybackState;
 use super::payments::{drops_from, drops_value};
-use crate::rfc3339::Rfc3339;
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::amount::{Amount, Asset};
+use xrpayd_core::amount::Asset;
 use xrpayd_core::deposit::{Counted, Credit, Unmatched, id_of};
-use xrpayd_core::ids::{DepositId, InvoiceId, LedgerIndex, TxHash, UnixMs};
-
-/// The kind of object that a deposit is.
-const OBJECT: &str = "deposit";
+use xrpayd_core::ids::{DepositId, InvoiceId, LedgerIndex, PaymentId, TxHash, UnixMs};
+use xrpayd_core::money::Drops;
 
 /// A credit to one of our accounts, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +54,34 @@ pub struct Deposit {
     pub place: Place,
     /// The client whose it is; empty for the house.
     pub client: String,
-    /// The payment that returned it.
-    pub returned_by: Option<String>,
+    /// How its newest return stands.
+    pub returned: Option<Returned>,
+    /// The key by which a person assigned it to its invoice.
+    pub assigned_by: Option<String>,
     /// Counts its changes, from 1.
     pub version: u32,
     /// When it was booked.
     pub created_at: UnixMs,
+}
+
+/// The newest return of a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returned {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How that stands.
+    pub state: PaybackState,
+    /// How much is returned.
+    pub drops: Drops,
+}
+
+impl Deposit {
+    /// The payment that returned it, or is about to.
+    #[must_use]
+    pub fn returned_by(&self) -> Option<PaymentId> {
+        let live = self.returned.filter(|of| of.state != PaybackState::Failed);
+        live.map(|returned| returned.payment)
+    }
 }
 
 /// Where a deposit belongs.
@@ -132,7 +150,8 @@ const NEW: Columns = &[
 pub(super) const COLUMNS: &str = "d.id, d.network_id, d.hash, d.account, d.asset, d.wallet, \
     d.ledger_index, d.tx_index, d.closed_at, d.transaction_type, d.sender, d.source_tag, \
     d.destination_tag, d.amount_kind, d.value, d.drops, d.internal, d.is_return, d.invoice_id, \
-    d.client, d.unmatched_reason, d.returned_by, d.version, d.created_at";
+    d.client, d.unmatched_reason, d.version, d.created_at, d.return_payment, d.return_state, \
+    d.return_drops, d.assigned_by";
 
 const KEYS: Columns = &[
     ("hash", Kind::Blob),
@@ -208,7 +227,8 @@ async fn new_of(
             is_return: credit.is_return,
             place: place_of(credit, &ours),
             client: HOUSE.to_owned(),
-            returned_by: None,
+            returned: None,
+            assigned_by: None,
             version: 1,
             created_at: booking.now,
         })
@@ -263,38 +283,24 @@ async fn insert(tx: &mut Tx, deposits: &[Deposit]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is told of a deposit as it stands.
-pub(super) fn news_of(deposit: &Deposit) -> Result<News, StoreError> {
-    let type_ = match deposit.place {
-        Place::Invoice(_) | Place::Internal => "deposit.received",
-        Place::Unmatched(_) => "deposit.unmatched",
-    };
-    let what = || format!("deposit {}", deposit.id);
-    Ok(News {
-        object: OBJECT,
-        object_id: deposit.id.to_string(),
-        client: deposit.client.clone(),
-        version: deposit.version,
-        type_: type_.to_owned(),
-        at: deposit.created_at,
-        data: serde_json::to_value(deposit)
-            .map_err(|error| StoreError::corrupt(what(), error.to_string()))?,
-    })
-}
-
 fn asset_text(amount: &Counted) -> String {
     amount
         .asset()
         .map_or_else(String::new, |asset| asset.to_string())
 }
 
-fn row_of(deposit: &Deposit) -> Vec<Value> {
-    let exact = deposit.amount.exact();
-    let (invoice, reason) = match deposit.place {
+/// The invoice that a deposit belongs to, or why it belongs to none.
+pub(super) fn place_columns(place: Place) -> (Option<String>, Option<&'static str>) {
+    match place {
         Place::Invoice(id) => (Some(id.to_string()), None),
         Place::Unmatched(reason) => (None, Some(reason.as_str())),
         Place::Internal => (None, None),
-    };
+    }
+}
+
+fn row_of(deposit: &Deposit) -> Vec<Value> {
+    let exact = deposit.amount.exact();
+    let (invoice, reason) = place_columns(deposit.place);
     vec![
         deposit.id.to_string().into(),
         deposit.network_id.into(),
@@ -320,7 +326,7 @@ fn row_of(deposit: &Deposit) -> Vec<Value> {
         invoice.into(),
         deposit.client.as_str().into(),
         reason.into(),
-        deposit.returned_by.clone().into(),
+        deposit.returned_by().map(|id| id.to_string()).into(),
         deposit.version.into(),
         deposit.created_at.0.into(),
     ]
@@ -355,7 +361,8 @@ fn decode_named(row: &Row, id: DepositId) -> Result<Deposit, StoreError> {
         is_return: row.int("is_return")? == 1,
         place: place_from(row)?,
         client: row.text("client")?,
-        returned_by: row.text_or_null("returned_by")?,
+        returned: returned_from(row)?,
+        assigned_by: row.text_or_null("assigned_by")?,
         version: row.uint("version")?,
         created_at: UnixMs(row.int("created_at")?),
     })
@@ -386,6 +393,23 @@ fn amount_from(row: &Row) -> Result<Counted, StoreError> {
         return Err(bad(format!("{value} is not {drops:?} drops")));
     }
     Ok(Counted::Exact(amount))
+}
+
+fn returned_from(row: &Row) -> Result<Option<Returned>, StoreError> {
+    let payment = parsed_or_null(row, "return_payment")?;
+    let state = parsed_or_null(row, "return_state")?;
+    match (payment, state, row.int_or_null("return_drops")?) {
+        (None, None, None) => Ok(None),
+        (Some(payment), Some(state), Some(drops)) => Ok(Some(Returned {
+            payment,
+            state,
+            drops: drops_from("return_drops", drops)?,
+        })),
+        _ => Err(StoreError::corrupt(
+            "its return",
+            "it is there in part only",
+        )),
+    }
 }
 
 fn place_from(row: &Row) -> Result<Place, StoreError> {
@@ -420,39 +444,6 @@ fn parsed_or_null<T: FromStr<Err: std::fmt::Display>>(
         })
 }
 
-/// The public form.
-impl Serialize for Deposit {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (invoice, reason) = match self.place {
-            Place::Invoice(id) => (Some(id), None),
-            Place::Unmatched(reason) => (None, Some(reason.as_str())),
-            Place::Internal => (None, None),
-        };
-        let delivered: Option<Amount> = self.amount.exact();
-        let mut form = serializer.serialize_struct("Deposit", 20)?;
-        form.serialize_field("id", &self.id)?;
-        form.serialize_field("object", OBJECT)?;
-        form.serialize_field("wallet", &self.wallet)?;
-        form.serialize_field("address", &self.account)?;
-        form.serialize_field("tx_hash", &self.hash)?;
-        form.serialize_field("ledger_index", &self.ledger_index)?;
-        form.serialize_field("closed_at", &self.closed_at.map(Rfc3339))?;
-        form.serialize_field("transaction_type", &self.transaction_type)?;
-        form.serialize_field("from", &self.from)?;
-        form.serialize_field("source_tag", &self.source_tag)?;
-        form.serialize_field("destination_tag", &self.destination_tag)?;
-        form.serialize_field("delivered_amount", &delivered)?;
-        form.serialize_field("internal", &(self.place == Place::Internal))?;
-        form.serialize_field("is_return", &self.is_return)?;
-        form.serialize_field("invoice_id", &invoice)?;
-        form.serialize_field("unmatched_reason", &reason)?;
-        form.serialize_field("returned_by", &self.returned_by)?;
-        form.serialize_field("version", &self.version)?;
-        form.serialize_field("created_at", &Rfc3339(self.created_at))?;
-        form.end()
-    }
-}
-
 impl Store {
     /// One deposit.
     ///
@@ -460,9 +451,50 @@ impl Store {
     /// The database does not answer, or holds a deposit that cannot be read.
     pub async fn deposit(&self, id: DepositId) -> Result<Option<Deposit>, StoreError> {
         let mut tx = self.db().read().await?;
-        let sql = format!("select {COLUMNS} from deposits d where d.id = $1");
-        let row = tx.fetch_optional(sql, vec![id.to_string().into()]).await?;
+        let found = by_id(&mut tx, id, "").await;
         tx.end().await?;
-        row.as_ref().map(decode).transpose()
+        found
     }
+}
+
+/// The deposit with this id; `lock` keeps it as it is until the transaction ends.
+pub(super) async fn by_id(
+    tx: &mut Tx,
+    id: DepositId,
+    lock: &str,
+) -> Result<Option<Deposit>, StoreError> {
+    let sql = format!("select {COLUMNS} from deposits d where d.id = $1{lock}");
+    let row = tx.fetch_optional(sql, vec![id.to_string().into()]).await?;
+    row.as_ref().map(decode).transpose()
+}
+
+/// Writes what a person or a payment's end changed of a deposit whose row is locked.
+pub(super) async fn update(tx: &mut Tx, before: u32, deposit: &Deposit) -> Result<(), StoreError> {
+    let (invoice, reason) = place_columns(deposit.place);
+    let returned = deposit.returned;
+    let written = tx
+        .execute(
+            "update deposits set version = $3, invoice_id = $4, unmatched_reason = $5, client = $6, \
+             assigned_by = $7, returned_by = $8, return_payment = $9, return_state = $10, \
+             return_drops = $11 where id = $1 and version = $2",
+            vec![
+                deposit.id.to_string().into(),
+                before.into(),
+                deposit.version.into(),
+                invoice.into(),
+                reason.into(),
+                deposit.client.as_str().into(),
+                deposit.assigned_by.as_deref().into(),
+                deposit.returned_by().map(|id| id.to_string()).into(),
+                returned.map(|of| of.payment.to_string()).into(),
+                returned.map(|of| of.state.as_str()).into(),
+                returned.map(|of| drops_value(of.drops)).into(),
+            ],
+        )
+        .await?;
+    if written == 1 {
+        return Ok(());
+    }
+    let what = format!("deposit {}", deposit.id);
+    Err(StoreError::corrupt(what, "it changed while it was locked"))
 }

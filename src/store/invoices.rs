@@ -8,14 +8,18 @@
 //! On failure nothing was written, unless the commit's answer was lost; a request that is repeated
 //! under its key finds what it made.
 
+mod assigning;
 mod document;
 mod list;
+mod refunds;
 mod rows;
 mod shown;
 mod taking;
 
-pub use document::InvoiceDocument;
+pub use assigning::{AssignOutcome, Assignment};
+pub use document::{InvoiceDocument, RefundDocument, amount_refunded};
 pub use list::InvoiceFilter;
+pub(super) use refunds::{refunded, touch};
 pub use shown::ShownInvoice;
 pub(super) use taking::{expire, take};
 
@@ -248,7 +252,12 @@ async fn lookup(
     rows::decode(&row).map(IssueOutcome::Replayed).map(Some)
 }
 
-async fn by_id(tx: &mut Tx, id: InvoiceId, lock: &str) -> Result<Option<Invoice>, StoreError> {
+/// The invoice with this id; `lock` keeps it as it is until the transaction ends.
+pub(super) async fn by_id(
+    tx: &mut Tx,
+    id: InvoiceId,
+    lock: &str,
+) -> Result<Option<Invoice>, StoreError> {
     let sql = format!(
         "select {} from invoices i where i.id = $1{lock}",
         rows::COLUMNS

@@ -6,6 +6,7 @@
 
 use super::db::{Tx, Value};
 use super::error::StoreError;
+use super::events::HOUSE;
 use super::{Store, payments};
 use std::cmp::Reverse;
 use xrpayd_core::address::AccountId;
@@ -18,6 +19,8 @@ pub const PAGE_MAX: u32 = 200;
 /// Which payments a list holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PaymentFilter {
+    /// The house's as well, where a client is named.
+    pub house: bool,
     /// Those of one client.
     pub client: Option<String>,
     /// Those in one status.
@@ -270,9 +273,19 @@ impl Store {
             },
         };
         let mut found = Vec::new();
-        for walk in walks(filter) {
+        let house = PaymentFilter {
+            client: Some(HOUSE.to_owned()),
+            ..filter.clone()
+        };
+        let with_house = filter.house && filter.client.is_some();
+        let filters = std::iter::once(filter).chain(with_house.then_some(&house));
+        let statements = filters.flat_map(|filter| {
             // One more than the page holds tells whether another page follows.
-            let (sql, values) = statement(walk, filter, after, limit.saturating_add(1));
+            let more = limit.saturating_add(1);
+            let walks = walks(filter).into_iter();
+            walks.map(move |walk| statement(walk, filter, after, more))
+        });
+        for (sql, values) in statements {
             for row in tx.fetch(sql, values).await? {
                 found.push((Reverse((row.int("created_at")?, row.text("id")?)), row));
             }

@@ -36,6 +36,7 @@ fn for_sqlite() -> Vec<Migration> {
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
         (12, "webhook_order", "0012_webhook_order.sql"),
+        (13, "returns", "0013_returns.sql"),
     )
 }
 
@@ -53,6 +54,7 @@ fn for_postgres() -> Vec<Migration> {
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
         (12, "webhook_order", "0012_webhook_order.sql"),
+        (13, "returns", "0013_returns.sql"),
     )
 }
 

@@ -17,6 +17,7 @@ mod behind;
 mod changes;
 mod db;
 mod deposit_list;
+mod deposit_news;
 mod deposits;
 mod deposits_older;
 mod error;
@@ -30,6 +31,7 @@ mod limits;
 mod list;
 mod migrations;
 mod older;
+mod paybacks;
 mod payment_news;
 mod payments;
 #[cfg(test)]
@@ -51,15 +53,19 @@ pub use accept::{AcceptOutcome, NewPayment};
 pub use anchor::Before;
 pub use backfill::Backfill;
 pub use deposit_list::DepositFilter;
-pub use deposits::{Booked, Deposit, Place};
+pub use deposits::{Booked, Deposit, Place, Returned};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
 pub use invoices::{
-    CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome, NewInvoice, ShownInvoice,
+    AssignOutcome, Assignment, CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome,
+    NewInvoice, RefundDocument, ShownInvoice, amount_refunded,
 };
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use paybacks::{
+    Blocked, Bounce, NewPayback, PaybackOutcome, PaybackRow, PaybackState, Subject,
+};
 pub use payment_news::PaymentEvent;
 pub use reconcile::{BookedRow, Signed, Standing};
 pub use retention::Expired;

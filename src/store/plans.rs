@@ -214,6 +214,7 @@ pub(super) fn new_payment(n: u8) -> NewPayment {
             metadata: Default::default(),
             expires_at: Some(T0.plus_ms(9)),
             idempotency_key: format!("key {n}"),
+            payback: None,
         },
         fingerprint: [n; 32],
         stage: "internal".to_owned(),
@@ -378,6 +379,7 @@ async fn every_list_walks_the_index_that_was_made_for_it() {
                 for names in 0..4_u8 {
                     for cursor in [None, Some(one.id)] {
                         let filter = PaymentFilter {
+                            house: false,
                             client: client.clone(),
                             status,
                             reference: (names & 1 > 0).then(|| "ref".to_owned()),

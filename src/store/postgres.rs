@@ -156,7 +156,7 @@ pub(super) fn classify(error: &dyn sqlx::error::DatabaseError) -> Option<Class> 
 fn conflict(constraint: &str) -> Option<Conflict> {
     match constraint {
         "payments_pk" => Some(Conflict::Payment),
-        "payments_idempotency" => Some(Conflict::IdempotencyKey),
+        "payments_idempotency" | "paybacks_idempotency" => Some(Conflict::IdempotencyKey),
         "attempts_pk" | "attempts_of_payment" => Some(Conflict::Attempt),
         "journal_entries_pk" => Some(Conflict::JournalEntry),
         "api_keys_pk" => Some(Conflict::ApiKey),

@@ -95,6 +95,25 @@ fn decode(row: &Row) -> Result<Remembered, StoreError> {
     })
 }
 
+/// What the ledger remembers of intents with these markers, each of a wallet, oldest first.
+pub(super) async fn marked_so(
+    tx: &mut Tx,
+    marked: &[(&str, Hash256)],
+) -> Result<Vec<Remembered>, StoreError> {
+    let names: Vec<String> = NEW.iter().map(|(name, _)| format!("r.{name}")).collect();
+    let wanted = marked
+        .iter()
+        .map(|(wallet, marker)| vec![(*wallet).into(), marker.0.into()])
+        .collect();
+    let sql = format!(
+        "select {} from v join remembered r on r.wallet = v.wallet and r.marker = v.marker \
+         order by r.ledger_index, r.tx_index",
+        names.join(", ")
+    );
+    let rows = tx.fetch_with(MARKERS, wanted, &sql).await?;
+    rows.iter().map(decode).collect()
+}
+
 impl Store {
     /// What the ledger remembers of intents with these markers, each of a wallet, oldest first.
     ///
@@ -102,19 +121,9 @@ impl Store {
     /// The database does not answer, or holds a row that cannot be read.
     pub async fn recall(&self, marked: &[(&str, Hash256)]) -> Result<Vec<Remembered>, StoreError> {
         let mut tx = self.db().read().await?;
-        let names: Vec<String> = NEW.iter().map(|(name, _)| format!("r.{name}")).collect();
-        let wanted = marked
-            .iter()
-            .map(|(wallet, marker)| vec![(*wallet).into(), marker.0.into()])
-            .collect();
-        let sql = format!(
-            "select {} from v join remembered r on r.wallet = v.wallet and r.marker = v.marker \
-             order by r.ledger_index, r.tx_index",
-            names.join(", ")
-        );
-        let rows = tx.fetch_with(MARKERS, wanted, &sql).await?;
+        let rows = marked_so(&mut tx, marked).await?;
         tx.end().await?;
-        rows.iter().map(decode).collect()
+        Ok(rows)
     }
 
     /// Keeps what older ledgers remember, and from where they are still to be read; `None` when they

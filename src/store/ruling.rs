@@ -96,7 +96,11 @@ impl Store {
     ) -> Result<RulingOutcome, CommitError> {
         let mut tx = self.db().write().await?;
         let found = payments::by_id_locked(&mut tx, id).await?;
-        let is_theirs = |found: &Payment| by.client.is_none_or(|client| found.client == client);
+        // What is the house's, such as the return of a deposit, anybody may rule on who may rule at all.
+        let is_theirs = |found: &Payment| {
+            let of = |client| found.client == client || found.client == events::HOUSE;
+            by.client.is_none_or(of)
+        };
         let Some(payment) = found.filter(is_theirs) else {
             tx.end().await?;
             return Ok(RulingOutcome::NotFound);

@@ -280,7 +280,8 @@ fn conflict(message: &str) -> Option<Conflict> {
     let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
     match columns {
         "payments.id" => Some(Conflict::Payment),
-        "payments.client, payments.idempotency_key" => Some(Conflict::IdempotencyKey),
+        "payments.client, payments.idempotency_key"
+        | "paybacks.asked_client, paybacks.asked_key" => Some(Conflict::IdempotencyKey),
         "attempts.wallet, attempts.slot_kind, attempts.slot, attempts.hash"
         | "attempts.payment_id, attempts.n" => Some(Conflict::Attempt),
         "journal_entries.wallet, journal_entries.ledger_index, journal_entries.tx_index" => {

@@ -37,6 +37,7 @@ fn order() -> Order {
         metadata: BTreeMap::new(),
         expires_at: None,
         idempotency_key: "key-1".into(),
+        payback: None,
     }
 }
 

@@ -27,6 +27,7 @@ mod party;
 mod pasts;
 mod preflight;
 mod processes;
+mod returns;
 mod scene;
 mod strangers;
 mod submission;

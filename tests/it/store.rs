@@ -18,6 +18,7 @@ mod limits;
 mod list;
 mod older;
 mod opening;
+mod paybacks;
 mod routes;
 mod strictness;
 mod taking;

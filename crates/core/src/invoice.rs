@@ -133,6 +133,13 @@ pub enum Event {
         /// When that ledger closed.
         closed_at: UnixMs,
     },
+    /// A person says that a credit is for it, whatever its tag and however old it is.
+    Assign {
+        /// How much arrived.
+        amount: Amount,
+        /// When the ledger that holds the credit closed.
+        closed_at: UnixMs,
+    },
     /// The journal has been read through a ledger.
     Expire {
         /// When that ledger closed.
@@ -232,7 +239,8 @@ pub fn decide(invoice: &Invoice, event: Event, now: UnixMs) -> Result<Vec<Step>,
             amount,
             ledger_index,
             closed_at,
-        } => credit(invoice, amount, (ledger_index, closed_at), now)?,
+        } => credit(invoice, amount, (Some(ledger_index), closed_at), now)?,
+        Event::Assign { amount, closed_at } => credit(invoice, amount, (None, closed_at), now)?,
         Event::Expire { closed_at } => vec![expire(invoice, closed_at, now)?],
         Event::Cancel => vec![cancel(invoice, now)?],
     };
@@ -247,7 +255,7 @@ pub fn decide(invoice: &Invoice, event: Event, now: UnixMs) -> Result<Vec<Step>,
 fn credit(
     invoice: &Invoice,
     amount: Amount,
-    (ledger_index, closed_at): (LedgerIndex, UnixMs),
+    (ledger_index, closed_at): (Option<LedgerIndex>, UnixMs),
     now: UnixMs,
 ) -> Result<Vec<Step>, Illegal> {
     if amount.asset() != invoice.amount.asset() {
@@ -256,7 +264,8 @@ fn credit(
     if amount.is_zero() {
         return Err(Illegal::Nothing);
     }
-    if invoice.issued_after.is_some_and(|at| ledger_index <= at) {
+    // Only who goes by the tag can take an earlier invoice's credit for this one's.
+    if ledger_index.is_some_and(|index| invoice.issued_after.is_some_and(|at| index <= at)) {
         return Err(Illegal::BeforeInvoice);
     }
     if invoice.status == InvoiceStatus::Cancelled {

@@ -118,6 +118,7 @@ impl World {
                 metadata: BTreeMap::new(),
                 expires_at: None,
                 idempotency_key: format!("k{n}"),
+                payback: None,
             };
             let expires_in = expiring.then(|| self.chance.within(500, 60_000));
             self.audit

@@ -4,12 +4,15 @@
 use crate::rfc3339::Rfc3339;
 use crate::store::error::StoreError;
 use crate::store::events::News;
+use crate::store::paybacks::{PaybackRow, PaybackState};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use xrpayd_core::amount::Amount;
-use xrpayd_core::ids::{DepositId, InvoiceId};
+use xrpayd_core::ids::{DepositId, InvoiceId, PaymentId};
 use xrpayd_core::invoice::{Invoice, InvoiceStatus, Step, payment_uri};
+use xrpayd_core::money::Drops;
+use xrpayd_core::payment::Payment;
 use xrpayd_core::xaddress::{XAddress, XNetwork};
 
 /// The kind of object that an invoice is.
@@ -122,4 +125,85 @@ pub(super) fn news(
         }));
     }
     Ok(news)
+}
+
+/// A refund as the outside sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefundDocument {
+    payment_id: PaymentId,
+    status: &'static str,
+    amount: Amount,
+    destination: String,
+    destination_tag: Option<u32>,
+    deposit_id: Option<DepositId>,
+    reason: Option<String>,
+    created_at: Rfc3339,
+}
+
+impl RefundDocument {
+    /// The public form of a refund.
+    #[must_use]
+    pub fn of(refund: &PaybackRow) -> Self {
+        Self {
+            payment_id: refund.payment,
+            status: refund.state.as_str(),
+            amount: Amount::Xrp(refund.drops),
+            destination: refund.destination.to_string(),
+            destination_tag: refund.destination_tag,
+            deposit_id: refund.deposit,
+            reason: refund.reason.clone(),
+            created_at: Rfc3339(refund.created_at),
+        }
+    }
+}
+
+/// How much of an invoice was given back.
+#[must_use]
+pub fn amount_refunded(invoice: &Invoice, refunds: &[PaybackRow]) -> Amount {
+    let done = refunds
+        .iter()
+        .filter(|refund| refund.state == PaybackState::Succeeded);
+    match invoice.amount {
+        Amount::Xrp(_) => {
+            let sum = done.fold(Drops::ZERO, |sum, refund| {
+                sum.checked_add(refund.drops).unwrap_or(Drops::MAX)
+            });
+            Amount::Xrp(sum)
+        }
+        // Only XRP is refunded.
+        Amount::Token { .. } | Amount::Mpt { .. } => invoice.amount.asset().zero(),
+    }
+}
+
+/// What is told of an invoice when a payment has given something of it back.
+pub(super) fn refund_news(
+    invoice: &Invoice,
+    network_id: u32,
+    refunds: &[PaybackRow],
+    payment: &Payment,
+) -> Result<News, StoreError> {
+    #[derive(Serialize)]
+    struct Refunded {
+        #[serde(flatten)]
+        document: InvoiceDocument,
+        amount_refunded: Amount,
+        refund: Option<RefundDocument>,
+    }
+    let this = refunds.iter().find(|refund| refund.payment == payment.id);
+    let data = serde_json::to_value(Refunded {
+        document: InvoiceDocument::of(invoice, network_id),
+        amount_refunded: amount_refunded(invoice, refunds),
+        refund: this.map(RefundDocument::of),
+    });
+    Ok(News {
+        object: OBJECT,
+        object_id: invoice.id.to_string(),
+        client: invoice.client.clone(),
+        version: invoice.version,
+        type_: "invoice.refunded".to_owned(),
+        at: payment.updated_at,
+        data: data.map_err(|error| {
+            StoreError::corrupt(format!("invoice {}", invoice.id), error.to_string())
+        })?,
+    })
 }

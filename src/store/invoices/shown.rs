@@ -5,6 +5,7 @@ use crate::store::Store;
 use crate::store::db::Tx;
 use crate::store::deposits::{self, Deposit};
 use crate::store::error::StoreError;
+use crate::store::paybacks::{self, PaybackRow};
 use xrpayd_core::ids::InvoiceId;
 
 /// How many deposits are shown with an invoice. Anybody can send any number of them; all are in the list
@@ -18,6 +19,16 @@ pub struct ShownInvoice {
     pub invoice: Invoice,
     /// What came to it, in the order of the ledger; the first hundred.
     pub deposits: Vec<Deposit>,
+    /// What was given back of it, or is about to be, in the order in which that was asked for.
+    pub refunds: Vec<PaybackRow>,
+}
+
+impl ShownInvoice {
+    /// Whether nothing else came than is shown.
+    #[must_use]
+    pub fn are_all_deposits(&self) -> bool {
+        u32::try_from(self.deposits.len()).is_ok_and(|shown| shown < DEPOSITS_SHOWN_MAX)
+    }
 }
 
 impl Store {
@@ -38,7 +49,7 @@ impl Store {
 
 /// Reads what came to an invoice, in a transaction that sees one unmoving picture.
 pub(super) async fn show(tx: &mut Tx, invoice: Invoice) -> Result<ShownInvoice, StoreError> {
-    let mut deposits = Vec::new();
+    let (mut deposits, mut refunds) = (Vec::new(), Vec::new());
     if !invoice.received.is_zero() {
         let sql = format!(
             "select {} from deposits d where d.invoice_id = $1 \
@@ -49,6 +60,11 @@ pub(super) async fn show(tx: &mut Tx, invoice: Invoice) -> Result<ShownInvoice, 
         for row in tx.fetch(sql, values).await? {
             deposits.push(deposits::decode(&row)?);
         }
+        refunds = paybacks::of_invoice(tx, invoice.id).await?;
     }
-    Ok(ShownInvoice { invoice, deposits })
+    Ok(ShownInvoice {
+        invoice,
+        deposits,
+        refunds,
+    })
 }

@@ -79,6 +79,7 @@ async fn a_deposit_is_shown_as_the_contract_says() {
         "from": PAYER.to_string(), "source_tag": 5, "destination_tag": 0,
         "delivered_amount": {"currency": "XRP", "value": "12.5"}, "internal": false, "is_return": false,
         "invoice_id": null, "unmatched_reason": "unknown_tag", "returned_by": null, "version": 1,
+        "assigned_by": null, "return": null,
         "created_at": "2027-01-15T08:00:00.000Z",
     });
     assert_eq!(*deposit, expected);

@@ -64,6 +64,8 @@ async fn a_new_payment_is_answered_201_with_every_field_of_the_contract() {
             "memos": [{ "type": "text/plain", "data": "grüße" }],
             "max_fee_drops": "50",
             "reference": "order 7",
+            "return_of": null,
+            "refund_of": null,
             "metadata": { "a": "1", "b": "2" },
             "stage": "internal",
             "created_at": "2027-01-15T08:00:00.000Z",

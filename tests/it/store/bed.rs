@@ -238,6 +238,7 @@ pub fn order(key: &str, amount: Drops) -> Order {
         metadata: [("order".to_owned(), "42".to_owned())].into(),
         expires_at: None,
         idempotency_key: key.to_owned(),
+        payback: None,
     }
 }
 

@@ -159,6 +159,7 @@ on_both_stores! {
             "transaction_type": "Payment", "from": account(2).to_string(), "source_tag": 77, "destination_tag": 42,
             "delivered_amount": {"currency": "XRP", "value": "12.5"}, "internal": false, "is_return": false,
             "invoice_id": null, "unmatched_reason": "unknown_tag", "returned_by": null, "version": 1,
+            "assigned_by": null, "return": null,
             "created_at": "2027-01-15T08:00:00.000Z",
         });
         assert_eq!(serde_json::to_value(&deposit).unwrap(), form);

@@ -60,6 +60,7 @@ fn filters() -> Vec<PaymentFilter> {
             for names in 0..4_u8 {
                 for window in [false, true] {
                     filters.push(PaymentFilter {
+                        house: false,
                         client: client.map(str::to_owned),
                         status,
                         reference: (names & 1 > 0).then(|| "ref 1".to_owned()),

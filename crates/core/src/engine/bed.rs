@@ -59,6 +59,7 @@ pub fn payment(n: usize) -> Payment {
             metadata: BTreeMap::new(),
             expires_at: None,
             idempotency_key: format!("k{n}"),
+            payback: None,
         },
         stage: "internal".into(),
         state: State::Queued { hold: None },

@@ -379,3 +379,29 @@ proptest! {
         prop_assert_eq!(is_enough(&of(got, i64::from(e)), &of(asked, i64::from(e) + up64), bps), less);
     }
 }
+
+#[test]
+fn what_a_person_assigns_may_be_older_than_the_invoice_and_is_late_by_its_ledger() {
+    let amount = xrp("5");
+    let assign = |ms| Event::Assign {
+        amount,
+        closed_at: UnixMs(ms),
+    };
+    let old = Event::Credit {
+        amount,
+        ledger_index: LedgerIndex(10),
+        closed_at: UnixMs(1),
+    };
+    let asked = invoice(amount, 0);
+    assert_eq!(decide(&asked, old, UnixMs(5)), Err(Illegal::BeforeInvoice));
+    let (told, after) = live(&asked, &[assign(1)]);
+    assert_eq!((told, after.paid_late), (vec![Told::Paid], false));
+    let (told, after) = live(&asked, &[assign(END.0 + 1)]);
+    assert_eq!(told, [Told::Expired, Told::Paid]);
+    assert!(after.paid_late);
+    let (_, cancelled) = live(&asked, &[Event::Cancel]);
+    assert_eq!(
+        decide(&cancelled, assign(1), UnixMs(5)),
+        Err(Illegal::Cancelled)
+    );
+}

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 pub mod invariants;
+mod payback;
 mod refuse;
 pub mod state;
 
@@ -14,6 +15,7 @@ pub use approval::{Approval, ApprovalRule, Ballot, Verdict};
 pub use decide::{Illegal, decide};
 pub use effect::{Decision, Effect};
 pub use event::{Absence, AbsenceReason, Adoption, Answer, Event, Finding, NewAttempt};
+pub use payback::Payback;
 pub use state::{
     Attempt, AttemptState, Failure, Hold, Memo, Order, Payment, Proof, Slot, State, Status,
     Substatus,

@@ -2,6 +2,7 @@
 
 use super::approval::Approval;
 use super::event::Absence;
+use super::payback::Payback;
 use crate::address::AccountId;
 use crate::ids::{Hash256, LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
 use crate::money::Drops;
@@ -70,6 +71,9 @@ pub struct Order {
     pub expires_at: Option<UnixMs>,
     /// The key under which the client asked.
     pub idempotency_key: String,
+    /// What it gives back, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payback: Option<Payback>,
 }
 
 /// A memo in its ledger form: each part upper-case hex.

@@ -203,6 +203,7 @@ pub fn accepted(n: u8, expires_at: xrpayd_core::ids::UnixMs) -> Payment {
             metadata: std::collections::BTreeMap::new(),
             expires_at: Some(expires_at),
             idempotency_key: n.to_string(),
+            payback: None,
         },
         stage: "internal".to_owned(),
         state: State::Queued { hold: None },

@@ -61,6 +61,7 @@ fn payment(version: u32, state: State) -> Payment {
             metadata: BTreeMap::new(),
             expires_at: None,
             idempotency_key: "k".into(),
+            payback: None,
         },
         stage: "general".into(),
         state,

@@ -4,7 +4,6 @@ use super::*;
 use crate::address::AccountId;
 use crate::ids::{LedgerHash, LedgerIndex, PaymentId};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 const NOW: UnixMs = UnixMs(1_000);
 
@@ -31,9 +30,10 @@ pub(in super::super) fn queued() -> Payment {
             memos: Vec::new(),
             max_fee: None,
             reference: None,
-            metadata: BTreeMap::new(),
+            metadata: Default::default(),
             expires_at: Some(UnixMs(5_000)),
             idempotency_key: "k".into(),
+            payback: None,
         },
         stage: "internal".into(),
         state: State::Queued { hold: None },
