@@ -35,8 +35,8 @@ fn for_sqlite() -> Vec<Migration> {
         (8, "invoices", "0008_invoices.sql"),
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
-        (12, "webhook_order", "0012_webhook_order.sql"),
-        (13, "returns", "0013_returns.sql"),
+        (11, "webhook_order", "0011_webhook_order.sql"),
+        (12, "returns", "0012_returns.sql"),
     )
 }
 
@@ -53,8 +53,8 @@ fn for_postgres() -> Vec<Migration> {
         (8, "invoices", "0008_invoices.sql"),
         (9, "webhooks", "0009_webhooks.sql"),
         (10, "backfill", "0010_backfill.sql"),
-        (12, "webhook_order", "0012_webhook_order.sql"),
-        (13, "returns", "0013_returns.sql"),
+        (11, "webhook_order", "0011_webhook_order.sql"),
+        (12, "returns", "0012_returns.sql"),
     )
 }
 
