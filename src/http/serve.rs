@@ -40,28 +40,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The connection that a request came by.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
-    /// Whether what it carries is an answer without an end.
+    /// Whether its newest answer is one without an end.
     streams: Arc<AtomicBool>,
 }
 
-/// An answer without an end; dropped when that is over.
-#[derive(Debug)]
-pub struct Streaming {
-    connection: Connection,
-}
-
 impl Connection {
-    /// Notes that what is answered now has no end, so that nobody waits for one.
-    #[must_use]
-    pub fn stream(self) -> Streaming {
+    /// Notes that what is answered now has no end, so that nobody waits for one. That holds until the
+    /// connection's next request: a stream that is over may still wait for its reader to read.
+    pub fn streams(&self) {
         self.streams.store(true, Ordering::Relaxed);
-        Streaming { connection: self }
     }
-}
 
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.connection.streams.store(false, Ordering::Relaxed);
+    fn begins_anew(&self) {
+        self.streams.store(false, Ordering::Relaxed);
     }
 }
 
@@ -125,6 +116,7 @@ async fn connection(
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        carrier.begins_anew();
         request.extensions_mut().insert(carrier.clone());
         router.clone().oneshot(request)
     });

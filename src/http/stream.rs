@@ -13,7 +13,7 @@ use super::problem::{Code, Problem};
 use super::query::StreamQuery;
 use super::refusal;
 use super::router::App;
-use super::serve::{Connection, Streaming};
+use super::serve::Connection;
 use crate::store::{FeedEvent, FeedFilter};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -106,7 +106,9 @@ pub async fn stream(
         let detail = format!("The key may hold {places_max} streams open; close one.");
         return Err(Problem::new(Code::TooManyStreams, detail).retry_after(RETRY.as_secs()));
     };
-    let connection = connection.map(|Extension(connection)| connection.stream());
+    if let Some(Extension(connection)) = connection {
+        connection.streams();
+    }
     let reader = Reader {
         app,
         caller,
@@ -120,7 +122,6 @@ pub async fn stream(
         read_at: Instant::now(),
         changed,
         _place: place,
-        _connection: connection,
     };
     let events = futures_util::stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
@@ -178,7 +179,6 @@ struct Reader {
     read_at: Instant,
     changed: watch::Receiver<i64>,
     _place: Place,
-    _connection: Option<Streaming>,
 }
 
 impl Reader {
