@@ -33,6 +33,10 @@ pub async fn create(
     let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
     let request: RefundRequest = body::json_or_nothing(&headers, &bytes)?;
     rulings::check_reason(request.reason.as_deref())?;
+    if request.destination.is_some() {
+        // Money that goes back to who sent it is one thing; to pay whom one likes is a payment.
+        caller.require(Scope::PaymentsWrite)?;
+    }
     let shown = find(&app, &caller, &id).await?;
     let invoice = &shown.invoice;
     let wanted = payback::read_refund(&request, invoice.id).map_err(|f| refusal::fields(&f))?;

@@ -352,14 +352,17 @@ pub async fn recover(
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
-/// The endpoint, where the caller may use it: another client's is answered like one that is not there.
+/// The endpoint, where the caller may use it: another client's is answered like one that is not there, and
+/// so is one that hears of all clients to a key that may not.
 pub(super) async fn owned(app: &App, caller: &Caller, id: &str) -> Result<Endpoint, Problem> {
     caller.require(Scope::WebhooksWrite)?;
     let parsed: EndpointId = id.parse().map_err(|_| no_endpoint(id))?;
     let found = app.state.store.endpoint(parsed).await;
     let found = found.map_err(|error| refusal::store_read(&error))?;
     found
-        .filter(|endpoint| endpoint.client == caller.client || caller.is_admin())
+        .filter(|endpoint| {
+            caller.is_admin() || (endpoint.client == caller.client && endpoint.reach == Reach::Own)
+        })
         .ok_or_else(|| no_endpoint(id))
 }
 

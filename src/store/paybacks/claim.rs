@@ -45,7 +45,11 @@ pub(super) async fn claim(tx: &mut Tx, new: &NewPayback) -> Result<Claim, StoreE
     }
 }
 
+/// What the same request came to before: under its key, or in the transaction whose answer was lost.
 async fn asked_before(tx: &mut Tx, new: &NewPayback) -> Result<Option<Claim>, StoreError> {
+    if rows::is_written(tx, new.new.id).await? {
+        return Ok(Some(Claim::Known(new.new.id)));
+    }
     let key = new.asked_key.as_deref();
     rows::under_key(tx, &new.asked_client, key, new.new.fingerprint).await
 }

@@ -146,6 +146,15 @@ pub(super) async fn under_key(
     }))
 }
 
+/// Whether a payment is there as one that gives something back.
+pub(super) async fn is_written(tx: &mut Tx, payment: PaymentId) -> Result<bool, StoreError> {
+    let sql = "select 1 as one from paybacks where payment_id = $1";
+    let found = tx
+        .fetch_optional(sql, vec![payment.to_string().into()])
+        .await?;
+    Ok(found.is_some())
+}
+
 /// The number of the last try to return a deposit; 0 where there was none.
 pub(super) async fn last_try(tx: &mut Tx, deposit: DepositId) -> Result<u32, StoreError> {
     let row = tx

@@ -168,7 +168,7 @@ impl Store {
     }
 
     /// Lays a delivery out anew, whatever has become of it; `None` where there is none. It is tried at
-    /// once, and has its whole schedule before it.
+    /// once, and has its whole schedule before it. A try that is under way at this moment is that try.
     ///
     /// # Errors
     /// The database could not write.
@@ -180,7 +180,7 @@ impl Store {
     ) -> Result<Option<Delivery>, StoreError> {
         let mut tx = self.db().write().await?;
         let sql = "update webhook_deliveries set state = 'pending', round_from = attempts, next_at = $3, \
-            claimed_by = null, updated_at = $3 where id = $1 and endpoint_id = $2";
+            updated_at = $3 where id = $1 and endpoint_id = $2";
         let values = vec![
             id.to_string().into(),
             endpoint.to_string().into(),

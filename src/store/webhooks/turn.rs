@@ -249,7 +249,8 @@ impl Store {
 async fn lock(tx: &mut Tx, turn: &Turn) -> Result<(), StoreError> {
     let settled = turn.settled.iter().map(|settled| settled.endpoint);
     let fanned = turn.fanned.iter().map(|fanned| fanned.endpoint);
-    let ids: BTreeSet<EndpointId> = settled.chain(fanned).collect();
+    let wanted = turn.wanted.iter().map(|(endpoint, _)| *endpoint);
+    let ids: BTreeSet<EndpointId> = settled.chain(fanned).chain(wanted).collect();
     let rows = ids.iter().map(|id| vec![id.to_string().into()]).collect();
     let statement = format!(
         "select id from webhook_endpoints where id in (select id from v) order by id{}",
@@ -259,17 +260,18 @@ async fn lock(tx: &mut Tx, turn: &Turn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes down the tries that have ended, of what is still held.
+/// Writes down the tries that have ended, of what is still held. The delivery's row goes first: what it
+/// answers numbers the try, so that nobody else can have taken the number in between.
 async fn settle(tx: &mut Tx, turn: &Turn) -> Result<(), StoreError> {
     const TRIED: Columns = &[
-        ("id", Kind::Text),
+        ("delivery_id", Kind::Text),
+        ("n", Kind::Int),
         ("at", Kind::Int),
         ("duration_ms", Kind::Int),
         ("outcome", Kind::Text),
         ("status", Kind::Int),
         ("error", Kind::Text),
         ("excerpt", Kind::Text),
-        ("holder", Kind::Text),
     ];
     const ENDED: Columns = &[
         ("id", Kind::Text),
@@ -278,34 +280,48 @@ async fn settle(tx: &mut Tx, turn: &Turn) -> Result<(), StoreError> {
         ("at", Kind::Int),
         ("holder", Kind::Text),
     ];
-    let mut tries = Vec::with_capacity(turn.settled.len());
-    let mut ends = Vec::with_capacity(turn.settled.len());
-    for settled in &turn.settled {
-        let mut row = vec![settled.delivery.to_string().into()];
-        row.append(&mut settled.tried.values());
-        row.push(turn.holder.as_str().into());
-        tries.push(row);
+    // A clock that jumped over a claim's end makes two tries of one delivery: one of them is written, the
+    // one that delivered if any did.
+    let mut settled: BTreeMap<String, &Settled> = BTreeMap::new();
+    for one in &turn.settled {
+        let known = settled.entry(one.delivery.to_string()).or_insert(one);
+        if one.verdict == Verdict::Delivered {
+            *known = one;
+        }
+    }
+    let ends = settled.iter().map(|(delivery, settled)| {
         let (state, next_at) = match settled.verdict {
             Verdict::Delivered => ("delivered", None),
             Verdict::Again(at) => ("pending", Some(at.0)),
             Verdict::GivenUp => ("failed", None),
         };
-        ends.push(vec![
-            settled.delivery.to_string().into(),
+        vec![
+            delivery.as_str().into(),
             state.into(),
             next_at.into(),
             turn.now.0.into(),
             turn.holder.as_str().into(),
-        ]);
-    }
-    let statement = "insert into webhook_attempts (delivery_id, n, at, duration_ms, outcome, status, error, \
-        excerpt) select d.id, d.attempts + 1, v.at, v.duration_ms, v.outcome, v.status, v.error, v.excerpt \
-        from v join webhook_deliveries d on d.id = v.id where d.claimed_by = v.holder";
-    tx.execute_with(TRIED, tries, statement).await?;
+        ]
+    });
     let statement = "update webhook_deliveries set state = v.state, next_at = v.next_at, \
         attempts = attempts + 1, claimed_by = null, updated_at = v.at from v \
-        where webhook_deliveries.id = v.id and webhook_deliveries.claimed_by = v.holder";
-    tx.execute_with(ENDED, ends, statement).await?;
+        where webhook_deliveries.id = v.id and webhook_deliveries.claimed_by = v.holder \
+        returning webhook_deliveries.id, webhook_deliveries.attempts";
+    let ended = tx.fetch_with(ENDED, ends.collect(), statement).await?;
+    let mut tries = Vec::with_capacity(ended.len());
+    for row in &ended {
+        let delivery = row.text("id")?;
+        let Some(settled) = settled.get(&delivery) else {
+            return Err(StoreError::corrupt(
+                delivery,
+                "a delivery that nobody asked for was settled",
+            ));
+        };
+        let mut tried = vec![delivery.as_str().into(), row.int("attempts")?.into()];
+        tried.append(&mut settled.tried.values());
+        tries.push(tried);
+    }
+    tx.insert("webhook_attempts", TRIED, tries, "").await?;
     Ok(())
 }
 
