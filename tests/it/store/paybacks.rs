@@ -234,6 +234,17 @@ on_both_stores! {
         created(&store, &refund_of(invoice, "0.4")).await;
     }
 
+    async fn a_refund_whose_commit_was_not_answered_is_found_again_and_not_made_twice(bed) {
+        let store = anchored(bed).await;
+        let invoice = paid(&store, 101, 1, "20").await;
+        for amount in ["5", "15"] {
+            let asked = refund_of(invoice, amount);
+            let made = created(&store, &asked).await;
+            let found = store.pay_back(&asked).await.unwrap();
+            assert!(matches!(found, PaybackOutcome::Replayed(of) if of.id == made.id));
+        }
+    }
+
     async fn a_refund_that_ends_undelivered_frees_what_it_held(bed) {
         let store = anchored(bed).await;
         let invoice = paid(&store, 101, 1, "10").await;

@@ -268,6 +268,36 @@ on_both_stores! {
         assert!(late.len() >= 2, "{:?}", names(&late));
     }
 
+    async fn two_ends_of_one_delivery_in_a_turn_are_one_try(bed) {
+        let store = anchored(bed).await;
+        let one = made(&store, 1).await;
+        happen(&store, 0, 1).await;
+        let claims = Turn {
+            fanned: vec![news(&store, &one, T0).await],
+            wanted: vec![(one.id, 1)],
+            ..turn("a", T0)
+        };
+        let claimed = store.webhook_turn(&claims).await.unwrap().claimed;
+        let more = |now| Turn { wanted: vec![(one.id, 1)], ..turn("a", now) };
+        // What is asked for now is the try that is under way.
+        store.redeliver(one.id, claimed[0].delivery, T0).await.unwrap().unwrap();
+        assert!(store.webhook_turn(&more(T0)).await.unwrap().claimed.is_empty());
+        // A clock that jumped past the end of the claim makes a second one.
+        let after = T0.plus_ms(15_000);
+        assert_eq!(store.webhook_turn(&more(after)).await.unwrap().claimed.len(), 1);
+        let ends = Turn {
+            settled: vec![
+                settled(&claimed[0], after, Verdict::Delivered),
+                settled(&claimed[0], after, Verdict::Again(after)),
+            ],
+            ..turn("a", after)
+        };
+        store.webhook_turn(&ends).await.unwrap();
+        assert_eq!(states(&store, one.id).await, [DeliveryState::Delivered]);
+        let found = store.delivery(one.id, claimed[0].delivery).await.unwrap().unwrap();
+        assert_eq!(found.attempts.len(), 1);
+    }
+
     async fn who_is_alone_gives_back_what_the_dead_held(bed) {
         let store = anchored(bed).await;
         let one = made(&store, 1).await;
