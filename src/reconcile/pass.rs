@@ -184,6 +184,8 @@ struct Pass<'a> {
     store: &'a Store,
     pool: &'a Pool,
     standing: Standing,
+    /// The account's root at the journal's end.
+    closing: AgreedRoot,
     /// The balance by the books right before the next stretch.
     balance: i128,
     /// The account's next sequence there.
@@ -202,6 +204,9 @@ impl<'a> Pass<'a> {
         from: LedgerIndex,
     ) -> Result<Self, Unable> {
         let account = standing.account;
+        // First of all: servers keep an account's state for some hundreds of ledgers only, and the journal
+        // may be so long that they are gone once it is read.
+        let closing = root_at(pool, account, standing.cursor.at).await?;
         let before = LedgerIndex(from.0.saturating_sub(1));
         let root = match root_at(pool, account, before).await {
             Ok(root) => Some(root),
@@ -244,6 +249,7 @@ impl<'a> Pass<'a> {
                 accepted_through: standing.foreign_accepted,
                 differences: differs.into_iter().collect(),
             },
+            closing,
             standing,
         })
     }
@@ -261,7 +267,8 @@ impl<'a> Pass<'a> {
             Some(hash) => hash,
             None => self.ledger_from(end, end).await?.to_hash,
         };
-        self.at_the_end(hash).await
+        self.at_the_end(hash);
+        Ok(())
     }
 
     /// What the ledger holds from `from` on, as far as is read at a time and not beyond `end`.
@@ -377,17 +384,17 @@ impl<'a> Pass<'a> {
         self.outcome.differences.extend(compared.differences);
     }
 
-    async fn at_the_end(&mut self, hash: LedgerHash) -> Result<(), Unable> {
+    fn at_the_end(&mut self, hash: LedgerHash) {
         let at = self.standing.cursor.at;
-        let root = root_at(self.pool, self.outcome.account, at).await?;
+        let root = &self.closing;
         let there = AtCursor {
-            balance: balance(&root),
-            sequence: sequence(&root),
+            balance: balance(root),
+            sequence: sequence(root),
             owner_count: root.root.map_or(0, |root| root.owner_count),
         };
         let outcome = &mut self.outcome;
         outcome.ledger = Some(there.balance);
-        outcome.servers = root.servers;
+        outcome.servers.clone_from(&root.servers);
         let sum = reconcile::balance_at(Kind::Balance, at, outcome.books, there.balance);
         outcome.differences.extend(sum);
         let (cursor, outside) = (&self.standing.cursor, self.standing.rows_outside);
@@ -395,7 +402,6 @@ impl<'a> Pass<'a> {
         outcome.differences.extend(stands);
         let astray = self.standing.deposits_outside.iter();
         outcome.differences.extend(astray.map(reconcile::astray));
-        Ok(())
     }
 }
 
