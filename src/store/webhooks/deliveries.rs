@@ -179,8 +179,8 @@ impl Store {
         now: UnixMs,
     ) -> Result<Option<Delivery>, StoreError> {
         let mut tx = self.db().write().await?;
-        let sql = "update webhook_deliveries set state = 'pending', round_from = attempts, next_at = $3, \
-            updated_at = $3 where id = $1 and endpoint_id = $2";
+        let sql = "update webhook_deliveries set state = 'pending', round_from = attempts, updated_at = $3, \
+            next_at = case when claimed_by is not null and next_at > $3 then next_at else $3 end where id = $1 and endpoint_id = $2";
         let values = vec![
             id.to_string().into(),
             endpoint.to_string().into(),
