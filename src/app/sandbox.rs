@@ -9,7 +9,7 @@ use super::{AppError, Ready, RunOptions};
 use crate::clock::{Clock as _, Entropy, OsEntropy, SystemClock};
 use crate::config::{self, Config, LoadArgs, Override};
 use crate::private_file;
-use crate::store::{Access, NewKey, Store};
+use crate::store::{Access, Actor, NewKey, Store};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -274,7 +274,7 @@ async fn ensure_key(
         created_at: SystemClock::new().now(),
         require_signature: false,
     };
-    Ok(store.create_key(&new).await?)
+    Ok(store.create_key(&new, &Actor::Daemon).await?)
 }
 
 /// Opens the store beside the daemon, for [`ensure_key`].

@@ -8,6 +8,7 @@ mod args;
 mod config;
 mod failure;
 mod keys;
+mod operator;
 mod out;
 mod reconcile;
 mod sandbox;

@@ -1,8 +1,11 @@
-//! API keys: only the hash of a secret is ever stored.
+//! API keys: only the hash of a secret is ever stored. Who made or ended one is in the audit log.
 
 use super::Store;
+use super::audit::{self, Actor, Audited};
 use super::db::Row;
 use super::error::StoreError;
+use crate::rfc3339::Rfc3339;
+use serde_json::{Value as Json, json};
 use xrpayd_core::ids::UnixMs;
 
 const COLUMNS: &str = "id, client, secret_hash, scopes, cidrs, require_signature, created_at, \
@@ -53,11 +56,11 @@ pub struct ApiKey {
 }
 
 impl Store {
-    /// Writes a new key.
+    /// Writes a new key, which `actor` makes.
     ///
     /// # Errors
     /// The id is taken, or the database does not answer.
-    pub async fn create_key(&self, key: &NewKey) -> Result<(), StoreError> {
+    pub async fn create_key(&self, key: &NewKey, actor: &Actor) -> Result<(), StoreError> {
         let mut tx = self.db().write().await?;
         tx.execute(
             "insert into api_keys (id, client, secret_hash, scopes, cidrs, require_signature, \
@@ -74,6 +77,20 @@ impl Store {
             ],
         )
         .await?;
+        let made = Audited {
+            at: key.created_at,
+            actor: actor.clone(),
+            action: "key.created",
+            object: key.id.clone(),
+            data: json!({
+                "client": key.client,
+                "scopes": key.scopes,
+                "cidrs": key.cidrs,
+                "require_signature": key.require_signature,
+                "expires_at": key.expires_at.map(Rfc3339),
+            }),
+        };
+        audit::note(&mut tx, vec![made]).await?;
         tx.commit().await
     }
 
@@ -89,16 +106,36 @@ impl Store {
         rows.iter().map(decode).collect()
     }
 
-    /// Revokes a key; `false` where there is no such key that is not revoked already.
+    /// Revokes a key, by `actor`; `false` where there is no such key that is not revoked already.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn revoke_key(&self, id: &str, now: UnixMs) -> Result<bool, StoreError> {
+    pub async fn revoke_key(
+        &self,
+        id: &str,
+        actor: &Actor,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.db().write().await?;
-        let revoke = "update api_keys set revoked_at = $2 where id = $1 and revoked_at is null";
-        let written = tx.execute(revoke, vec![id.into(), now.0.into()]).await?;
+        let revoke = "update api_keys set revoked_at = $2 where id = $1 and revoked_at is null \
+            returning client, scopes";
+        let row = tx
+            .fetch_optional(revoke, vec![id.into(), now.0.into()])
+            .await?;
+        let Some(row) = row else {
+            tx.end().await?;
+            return Ok(false);
+        };
+        let revoked = Audited {
+            at: now,
+            actor: actor.clone(),
+            action: "key.revoked",
+            object: id.to_owned(),
+            data: json!({ "client": row.text("client")?, "scopes": as_found(row.text("scopes")?) }),
+        };
+        audit::note(&mut tx, vec![revoked]).await?;
         tx.commit().await?;
-        Ok(written == 1)
+        Ok(true)
     }
 
     /// The key with this public part, revoked or not.
@@ -115,6 +152,12 @@ impl Store {
         tx.end().await?;
         row.as_ref().map(decode).transpose()
     }
+}
+
+/// A list as it stands in the database. One that cannot be read is told as it is: a key is ended all the
+/// same.
+fn as_found(text: String) -> Json {
+    serde_json::from_str(&text).unwrap_or(Json::String(text))
 }
 
 fn list_text(key: &str, list: &[String]) -> Result<String, StoreError> {

@@ -37,6 +37,7 @@ fn for_sqlite() -> Vec<Migration> {
         (10, "backfill", "0010_backfill.sql"),
         (11, "webhook_order", "0011_webhook_order.sql"),
         (12, "returns", "0012_returns.sql"),
+        (13, "audit", "0013_audit.sql"),
     )
 }
 
@@ -55,6 +56,7 @@ fn for_postgres() -> Vec<Migration> {
         (10, "backfill", "0010_backfill.sql"),
         (11, "webhook_order", "0011_webhook_order.sql"),
         (12, "returns", "0012_returns.sql"),
+        (13, "audit", "0013_audit.sql"),
     )
 }
 

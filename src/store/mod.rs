@@ -12,6 +12,7 @@
 mod accept;
 mod anchor;
 mod attempts;
+mod audit;
 mod backfill;
 mod behind;
 mod changes;
@@ -51,6 +52,7 @@ pub mod webhooks;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use anchor::Before;
+pub use audit::Actor;
 pub use backfill::Backfill;
 pub use deposit_list::DepositFilter;
 pub use deposits::{Booked, Deposit, Place, Returned};

@@ -8,6 +8,7 @@ pub mod bed;
 
 mod accept;
 mod approval;
+mod audit;
 mod backfill;
 mod deposits;
 mod feed;

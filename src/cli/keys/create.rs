@@ -4,6 +4,7 @@
 use crate::app::keys::{KeyText, SCOPES};
 use crate::cli::args::{ConfigArgs, OutputArgs, some_duration};
 use crate::cli::failure::Failure;
+use crate::cli::operator::operator;
 use crate::cli::out;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, OsEntropy, SystemClock};
@@ -69,7 +70,7 @@ impl Create {
         };
         let key = with_store(&config, |store| async move {
             store
-                .create_key(&key)
+                .create_key(&key, &operator())
                 .await
                 .map_err(not_done("The key cannot be stored."))?;
             Ok(key)

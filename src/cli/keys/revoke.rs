@@ -2,6 +2,7 @@
 
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
+use crate::cli::operator::operator;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
 use clap::Args;
@@ -31,7 +32,7 @@ impl Revoke {
         let now = SystemClock::new().now();
         let (id, revoked) = with_store(&config, |store| async move {
             let revoked = store
-                .revoke_key(&id, now)
+                .revoke_key(&id, &operator(), now)
                 .await
                 .map_err(not_done("The key cannot be revoked."))?;
             Ok((id, revoked))

@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac};
 use serde_json::Value;
 use std::time::Duration;
 use xrpayd::http::state::Auth;
+use xrpayd::store::Actor;
 
 fn failures(bed: &Bed, reason: &str) -> u64 {
     bed.metrics
@@ -66,7 +67,12 @@ async fn an_expired_key_is_out_at_its_instant_and_a_revoked_one_within_a_second(
         );
     }
     let id = revoked.split('_').nth(1).unwrap();
-    assert!(bed.store.revoke_key(id, START).await.unwrap());
+    assert!(
+        bed.store
+            .revoke_key(id, &Actor::Daemon, START)
+            .await
+            .unwrap()
+    );
     bed.clock.advance(Duration::from_secs(1));
     bed.send(get("/v1/payments", &revoked))
         .await

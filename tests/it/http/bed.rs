@@ -22,7 +22,7 @@ use xrpayd::http::state::{
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
-use xrpayd::store::{Access, NewKey, Store, StoreConfig};
+use xrpayd::store::{Access, Actor, NewKey, Store, StoreConfig};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd_core::address::AccountId;
@@ -366,7 +366,7 @@ impl Bed {
             require_signature: false,
         };
         change(&mut key);
-        self.store.create_key(&key).await.unwrap();
+        self.store.create_key(&key, &Actor::Daemon).await.unwrap();
         format!("xrpayd_{id}_s3cret")
     }
 

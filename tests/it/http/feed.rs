@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
+use xrpayd::store::Actor;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -315,7 +316,10 @@ async fn a_stream_ends_with_its_key_and_with_the_daemon() {
     let second = bed.merchant().await;
     let mut of_first = Reader::open(&bed, stream("", &first)).await;
     let mut of_second = Reader::open(&bed, stream("", &second)).await;
-    bed.store.revoke_key("k0", super::bed::START).await.unwrap();
+    bed.store
+        .revoke_key("k0", &Actor::Daemon, super::bed::START)
+        .await
+        .unwrap();
     // The key is believed for a second by the daemon's own clock.
     bed.clock.advance(Duration::from_secs(2));
     assert_eq!(of_first.event().await, None);

@@ -1,0 +1,121 @@
+//! The audit log: who changed what may be done with money, and what was before and after.
+//!
+//! Owns `audit_log` and its head. An entry is written in the transaction of the change that it tells
+//! of, by [`note`], so there is no change without its entry and no entry without its change. Each names
+//! the hash of the one before it ([`chain`]); the head's row stays locked from there to the commit, so
+//! the order of the sequences is the order of the commits, whatever the number of replicas.
+//!
+//! What a payment goes through by itself is not here but in the feed: accepting and settling never
+//! wait for the head. On failure nothing of the transaction is written.
+
+mod chain;
+mod service;
+
+use super::db::{Columns, Kind, Tx, Value};
+use super::error::StoreError;
+use chain::Content;
+use serde_json::Value as Json;
+use xrpayd_core::ids::UnixMs;
+
+/// Who changed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A client's key, by the API.
+    Key {
+        /// The public part of the key.
+        id: String,
+        /// The client that it speaks for.
+        client: String,
+    },
+    /// An operator on the machine, by a command.
+    Cli {
+        /// The user that ran it.
+        uid: u32,
+    },
+    /// The daemon, by itself.
+    Daemon,
+}
+
+/// A change that is to be written into the log.
+#[derive(Debug, Clone)]
+pub(super) struct Audited {
+    /// When it was made.
+    pub at: UnixMs,
+    /// By whom.
+    pub actor: Actor,
+    /// What was done, such as `key.created`.
+    pub action: &'static str,
+    /// What it is about.
+    pub object: String,
+    /// What was before and after, and why; never a secret.
+    pub data: Json,
+}
+
+const NEW: Columns = &[
+    ("sequence", Kind::Int),
+    ("at", Kind::Int),
+    ("actor", Kind::Text),
+    ("actor_id", Kind::Text),
+    ("actor_client", Kind::Text),
+    ("action", Kind::Text),
+    ("object", Kind::Text),
+    ("data", Kind::Text),
+    ("prev_hash", Kind::Blob),
+    ("hash", Kind::Blob),
+];
+
+/// Chains entries to the log, in their order, as the last that a transaction writes but for what it
+/// tells the feed.
+pub(super) async fn note(tx: &mut Tx, entries: Vec<Audited>) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let lock = tx.for_update();
+    let head = format!("select sequence, hash from audit_head where mark = 'head'{lock}");
+    let head = tx.fetch_optional(head, Vec::new()).await?.ok_or_else(|| {
+        StoreError::corrupt(
+            "the audit log",
+            "its head is missing; see xrpayd audit verify",
+        )
+    })?;
+    let (before, mut prev_hash) = (head.int("sequence")?, head.hash("hash")?);
+    if before == 0 && prev_hash != chain::FIRST_PREV_HASH {
+        let why = "it is empty, and its head is not that of an empty one";
+        return Err(StoreError::corrupt("the audit log", why));
+    }
+    let mut sequence = before;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        sequence = sequence.saturating_add(1);
+        let content = Content::of(sequence, entry);
+        content.refuse_nul()?;
+        let hash = chain::hash(&prev_hash, &content);
+        rows.push(row(content, prev_hash, hash));
+        prev_hash = hash;
+    }
+    tx.insert("audit_log", NEW, rows, "").await?;
+    let grow =
+        "update audit_head set sequence = $1, hash = $2 where mark = 'head' and sequence = $3";
+    let values = vec![sequence.into(), prev_hash.into(), before.into()];
+    if tx.execute(grow, values).await? == 1 {
+        Ok(())
+    } else {
+        let why = "its head moved while it was locked";
+        Err(StoreError::corrupt("the audit log", why))
+    }
+}
+
+fn row(content: Content, prev_hash: [u8; 32], hash: [u8; 32]) -> Vec<Value> {
+    vec![
+        content.sequence.into(),
+        content.at.into(),
+        content.actor.into(),
+        content.actor_id.into(),
+        content.actor_client.into(),
+        content.action.into(),
+        content.object.into(),
+        content.data.into(),
+        prev_hash.into(),
+        hash.into(),
+    ]
+}
