@@ -1,6 +1,7 @@
 //! Reading a body: bounded in size and time, JSON, and of the right shape, or refused by name.
 
 use super::problem::{Code, Problem};
+use super::router::App;
 use crate::request::Object;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
@@ -69,8 +70,18 @@ async fn drain(mut body: Body) {
 /// Reads a body as JSON of the shape `T`.
 ///
 /// # Errors
-/// 415 where the header says that it is something else, 400 where it is not JSON of that shape.
-pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+/// As [`read`]; 415 where the header says that it is something else, 400 where it is not JSON of that
+/// shape.
+pub async fn of<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let bytes = read(body, app.state.settings.body_bytes_max).await?;
+    json(headers, &bytes)
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
     require_json(headers)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
@@ -84,31 +95,30 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T,
 /// Reads a body of which nothing is required, so that it may be left out.
 ///
 /// # Errors
-/// As [`json`].
-pub fn json_or_nothing<T: DeserializeOwned + Default>(
+/// As [`of`].
+pub async fn or_default<T: DeserializeOwned + Default>(
+    app: &App,
     headers: &HeaderMap,
-    bytes: &[u8],
+    body: Body,
 ) -> Result<T, Problem> {
+    let bytes = read(body, app.state.settings.body_bytes_max).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    json(headers, bytes)
+    json(headers, &bytes)
 }
 
 /// The body of a request that says everything by its path: nothing, or an object with nothing in it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
 /// Reads the body of a request that needs none.
 ///
 /// # Errors
-/// As [`read`] and [`json`]; 400 where something is in it.
-pub async fn none(body: Body, headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
-    let bytes = read(body, bytes_max).await?;
-    if !bytes.is_empty() {
-        let Nothing {} = json(headers, &bytes)?;
-    }
+/// As [`of`]; 400 where something is in it.
+pub async fn none(app: &App, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    let Nothing {} = or_default(app, headers, body).await?;
     Ok(())
 }
 

@@ -34,8 +34,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesWrite)?;
     let key = idempotency::optional(&headers)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: InvoiceRequest = body::json(&headers, &bytes)?;
+    let request: InvoiceRequest = body::of(&app, &headers, body).await?;
     let reading = issue::read(&request).map_err(|faults| refusal::fields(&faults))?;
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
@@ -140,7 +139,7 @@ pub async fn cancel(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesWrite)?;
-    body::none(body, &headers, app.state.settings.body_bytes_max).await?;
+    body::none(&app, &headers, body).await?;
     let parsed = parse(&id)?;
     let client = (!caller.is_admin()).then_some(caller.client.as_str());
     let network_id = app.state.rules.borrow().policy.network_id;

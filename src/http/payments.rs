@@ -33,8 +33,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsWrite)?;
     let key = idempotency::required(&headers)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: PaymentRequest = body::json(&headers, &bytes)?;
+    let request: PaymentRequest = body::of(&app, &headers, body).await?;
     let rules = Arc::clone(&app.state.rules.borrow());
     let reading = accept::read(&request, rules.policy.network_id)
         .map_err(|faults| refusal::fields(&faults))?;

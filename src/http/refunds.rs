@@ -30,8 +30,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesWrite)?;
     let key = idempotency::optional(&headers)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: RefundRequest = body::json_or_nothing(&headers, &bytes)?;
+    let request: RefundRequest = body::or_default(&app, &headers, body).await?;
     rulings::check_reason(request.reason.as_deref())?;
     if request.destination.is_some() {
         // Money that goes back to who sent it is one thing; to pay whom one likes is a payment.

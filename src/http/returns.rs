@@ -31,8 +31,7 @@ pub async fn assign(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: AssignRequest = body::json(&headers, &bytes)?;
+    let request: AssignRequest = body::of(&app, &headers, body).await?;
     let Some(named) = request.invoice_id else {
         let detail = "`invoice_id` is required: the invoice that the deposit is for.";
         return Err(Problem::new(Code::MissingField, detail).at("/invoice_id", "is required"));
@@ -106,8 +105,7 @@ pub async fn give_back(
 ) -> Result<Response, Problem> {
     caller.require(Scope::InvoicesWrite)?;
     let key = idempotency::optional(&headers)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: ReturnRequest = body::json_or_nothing(&headers, &bytes)?;
+    let request: ReturnRequest = body::or_default(&app, &headers, body).await?;
     rulings::check_reason(request.reason.as_deref())?;
     let deposit = find(&app, &caller, &id).await?;
     let wanted = payback::read_return(&request, deposit.id).map_err(|f| refusal::fields(&f))?;

@@ -52,7 +52,7 @@ pub async fn cancel(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsWrite)?;
-    body::none(body, &headers, app.state.settings.body_bytes_max).await?;
+    body::none(&app, &headers, body).await?;
     let id = parse(&id)?;
     let client = (!caller.is_admin()).then_some(caller.client.as_str());
     let event = Event::Cancel;
@@ -140,8 +140,7 @@ async fn said<T: DeserializeOwned>(
     body: Body,
 ) -> Result<T, Problem> {
     caller.require(Scope::PaymentsApprove)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    body::json(headers, &bytes)
+    body::of(app, headers, body).await
 }
 
 fn parse(id: &str) -> Result<PaymentId, Problem> {

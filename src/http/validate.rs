@@ -74,8 +74,7 @@ pub async fn validate(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::PaymentsWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: PaymentRequest = body::json(&headers, &bytes)?;
+    let request: PaymentRequest = body::of(&app, &headers, body).await?;
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
     }

@@ -1,12 +1,13 @@
 //! `/v1/webhook-endpoints/{id}/deliveries`: what was sent to an endpoint, and what came of each try.
 
 use super::auth::Caller;
+use super::body;
 use super::dto::List;
 use super::problem::{Code, Problem};
 use super::query::{self, WalkQuery};
 use super::refusal;
 use super::router::App;
-use super::webhook_endpoints::{nothing_in, owned};
+use super::webhook_endpoints::owned;
 use crate::rfc3339::Rfc3339;
 use crate::store::webhooks::{Attempt, Delivery, DeliveryState, EndpointStatus};
 use axum::Json;
@@ -138,7 +139,7 @@ pub async fn redeliver(
     body: Body,
 ) -> Result<Response, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
-    nothing_in(&app, &headers, body).await?;
+    body::none(&app, &headers, body).await?;
     let parsed: DeliveryId = delivery.parse().map_err(|_| no_delivery(&delivery))?;
     if endpoint.status != EndpointStatus::Enabled {
         let detail = "Nothing is sent to the endpoint while it is disabled; enable it first.";

@@ -90,8 +90,7 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.require(Scope::WebhooksWrite)?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: CreateRequest = body::json(&headers, &bytes)?;
+    let request: CreateRequest = body::of(&app, &headers, body).await?;
     let url = request.url.ok_or_else(|| {
         Problem::new(Code::MissingField, "`url` is required.").at("/url", "is required")
     })?;
@@ -183,8 +182,7 @@ pub async fn change(
     body: Body,
 ) -> Result<Json<Document>, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: ChangeRequest = body::json(&headers, &bytes)?;
+    let request: ChangeRequest = body::of(&app, &headers, body).await?;
     let url = match request.url {
         Some(url) => Some(vetted(&app, &url).await?),
         None => None,
@@ -243,12 +241,7 @@ pub async fn rotate(
     body: Body,
 ) -> Result<Json<Document>, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: RotateRequest = if bytes.is_empty() {
-        RotateRequest::default()
-    } else {
-        body::json(&headers, &bytes)?
-    };
+    let request: RotateRequest = body::or_default(&app, &headers, body).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP_S_DEFAULT);
     if overlap > OVERLAP_S_MAX {
         let detail = format!("must be {OVERLAP_S_MAX} at most");
@@ -284,7 +277,7 @@ pub async fn test(
     body: Body,
 ) -> Result<Json<DeliveryDto>, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
-    nothing_in(&app, &headers, body).await?;
+    body::none(&app, &headers, body).await?;
     let webhooks = &app.state.webhooks;
     let secrets = webhooks.secrets_of(&endpoint).map_err(|error| {
         let detail = format!("The event cannot be signed: {error}. Rotate the secret.");
@@ -323,8 +316,7 @@ pub async fn recover(
     body: Body,
 ) -> Result<Response, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    let request: RecoverRequest = body::json(&headers, &bytes)?;
+    let request: RecoverRequest = body::of(&app, &headers, body).await?;
     let Some(since) = request.since else {
         let problem = Problem::new(Code::MissingField, "`since` is required.");
         return Err(problem.at("/since", "is required"));
@@ -364,18 +356,6 @@ pub(super) async fn owned(app: &App, caller: &Caller, id: &str) -> Result<Endpoi
             caller.is_admin() || (endpoint.client == caller.client && endpoint.reach == Reach::Own)
         })
         .ok_or_else(|| no_endpoint(id))
-}
-
-/// Refuses a body that says anything, where nothing is asked.
-pub(super) async fn nothing_in(app: &App, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Nothing {}
-    let bytes = body::read(body, app.state.settings.body_bytes_max).await?;
-    if !bytes.is_empty() {
-        let Nothing {} = body::json(headers, &bytes)?;
-    }
-    Ok(())
 }
 
 fn no_endpoint(id: &str) -> Problem {
