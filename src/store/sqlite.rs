@@ -3,12 +3,15 @@
 //! One connection writes; others read beside it (WAL). Every commit is on the disk before it is
 //! answered (`synchronous = FULL`). A daemon holds `<file>.lock` for as long as it lives.
 //!
-//! A disk that fails a sync may lose what it was asked to make durable and go on showing it, so
-//! nothing is concluded from reading it back. While the daemon lives, a commit whose sync failed is
-//! not seen by anybody and the next commit writes over it, all of it. A daemon that starts may find
-//! it in the log and believe it: so before anything else what the log holds is written into the
-//! database and synced there, or the start fails. One connection stays open throughout, because the
-//! log is only searched for commits when the first one opens.
+//! A disk that fails a sync may lose what it was asked to make durable and go on showing it, and the
+//! next sync of the same pages succeeds without writing them. So nothing is concluded from reading it
+//! back. While the daemon lives, a commit whose sync failed is not seen by anybody and the next commit
+//! writes over it, all of it. A daemon that starts may find it in the log and believe it: so before
+//! anything else the log is written again as it stands and synced, and what it holds is written into
+//! the database and synced there, or the start fails. The log comes first: a power cut in the middle
+//! would otherwise leave pages of the newer commit in the database under a log that lacks it, and
+//! replaying that log would mix the two. One connection stays open throughout, because the log is only
+//! searched for commits when the first one opens.
 
 use super::db::{Columns, Value};
 use super::error::{Class, Conflict, StoreError};
@@ -19,6 +22,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, Transaction};
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +40,8 @@ const READERS_MAX: u32 = 8;
 
 /// A command holds the lock while it opens the database; these tries outlast it.
 const LOCK_TRIES_MAX: u32 = 10;
+/// How much of the log is written again at a time.
+const REWRITTEN_BYTES: usize = 64 * 1024;
 /// The pause between two tries.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -89,6 +95,7 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
         .connect_with(options.clone())
         .await?;
     if access == Access::Daemon {
+        write_log_again(&keeper, &beside(&path, "-wal")).await?;
         settle_log(&keeper).await?;
     }
     let writer = pool(1)
@@ -143,6 +150,39 @@ impl Sqlite {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         *lock = None;
     }
+}
+
+/// Writes the log over itself and syncs it, so that the disk holds what reading it shows. Nobody else
+/// writes to it meanwhile, because that takes the write lock; readers find the same bytes as before.
+async fn write_log_again(pool: &SqlitePool, log: &Path) -> Result<(), StoreError> {
+    let writing = pool.begin_with("begin immediate").await?;
+    let path = log.to_owned();
+    let written = tokio::task::spawn_blocking(move || rewrite(&path)).await;
+    writing.rollback().await?;
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(source)) => Err(file_error(log, source)),
+        Err(_) => Err(StoreError::Closed),
+    }
+}
+
+fn rewrite(path: &Path) -> std::io::Result<()> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(none) if none.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut piece = vec![0; REWRITTEN_BYTES];
+    let mut at = 0_u64;
+    loop {
+        let read = file.read_at(&mut piece, at)?;
+        if read == 0 {
+            break;
+        }
+        file.write_all_at(&piece[..read], at)?;
+        at = at.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+    }
+    file.sync_all()
 }
 
 /// Copies what the log holds into the database, and syncs both.
@@ -268,7 +308,8 @@ pub(super) fn classify(error: &dyn sqlx::error::DatabaseError) -> Option<Class> 
     let code: i32 = sqlx::error::DatabaseError::code(error)?.parse().ok()?;
     match code & 0xFF {
         5 | 6 => Some(Class::Contention),
-        8 | 10 | 13 | 14 => Some(Class::Unavailable),
+        // Besides a file that fails: no memory, and what another connection's doing cut short.
+        4 | 7 | 8 | 9 | 10 | 13 | 14 | 15 => Some(Class::Unavailable),
         11 | 26 => Some(Class::Damaged),
         19 => conflict(sqlx::error::DatabaseError::message(error)).map(Class::Conflict),
         _ => None,

@@ -87,7 +87,7 @@ impl Setup {
 
     /// Starts it.
     pub fn start(&self) -> Process {
-        let log = self.folder.join("daemon.log");
+        let log = self.log_path();
         Process::start_in(&self.surroundings, &self.arguments(&["serve"]), &log)
     }
 
@@ -144,10 +144,20 @@ impl Setup {
         (output.status.code(), answer, errors)
     }
 
+    /// Where it logs.
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.join("daemon.log")
+    }
+
     /// The end of its log, for a failure's message.
     pub fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        tail(&self.log_path())
     }
+}
+
+/// The end of a log, for a failure's message.
+pub fn tail(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
 }

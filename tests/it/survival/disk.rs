@@ -16,9 +16,11 @@ fn store_is_away(status: u16, code: &str) -> bool {
 }
 
 fn stage_on(machine: &Machine) -> Stage {
-    Stage::with(seed(), None, |setup| {
+    let stage = Stage::with(seed(), None, |setup| {
         setup.surrounded(machine.surroundings())
-    })
+    });
+    machine.holds(&stage.database());
+    stage
 }
 
 /// One request to pay, with its answer or none.
@@ -85,6 +87,8 @@ async fn power_cuts_at_any_instant_lose_nothing_that_was_answered() {
         if cut % 2 == 1 {
             machine.fail_syncs(EIO, *dice.pick(&[50, 200, 600]));
         }
+        // And some are so slow that many a death comes while something is on its way to them.
+        machine.slow_syncs(*dice.pick(&[0, 1_000, 3_000]));
         // Not every death is a power cut: what a process left may be found by the next.
         for _ in 0..dice.between(1, 3) {
             let daemon = stage.setup.start();

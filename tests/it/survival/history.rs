@@ -3,8 +3,10 @@
 //! An answer may be old only if it was asked for before a newer one was received: each request takes
 //! along how much was known when it was sent, and its answer may not know less.
 
+use crate::support::daemon::tail;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// Statuses that are never left.
@@ -25,6 +27,7 @@ const GIVEN: [&str; 7] = [
 #[derive(Debug)]
 pub struct History {
     seed: u64,
+    log: PathBuf,
     book: Mutex<Book>,
 }
 
@@ -69,10 +72,11 @@ fn version(payment: &Value) -> u64 {
 }
 
 impl History {
-    /// The history of a run with `seed`, with nothing in it.
-    pub fn new(seed: u64) -> Self {
+    /// The history of a run with `seed`, with nothing in it; what the daemon logs is in `log`.
+    pub fn new(seed: u64, log: PathBuf) -> Self {
         Self {
             seed,
+            log,
             book: Mutex::default(),
         }
     }
@@ -233,7 +237,8 @@ impl History {
 
     fn fails(&self, what: &str, evidence: &[&Value]) -> ! {
         let seed = self.seed;
-        panic!("XRPAYD_TEST_SEED={seed}: {what}: {evidence:#?}");
+        let log = tail(&self.log);
+        panic!("XRPAYD_TEST_SEED={seed}: {what}: {evidence:#?}\n{log}");
     }
 }
 
@@ -244,6 +249,7 @@ mod tests {
     use super::{Floor, History, is_final};
     use serde_json::{Value, json};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::path::PathBuf;
 
     fn told(version: u64, status: &str) -> Value {
         json!({
@@ -255,7 +261,7 @@ mod tests {
     }
 
     fn knows(version: u64, status: &str) -> History {
-        let history = History::new(1);
+        let history = History::new(1, PathBuf::new());
         history.asks(7, "1.5");
         history.accepted(7, 201, &told(version, status), (false, Floor(0)));
         history

@@ -36,6 +36,7 @@ struct orders {
     int64_t space_limited;    /* whether files may only grow by ... */
     int64_t space_left;       /* ... so many bytes more */
     int64_t failures;         /* counted here: calls that were made to fail */
+    int64_t page_us;          /* the disk takes so long for a page that is synced */
 };
 
 #define PAGE 4096
@@ -130,6 +131,7 @@ static void copy(int from_fd, int to_fd, off_t from, off_t to) {
     char page[PAGE];
     for (off_t at = from; at < to; at += PAGE) {
         ssize_t got = pread(from_fd, page, PAGE, at);
+        if (orders->page_us) usleep((useconds_t)orders->page_us);
         if (got < 0) abort();
         if (got == 0) return;
         if (REAL(pwrite64)(to_fd, page, (size_t)got, at) != got) abort();
@@ -141,15 +143,20 @@ static void opened(int fd, const char *path) {
     pthread_mutex_lock(&lock);
     of_fd[fd] = file_of(path);
     if (of_fd[fd] && platter[0]) {
-        /* What is there before anything was synced under our eyes is on the disk. */
-        int disk = on_platter(of_fd[fd], O_RDWR | O_CREAT | O_EXCL);
-        if (disk >= 0) {
+        /* What is there before anything was synced under our eyes is on the disk. Whoever dies in the
+         * middle of this leaves nothing, rather than the half that no disk would hold. */
+        char whole[PATH_MAX + 300], half[PATH_MAX + 310];
+        snprintf(whole, sizeof whole, "%s/%s", platter, of_fd[fd]->name);
+        snprintf(half, sizeof half, "%s.half", whole);
+        if (access(whole, F_OK) != 0) {
             struct stat now;
+            int disk = REAL(open64)(half, O_RDWR | O_CREAT | O_TRUNC, 0600);
             int readable = REAL(open64)(path, O_RDONLY);
-            if (readable < 0 || fstat(readable, &now) != 0) abort();
+            if (disk < 0 || readable < 0 || fstat(readable, &now) != 0) abort();
             copy(readable, disk, 0, now.st_size);
             REAL(close)(readable);
             REAL(close)(disk);
+            if (rename(half, whole) != 0) abort();
         }
     }
     pthread_mutex_unlock(&lock);

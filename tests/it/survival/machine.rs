@@ -25,6 +25,7 @@ enum Order {
     SpaceLimited,
     SpaceLeft,
     Failures,
+    PageMicros,
 }
 
 /// The machine under one daemon.
@@ -84,6 +85,11 @@ impl Machine {
         self.order(Order::WriteErrno, errno);
     }
 
+    /// The disk takes so long for each page that is synced, and a death finds it in the middle.
+    pub fn slow_syncs(&self, page_us: i64) {
+        self.order(Order::PageMicros, page_us);
+    }
+
     /// The database's files may grow by so many bytes more.
     pub fn leave_space(&self, bytes: i64) {
         self.order(Order::SpaceLeft, bytes);
@@ -95,6 +101,7 @@ impl Machine {
         self.order(Order::SyncErrno, 0);
         self.order(Order::WriteErrno, 0);
         self.order(Order::SpaceLimited, 0);
+        self.order(Order::PageMicros, 0);
     }
 
     /// How many calls were made to fail.
@@ -105,17 +112,30 @@ impl Machine {
         i64::from_ne_bytes(bytes)
     }
 
-    /// After the daemon was killed: leaves of its database what had been synced.
-    pub fn cut_power(&self, database: &Path) {
-        for suffix in ["", "-wal", "-shm"] {
+    /// What is there of a database that others made is on the disk.
+    pub fn holds(&self, database: &Path) {
+        for (path, on_disk) in self.files_of(database) {
+            if path.exists() {
+                std::fs::copy(path, on_disk).unwrap();
+            }
+        }
+    }
+
+    /// The files of a database, and where each is as the disk has it.
+    fn files_of(&self, database: &Path) -> [(PathBuf, PathBuf); 3] {
+        ["", "-wal", "-shm"].map(|suffix| {
             let mut path = database.as_os_str().to_owned();
             path.push(suffix);
             let path = PathBuf::from(path);
-            let on_disk = self
-                .folder
-                .path()
-                .join("platter")
-                .join(path.file_name().unwrap());
+            let platter = self.folder.path().join("platter");
+            let on_disk = platter.join(path.file_name().unwrap());
+            (path, on_disk)
+        })
+    }
+
+    /// After the daemon was killed: leaves of its database what had been synced.
+    pub fn cut_power(&self, database: &Path) {
+        for (path, on_disk) in self.files_of(database) {
             if on_disk.exists() {
                 std::fs::copy(on_disk, path).unwrap();
             } else if path.exists() {

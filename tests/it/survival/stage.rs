@@ -57,11 +57,12 @@ impl Stage {
         let setup = Setup::new(folder.path(), &ledger.urls, store, "").with(HASTE);
         let setup = arrange(setup);
         let key = setup.create_key("shop", &["payments:read", "payments:write"]);
+        let history = Arc::new(History::new(seed, setup.log_path()));
         Self {
             seed,
             ledger,
             setup,
-            history: Arc::new(History::new(seed)),
+            history,
             key,
             folder,
         }
