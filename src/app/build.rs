@@ -5,6 +5,7 @@ use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
 use crate::deposits::issue;
+use crate::http::edges::Edges;
 use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
@@ -265,10 +266,25 @@ pub(super) fn app_state(
             auth,
             heartbeat: config.events.heartbeat,
             streams_per_key: config.events.streams_per_key,
+            edges: edges(config),
         },
         rules: current,
     };
     (change, state)
+}
+
+/// What the listener grants a stranger.
+fn edges(config: &Config) -> Edges {
+    let http = &config.http;
+    Edges {
+        head_bytes_max: http.head_max_bytes,
+        fields_max: http.fields_max,
+        head_timeout: http.head_timeout,
+        idle_timeout: http.idle_timeout,
+        connections_max: http.connections_max,
+        connections_per_address: http.connections_per_address,
+        cors_origins: http.cors_origins.clone(),
+    }
 }
 
 /// What a reload may change.

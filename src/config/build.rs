@@ -2,13 +2,14 @@
 //! error is found; the whole stands only where none was.
 
 mod events;
+mod http;
 mod invoices;
 mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
-    Auth, Config, Http, Limits, Network, Profile, RateLimit, Reconcile, Server, Shutdown,
-    StoreSettings, Telemetry, Trust, Wallet, Xrpl,
+    Auth, Config, Limits, Network, Profile, RateLimit, Reconcile, Server, Shutdown, StoreSettings,
+    Telemetry, Trust, Wallet, Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
@@ -34,7 +35,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let wallets = wallets(r);
     let limits = limits(r);
     let rollout = rollout(r);
-    let http = http(r);
+    let http = http::http(r);
     let auth = r.required("auth.enabled").map(|enabled| Auth { enabled });
     let rate_limit = rate_limit(r);
     let store = store(r);
@@ -429,17 +430,6 @@ fn one_stage(r: &mut Reader, index: usize) -> Option<Stage> {
         allowed_clients: allowed_clients.unwrap_or_else(|| vec!["*".to_owned()]),
         min_duration,
         criteria,
-    })
-}
-
-fn http(r: &mut Reader) -> Option<Http> {
-    let listen = r.required("http.listen");
-    let body_max_bytes = r.number("http.body_max_bytes", 1_024..=1_048_576);
-    let request_timeout = positive(r, "http.request_timeout");
-    Some(Http {
-        listen: listen?,
-        body_max_bytes: body_max_bytes?,
-        request_timeout: request_timeout?,
     })
 }
 

@@ -280,6 +280,20 @@ pub struct Http {
     pub body_max_bytes: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// The longest head of a request.
+    pub head_max_bytes: usize,
+    /// The most fields in it.
+    pub fields_max: usize,
+    /// How long it may take to arrive.
+    pub head_timeout: Duration,
+    /// How long a connection may stand without a request.
+    pub idle_timeout: Duration,
+    /// The most connections at once.
+    pub connections_max: usize,
+    /// The most of them from one address.
+    pub connections_per_address: usize,
+    /// The origins of pages that may read the answers.
+    pub cors_origins: Vec<String>,
 }
 
 /// Section `auth`.

@@ -300,6 +300,41 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How long one request may take.",
     ),
     row(
+        "http.head_max_bytes",
+        Kind::Number,
+        "The longest head of a request, its line and its header fields; a longer one gets 431, and one whose line alone is over 8 kB gets 414.",
+    ),
+    row(
+        "http.fields_max",
+        Kind::Number,
+        "The most header fields of a request; more get 431.",
+    ),
+    row(
+        "http.head_timeout",
+        Kind::Duration,
+        "How long the head of a request may take to arrive; then it gets 408.",
+    ),
+    row(
+        "http.idle_timeout",
+        Kind::Duration,
+        "How long a connection may stand without a request after it was answered one. Longer than a proxy in front keeps its own, or the proxy asks on a connection that was just closed.",
+    ),
+    row(
+        "http.connections_max",
+        Kind::Number,
+        "The most connections at once. When all are taken, the one that has waited longest without a request gives its place up.",
+    ),
+    row(
+        "http.connections_per_address",
+        Kind::Number,
+        "The most connections from one address, an IPv6 address counting by its first 64 bits; one more is closed with 503. Behind a proxy every connection is from its address: set it as high as `http.connections_max` there.",
+    ),
+    row(
+        "http.cors_origins",
+        Kind::List,
+        "The origins of web pages that may read the answers, each to the letter, as `\"https://shop.example\"`. Without any no page may.",
+    ),
+    row(
         "auth.enabled",
         Kind::Switch,
         "Whether requests need an API key. Production does not start without.",

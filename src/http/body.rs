@@ -1,15 +1,17 @@
 //! Reading a body: bounded in size and time, JSON, and of the right shape, or refused by name.
 
+use super::edges::{BODY_BYTES_PER_SECOND_MIN, BODY_GRACE};
 use super::problem::{Code, Problem};
 use super::router::App;
 use crate::request::Object;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a body may take to arrive: it is a few kilobytes.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,18 +33,33 @@ pub async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
         }
         return Err(too_large(bytes_max));
     }
-    let limited = Limited::new(&mut body, bytes_max).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, limited).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    let began = Instant::now();
+    let mut collected = Vec::new();
+    loop {
+        // So much time as so many bytes may take, and no more than any body.
+        let taken = u64::try_from(collected.len()).unwrap_or(u64::MAX);
+        let earned = BODY_GRACE + Duration::from_secs(taken / BODY_BYTES_PER_SECOND_MIN);
+        let deadline = began + earned.min(BODY_TIMEOUT);
+        let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) => {
+                return Err(Problem::new(Code::MalformedJson, "The body broke off."));
+            }
+            Ok(None) => return Ok(collected.into()),
+            Err(_) => {
+                let detail =
+                    format!("The body did not arrive within {BODY_TIMEOUT:?}, or came too slowly.");
+                return Err(Problem::new(Code::BodyTimeout, detail));
+            }
+        };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if collected.len().saturating_add(data.len()) > bytes_max {
             drain(body).await;
-            Err(too_large(bytes_max))
+            return Err(too_large(bytes_max));
         }
-        Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "The body broke off.")),
-        Err(_) => {
-            let detail = format!("The body did not arrive within {BODY_TIMEOUT:?}.");
-            Err(Problem::new(Code::BodyTimeout, detail))
-        }
+        collected.extend_from_slice(data);
     }
 }
 
@@ -205,6 +222,33 @@ mod tests {
         let problem = json::<PaymentRequest>(&HeaderMap::new(), text.as_bytes()).unwrap_err();
         let pointer = problem.errors.first().map(|fault| fault.pointer.clone());
         (problem.code, pointer.unwrap_or_default())
+    }
+
+    /// A body of pieces of so many bytes, one after each `gap`.
+    fn dripping(piece: usize, gap: Duration) -> Body {
+        Body::from_stream(futures_util::stream::unfold((), move |()| async move {
+            tokio::time::sleep(gap).await;
+            let bytes = Bytes::from(vec![b' '; piece]);
+            Some((Ok::<_, std::convert::Infallible>(bytes), ()))
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_given_up_and_one_that_never_ends_is_bounded() {
+        let second = Duration::from_secs(1);
+        let given_up = |piece, gap, bytes_max| async move {
+            let began = Instant::now();
+            let problem = read(dripping(piece, gap), bytes_max).await.unwrap_err();
+            (problem.code, began.elapsed())
+        };
+        let (code, took) = given_up(1, second, 10_240).await;
+        assert_eq!((code, took), (Code::BodyTimeout, BODY_GRACE));
+        // Fast enough for its size, and still not without an end.
+        let (code, took) = given_up(2_048, second, 1_048_576).await;
+        assert_eq!((code, took), (Code::BodyTimeout, BODY_TIMEOUT));
+        let (code, took) = given_up(2_048, Duration::ZERO, 10_240).await;
+        assert_eq!(code, Code::BodyTooLarge);
+        assert!(took <= DRAIN_TIMEOUT);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! security headers, a deadline, a count and a duration in the metrics. A panic of a handler ends
 //! here as a 500.
 
+use super::cors::Cors;
 use super::problem::{Code, KEPT_HEADERS, Problem};
 use super::router::App;
 use crate::clock;
@@ -10,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const UNMATCHED: &str = "unmatched";
 
 /// Wraps every request.
-pub async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let began = app.state.clock.monotonic();
     let id = request_id(&app, request.headers());
     let method = request.method().clone();
@@ -33,8 +34,20 @@ pub async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> 
         .map(|path| path.as_str().to_owned());
     let route = route.as_deref().unwrap_or(UNMATCHED);
 
+    let cors = Cors::of(&app.state.settings.edges, request.headers());
+    // What the connection refused before it was a request, or what a browser asks before its page may.
+    let early = match request.extensions_mut().remove::<Problem>() {
+        Some(problem) => Some(problem.into_response()),
+        None => cors.preflight(&request),
+    };
     let span = tracing::info_span!("http", request.id = %id, http.route = route);
-    let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
+    let work = async {
+        match early {
+            Some(response) => response,
+            None => next.run(request).await,
+        }
+    };
+    let answer = AssertUnwindSafe(work.instrument(span)).catch_unwind();
     let response = match tokio::time::timeout(app.state.settings.request_timeout, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -53,6 +66,7 @@ pub async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> 
         response.headers_mut().insert(REQUEST_ID, value);
     }
     secure(response.headers_mut());
+    cors.mark(response.headers_mut());
 
     let status = response.status();
     let labels = [method_label(&method), route, status.as_str()];
@@ -75,7 +89,6 @@ pub async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> 
 
 /// After a write was begun, nobody knows whether it was done.
 fn refused(method: &Method, problem: Problem) -> Response {
-    use axum::response::IntoResponse;
     if method.is_safe() {
         problem.into_response()
     } else {
@@ -140,13 +153,18 @@ fn bare(status: StatusCode) -> Option<Problem> {
     Some(Problem::new(code, detail))
 }
 
-/// Nothing here is for a browser to guess at, frame or keep.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// Nothing here is for a browser to guess at, frame, keep or take into another page. That it is to be
+/// asked over TLS alone is for whoever speaks TLS in front of this to say.
 fn secure(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",

@@ -1,5 +1,6 @@
 //! `GET /metrics` on the listener of its own.
 
+use super::problem::Problem;
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,9 +19,12 @@ pub async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
     }
 }
 
-/// Nothing here is for a browser.
-pub async fn plain(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// Nothing here is for a browser, and what is no request gets its status alone.
+pub async fn plain(mut request: Request, next: Next) -> Response {
+    let mut response = match request.extensions_mut().remove::<Problem>() {
+        Some(unfit) => unfit.code.status().into_response(),
+        None => next.run(request).await,
+    };
     let headers = response.headers_mut();
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

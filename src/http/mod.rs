@@ -10,11 +10,15 @@
 
 pub mod auth;
 mod body;
+mod compression;
+mod cors;
 mod deposits;
 mod dto;
+pub mod edges;
 mod envelope;
 mod events;
 mod gate;
+mod head;
 mod health;
 mod idempotency;
 mod invoices;
@@ -29,6 +33,7 @@ pub mod rate_limit;
 mod refunds;
 mod refusal;
 mod returns;
+mod room;
 mod router;
 mod rulings;
 mod serve;
@@ -40,6 +45,7 @@ mod validate;
 mod wallets;
 mod webhook_deliveries;
 mod webhook_endpoints;
+mod wire;
 
 pub use router::{metrics_router, router};
 pub use serve::serve;

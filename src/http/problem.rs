@@ -51,6 +51,7 @@ macro_rules! codes {
 }
 
 codes! {
+    MalformedRequest = "malformed_request", BAD_REQUEST, false, "The request is not well-formed HTTP.";
     MalformedJson = "malformed_json", BAD_REQUEST, false, "The body is not JSON.";
     UnknownField = "unknown_field", BAD_REQUEST, false, "The body has a field that is not known.";
     InvalidType = "invalid_type", BAD_REQUEST, false, "A field has the wrong JSON type.";
@@ -78,6 +79,7 @@ codes! {
     WebhookEndpointNotFound = "webhook_endpoint_not_found", NOT_FOUND, false, "There is no such webhook endpoint.";
     WebhookDeliveryNotFound = "webhook_delivery_not_found", NOT_FOUND, false, "There is no such delivery.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, false, "The path does not take this method.";
+    HeadTimeout = "head_timeout", REQUEST_TIMEOUT, true, "The request's head did not arrive in time.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, true, "The body did not arrive in time.";
     NotCancellable = "not_cancellable", CONFLICT, false, "The payment is signed and can no longer be cancelled.";
     AlreadyFinal = "already_final", CONFLICT, false, "The payment or invoice has its end.";
@@ -99,6 +101,8 @@ codes! {
     TooManyWebhookEndpoints = "too_many_webhook_endpoints", CONFLICT, false, "The client has as many webhook endpoints as it may.";
     WebhooksNotConfigured = "webhooks_not_configured", CONFLICT, false, "There is no key to keep the secrets of webhook endpoints with.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
+    UriTooLong = "uri_too_long", URI_TOO_LONG, false, "The request line is too long.";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, false, "The request's head is too large.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be application/json.";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, false, "A field has a value that cannot be used.";
     DestinationInvalid = "destination_invalid", UNPROCESSABLE_ENTITY, false, "The destination is not an address of this network.";

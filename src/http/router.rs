@@ -6,10 +6,12 @@ use super::rate_limit::RateLimiter;
 use super::signature::Verifier;
 use super::state::AppState;
 use super::{
-    deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr, refunds,
-    returns, rulings, servers, stream, validate, wallets, webhook_deliveries, webhook_endpoints,
+    compression, deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr,
+    refunds, returns, rulings, servers, stream, validate, wallets, webhook_deliveries,
+    webhook_endpoints,
 };
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -75,6 +77,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), envelope::wrap))
+        .layer(compression::layer())
         .with_state(app)
 }
 
@@ -117,7 +120,11 @@ async fn not_found() -> Problem {
     Problem::new(Code::NotFound, "There is nothing at this path.")
 }
 
-async fn method_not_allowed() -> Problem {
+/// What another method would be answered; whoever asks which there are is told.
+async fn method_not_allowed(method: Method) -> Result<StatusCode, Problem> {
+    if method == Method::OPTIONS {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let detail = "The path does not take this method; the Allow header says which it takes.";
-    Problem::new(Code::MethodNotAllowed, detail)
+    Err(Problem::new(Code::MethodNotAllowed, detail))
 }

@@ -2,40 +2,51 @@
 //!
 //! One task owns a listener and all of its connections. On cancellation it takes no new ones, tells
 //! the open ones to end after the request they are serving, and waits for them; whoever drains the
-//! daemon bounds that wait. Bounded: [`CONNECTIONS_MAX`] at once; a client that does not send its
-//! request's head in [`HEAD_TIMEOUT`] is let go.
+//! daemon bounds that wait. Every bound is one of [`Edges`]: so many connections, so many from one
+//! address, so long and so large a head, so long without a request. What is wrong below HTTP goes the
+//! way of every request, as one that is refused before it is looked at.
 
 use super::auth::Peer;
+use super::edges::Edges;
+use super::head::Bounds;
+use super::room::Room;
 use super::router::{metrics_router, router};
 use super::state::AppState;
+use super::wire::{Carrier, Times, Wire};
 use crate::supervise::Supervisor;
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, Response, header};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// The most connections at once: each costs some kilobytes and a descriptor.
-const CONNECTIONS_MAX: usize = 4096;
-/// How long the head of a request may take, and how long a connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest head of a request.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How many connections the metrics are served on: a handful of scrapers.
+const METRICS_CONNECTIONS_MAX: usize = 64;
+/// The server's own buffer: its least, for a head that is longer is bounded before it.
+const BUFFER_BYTES_MIN: usize = 8 * 1024;
 /// How long a stream may take to end by itself when the listener is cancelled: one whose reader does
 /// not read cannot, and must not hold up a shutdown. The reader comes back with its place.
 const STREAM_END: Duration = Duration::from_secs(2);
 /// How long to wait when no connection can be taken, for want of descriptors above all.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What one too many of an address is told, where it still can be.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 
 /// The connection that a request came by.
 #[derive(Debug, Clone, Default)]
@@ -60,85 +71,171 @@ impl Connection {
 /// are answered.
 pub fn serve(http: TcpListener, metrics: TcpListener, state: AppState, supervisor: &Supervisor) {
     let families = Arc::clone(&state.metrics);
-    for (name, listener, router) in [
-        ("http", http, router(state)),
-        ("metrics", metrics, metrics_router(families)),
+    let edges = state.settings.edges.clone();
+    let of_metrics = Edges {
+        connections_max: METRICS_CONNECTIONS_MAX,
+        connections_per_address: METRICS_CONNECTIONS_MAX,
+        ..edges.clone()
+    };
+    for (name, listener, router, edges) in [
+        ("http", http, router(state), edges),
+        ("metrics", metrics, metrics_router(families), of_metrics),
     ] {
         let cancelled = supervisor.token();
-        supervisor.spawn_must_finish(name, listen(listener, router, cancelled));
+        supervisor.spawn_must_finish(name, listen(listener, router, edges, cancelled));
     }
 }
 
 /// Serves `router` on `listener` until `cancelled`, and then until the open requests are answered.
-async fn listen(listener: TcpListener, router: Router, cancelled: CancellationToken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn listen(listener: TcpListener, router: Router, edges: Edges, cancelled: CancellationToken) {
+    let room = Room::new(edges.connections_max, edges.connections_per_address);
+    let edges = Arc::new(edges);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             biased;
             () = cancelled.cancelled() => break,
-            accepted = async {
-                let place = Arc::clone(&room).acquire_owned().await;
-                (place, listener.accept().await)
-            } => accepted,
+            // A place is looked for once somebody wants it, so that nobody makes way for nobody.
+            accepted = async { (listener.accept().await, room.permit().await) } => accepted,
         };
         match accepted {
-            (Ok(place), Ok((stream, peer))) => {
-                let work = connection(stream, peer, router.clone(), cancelled.clone());
+            (Ok((stream, peer)), Some(permit)) => {
+                let carrier = Arc::new(Carrier::new());
+                let Some(place) = room.seat(permit, peer.ip(), &carrier) else {
+                    // Whether it is taken or not: who floods is not waited for.
+                    let _ = stream.try_write(TOO_MANY);
+                    continue;
+                };
+                let work = Line {
+                    router: router.clone(),
+                    edges: Arc::clone(&edges),
+                    carrier,
+                    peer,
+                }
+                .serve(stream, cancelled.clone());
                 connections.spawn(async move {
                     work.await;
                     drop(place);
                 });
             }
-            (_, Err(error)) => {
+            (Err(error), _) => {
                 tracing::warn!(error = %error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-            (Err(_), Ok(_)) => break,
+            (Ok(_), None) => break,
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// One connection.
+struct Line {
     router: Router,
-    cancelled: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = %error, "a connection refused TCP_NODELAY");
-    }
-    let carrier = Connection::default();
-    let streams = Arc::clone(&carrier.streams);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        carrier.begins_anew();
-        request.extensions_mut().insert(carrier.clone());
-        router.clone().oneshot(request)
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = cancelled.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = serving.as_mut() => ended,
-                () = stays_a_stream(&streams) => return,
-            }
+    edges: Arc<Edges>,
+    carrier: Arc<Carrier>,
+    peer: SocketAddr,
+}
+
+impl Line {
+    async fn serve(self, stream: TcpStream, cancelled: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "a connection refused TCP_NODELAY");
         }
-    };
-    if let Err(error) = ended {
-        // Clients go away in the middle of things all the time.
-        tracing::trace!(error = %error, "a connection broke off");
+        let bounds = Bounds {
+            bytes_max: self.edges.head_bytes_max,
+            fields_max: self.edges.fields_max,
+        };
+        let times = Times {
+            head: self.edges.head_timeout,
+            idle: self.edges.idle_timeout,
+        };
+        let carrier = Arc::clone(&self.carrier);
+        let wire = Wire::new(stream, Arc::clone(&carrier), bounds, times);
+        let connection = Connection::default();
+        let streams = Arc::clone(&connection.streams);
+        let service = service_fn(move |request| self.answer(&connection, request));
+        let mut serving = http1::Builder::new()
+            // The wire keeps the time.
+            .header_read_timeout(None)
+            .max_headers(bounds.fields_max)
+            .max_buf_size(bounds.bytes_max.saturating_mul(2).max(BUFFER_BYTES_MIN))
+            .serve_connection(TokioIo::new(wire), service);
+        let ended = tokio::select! {
+            ended = std::future::poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
+            () = cancelled.cancelled() => {
+                Pin::new(&mut serving).graceful_shutdown();
+                carrier.let_go();
+                tokio::select! {
+                    ended = std::future::poll_fn(|cx| serving.poll_without_shutdown(cx)) => ended,
+                    () = stays_a_stream(&streams) => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            // Clients go away in the middle of things all the time.
+            tracing::trace!(error = %error, "a connection broke off");
+        }
+        serving.into_parts().io.into_inner().close().await;
+    }
+
+    fn answer(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+    ) -> BoxFuture<'static, Result<Response<Told>, Infallible>> {
+        let arrival = self.carrier.next();
+        let carrier = Arc::clone(&self.carrier);
+        let mut request = request.map(Body::new);
+        if let Some(unfit) = arrival.unfit {
+            request.extensions_mut().insert(unfit.problem());
+        }
+        request.extensions_mut().insert(Peer(self.peer));
+        connection.begins_anew();
+        request.extensions_mut().insert(connection.clone());
+        let answer = self.router.clone().oneshot(request);
+        let work = async move {
+            let mut response = answer.await?;
+            if arrival.last {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(response.map(|body| Told { body, carrier }))
+        };
+        work.boxed()
+    }
+}
+
+/// An answer's body, whose end the connection is told of.
+struct Told {
+    body: Body,
+    carrier: Arc<Carrier>,
+}
+
+impl HttpBody for Told {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.carrier.answered();
     }
 }
 

@@ -3,6 +3,7 @@
 //! The rooms that know the ledger are never seen from here. What they know comes through [`Live`],
 //! as plain data of this room's own types.
 
+use super::edges::Edges;
 use crate::clock::{Clock, Entropy};
 use crate::deposits::issue;
 use crate::payments::accept::Policy;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How many streams one key may hold open.
     pub streams_per_key: usize,
+    /// What the listener grants a stranger.
+    pub edges: Edges,
 }
 
 /// Whether keys are asked for.

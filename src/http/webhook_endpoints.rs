@@ -6,6 +6,7 @@
 
 use super::auth::{Caller, Scope};
 use super::body;
+use super::compression::HoldsSecret;
 use super::dto::List;
 use super::problem::{Code, Problem};
 use super::query::{self, WalkQuery};
@@ -135,6 +136,7 @@ pub async fn create(
     Ok((
         StatusCode::CREATED,
         [(header::LOCATION, location)],
+        Extension(HoldsSecret),
         Json(shown),
     )
         .into_response())
@@ -239,7 +241,7 @@ pub async fn rotate(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Document>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
     let request: RotateRequest = body::or_default(&app, &headers, body).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP_S_DEFAULT);
@@ -263,7 +265,7 @@ pub async fn rotate(
     tracing::info!(webhook.endpoint = %endpoint.id, key.id = caller.key_id, "a webhook endpoint's secret was rotated");
     rotated.map_or_else(
         || Err(no_endpoint(&id)),
-        |after| Ok(Json(with_secret(&after, &secret))),
+        |after| Ok((Extension(HoldsSecret), Json(with_secret(&after, &secret)))),
     )
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod approvals;
 mod bed;
 mod deposits;
+mod edges;
 mod feed;
 mod invoices;
 mod lists;

@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::deposits::issue;
 use xrpayd::http::auth::{Peer, hash_secret};
+use xrpayd::http::edges::Edges;
 use xrpayd::http::state::{
     Auth, BackfillRow, DisputeRow, JournalRow, Outlook, RateLimits, Readiness, Routing, ServerRow,
     SideRow, StageRow, TicketsRow, TipRow, WalletRow,
@@ -313,6 +314,7 @@ impl Bed {
                 auth,
                 heartbeat: Duration::from_millis(100),
                 streams_per_key: 2,
+                edges: Edges::default(),
             },
             rules: rules.subscribe(),
         };
