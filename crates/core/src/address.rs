@@ -1,6 +1,6 @@
 //! Account identifiers and their text forms: the classic address.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::text::serde_as_text;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
@@ -121,18 +121,7 @@ impl FromStr for AccountId {
     }
 }
 
-impl Serialize for AccountId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AccountId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(AccountId);
 
 #[cfg(test)]
 mod tests {

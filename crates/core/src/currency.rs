@@ -4,7 +4,7 @@
 //! many other byte strings contain the same three letters in the same place. A code is therefore
 //! shown as three letters exactly when every other byte is zero, and as 40 hex digits otherwise.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::text::serde_as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -137,18 +137,7 @@ impl fmt::Debug for Currency {
     }
 }
 
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(Currency);
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ pub mod preflight;
 pub mod reconcile;
 pub mod route;
 pub mod sequence;
+mod text;
 pub mod tickets;
 pub mod token;
 pub mod xaddress;

@@ -1,6 +1,6 @@
 //! Exact money. XRP is an integer of drops; nothing here is ever a float.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::text::serde_as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -135,18 +135,7 @@ impl FromStr for Drops {
     }
 }
 
-impl Serialize for Drops {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Drops {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(Drops);
 
 #[cfg(test)]
 mod tests {

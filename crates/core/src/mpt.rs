@@ -1,8 +1,8 @@
 //! Multi-purpose tokens: the identifier of an issuance, and its integer amounts.
 
 use crate::address::AccountId;
+use crate::text::serde_as_text;
 use crate::token::read_hex;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -97,23 +97,6 @@ impl FromStr for MptValue {
             .and_then(Self::new)
             .ok_or(BadMpt::TooLarge)
     }
-}
-
-macro_rules! serde_as_text {
-    ($name:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
 }
 
 serde_as_text!(MptIssuanceId);

@@ -4,7 +4,7 @@
 //! fit is refused when it is read: a seventeenth significant digit or an underflow to zero is an
 //! error here, because a payment daemon that rounds pays something nobody asked for.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::text::serde_as_text;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -325,18 +325,7 @@ impl PartialOrd for TokenValue {
     }
 }
 
-impl Serialize for TokenValue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TokenValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(TokenValue);
 
 /// Fills `out` from hex of either case; `None` for a wrong length or another character.
 pub(crate) fn read_hex(text: &str, out: &mut [u8]) -> Option<()> {

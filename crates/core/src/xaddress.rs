@@ -4,7 +4,7 @@
 //! taken apart where it enters and never travels further.
 
 use crate::address::{AccountId, BadAddress, base58check_decode, base58check_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::text::serde_as_text;
 use std::fmt;
 use std::str::FromStr;
 
@@ -86,18 +86,7 @@ impl FromStr for XAddress {
     }
 }
 
-impl Serialize for XAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for XAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(XAddress);
 
 #[cfg(test)]
 mod tests {
