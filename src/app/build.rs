@@ -11,6 +11,7 @@ use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
 use crate::payments::last_run::LastRun;
 use crate::reconcile;
+use crate::store::switches::Switches;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -155,7 +156,7 @@ pub(super) fn pool(
 pub(super) fn lanes(
     config: &Config,
     wallets: Vec<(Wallet, WalletSettings)>,
-    (store, pool, known): (&Store, &Pool, &Known),
+    (store, pool, known, switches): (&Store, &Pool, &Known, &Switches),
     ground: &Ground,
     supervisor: &Supervisor,
 ) -> Vec<LaneHandle> {
@@ -192,6 +193,7 @@ pub(super) fn lanes(
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),
+                switches: switches.clone(),
                 wake,
                 changed,
             };
@@ -245,6 +247,7 @@ pub(super) fn app_state(
     ground: &Ground,
     live: &Arc<LiveView>,
     webhooks: Webhooks,
+    switches: Switches,
 ) -> (watch::Sender<Arc<Rules>>, AppState) {
     let (change, current) = watch::channel(Arc::new(rules(config)));
     let auth = if config.auth.enabled {
@@ -269,6 +272,7 @@ pub(super) fn app_state(
             edges: edges(config),
         },
         rules: current,
+        switches,
     };
     (change, state)
 }

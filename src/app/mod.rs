@@ -17,6 +17,7 @@ mod retention;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod signals;
+pub mod switchboard;
 mod webhooks;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
@@ -135,6 +136,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
+    let switches = switchboard::start(store.clone(), &writer).await;
     let wallets = build::wallets(&config)?;
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
     let pool = build::pool(&config, accounts, &ground, &pool_tasks)?;
@@ -148,7 +150,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         let loads = known.loads.clone();
         watchers.spawn("loads", loads.follow(store.clone()));
     }
-    let eyes = (&store, &pool, &known);
+    let eyes = (&store, &pool, &known, &switches);
     let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
     let (show_books, books) = watch::channel(crate::reconcile::View::default());
     let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes, books));
@@ -165,7 +167,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let webhooks = webhooks::webhooks(&config, &store, &ground)?;
     let dispatcher = Dispatcher::new(webhooks.clone(), store.clone(), Arc::clone(&ground.metrics));
     hooks.spawn_must_finish("webhooks", dispatcher.run(hooks.token()));
-    let (rules, state) = build::app_state(&config, &store, &ground, &live, webhooks);
+    let (rules, state) = build::app_state(&config, &store, &ground, &live, webhooks, switches);
     let gauges = gauges::Sources {
         store: store.clone(),
         live: Arc::clone(&live),

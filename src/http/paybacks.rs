@@ -8,6 +8,7 @@ use super::router::App;
 use super::{idempotency, refusal};
 use crate::clock;
 use crate::payments::accept::{self, PaymentRequest};
+use crate::store::switches::Stop;
 use crate::store::{
     Blocked, NewPayback, NewPayment, PaybackOutcome, PaybackState, Returned, Subject,
 };
@@ -58,6 +59,7 @@ pub(super) async fn replayed(
             PaybackOutcome::KeyReused
             | PaybackOutcome::Created(_)
             | PaybackOutcome::Refused { .. }
+            | PaybackOutcome::Paused(_)
             | PaybackOutcome::Blocked(_),
         ) => Err(refusal::key_reused()),
     }
@@ -128,6 +130,7 @@ pub(super) async fn pay_back(
         PaybackOutcome::Refused { breach, resets_at } => {
             Err(refusal::breach(breach, amount, resets_at))
         }
+        PaybackOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
         PaybackOutcome::Blocked(why) => Err(blocked(asking.subject, why)),
     }
 }

@@ -11,6 +11,7 @@ use super::router::App;
 use super::state::Routing;
 use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
+use crate::store::switches::Stop;
 use crate::store::{AcceptOutcome, NewPayment, StoreError};
 use axum::Json;
 use axum::body::Body;
@@ -75,6 +76,7 @@ pub async fn create(
         AcceptOutcome::Refused { breach, resets_at } => {
             Err(refusal::breach(breach, amount, resets_at))
         }
+        AcceptOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
     }
 }
 
@@ -241,7 +243,7 @@ async fn replay_or(
     match app.state.store.accept(probe).await {
         Ok(AcceptOutcome::Replayed(payment)) => Ok(replayed(app, &payment)),
         Ok(AcceptOutcome::KeyReused) => Err(refusal::key_reused()),
-        Ok(AcceptOutcome::Refused { .. }) => Err(problem),
+        Ok(AcceptOutcome::Refused { .. } | AcceptOutcome::Paused(_)) => Err(problem),
         Ok(AcceptOutcome::Created(payment)) => {
             // Caps that let nothing through let something through: never silently.
             tracing::error!(payment.id = %payment.id, "a probe for a replay created a payment");

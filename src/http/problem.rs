@@ -124,6 +124,7 @@ codes! {
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, true, "The key holds too many streams open.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, true, "Too many requests.";
     Internal = "internal", INTERNAL_SERVER_ERROR, true, "The daemon failed to answer.";
+    Paused = "paused", SERVICE_UNAVAILABLE, true, "Payments are paused.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, true, "The daemon is shutting down.";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, true, "The store does not answer.";
     TagsExhausted = "tags_exhausted", SERVICE_UNAVAILABLE, true, "Nearly all destination tags of the wallet are in use.";

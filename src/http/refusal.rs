@@ -6,10 +6,16 @@ use super::state::AppState;
 use crate::request::{Fault, FieldError};
 use crate::rfc3339::Rfc3339;
 use crate::store::StoreError;
+use crate::store::switches::Stop;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::Breach;
 use xrpayd_core::money::Drops;
+use xrpayd_core::pause::Scope;
 use xrpayd_core::preflight::Obstacle;
+
+/// Seconds after which another try makes sense while an operator has paused something: people take
+/// minutes.
+const PAUSE_RETRY_S: u64 = 30;
 
 /// Faults of fields, all at once. One kind of fault gives its own code, several a general one.
 pub fn fields(faults: &[FieldError]) -> Problem {
@@ -103,6 +109,28 @@ pub fn obstacle(obstacle: Obstacle) -> Problem {
     }
 }
 
+/// An operator's pause stands in the way, or nobody can tell whether one does.
+pub fn stopped(stop: &Stop) -> Problem {
+    let detail = match stop {
+        Stop::Paused(pause) => {
+            let what = match &pause.scope {
+                Scope::All => "Everything that moves money is paused".to_owned(),
+                Scope::Payments => "Payments are paused".to_owned(),
+                Scope::Wallet(name) => format!("The payments of wallet `{name}` are paused"),
+            };
+            format!(
+                "{what} by an operator; nothing was created. Ask again with the same key later."
+            )
+        }
+        Stop::Unreadable => {
+            "It cannot be read whether payments are paused, so they are; nothing was created. Ask \
+             again with the same key later."
+                .to_owned()
+        }
+    };
+    Problem::new(Code::Paused, detail).retry_after(PAUSE_RETRY_S)
+}
+
 /// There is no such payment, or it is not this caller's.
 pub fn no_payment(id: &str) -> Problem {
     let shown: String = id.chars().take(64).collect();
@@ -167,6 +195,7 @@ pub fn store_read(error: &StoreError) -> Problem {
             Code::ValidationFailed,
             format!("The {field} holds a NUL character."),
         ),
+        StoreError::PausesUnreadable(_) => stopped(&Stop::Unreadable),
         StoreError::Corrupt { .. }
         | StoreError::Damaged(_)
         | StoreError::BadChange { .. }

@@ -8,6 +8,7 @@ use crate::clock::{Clock, Entropy};
 use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::Store;
+use crate::store::switches::Switches;
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Webhooks;
 use futures_util::future::BoxFuture;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub settings: Settings,
     /// What a reload may change.
     pub rules: watch::Receiver<Arc<Rules>>,
+    /// What operators have paused.
+    pub switches: Switches,
 }
 
 /// What holds until the process ends.

@@ -19,6 +19,7 @@ use super::submit::{self, Outgoing, Report};
 use crate::clock::Clock;
 use crate::journal::recall;
 use crate::journal::waits::Wait;
+use crate::store::switches::Switches;
 use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::telemetry::metrics::Metrics;
@@ -70,6 +71,8 @@ pub struct Deps {
     pub metrics: Arc<Metrics>,
     /// Where its helpers run.
     pub supervisor: Supervisor,
+    /// What operators have paused.
+    pub switches: Switches,
     /// Rung when a payment was accepted.
     pub wake: Arc<Notify>,
     /// Rung when another hand changed what the wallet works from, such as a halt.
@@ -151,6 +154,8 @@ enum End {
     Store(StoreError),
     /// What this machine signed last can neither be read nor written.
     LastRun(io::Error),
+    /// A pause came between the deciding and the commit, or could not be read in it.
+    Paused,
 }
 
 impl From<StoreError> for End {
@@ -170,6 +175,9 @@ impl From<CommitError> for End {
         match error {
             CommitError::Stale(_) | CommitError::CursorMoved | CommitError::Overlooked => {
                 Self::Reload
+            }
+            CommitError::Paused | CommitError::Store(StoreError::PausesUnreadable(_)) => {
+                Self::Paused
             }
             CommitError::Store(error) => Self::Store(error),
         }
@@ -204,6 +212,18 @@ pub async fn run(
             End::Cancelled => return,
             End::Reload => {
                 tracing::info!(wallet.name = wallet, "the wallet's work is read again");
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(RELOAD_PAUSE) => {}
+                }
+            }
+            End::Paused => {
+                tracing::info!(
+                    wallet.name = wallet,
+                    "the wallet is paused: nothing new is signed"
+                );
+                // What the commit has seen is to be known before anything is decided again.
+                deps.switches.look_again().await;
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = tokio::time::sleep(RELOAD_PAUSE) => {}
@@ -284,6 +304,7 @@ impl<'a> Engine<'a> {
         );
         let (fee_tx, fees) = watch::channel(None);
         let mut new_fee = fees.clone();
+        let mut switched = deps.switches.follow();
         deps.supervisor.spawn(
             format!("fees:{}", deps.wallet.name),
             fees::follow(deps.pool.clone(), fee_tx, cancel.clone()),
@@ -327,6 +348,7 @@ impl<'a> Engine<'a> {
                     permit.send(engine.next_batch());
                 }
                 Ok(()) = new_fee.changed() => {}
+                Ok(()) = switched.changed() => {}
                 () = deps.changed.notified() => return Err(End::Reload.into()),
                 () = deps.wake.notified() => {}
                 _ = poll.tick() => engine.look_for_ticket_request().await?,
@@ -372,6 +394,12 @@ impl<'a> Engine<'a> {
         if let Some(tip) = self.deps.pool.tip().borrow().as_ref() {
             self.desk.began(tip.index);
         }
+        let signing = self
+            .deps
+            .switches
+            .standing()
+            .signing_of(&self.deps.wallet.name);
+        self.desk.set_signing(signing);
         self.tell_past();
         self.adopt_waiting().await?;
         self.expire_queued().await?;
@@ -379,6 +407,7 @@ impl<'a> Engine<'a> {
         self.make_tickets().await?;
         self.sign_queued().await?;
         self.plug_holes().await?;
+        self.mark_paused().await?;
         self.outbox.extend(self.desk.due_for_sending(self.tick()));
         self.ask_the_ledger(asked_tx, cancel);
         self.show();

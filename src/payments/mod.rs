@@ -17,6 +17,7 @@ pub mod loads;
 mod lookout;
 mod observe;
 pub mod pasts;
+mod pausing;
 pub mod preflight;
 mod recall;
 mod restore;

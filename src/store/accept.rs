@@ -14,6 +14,7 @@
 use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::error::{Conflict, StoreError};
 use super::events::News;
+use super::pauses::{self, Pause};
 use super::verdicts::{Guess, Verdict, decide_all, known_keys};
 use super::{Store, events, limits, payment_news, payments};
 use crate::supervise::Supervisor;
@@ -75,6 +76,8 @@ pub enum AcceptOutcome {
         /// When the amount will fit, where waiting helps and that is known.
         resets_at: Option<UnixMs>,
     },
+    /// Something that it needs is paused; nothing was written.
+    Paused(Pause),
 }
 
 /// A request that waits for the writer.
@@ -223,6 +226,7 @@ impl Store {
                 })
             }
             Verdict::KeyReused => Ok(AcceptOutcome::KeyReused),
+            Verdict::Paused(pause) => Ok(AcceptOutcome::Paused(pause)),
             Verdict::Refused(breach) => {
                 let resets_at = match breach {
                     Breach::Daily { .. } => {
@@ -270,13 +274,21 @@ impl Store {
         if lags || stored.is_ahead_of(now) {
             state = limits::align(tx, stored, now).await?;
         }
-        let mut decided = decide_all(news, &HashMap::new(), state);
+        let mut decided = decide_all(news, &HashMap::new(), &[], state);
+        // Only who would make something has to know: a repeated request is answered whatever is paused.
+        let pauses = match decided.created.is_empty() {
+            true => Vec::new(),
+            false => pauses::in_force(tx).await?,
+        };
+        if !pauses.is_empty() {
+            decided = decide_all(news, &HashMap::new(), &pauses, state);
+        }
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
             state = limits::align(tx, state, now).await?;
             let known = known_keys(tx, news).await?;
-            decided = decide_all(news, &known, state);
+            decided = decide_all(news, &known, &pauses, state);
             self.inner.keys_repeat.store(!known.is_empty(), Relaxed);
         }
         if decided.created.is_empty() {

@@ -111,6 +111,9 @@ pub enum StoreError {
     /// The database refused a statement: a fault of the program.
     #[error("the database refused a statement")]
     Refused(#[source] Arc<sqlx::Error>),
+    /// The database answers, and not to what is paused: everything counts as paused.
+    #[error("what is paused cannot be read, so everything is")]
+    PausesUnreadable(#[source] Arc<StoreError>),
 }
 
 /// What exists already.
@@ -157,7 +160,8 @@ impl StoreError {
             | Self::Migration(_)
             | Self::Config(_)
             | Self::File { .. }
-            | Self::Refused(_) => false,
+            | Self::Refused(_)
+            | Self::PausesUnreadable(_) => false,
         }
     }
 
@@ -248,6 +252,9 @@ pub enum CommitError {
     /// another hand signed it.
     #[error("the journal settles an attempt that the engine does not know")]
     Overlooked,
+    /// The wallet is paused, and the commit signs something new.
+    #[error("the wallet is paused, and nothing new is signed")]
+    Paused,
     /// The store could not write.
     #[error(transparent)]
     Store(#[from] StoreError),

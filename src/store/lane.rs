@@ -12,7 +12,7 @@ use super::deposits::Booked;
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
-use super::{Store, attempts, events, ticket_requests, tickets};
+use super::{Store, attempts, events, pauses, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::{
@@ -21,7 +21,7 @@ use xrpayd_core::engine::{
 };
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash, UnixMs};
 use xrpayd_core::journal::Cursor;
-use xrpayd_core::payment::{Attempt, NewAttempt, Payment};
+use xrpayd_core::payment::{Attempt, NewAttempt, Payment, Substatus};
 
 impl Store {
     /// What the engine of `wallet` starts from.
@@ -97,6 +97,32 @@ impl Store {
         Ok(found)
     }
 
+    /// The oldest payments of a wallet that are queued and show one of these words.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a payment that cannot be read.
+    pub async fn queued_as(
+        &self,
+        wallet: &str,
+        words: &[Substatus],
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let places: Vec<String> = (3..words.len() + 3).map(|n| format!("${n}")).collect();
+        let mut values = vec![wallet.into(), limit.into()];
+        values.extend(words.iter().map(|word| word.as_str().into()));
+        let sql = format!(
+            "{} where p.wallet = $1 and p.status = 'processing' and p.phase = 'queued' \
+             and p.substatus in ({}) order by p.id limit $2",
+            select(),
+            places.join(", ")
+        );
+        let rows = tx.fetch(sql, values).await?;
+        let found = payments::assemble(&mut tx, &rows).await?;
+        tx.end().await?;
+        Ok(found)
+    }
+
     /// The payments of a wallet that are queued, or wait for an approval, and whose time has run out;
     /// of each those first whose time ran out first.
     ///
@@ -164,10 +190,16 @@ impl Store {
     /// booked.
     ///
     /// # Errors
-    /// A payment or the cursor has moved since it was read, or the database could not write.
+    /// A payment or the cursor has moved since it was read, the wallet is paused and the commit signs
+    /// something new, or the database could not write.
     pub async fn commit(&self, commit: &LaneCommit) -> Result<Booked, CommitError> {
         let mut tx = self.db().write().await?;
         let wallet = &commit.wallet;
+        // First of all, because a pause locks the wallet's row before it locks the limits'.
+        if commit.signs_anew() && pauses::of_signing(&mut tx, wallet).await?.is_some() {
+            tx.end().await?;
+            return Err(CommitError::Paused);
+        }
         let (booked, came_in) = match &commit.journal {
             Some(journal) => journal::append(&mut tx, wallet, journal, commit.now).await?,
             None => Default::default(),

@@ -38,6 +38,7 @@ fn for_sqlite() -> Vec<Migration> {
         (11, "webhook_order", "0011_webhook_order.sql"),
         (12, "returns", "0012_returns.sql"),
         (13, "audit", "0013_audit.sql"),
+        (14, "pauses", "0014_pauses.sql"),
     )
 }
 
@@ -57,6 +58,7 @@ fn for_postgres() -> Vec<Migration> {
         (11, "webhook_order", "0011_webhook_order.sql"),
         (12, "returns", "0012_returns.sql"),
         (13, "audit", "0013_audit.sql"),
+        (14, "pauses", "0014_pauses.sql"),
     )
 }
 

@@ -32,6 +32,7 @@ mod limits;
 mod list;
 mod migrations;
 mod older;
+mod pauses;
 mod paybacks;
 mod payment_news;
 mod payments;
@@ -44,6 +45,7 @@ mod remembered;
 mod retention;
 mod ruling;
 mod sqlite;
+pub mod switches;
 mod ticket_requests;
 mod tickets;
 mod totals;
@@ -65,6 +67,7 @@ pub use invoices::{
 pub use keys::{ApiKey, NewKey};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use pauses::{Pause, Switched};
 pub use paybacks::{
     Blocked, Bounce, NewPayback, PaybackOutcome, PaybackRow, PaybackState, Subject,
 };

@@ -22,6 +22,7 @@ use super::accept::{Keys, NewPayment, refuse_nul};
 use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::deposits::{self, Returned};
 use super::error::{Conflict, StoreError};
+use super::pauses::Pause;
 use super::verdicts::Verdict;
 use super::{Store, events, invoices};
 use claim::{Claim, Granted};
@@ -89,6 +90,8 @@ pub enum PaybackOutcome {
         /// When the amount will fit, where waiting helps and that is known.
         resets_at: Option<UnixMs>,
     },
+    /// Something that it needs is paused; nothing was written.
+    Paused(Pause),
     /// What is to be given back stands in the way; nothing was written.
     Blocked(Blocked),
 }
@@ -99,6 +102,7 @@ enum Step {
     Known(PaymentId),
     KeyReused,
     Refused(Breach),
+    Paused(Pause),
     Blocked(Blocked),
 }
 
@@ -124,6 +128,7 @@ impl Store {
             Step::Known(id) => PaybackOutcome::Replayed(self.known_payment(id).await?),
             Step::KeyReused => PaybackOutcome::KeyReused,
             Step::Blocked(why) => PaybackOutcome::Blocked(why),
+            Step::Paused(pause) => PaybackOutcome::Paused(pause),
             Step::Refused(breach) => {
                 let (caps, amount) = (&new.new.caps, new.new.order.amount);
                 let resets_at = match breach {
@@ -188,6 +193,10 @@ impl Store {
             Some(Verdict::Refused(breach)) => {
                 tx.end().await?;
                 return Ok(Step::Refused(breach));
+            }
+            Some(Verdict::Paused(pause)) => {
+                tx.end().await?;
+                return Ok(Step::Paused(pause));
             }
             // The number is new, and nobody else can make a payment under such a key.
             Some(Verdict::CreatedBesides(_) | Verdict::Known(_) | Verdict::KeyReused) | None => {

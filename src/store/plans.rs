@@ -17,7 +17,7 @@ use xrpayd_core::ids::{InvoiceId, LedgerHash, LedgerIndex, PaymentId, TxHash, Un
 use xrpayd_core::journal::{Cursor, Delivered, Entry};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{Event, NewAttempt, Order, Payment, Slot, Status, decide};
+use xrpayd_core::payment::{Event, NewAttempt, Order, Payment, Slot, Status, Substatus, decide};
 
 tokio::task_local! {
     /// The statements of the running operation, each with the database's plan for it.
@@ -274,6 +274,8 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         store.accept(new_payment(2)).await.unwrap();
         let one = store.payment(new_payment(1).id).await.unwrap().unwrap();
         seen.extend(plans_of(async { store.queued("hot", Some(one.id), 10).await.unwrap() }).await);
+        let words = [Substatus::Queued, Substatus::LowBalance, Substatus::FeeHold];
+        seen.extend(plans_of(async { store.queued_as("hot", &words, 10).await.unwrap() }).await);
         seen.extend(
             plans_of(async { store.past_expiry("hot", T0.plus_ms(10), 10).await.unwrap() }).await,
         );

@@ -79,7 +79,12 @@ impl Store {
                     pause_before_retry(tries).await;
                 }
                 Err(CommitError::Store(error)) => return Err(error),
-                Err(CommitError::Stale(_) | CommitError::CursorMoved | CommitError::Overlooked) => {
+                Err(
+                    CommitError::Stale(_)
+                    | CommitError::CursorMoved
+                    | CommitError::Overlooked
+                    | CommitError::Paused,
+                ) => {
                     return Err(StoreError::Overloaded);
                 }
             }

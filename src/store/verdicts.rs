@@ -6,6 +6,7 @@ use super::accept::NewPayment;
 use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
 use super::limits::LimitState;
+use super::pauses::{self, Pause};
 use std::collections::HashMap;
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::limits::{Breach, reserve};
@@ -51,6 +52,8 @@ pub(super) enum Verdict {
     Known(PaymentId),
     KeyReused,
     Refused(Breach),
+    /// Something that it needs is paused.
+    Paused(Pause),
 }
 
 impl Verdict {
@@ -58,7 +61,11 @@ impl Verdict {
     pub(super) const fn known(&self) -> Option<PaymentId> {
         match self {
             Self::Known(id) => Some(*id),
-            Self::Created(_) | Self::CreatedBesides(_) | Self::KeyReused | Self::Refused(_) => None,
+            Self::Created(_)
+            | Self::CreatedBesides(_)
+            | Self::KeyReused
+            | Self::Refused(_)
+            | Self::Paused(_) => None,
         }
     }
 }
@@ -132,6 +139,7 @@ pub(super) struct Decided {
 pub(super) fn decide_all(
     news: &[NewPayment],
     known: &HashMap<Key<'_>, Known>,
+    pauses: &[Pause],
     state: LimitState,
 ) -> Decided {
     let mut decided = Decided {
@@ -151,7 +159,10 @@ pub(super) fn decide_all(
                 Verdict::CreatedBesides(created.payment.clone())
             }
             (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
-            (None, None) => decide_new(new, &mut decided.state),
+            (None, None) => match pauses::stopping(pauses, &new.wallet) {
+                Some(pause) => Verdict::Paused(pause.clone()),
+                None => decide_new(new, &mut decided.state),
+            },
         };
         if let Verdict::Created(payment) = &verdict {
             created_here.insert(key, decided.created.len());

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod marker;
 pub mod money;
 pub mod mpt;
+pub mod pause;
 pub mod payment;
 pub mod preflight;
 pub mod reconcile;

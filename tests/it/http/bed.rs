@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tower::ServiceExt;
+use xrpayd::app::switchboard;
 use xrpayd::clock::{Clock, ManualClock, SeededEntropy};
 use xrpayd::deposits::issue;
 use xrpayd::http::auth::{Peer, hash_secret};
@@ -317,6 +318,7 @@ impl Bed {
                 edges: Edges::default(),
             },
             rules: rules.subscribe(),
+            switches: switchboard::start(store.clone(), &supervisor).await,
         };
         Self {
             router: router(state.clone()),

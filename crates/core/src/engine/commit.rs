@@ -60,6 +60,14 @@ impl LaneCommit {
         }
     }
 
+    /// Whether it signs something that a pause stops: a payment on a slot that nothing open of it was
+    /// on, or tickets. What is in flight needs neither. A dearer attempt on the same slot is no second
+    /// payment, since the ledger takes one of the two; a no-op lets what waits behind it be settled.
+    #[must_use]
+    pub fn signs_anew(&self) -> bool {
+        !self.new_ticket_creates.is_empty() || self.changes.iter().any(Change::signs_anew)
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -85,6 +93,20 @@ pub struct Change {
     pub new_blobs: Vec<(TxHash, Vec<u8>)>,
     /// What was delivered, where the payment reached its end.
     pub settled: Option<Drops>,
+}
+
+impl Change {
+    fn signs_anew(&self) -> bool {
+        let is_new = |hash: TxHash| self.new_blobs.iter().any(|(new, _)| *new == hash);
+        let stood: BTreeSet<Slot> = self
+            .payment
+            .open_attempts()
+            .filter(|attempt| !is_new(attempt.hash))
+            .map(|attempt| attempt.slot)
+            .collect();
+        let mut attempts = self.payment.attempts.iter();
+        attempts.any(|attempt| is_new(attempt.hash) && !stood.contains(&attempt.slot))
+    }
 }
 
 /// A signed no-op that fills a slot, as it is to be persisted.

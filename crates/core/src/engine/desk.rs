@@ -10,6 +10,7 @@ use crate::fee::FeeQuote;
 use crate::ids::{LedgerIndex, PaymentId, TxHash};
 use crate::journal::{Cursor, OpenAttempt, OpenSlots};
 use crate::money::Drops;
+use crate::pause::Signing;
 use crate::payment::{AttemptState, Payment, Slot};
 use crate::sequence::Lane;
 use crate::tickets::Tickets;
@@ -93,6 +94,10 @@ pub struct Desk {
     pub(super) kept_for: Option<PaymentId>,
     /// The payment of which it was told that money is kept for it.
     pub(super) kept_told: Option<PaymentId>,
+    /// Whether something new may be begun.
+    pub(super) signing: Signing,
+    /// Whether payments may be queued that are still marked as paused.
+    pub(super) may_release: bool,
     /// The ledger and the price at which the fees of what waits were last looked at.
     pub(super) weighed_at: Option<(LedgerIndex, FeeQuote)>,
     /// How many steps were taken: a step is for the desk that it was decided on and for no other.
@@ -123,6 +128,8 @@ impl Desk {
             passed_over: None,
             kept_for: None,
             kept_told: None,
+            signing: Signing::Open,
+            may_release: true,
             weighed_at: None,
             steps: 0,
         };

@@ -15,6 +15,7 @@ pub(crate) mod bed;
 mod commit;
 mod desk;
 mod page;
+mod pausing;
 mod plugs;
 mod queue;
 mod raise;

@@ -15,6 +15,7 @@ use super::{Conditions, Desk, Note, Remembered, Settings, Step, cost_of};
 use crate::fee::{FeeChoice, FeeQuote, choose};
 use crate::ids::{PaymentId, UnixMs};
 use crate::money::Drops;
+use crate::pause::Signing;
 use crate::payment::{Event, Hold, Order, Payment, Verdict};
 use crate::preflight::Refusal;
 use crate::tickets::Way;
@@ -47,7 +48,8 @@ impl Desk {
     /// What is to be read of the queue; nothing while nothing of it could be signed.
     #[must_use]
     pub fn next_scan(&self, at: &Conditions, settings: &Settings) -> Option<Scan> {
-        let can_sign = self.may_sign()
+        let can_sign = self.signing == Signing::Open
+            && self.may_sign()
             && self.sees(at, settings)
             && self.way(self.is_stuck(), 0, settings) != Way::Wait;
         can_sign.then_some(Scan {

@@ -11,6 +11,7 @@ use crate::fee::{self, Heard, Waiting};
 use crate::ids::{TxHash, UnixMs};
 use crate::ledger::codes::{self, OnSubmit};
 use crate::money::Drops;
+use crate::pause::Signing;
 use crate::payment::{AttemptState, Payment, Slot, State};
 use std::collections::BTreeMap;
 
@@ -109,6 +110,8 @@ impl Desk {
         }
         let (task, cap, heard) = match flight.owner {
             Owner::Plug => (Task::Plug, settings.max_fee, Heard::NoObjection),
+            // They are no part of a payment that is in flight, and nothing waits behind them.
+            Owner::Tickets(_) if self.signing == Signing::Paused => return None,
             Owner::Tickets(making) => {
                 let task = Task::MakeTickets(making);
                 (task, settings.max_fee, Heard::NoObjection)

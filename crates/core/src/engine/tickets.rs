@@ -10,6 +10,7 @@ use super::{Conditions, Desk, Flight, KnownTickets, Note, Owner, Sent, Settings,
 use crate::fee::{FeeChoice, choose};
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
 use crate::money::Drops;
+use crate::pause::Signing;
 use crate::payment::{AttemptState, Finding, NewAttempt, Slot};
 use crate::sequence::NoSequence;
 use crate::tickets::{LaneState, Refill, TICKETS_MAX, Way, is_stuck, way};
@@ -116,6 +117,9 @@ impl Desk {
         if is_busy || !self.may_sign() || !self.sees(at, settings) {
             return TicketPlan::Nothing;
         }
+        if self.signing == Signing::Paused {
+            return self.tell_of_pause(wants, now);
+        }
         let making = match wants.request {
             // It was read before the step that ended it.
             Some(request) if self.request_done >= Some(request.id) => return TicketPlan::Nothing,
@@ -144,17 +148,34 @@ impl Desk {
         };
         match (wants.request, news) {
             (None, _) => TicketPlan::Nothing,
-            (Some(request), RequestNews::Waits(why))
-                if request.waits_for.as_ref() == Some(&why) =>
-            {
-                TicketPlan::Nothing
-            }
-            (Some(request), news) => {
-                let mut batch = Batch::default();
-                batch.request_news.push((request.id, news));
-                TicketPlan::Tell(Step::of(self, batch, now))
-            }
+            (Some(request), RequestNews::Waits(why)) => self.tell_waiting(request, why, now),
+            (Some(request), news) => self.tell_news(request, news, now),
         }
+    }
+
+    /// Tells the open request that it waits for the end of a pause.
+    fn tell_of_pause(&self, wants: &TicketWants<'_>, now: UnixMs) -> TicketPlan {
+        match wants.request {
+            Some(request) if self.request_done < Some(request.id) => {
+                let why = "payments of the wallet are paused".to_owned();
+                self.tell_waiting(request, why, now)
+            }
+            Some(_) | None => TicketPlan::Nothing,
+        }
+    }
+
+    /// Tells a request what it waits for, where that is news.
+    fn tell_waiting(&self, request: &TicketRequest, why: String, now: UnixMs) -> TicketPlan {
+        if request.waits_for.as_ref() == Some(&why) {
+            return TicketPlan::Nothing;
+        }
+        self.tell_news(request, RequestNews::Waits(why), now)
+    }
+
+    fn tell_news(&self, request: &TicketRequest, news: RequestNews, now: UnixMs) -> TicketPlan {
+        let mut batch = Batch::default();
+        batch.request_news.push((request.id, news));
+        TicketPlan::Tell(Step::of(self, batch, now))
     }
 
     /// The terms on which the tickets can be made now; their sequence is taken.
