@@ -6,6 +6,7 @@
 //! systems. `docs/ARCHITECTURE.md` follows one payment through them.
 
 pub mod app;
+mod cidr;
 pub mod cli;
 pub mod clock;
 pub mod config;

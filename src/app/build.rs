@@ -6,7 +6,9 @@ use crate::clock::{Clock, Entropy};
 use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
 use crate::deposits::issue;
 use crate::http::edges::Edges;
-use crate::http::state::{AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow};
+use crate::http::state::{
+    Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow,
+};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
 use crate::payments::last_run::LastRun;
@@ -320,6 +322,13 @@ pub(super) fn rules(config: &Config) -> Rules {
             writes_per_minute: config.rate_limit.per_minute,
             writes_per_hour: config.rate_limit.per_hour,
             reads_per_minute: config.rate_limit.reads_per_minute,
+            admin_per_minute: config.rate_limit.admin_per_minute,
+            checks_per_minute: config.rate_limit.checks_per_minute,
+            failures_per_minute: config.rate_limit.failures_per_minute,
+        },
+        access: Access {
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            admin_networks: config.auth.admin_cidrs.clone(),
         },
         stages: config.rollout.stages.iter().map(stage_row).collect(),
     }

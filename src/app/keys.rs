@@ -41,6 +41,13 @@ impl KeyText {
         }
     }
 
+    /// The same secret under the public part of a key that exists.
+    #[must_use]
+    pub fn of(self, id: &str) -> Self {
+        let id = id.to_owned();
+        Self { id, ..self }
+    }
+
     /// Reads the text of a key.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -175,7 +175,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         clock: Arc::clone(&ground.clock),
         rules: state.rules.clone(),
     };
-    crate::http::serve(http, metrics, state, &web);
+    crate::http::serve(http, metrics, state, &web).await;
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(
         "retention",

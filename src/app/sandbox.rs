@@ -9,7 +9,7 @@ use super::{AppError, Ready, RunOptions};
 use crate::clock::{Clock as _, Entropy, OsEntropy, SystemClock};
 use crate::config::{self, Config, LoadArgs, Override};
 use crate::private_file;
-use crate::store::{Access, Actor, NewKey, Store};
+use crate::store::{Access, Actor, KeyLimits, NewKey, Store};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -273,6 +273,7 @@ async fn ensure_key(
         expires_at: None,
         created_at: SystemClock::new().now(),
         require_signature: false,
+        limits: KeyLimits::default(),
     };
     Ok(store.create_key(&new, &Actor::Daemon).await?)
 }

@@ -1,6 +1,7 @@
 //! From single settings to the whole: one function a section. Each reads all it can, so that every
 //! error is found; the whole stands only where none was.
 
+mod callers;
 mod events;
 mod http;
 mod invoices;
@@ -8,8 +9,8 @@ mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
-    Auth, Config, Limits, Network, Profile, RateLimit, Reconcile, Server, Shutdown, StoreSettings,
-    Telemetry, Trust, Wallet, Xrpl,
+    Config, Limits, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Telemetry, Trust,
+    Wallet, Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
@@ -36,8 +37,8 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let limits = limits(r);
     let rollout = rollout(r);
     let http = http::http(r);
-    let auth = r.required("auth.enabled").map(|enabled| Auth { enabled });
-    let rate_limit = rate_limit(r);
+    let auth = callers::auth(r);
+    let rate_limit = callers::rate_limit(r);
     let store = store(r);
     let invoices = invoices::invoices(r, &wallets);
     let events = events::events(r);
@@ -430,17 +431,6 @@ fn one_stage(r: &mut Reader, index: usize) -> Option<Stage> {
         allowed_clients: allowed_clients.unwrap_or_else(|| vec!["*".to_owned()]),
         min_duration,
         criteria,
-    })
-}
-
-fn rate_limit(r: &mut Reader) -> Option<RateLimit> {
-    let per_minute = r.number("rate_limit.per_minute", COUNT);
-    let per_hour = r.number("rate_limit.per_hour", COUNT);
-    let reads_per_minute = r.number("rate_limit.reads_per_minute", COUNT);
-    Some(RateLimit {
-        per_minute: per_minute?,
-        per_hour: per_hour?,
-        reads_per_minute: reads_per_minute?,
     })
 }
 

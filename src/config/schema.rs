@@ -4,9 +4,11 @@
 use super::secrets::SecretRef;
 use super::stages::{Rollout, Stage};
 use super::url::{ServerUrl, StoreUrl};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
@@ -294,6 +296,8 @@ pub struct Http {
     pub connections_per_address: usize,
     /// The origins of pages that may read the answers.
     pub cors_origins: Vec<String>,
+    /// Whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Section `auth`.
@@ -301,6 +305,8 @@ pub struct Http {
 pub struct Auth {
     /// Whether requests need a key.
     pub enabled: bool,
+    /// From where alone keys with the scope `admin` hold; empty is anywhere.
+    pub admin_cidrs: Vec<IpNet>,
 }
 
 /// Section `rate_limit`: for each key.
@@ -312,6 +318,12 @@ pub struct RateLimit {
     pub per_hour: u32,
     /// Reads in a minute.
     pub reads_per_minute: u32,
+    /// An administrator's changes in a minute.
+    pub admin_per_minute: u32,
+    /// Checks of payments that are not made, and quotes, in a minute.
+    pub checks_per_minute: u32,
+    /// Failed attempts of one address in a minute.
+    pub failures_per_minute: NonZeroU32,
 }
 
 /// Section `store`.

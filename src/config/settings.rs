@@ -335,9 +335,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The origins of web pages that may read the answers, each to the letter, as `\"https://shop.example\"`. Without any no page may.",
     ),
     row(
+        "http.trusted_proxies",
+        Kind::List,
+        "The networks, such as `10.0.0.0/8`, or addresses of the proxies before the daemon. Their word in \
+         `X-Forwarded-For` is taken about who asks; nobody else's is.",
+    ),
+    row(
         "auth.enabled",
         Kind::Switch,
         "Whether requests need an API key. Production does not start without.",
+    ),
+    row(
+        "auth.admin_cidrs",
+        Kind::List,
+        "The networks or addresses from which alone keys with the scope `admin` hold, beside what a key's \
+         own list says. Empty: anywhere.",
     ),
     row(
         "rate_limit.per_minute",
@@ -353,6 +365,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "rate_limit.reads_per_minute",
         Kind::Number,
         "Reads of one key in a minute.",
+    ),
+    row(
+        "rate_limit.admin_per_minute",
+        Kind::Number,
+        "Changes of stages and pauses by one key in a minute. Without it: as `per_minute`.",
+    ),
+    row(
+        "rate_limit.checks_per_minute",
+        Kind::Number,
+        "Requests by one key in a minute that make the ledger's servers work and change nothing: \
+         `/v1/payments/validate`, `/v1/quotes`. Without it: as `per_minute`.",
+    ),
+    row(
+        "rate_limit.failures_per_minute",
+        Kind::Number,
+        "Requests without a valid key from one address in a minute; of IPv6 a network of 64 bits is one.",
     ),
     row(
         "store.url",

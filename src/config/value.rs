@@ -5,8 +5,10 @@
 
 use super::schema::{KeyAlgorithm, LogFormat, LogLevel};
 use super::secrets::SecretRef;
+use crate::cidr;
 use base64::Engine as _;
 use figment::value::Value;
+use ipnet::IpNet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -67,6 +69,15 @@ impl FromValue for Vec<String> {
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(bad))
             .collect()
+    }
+}
+
+/// Networks and addresses, each by its text.
+impl FromValue for Vec<IpNet> {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        let network = |text: &String| cidr::network(text).map_err(|bad| format!("each {bad}"));
+        let texts = Vec::<String>::from_value(value)?;
+        texts.iter().map(network).collect()
     }
 }
 

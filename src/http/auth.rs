@@ -5,14 +5,22 @@
 //! `CACHE_TTL`, and ids that strangers make up can neither fill memory nor, for a second each, the
 //! database. Whatever is wrong about a key before its secret has matched is answered alike, so that
 //! nobody learns which ids exist.
+//!
+//! What a key may do is written when it is made, on the command line, and by nothing afterwards: no
+//! statement of the store changes a key's scopes, and no route makes a key. So no key that pays ever
+//! becomes an administrator's, whoever holds it.
 
+use super::denial::deny;
+pub use super::denial::{Denied, Reason};
+use super::origin::Origin;
 use super::problem::{Code, Problem};
-use crate::store::{ApiKey, HOUSE, Store};
+use crate::cidr;
+use crate::store::{ApiKey, HOUSE, KeyLimits, PreviousSecret, Store, StoreError};
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -47,6 +55,8 @@ pub enum Scope {
     InvoicesWrite,
     /// Make and change webhook endpoints, and look at their deliveries.
     WebhooksWrite,
+    /// Pause, resume, promote and demote; look at everything, of every client.
+    Admin,
 }
 
 impl Scope {
@@ -60,12 +70,24 @@ impl Scope {
             Self::InvoicesRead => "invoices:read",
             Self::InvoicesWrite => "invoices:write",
             Self::WebhooksWrite => "webhooks:write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether `admin` contains it: whoever runs the service looks at everything. To move money, to
+    /// approve that, or to change what a client has set up, an administrator's key has to have been
+    /// made for it.
+    const fn is_for_looking(self) -> bool {
+        match self {
+            Self::PaymentsRead | Self::InvoicesRead => true,
+            Self::PaymentsWrite
+            | Self::PaymentsApprove
+            | Self::InvoicesWrite
+            | Self::WebhooksWrite
+            | Self::Admin => false,
         }
     }
 }
-
-/// The scope that contains every other and sees every client's payments.
-const ADMIN: &str = "admin";
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -75,6 +97,8 @@ pub struct Caller {
     /// The client that the key belongs to; what owns payments and idempotency keys.
     pub client: String,
     scopes: Scopes,
+    /// The key's own rate limits.
+    pub limits: KeyLimits,
     /// The secret to check a signature with, where this key requires signed requests.
     pub signing_secret: Option<SigningSecret>,
 }
@@ -103,6 +127,7 @@ impl Caller {
             key_id: "anonymous".to_owned(),
             client: "anonymous".to_owned(),
             scopes: Scopes::All,
+            limits: KeyLimits::default(),
             signing_secret: None,
         }
     }
@@ -112,7 +137,7 @@ impl Caller {
     pub fn is_admin(&self) -> bool {
         match &self.scopes {
             Scopes::All => true,
-            Scopes::Listed(key) => key.scopes.iter().any(|scope| scope == ADMIN),
+            Scopes::Listed(key) => lists(key, Scope::Admin),
         }
     }
 
@@ -128,14 +153,14 @@ impl Caller {
         Err(Problem::new(Code::ScopeMissing, detail))
     }
 
-    /// Whether the key has `scope`, by itself or by `admin`.
+    /// Whether the key has `scope`, by itself or, where that is for looking, by `admin`.
     #[must_use]
     pub fn has(&self, scope: Scope) -> bool {
         let listed = match &self.scopes {
             Scopes::All => true,
-            Scopes::Listed(key) => key.scopes.iter().any(|own| own == scope.as_str()),
+            Scopes::Listed(key) => lists(key, scope),
         };
-        listed || self.is_admin()
+        listed || (scope.is_for_looking() && self.is_admin())
     }
 
     /// Whether the caller may see the payment: its client's own and the house's, and what waits or waited
@@ -148,18 +173,19 @@ impl Caller {
     }
 }
 
-/// A refusal, with the metric label of its reason.
-#[derive(Debug)]
-pub struct Denied {
-    /// The label of `auth_failures_total`.
-    pub reason: &'static str,
-    /// The answer.
-    pub problem: Problem,
+fn lists(key: &ApiKey, scope: Scope) -> bool {
+    key.scopes.iter().any(|own| own == scope.as_str())
 }
 
-fn deny(reason: &'static str, code: Code, detail: &str) -> Denied {
-    let problem = Problem::new(code, detail);
-    Denied { reason, problem }
+/// The store could not be asked about a key.
+pub(super) fn store_away(error: &StoreError) -> Denied {
+    tracing::warn!(error = %error, "the store could not be asked about an API key");
+    let detail = "The store could not be asked about the API key.";
+    let problem = Problem::new(Code::StoreUnavailable, detail).retry_after(1);
+    Denied {
+        reason: Reason::Store,
+        problem,
+    }
 }
 
 struct Cached {
@@ -174,48 +200,47 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Finds out who asks.
+    /// Finds out who asks from `origin` with the key `presented`; administrators' keys hold in
+    /// `admin_networks`, where there are any.
     ///
     /// # Errors
     /// Why the request is not let in.
     pub async fn identify(
         &self,
         store: &Store,
-        headers: &HeaderMap,
-        peer: Option<Peer>,
+        presented: Bearer<'_>,
+        (origin, admin_networks): (Origin, &[IpNet]),
         now: UnixMs,
         monotonic: Duration,
     ) -> Result<Caller, Denied> {
-        let (id, secret) = bearer(headers)?;
-        let key = self.key(store, id, monotonic).await.map_err(|error| {
-            tracing::warn!(error = %error, "the store could not be asked for an API key");
-            let detail = "The store could not be asked for the API key.";
-            let problem = Problem::new(Code::StoreUnavailable, detail).retry_after(1);
-            Denied {
-                reason: "store",
-                problem,
+        let Bearer { id, secret } = presented;
+        let key = self.key(store, id, monotonic).await;
+        let key = key.map_err(|error| store_away(&error))?;
+        let (key, secret_is) = match (matching(key.as_deref(), secret), key) {
+            (Some(secret_is), Some(key)) => (key, secret_is),
+            (None, _) | (_, None) => {
+                let detail = "The API key is not known.";
+                return Err(deny(Reason::UnknownKey, Code::Unauthenticated, detail));
             }
-        })?;
-        let presented = hash_secret(secret);
-        let expected = key.as_ref().map_or([0; 32], |key| key.secret_hash);
-        let matches = bool::from(presented.ct_eq(&expected));
-        let Some(key) = key.filter(|_| matches) else {
-            return Err(deny(
-                "unknown_key",
-                Code::Unauthenticated,
-                "The API key is not known.",
-            ));
         };
+        if let Whose::Previous { until } = secret_is
+            && until <= now
+        {
+            let detail = "The API key has a newer secret, and this one has expired.";
+            return Err(deny(Reason::Expired, Code::KeyExpired, detail));
+        }
         if let Some(denied) = ended(&key, now) {
             return Err(denied);
         }
-        if !address_allowed(&key.cidrs, peer) {
+        let everywhere = !lists(&key, Scope::Admin) || admin_networks.is_empty();
+        if !allows(&key.cidrs, origin) || !(everywhere || origin.is_within(admin_networks)) {
             let detail = "The API key may not be used from this address.";
-            return Err(deny("address", Code::AddressNotAllowed, detail));
+            return Err(deny(Reason::Address, Code::AddressNotAllowed, detail));
         }
         Ok(Caller {
             key_id: key.id.clone(),
             client: key.client.clone(),
+            limits: key.limits,
             signing_secret: key
                 .require_signature
                 .then(|| SigningSecret(zeroize::Zeroizing::new(secret.to_owned()))),
@@ -234,7 +259,7 @@ impl Authenticator {
         caller: &Caller,
         now: UnixMs,
         monotonic: Duration,
-    ) -> Result<bool, crate::store::StoreError> {
+    ) -> Result<bool, StoreError> {
         let Scopes::Listed(_) = &caller.scopes else {
             return Ok(true);
         };
@@ -247,7 +272,7 @@ impl Authenticator {
         store: &Store,
         id: &str,
         now: Duration,
-    ) -> Result<Option<Arc<ApiKey>>, crate::store::StoreError> {
+    ) -> Result<Option<Arc<ApiKey>>, StoreError> {
         let fresh = |cached: &Cached| now.saturating_sub(cached.read_at) < CACHE_TTL;
         {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -272,14 +297,35 @@ impl Authenticator {
     }
 }
 
+/// Which of a key's secrets was presented.
+enum Whose {
+    Current,
+    Previous { until: UnixMs },
+}
+
+/// Which secret of `key` this is. Both are compared, whole, whatever the first comparison says, and a
+/// key that does not exist is compared with as well.
+fn matching(key: Option<&ApiKey>, secret: &str) -> Option<Whose> {
+    let presented = hash_secret(secret);
+    let previous = key.and_then(|key| key.previous);
+    let is_current = presented.ct_eq(&key.map_or([0; 32], |key| key.secret_hash));
+    let is_previous = presented.ct_eq(&previous.map_or([0; 32], |previous| previous.hash));
+    match (bool::from(is_current), bool::from(is_previous), previous) {
+        (true, _, _) if key.is_some() => Some(Whose::Current),
+        (_, true, Some(PreviousSecret { until, .. })) => Some(Whose::Previous { until }),
+        (_, _, _) => None,
+    }
+}
+
 /// Why a key no longer holds, where that is so.
 fn ended(key: &ApiKey, now: UnixMs) -> Option<Denied> {
     let is_over = |at: Option<UnixMs>| at.is_some_and(|at| at <= now);
     if is_over(key.revoked_at) {
         let detail = "The API key has been revoked.";
-        return Some(deny("revoked", Code::KeyRevoked, detail));
+        return Some(deny(Reason::Revoked, Code::KeyRevoked, detail));
     }
-    is_over(key.expires_at).then(|| deny("expired", Code::KeyExpired, "The API key has expired."))
+    let detail = "The API key has expired.";
+    is_over(key.expires_at).then(|| deny(Reason::Expired, Code::KeyExpired, detail))
 }
 
 /// What the store keeps of a key's secret.
@@ -288,45 +334,48 @@ pub fn hash_secret(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Takes the id and the secret out of the Authorization header.
-fn bearer(headers: &HeaderMap) -> Result<(&str, &str), Denied> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        let detail = "The Authorization header is missing: `Authorization: Bearer xrpayd_…`.";
-        return Err(deny("missing", Code::Unauthenticated, detail));
-    };
-    let malformed = || {
-        let detail = "The Authorization header must be `Bearer xrpayd_<id>_<secret>`.";
-        deny("malformed", Code::Unauthenticated, detail)
-    };
-    let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(malformed());
+/// A key as a request presents it.
+#[derive(Clone, Copy)]
+pub struct Bearer<'a> {
+    /// The public part.
+    pub id: &'a str,
+    secret: &'a str,
+}
+
+impl<'a> Bearer<'a> {
+    /// Takes the key out of the Authorization header.
+    ///
+    /// # Errors
+    /// There is none, or it is no key.
+    pub fn read(headers: &'a HeaderMap) -> Result<Self, Denied> {
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            let detail = "The Authorization header is missing: `Authorization: Bearer xrpayd_…`.";
+            return Err(deny(Reason::Missing, Code::Unauthenticated, detail));
+        };
+        let text = value.to_str().ok();
+        text.and_then(Self::parse).ok_or_else(|| {
+            let detail = "The Authorization header must be `Bearer xrpayd_<id>_<secret>`.";
+            deny(Reason::Malformed, Code::Unauthenticated, detail)
+        })
     }
-    let token = token.trim().strip_prefix("xrpayd_").ok_or_else(malformed)?;
-    let (id, secret) = token.split_once('_').ok_or_else(malformed)?;
-    let well_formed = (1..=ID_LEN_MAX).contains(&id.len())
-        && (1..=SECRET_LEN_MAX).contains(&secret.len())
-        && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-    if well_formed {
-        Ok((id, secret))
-    } else {
-        Err(malformed())
+
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, token) = text.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let (id, secret) = token.trim().strip_prefix("xrpayd_")?.split_once('_')?;
+        let well_formed = (1..=ID_LEN_MAX).contains(&id.len())
+            && (1..=SECRET_LEN_MAX).contains(&secret.len())
+            && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+        well_formed.then_some(Self { id, secret })
     }
 }
 
 /// An empty list lets everybody in; an entry that cannot be read lets nobody in.
-fn address_allowed(cidrs: &[String], peer: Option<Peer>) -> bool {
-    if cidrs.is_empty() {
-        return true;
-    }
-    let Some(Peer(peer)) = peer else { return false };
-    let address = peer.ip().to_canonical();
-    let holds = |cidr: &String| match cidr.parse::<IpNet>() {
-        Ok(net) => net.contains(&address),
-        Err(_) => cidr.parse::<IpAddr>().is_ok_and(|one| one == address),
-    };
-    cidrs.iter().any(holds)
+fn allows(cidrs: &[String], origin: Origin) -> bool {
+    let holds = |text: &String| cidr::network(text).is_ok_and(|net| origin.is_within(&[net]));
+    cidrs.is_empty() || cidrs.iter().any(holds)
 }
 
 #[cfg(test)]
@@ -342,14 +391,15 @@ mod tests {
 
     #[test]
     fn a_bearer_token_is_cut_at_its_second_underscore() {
-        assert_eq!(
-            bearer(&with("Bearer xrpayd_ab1_s_e-c")).unwrap(),
-            ("ab1", "s_e-c")
-        );
-        assert_eq!(
-            bearer(&with("bearer xrpayd_ab1_sec")).unwrap(),
-            ("ab1", "sec")
-        );
+        for (text, id, secret) in [
+            ("Bearer xrpayd_ab1_s_e-c", "ab1", "s_e-c"),
+            ("bearer xrpayd_ab1_sec", "ab1", "sec"),
+        ] {
+            let headers = with(text);
+            let read = Bearer::read(&headers).ok().unwrap();
+            assert_eq!((read.id, read.secret), (id, secret));
+        }
+        let reason = |headers: &HeaderMap| Bearer::read(headers).err().unwrap().reason;
         for bad in [
             "xrpayd_ab_sec",
             "Basic xrpayd_ab_sec",
@@ -360,24 +410,22 @@ mod tests {
             "Bearer xrpayd_a/b_sec",
             "Bearer",
         ] {
-            assert_eq!(bearer(&with(bad)).unwrap_err().reason, "malformed", "{bad}");
+            assert_eq!(reason(&with(bad)), Reason::Malformed, "{bad}");
         }
-        assert_eq!(bearer(&HeaderMap::new()).unwrap_err().reason, "missing");
+        assert_eq!(reason(&HeaderMap::new()), Reason::Missing);
     }
 
     #[test]
     fn an_address_list_holds_for_both_families_and_fails_closed() {
-        let peer = |text: &str| Some(Peer(text.parse().unwrap()));
+        let from = |text: &str| Origin::Address(text.parse().unwrap());
         let list = |cidrs: &[&str]| cidrs.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
-        assert!(address_allowed(&[], None));
-        assert!(address_allowed(&list(&["10.0.0.0/8"]), peer("10.2.3.4:1")));
-        assert!(address_allowed(
-            &list(&["10.0.0.0/8"]),
-            peer("[::ffff:10.2.3.4]:1")
-        ));
-        assert!(address_allowed(&list(&["::1"]), peer("[::1]:1")));
-        assert!(!address_allowed(&list(&["10.0.0.0/8"]), peer("11.2.3.4:1")));
-        assert!(!address_allowed(&list(&["10.0.0.0/8"]), None));
-        assert!(!address_allowed(&list(&["ten"]), peer("10.2.3.4:1")));
+        let unknown = Origin::Behind("10.2.3.4".parse().unwrap());
+        assert!(allows(&[], unknown));
+        assert!(allows(&list(&["10.0.0.0/8"]), from("10.2.3.4")));
+        assert!(allows(&list(&["10.0.0.0/8"]), from("::ffff:10.2.3.4")));
+        assert!(allows(&list(&["::1"]), from("::1")));
+        assert!(!allows(&list(&["10.0.0.0/8"]), from("11.2.3.4")));
+        assert!(!allows(&list(&["10.0.0.0/8"]), unknown));
+        assert!(!allows(&list(&["ten"]), from("10.2.3.4")));
     }
 }

@@ -2,7 +2,9 @@
 //! security headers, a deadline, a count and a duration in the metrics. A panic of a handler ends
 //! here as a 500.
 
+use super::auth::Peer;
 use super::cors::Cors;
+use super::origin::Origin;
 use super::problem::{Code, KEPT_HEADERS, Problem};
 use super::router::App;
 use crate::clock;
@@ -13,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::Instrument;
@@ -25,6 +28,8 @@ const UNMATCHED: &str = "unmatched";
 
 /// Wraps every request.
 pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let origin = origin(&app, &request);
+    request.extensions_mut().insert(origin);
     let began = app.state.clock.monotonic();
     let id = request_id(&app, request.headers());
     let method = request.method().clone();
@@ -82,9 +87,19 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
         http.method = labels[0],
         http.route = route,
         http.status = status.as_u16(),
+        client.address = %origin.accountable(),
         "answered"
     );
     response
+}
+
+/// Where the request comes from; every layer and handler goes by the same answer.
+fn origin(app: &App, request: &Request) -> Origin {
+    let Some(Peer(peer)) = request.extensions().get::<Peer>() else {
+        return Origin::Behind(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    };
+    let trusted = &app.state.rules.borrow().access.trusted_proxies;
+    Origin::of(peer.ip(), request.headers(), trusted)
 }
 
 /// After a write was begun, nobody knows whether it was done.

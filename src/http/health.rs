@@ -6,6 +6,7 @@
 
 use super::auth::Peer;
 use super::gate;
+use super::origin::Origin;
 use super::router::App;
 use super::state::{AppState, Readiness};
 use crate::rfc3339::Rfc3339;
@@ -38,11 +39,12 @@ pub struct Probe {
 /// `GET /health`
 pub async fn health(
     State(app): State<Arc<App>>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     peer: Option<Extension<Peer>>,
 ) -> Response {
     let peer = peer.map(|Extension(peer)| peer);
-    let audience = audience(&app, &headers, peer).await;
+    let audience = audience(&app, &headers, (peer, origin)).await;
     let facts = measure(&app).await;
     let document: Document = health::examine(&facts, audience, timestamp(&app.state));
     let status = match document.status {
@@ -81,8 +83,13 @@ fn timestamp(state: &AppState) -> String {
     Rfc3339(state.clock.now()).to_string()
 }
 
-/// The operator asks from the machine itself, with no proxy between, or with a key.
-async fn audience(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Audience {
+/// The operator asks from the machine itself, with no proxy between, or with a key. What a proxy says,
+/// trusted or not, never makes somebody local.
+async fn audience(
+    app: &App,
+    headers: &HeaderMap,
+    (peer, origin): (Option<Peer>, Origin),
+) -> Audience {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
         .iter()
         .any(|name| headers.contains_key(*name));
@@ -91,7 +98,7 @@ async fn audience(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Audienc
         return Audience::Operator;
     }
     let has_key = headers.contains_key(header::AUTHORIZATION);
-    if has_key && gate::identify(app, headers, peer).await.is_ok() {
+    if has_key && gate::identify(app, headers, origin).await.is_ok() {
         return Audience::Operator;
     }
     Audience::Stranger

@@ -1,28 +1,51 @@
-//! How often a key may ask: sliding windows of a minute and an hour for writes, a minute for reads.
+//! How often a key may ask: sliding windows of a minute and an hour for writes, of a minute for reads,
+//! for an administrator's changes and for what makes the ledger's servers work.
 //!
 //! A window is cut into sixty slots, and a slot counts until the whole of it has left the window. So
 //! no stretch of a window's length ever holds more than the limit, which neither a fixed window (twice
 //! the limit around its edge) nor a token bucket (twice the limit in its first window) can say. A
 //! refused request is not counted, so a caller who keeps knocking is let in as soon as there is room.
 //!
-//! Owns the counts, in memory and for this process alone: they are a fence against floods, not the
-//! fence around money, which stands in the store. Bounded: one small record a key, [`KEYS_MAX`] keys,
-//! idle ones dropped first; past that a key is refused rather than let in uncounted.
+//! Owns the counts, in memory. Those of the hour are told to the store a little later and read from it
+//! at a start (`http::usage`), so that a restart forgets no more than what was not told yet; those of a
+//! minute begin anew. Bounded: one record of 1.5 kB a key, [`KEYS_MAX`] keys, idle ones dropped first;
+//! past that a key is refused rather than let in uncounted. Only keys that hold are counted here.
+
+mod window;
 
 use super::state::RateLimits;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use axum::response::Response;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
+use window::Window;
+use xrpayd_core::ids::UnixMs;
 
-/// Slots in a window.
-const SLOTS: usize = 60;
-/// The ring holds the slots of one window and the one that is partly in it.
-const RING: usize = SLOTS + 1;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 /// The most keys that are counted at once: far more than one daemon has.
 pub const KEYS_MAX: usize = 10_000;
+/// The store is told at once when this part of an hour's limit was used since it was told last.
+const UNTOLD_PART: u32 = 10;
+/// How exactly the store knows when a key was last used.
+const LAST_USED_EVERY_MS: u64 = 60_000;
+
+/// The metric label of the fence against failed attempts.
+pub const FAILURES: &str = "failures";
+/// The metric label of a key too many.
+const KEYS: &str = "keys";
+/// Every value of the label `window`.
+pub const WINDOWS: [&str; 7] = [
+    "minute",
+    "hour",
+    "reads_minute",
+    "admin_minute",
+    "checks_minute",
+    FAILURES,
+    KEYS,
+];
 
 /// What a request does, as far as the limits care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,83 +54,26 @@ pub enum Class {
     Write,
     /// It only looks.
     Read,
+    /// It is an administrator's, and changes how the service runs. No flood of payments by the same
+    /// key is in the way of a pause.
+    Admin,
+    /// It changes nothing and makes the ledger's servers work.
+    Check,
 }
 
 impl Class {
-    /// The class of a method.
+    /// The class of a method on a route.
     #[must_use]
-    pub fn of(method: &Method) -> Self {
+    pub fn of(method: &Method, route: &str) -> Self {
         if method.is_safe() {
-            Self::Read
-        } else {
-            Self::Write
+            return Self::Read;
         }
-    }
-}
-
-/// The counts of one window.
-#[derive(Debug)]
-struct Window {
-    slot_ms: u64,
-    newest: u64,
-    counts: [u32; RING],
-    used: u32,
-}
-
-impl Window {
-    const fn new(length_ms: u64) -> Self {
-        Self {
-            slot_ms: length_ms / SLOTS as u64,
-            newest: 0,
-            counts: [0; RING],
-            used: 0,
-        }
-    }
-
-    fn place(slot: u64) -> usize {
-        usize::try_from(slot % RING as u64).unwrap_or(0)
-    }
-
-    /// Lets what has left the window go.
-    fn advance(&mut self, now_ms: u64) {
-        let slot = now_ms / self.slot_ms;
-        let steps = slot.saturating_sub(self.newest).min(RING as u64);
-        for step in 1..=steps {
-            let place = Self::place(slot - steps + step);
-            self.used = self.used.saturating_sub(self.counts[place]);
-            self.counts[place] = 0;
-        }
-        self.newest = self.newest.max(slot);
-    }
-
-    fn take(&mut self) {
-        let place = Self::place(self.newest);
-        self.counts[place] = self.counts[place].saturating_add(1);
-        self.used = self.used.saturating_add(1);
-    }
-
-    /// Milliseconds until at least `room` of what is counted has left.
-    fn until_freed_ms(&self, room: u32, now_ms: u64) -> u64 {
-        let mut freed = 0_u32;
-        let oldest = self.newest.saturating_sub(SLOTS as u64);
-        for slot in oldest..=self.newest {
-            freed = freed.saturating_add(self.counts[Self::place(slot)]);
-            if freed >= room.max(1) {
-                let leaves_at = (slot + RING as u64) * self.slot_ms;
-                return leaves_at.saturating_sub(now_ms);
+        match route {
+            "/v1/pause" | "/v1/resume" | "/v1/rollout/promote" | "/v1/rollout/demote" => {
+                Self::Admin
             }
-        }
-        0
-    }
-
-    /// How it stands against `limit`.
-    fn standing(&self, name: &'static str, limit: u32, now_ms: u64) -> Standing {
-        let over = self.used.saturating_sub(limit.saturating_sub(1));
-        Standing {
-            window: name,
-            limit,
-            remaining: limit.saturating_sub(self.used),
-            wait_ms: self.until_freed_ms(over, now_ms),
+            "/v1/payments/validate" | "/v1/quotes" => Self::Check,
+            _ => Self::Write,
         }
     }
 }
@@ -127,7 +93,7 @@ pub struct Standing {
 
 /// What a key is told that cannot be counted.
 const UNCOUNTED: Standing = Standing {
-    window: "keys",
+    window: KEYS,
     limit: 0,
     remaining: 0,
     wait_ms: MINUTE_MS,
@@ -140,8 +106,14 @@ impl Standing {
         self.wait_ms.div_ceil(1000)
     }
 
-    /// Tells the caller.
-    pub fn write(&self, headers: &mut HeaderMap) {
+    /// The answer, with what the caller has to know of the limit.
+    #[must_use]
+    pub fn on(&self, mut response: Response) -> Response {
+        self.write(response.headers_mut());
+        response
+    }
+
+    fn write(&self, headers: &mut HeaderMap) {
         let mut set = |name: &'static str, value: u64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
         };
@@ -156,7 +128,12 @@ struct Counts {
     writes_minute: Window,
     writes_hour: Window,
     reads_minute: Window,
+    admin_minute: Window,
+    checks_minute: Window,
+    /// What the store was not told yet of the hour, by its minute.
+    untold: BTreeMap<u64, u32>,
     last_seen_ms: u64,
+    last_seen_told_ms: u64,
 }
 
 impl Counts {
@@ -165,18 +142,66 @@ impl Counts {
             writes_minute: Window::new(MINUTE_MS),
             writes_hour: Window::new(HOUR_MS),
             reads_minute: Window::new(MINUTE_MS),
+            admin_minute: Window::new(MINUTE_MS),
+            checks_minute: Window::new(MINUTE_MS),
+            untold: BTreeMap::new(),
             last_seen_ms: 0,
+            last_seen_told_ms: 0,
         }
     }
+}
+
+/// The writes of a key in one minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// The key.
+    pub key: String,
+    /// The minute, since the epoch.
+    pub minute: u64,
+    /// How many.
+    pub count: u32,
+}
+
+/// What the store does not know yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    /// The hour's counts.
+    pub counts: Vec<MinuteCount>,
+    /// When keys were last used.
+    pub used: Vec<(String, UnixMs)>,
 }
 
 /// The counts of every key.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     keys: Mutex<HashMap<String, Box<Counts>>>,
+    /// What is added to a monotonic instant to make it one since the epoch. Taken once, so that the
+    /// windows never jump with the wall clock, and so that another life of the daemon finds the
+    /// minutes where this one left them.
+    epoch_ms: u64,
+    /// Rung when the store should be told before its time.
+    pub much_is_untold: Notify,
 }
 
 impl RateLimiter {
+    /// A limiter whose time begins with `now`.
+    #[must_use]
+    pub fn new(now: UnixMs, monotonic: Duration) -> Self {
+        let now_ms = u64::try_from(now.0).unwrap_or(0);
+        Self {
+            epoch_ms: now_ms.saturating_sub(millis(monotonic)),
+            ..Self::default()
+        }
+    }
+
+    fn ms(&self, monotonic: Duration) -> u64 {
+        self.epoch_ms.saturating_add(millis(monotonic))
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, Box<Counts>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts one request of `key`.
     ///
     /// # Errors
@@ -188,8 +213,8 @@ impl RateLimiter {
         limits: &RateLimits,
         now: Duration,
     ) -> Result<Standing, Standing> {
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_ms = self.ms(now);
+        let mut keys = self.keys();
         if keys.len() >= KEYS_MAX && !keys.contains_key(key) {
             keys.retain(|_, counts| now_ms.saturating_sub(counts.last_seen_ms) < HOUR_MS);
             if keys.len() >= KEYS_MAX {
@@ -217,13 +242,23 @@ impl RateLimiter {
                 "reads_minute",
                 limits.reads_per_minute,
             )],
+            Class::Admin => &mut [(
+                &mut counts.admin_minute,
+                "admin_minute",
+                limits.admin_per_minute,
+            )],
+            Class::Check => &mut [(
+                &mut counts.checks_minute,
+                "checks_minute",
+                limits.checks_per_minute,
+            )],
         };
         for (window, _, _) in windows.iter_mut() {
             window.advance(now_ms);
         }
         let full = windows
             .iter()
-            .filter(|(window, _, limit)| window.used >= *limit)
+            .filter(|(window, _, limit)| window.used() >= *limit)
             .map(|(window, name, limit)| window.standing(name, *limit, now_ms))
             .max_by_key(|standing| standing.wait_ms);
         if let Some(standing) = full {
@@ -232,114 +267,115 @@ impl RateLimiter {
         for (window, _, _) in windows.iter_mut() {
             window.take();
         }
-        windows
+        let standing = windows
             .iter()
             .map(|(window, name, limit)| window.standing(name, *limit, now_ms))
             .min_by_key(|standing| standing.remaining)
-            .ok_or(UNCOUNTED)
+            .ok_or(UNCOUNTED);
+        if class == Class::Write {
+            let minute = counts.untold.entry(now_ms / MINUTE_MS).or_default();
+            *minute = minute.saturating_add(1);
+            let untold: u32 = counts.untold.values().sum();
+            if untold.is_multiple_of((limits.writes_per_hour / UNTOLD_PART).max(1)) {
+                self.much_is_untold.notify_one();
+            }
+        }
+        standing
     }
+
+    /// Hands out what the store does not know yet; whoever could not tell it gives it [back].
+    ///
+    /// [back]: Self::was_not_told
+    pub fn untold(&self, now: Duration) -> Untold {
+        let now_ms = self.ms(now);
+        let mut untold = Untold::default();
+        for (key, counts) in self.keys().iter_mut() {
+            let minutes = std::mem::take(&mut counts.untold).into_iter();
+            untold
+                .counts
+                .extend(minutes.map(|(minute, count)| MinuteCount {
+                    key: key.clone(),
+                    minute,
+                    count,
+                }));
+            let news = counts.last_seen_ms.saturating_sub(counts.last_seen_told_ms);
+            if news >= LAST_USED_EVERY_MS {
+                counts.last_seen_told_ms = counts.last_seen_ms;
+                let at = UnixMs(i64::try_from(counts.last_seen_ms).unwrap_or(i64::MAX));
+                untold.used.push((key.clone(), at));
+            }
+        }
+        // One order for everybody who writes them, so that two never wait for each other.
+        untold
+            .counts
+            .sort_by(|a, b| (&a.key, a.minute).cmp(&(&b.key, b.minute)));
+        untold.used.sort();
+        let oldest = self.oldest_minute(now_ms);
+        untold.counts.retain(|count| count.minute >= oldest);
+        untold
+    }
+
+    /// Takes back what the store could not be told.
+    pub fn was_not_told(&self, untold: Untold) {
+        let mut keys = self.keys();
+        for MinuteCount { key, minute, count } in untold.counts {
+            if let Some(counts) = keys.get_mut(&key) {
+                let kept = counts.untold.entry(minute).or_default();
+                *kept = kept.saturating_add(count);
+            }
+        }
+        for (key, _) in untold.used {
+            if let Some(counts) = keys.get_mut(&key) {
+                counts.last_seen_told_ms = 0;
+            }
+        }
+    }
+
+    /// Takes over what the store knows of the hour of these keys: what this process told it, and what
+    /// other lives and replicas did.
+    pub fn adopt(&self, known: Vec<MinuteCount>, now: Duration) {
+        let now_ms = self.ms(now);
+        let mut by_key: BTreeMap<String, Vec<(u64, u32)>> = BTreeMap::new();
+        for MinuteCount { key, minute, count } in known {
+            by_key.entry(key).or_default().push((minute, count));
+        }
+        let mut keys = self.keys();
+        for (key, mut minutes) in by_key {
+            if keys.len() >= KEYS_MAX && !keys.contains_key(&key) {
+                continue;
+            }
+            let counts = keys.entry(key).or_insert_with(|| {
+                let mut counts = Counts::new();
+                // Known, and not used by this process.
+                counts.last_seen_ms = now_ms;
+                counts.last_seen_told_ms = now_ms;
+                Box::new(counts)
+            });
+            minutes.extend(
+                counts
+                    .untold
+                    .iter()
+                    .map(|(minute, count)| (*minute, *count)),
+            );
+            counts.writes_hour.advance(now_ms);
+            counts.writes_hour.refill(minutes.into_iter());
+        }
+    }
+
+    /// The oldest minute that the hour's window still counts.
+    #[must_use]
+    pub fn oldest(&self, now: Duration) -> u64 {
+        self.oldest_minute(self.ms(now))
+    }
+
+    const fn oldest_minute(&self, now_ms: u64) -> u64 {
+        (now_ms / MINUTE_MS).saturating_sub(window::SLOTS as u64)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const LIMITS: RateLimits = RateLimits {
-        writes_per_minute: 30,
-        writes_per_hour: 500,
-        reads_per_minute: 600,
-    };
-
-    fn at(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn the_thirty_first_write_of_a_minute_waits_until_the_first_has_left() {
-        let limiter = RateLimiter::default();
-        for n in 0..30 {
-            let standing = limiter.take("k", Class::Write, &LIMITS, at(500)).unwrap();
-            assert_eq!(standing.remaining, 29 - n);
-        }
-        let refused = limiter
-            .take("k", Class::Write, &LIMITS, at(900))
-            .unwrap_err();
-        assert_eq!((refused.window, refused.limit), ("minute", 30));
-        let again = at(900 + refused.wait_ms);
-        assert!(limiter.take("k", Class::Write, &LIMITS, again).is_ok());
-        assert!(limiter.take("k", Class::Read, &LIMITS, at(900)).is_ok());
-        assert!(
-            limiter
-                .take("other", Class::Write, &LIMITS, at(900))
-                .is_ok()
-        );
-    }
-
-    #[test]
-    fn the_hour_holds_even_where_every_minute_does() {
-        let limiter = RateLimiter::default();
-        let taken = (0..3_599_u64)
-            .filter(|s| {
-                limiter
-                    .take("k", Class::Write, &LIMITS, at(s * 1000))
-                    .is_ok()
-            })
-            .count();
-        assert_eq!(taken, 500);
-        let refused = limiter
-            .take("k", Class::Write, &LIMITS, at(3_599_000))
-            .unwrap_err();
-        assert_eq!(refused.window, "hour");
-    }
-
-    #[test]
-    fn more_keys_than_the_bound_are_refused_until_others_are_idle() {
-        let limiter = RateLimiter::default();
-        for n in 0..KEYS_MAX {
-            limiter
-                .take(&n.to_string(), Class::Read, &LIMITS, at(0))
-                .unwrap();
-        }
-        assert!(
-            limiter
-                .take("one more", Class::Read, &LIMITS, at(1))
-                .is_err()
-        );
-        assert!(limiter.take("7", Class::Read, &LIMITS, at(1)).is_ok());
-        assert!(
-            limiter
-                .take("one more", Class::Read, &LIMITS, at(HOUR_MS + 2))
-                .is_ok()
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_stretch_of_a_minute_holds_more_than_the_limit(
-            limit in 1_u32..20,
-            gaps in proptest::collection::vec(0_u64..9_000, 0..300),
-        ) {
-            let limits = RateLimits { writes_per_minute: limit, writes_per_hour: u32::MAX, ..LIMITS };
-            let limiter = RateLimiter::default();
-            let (mut now, mut taken) = (0_u64, Vec::new());
-            for gap in gaps {
-                now += gap;
-                match limiter.take("k", Class::Write, &limits, at(now)) {
-                    Ok(_) => taken.push(now),
-                    Err(refused) => {
-                        let next = now + refused.wait_ms;
-                        prop_assert!(refused.wait_ms > 0 && refused.wait_ms <= MINUTE_MS + 1000);
-                        prop_assert!(limiter.take("k", Class::Write, &limits, at(next)).is_ok());
-                        now = next;
-                        taken.push(now);
-                    }
-                }
-            }
-            for (n, first) in taken.iter().enumerate() {
-                let held = taken[n..].iter().take_while(|t| **t < first + MINUTE_MS).count();
-                prop_assert!(held <= usize::try_from(limit).unwrap());
-            }
-        }
-    }
-}
+mod tests;

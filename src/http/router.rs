@@ -1,9 +1,9 @@
 //! The routes, each with its handler, and the layers around them.
 
-use super::auth::Authenticator;
+use super::auth::{Authenticator, Reason};
+use super::fence::Fence;
 use super::problem::{Code, Problem};
-use super::rate_limit::RateLimiter;
-use super::signature::Verifier;
+use super::rate_limit::{RateLimiter, WINDOWS};
 use super::state::AppState;
 use super::{
     compression, deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr,
@@ -24,24 +24,46 @@ pub struct App {
     pub authenticator: Authenticator,
     /// Counts requests.
     pub limiter: RateLimiter,
-    /// Verifies signatures.
-    pub verifier: Verifier,
+    /// Slows failed attempts.
+    pub fence: Fence,
     /// What health was last measured.
     pub probe: health::Probe,
     /// Counts streams.
     pub streams: stream::Streams,
 }
 
+impl App {
+    /// What the handlers share, around what is handed in.
+    #[must_use]
+    pub fn new(state: AppState) -> Arc<Self> {
+        let clock = &state.clock;
+        let failures = state.rules.borrow().rate_limits.failures_per_minute;
+        for reason in Reason::ALL {
+            let refused = &state.metrics.auth_failures_total;
+            refused.with_label_values(&[reason.as_str()]);
+        }
+        for window in WINDOWS {
+            let limited = &state.metrics.rate_limited_total;
+            limited.with_label_values(&[window]);
+        }
+        Arc::new(Self {
+            authenticator: Authenticator::default(),
+            limiter: RateLimiter::new(clock.now(), clock.monotonic()),
+            fence: Fence::new(Arc::clone(clock), failures),
+            probe: health::Probe::default(),
+            streams: stream::Streams::default(),
+            state,
+        })
+    }
+}
+
 /// The API of `http.listen`.
 pub fn router(state: AppState) -> Router {
-    let app = Arc::new(App {
-        verifier: Verifier::new(state.clock.now()),
-        state,
-        authenticator: Authenticator::default(),
-        limiter: RateLimiter::default(),
-        probe: health::Probe::default(),
-        streams: stream::Streams::default(),
-    });
+    routes(App::new(state))
+}
+
+/// The same, around what the handlers share.
+pub fn routes(app: Arc<App>) -> Router {
     let guarded = Router::new()
         .route("/v1/payments", get(payments::list).post(payments::create))
         .route("/v1/payments/validate", post(validate::validate))

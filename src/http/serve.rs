@@ -10,8 +10,9 @@ use super::auth::Peer;
 use super::edges::Edges;
 use super::head::Bounds;
 use super::room::Room;
-use super::router::{metrics_router, router};
+use super::router::{App, metrics_router, routes};
 use super::state::AppState;
+use super::usage;
 use super::wire::{Carrier, Times, Wire};
 use crate::supervise::Supervisor;
 use axum::Router;
@@ -69,7 +70,12 @@ impl Connection {
 
 /// Serves the API and the metrics until the supervisor is cancelled, and then until the open requests
 /// are answered.
-pub fn serve(http: TcpListener, metrics: TcpListener, state: AppState, supervisor: &Supervisor) {
+pub async fn serve(
+    http: TcpListener,
+    metrics: TcpListener,
+    state: AppState,
+    supervisor: &Supervisor,
+) {
     let families = Arc::clone(&state.metrics);
     let edges = state.settings.edges.clone();
     let of_metrics = Edges {
@@ -77,8 +83,12 @@ pub fn serve(http: TcpListener, metrics: TcpListener, state: AppState, superviso
         connections_per_address: METRICS_CONNECTIONS_MAX,
         ..edges.clone()
     };
+    let app = App::new(state);
+    usage::begin(&app).await;
+    let counts = usage::keep(Arc::clone(&app), supervisor.token());
+    supervisor.spawn_must_finish("key-counts", counts);
     for (name, listener, router, edges) in [
-        ("http", http, router(state), edges),
+        ("http", http, routes(app), edges),
         ("metrics", metrics, metrics_router(families), of_metrics),
     ] {
         let cancelled = supervisor.token();

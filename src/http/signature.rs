@@ -2,34 +2,34 @@
 //!
 //! `xrpayd-signature: v1,<base64>` is HMAC-SHA256, keyed with the key's secret, over
 //! `<timestamp>.<METHOD>.<path and query>.<body>`. The timestamp is seconds or milliseconds since the
-//! epoch. Owns the memory of signatures that were used: they are kept for as long as their timestamp
-//! would be believed, and a timestamp from before this process began is not believed, so a restart
-//! forgets nothing that matters. When the memory is full, requests are refused rather than let in
-//! unchecked.
+//! epoch. What verifies is good once: the store keeps the signatures that were used for as long as their
+//! timestamps would be believed, so neither another replica nor the next life of the daemon takes one
+//! again. Where the store does not answer the request is refused rather than let in unchecked.
 
-use super::auth::{Denied, SigningSecret};
+use super::auth::{Denied, Reason, SigningSecret};
 use super::problem::{Code, Problem};
 use axum::http::{HeaderMap, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use xrpayd_core::ids::UnixMs;
 
 /// How far a timestamp may be from now, either way.
 const TOLERANCE_MS: i64 = 5 * 60 * 1000;
 /// Timestamps from here on are milliseconds; as seconds they would be in the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
-/// The most signatures that are remembered.
-const SEEN_LEN_MAX: usize = 200_000;
+/// How long a used signature is kept after nobody should believe it any more: longer than the clocks of
+/// two replicas may differ.
+const KEPT_LONGER_MS: i64 = 10 * 60 * 1000;
 
-/// Verifies signatures, each once.
-#[derive(Debug)]
-pub struct Verifier {
-    started_at: UnixMs,
-    seen: Mutex<HashMap<[u8; 32], UnixMs>>,
+/// A signature that verifies, and is good once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// What it is known by.
+    pub tag: [u8; 32],
+    /// Until when it would be believed.
+    pub until: UnixMs,
 }
 
 /// The signed parts of a request.
@@ -47,85 +47,69 @@ pub struct Signed<'a> {
 
 fn deny(code: Code, detail: &str) -> Denied {
     Denied {
-        reason: "signature",
+        reason: Reason::Signature,
         problem: Problem::new(code, detail),
     }
 }
 
-impl Verifier {
-    /// Believes nothing from before `now`.
-    #[must_use]
-    pub fn new(now: UnixMs) -> Self {
-        Self {
-            // Timestamps in seconds are rounded down.
-            started_at: UnixMs(now.0 - now.0.rem_euclid(1000)),
-            seen: Mutex::default(),
-        }
-    }
+/// What a signature is answered that was used before.
+pub fn replayed() -> Denied {
+    let detail = "The signature has been used before. Sign each request anew.";
+    deny(Code::SignatureReplayed, detail)
+}
 
-    /// Verifies one request.
-    ///
-    /// # Errors
-    /// Why it is not believed.
-    pub fn verify(
-        &self,
-        secret: &SigningSecret,
-        request: &Signed<'_>,
-        now: UnixMs,
-    ) -> Result<(), Denied> {
-        let header = |name: &str| request.headers.get(name).and_then(|v| v.to_str().ok());
-        let (Some(timestamp), Some(signature)) =
-            (header("xrpayd-timestamp"), header("xrpayd-signature"))
-        else {
-            let detail = "The key requires the headers xrpayd-timestamp and xrpayd-signature.";
-            return Err(deny(Code::SignatureMissing, detail));
-        };
-        let at = read_timestamp(timestamp).ok_or_else(|| {
-            let detail = "The header xrpayd-timestamp must be a time since the epoch in digits.";
-            deny(Code::SignatureInvalid, detail)
-        })?;
-        if now.since_ms(at).saturating_abs() > TOLERANCE_MS || at < self.started_at {
-            let detail = "The header xrpayd-timestamp is too far from the daemon's time, or from \
-                          before the daemon's start. Sign the request again.";
-            return Err(deny(Code::SignatureStale, detail));
-        }
-        let invalid = || deny(Code::SignatureInvalid, "The signature does not verify.");
-        let tag = signature
-            .split(' ')
-            .find_map(|one| one.strip_prefix("v1,"))
-            .and_then(|text| STANDARD.decode(text).ok())
-            .ok_or_else(invalid)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.0.as_bytes()).map_err(|_| invalid())?;
-        for part in [
-            timestamp.as_bytes(),
-            request.method.as_str().as_bytes(),
-            request.target.as_bytes(),
-        ] {
-            mac.update(part);
-            mac.update(b".");
-        }
-        mac.update(request.body);
-        mac.verify_slice(&tag).map_err(|_| invalid())?;
-        let tag: [u8; 32] = tag.try_into().map_err(|_| invalid())?;
-        self.remember(tag, at, now)
-    }
+/// Signatures whose time was up before this can be forgotten.
+#[must_use]
+pub const fn forgotten_before(now: UnixMs) -> UnixMs {
+    UnixMs(now.0.saturating_sub(KEPT_LONGER_MS))
+}
 
-    fn remember(&self, tag: [u8; 32], at: UnixMs, now: UnixMs) -> Result<(), Denied> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= SEEN_LEN_MAX {
-            seen.retain(|_, at| now.since_ms(*at) <= TOLERANCE_MS);
-        }
-        if seen.contains_key(&tag) {
-            let detail = "The signature has been used before. Sign each request anew.";
-            return Err(deny(Code::SignatureReplayed, detail));
-        }
-        if seen.len() >= SEEN_LEN_MAX {
-            let detail = "More signed requests than the daemon can tell apart.";
-            return Err(deny(Code::Overloaded, detail));
-        }
-        seen.insert(tag, at);
-        Ok(())
+/// Verifies the signature of one request.
+///
+/// # Errors
+/// Why it is not believed.
+pub fn verify(
+    secret: &SigningSecret,
+    request: &Signed<'_>,
+    now: UnixMs,
+) -> Result<Verified, Denied> {
+    let header = |name: &str| request.headers.get(name).and_then(|v| v.to_str().ok());
+    let (Some(timestamp), Some(signature)) =
+        (header("xrpayd-timestamp"), header("xrpayd-signature"))
+    else {
+        let detail = "The key requires the headers xrpayd-timestamp and xrpayd-signature.";
+        return Err(deny(Code::SignatureMissing, detail));
+    };
+    let at = read_timestamp(timestamp).ok_or_else(|| {
+        let detail = "The header xrpayd-timestamp must be a time since the epoch in digits.";
+        deny(Code::SignatureInvalid, detail)
+    })?;
+    if now.since_ms(at).saturating_abs() > TOLERANCE_MS {
+        let detail = "The header xrpayd-timestamp is too far from the daemon's time. Sign the \
+                      request again.";
+        return Err(deny(Code::SignatureStale, detail));
     }
+    let invalid = || deny(Code::SignatureInvalid, "The signature does not verify.");
+    let tag = signature
+        .split(' ')
+        .find_map(|one| one.strip_prefix("v1,"))
+        .and_then(|text| STANDARD.decode(text).ok())
+        .ok_or_else(invalid)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.0.as_bytes()).map_err(|_| invalid())?;
+    for part in [
+        timestamp.as_bytes(),
+        request.method.as_str().as_bytes(),
+        request.target.as_bytes(),
+    ] {
+        mac.update(part);
+        mac.update(b".");
+    }
+    mac.update(request.body);
+    mac.verify_slice(&tag).map_err(|_| invalid())?;
+    Ok(Verified {
+        tag: tag.try_into().map_err(|_| invalid())?,
+        until: at.plus_ms(TOLERANCE_MS),
+    })
 }
 
 fn read_timestamp(text: &str) -> Option<UnixMs> {
@@ -163,7 +147,7 @@ mod tests {
         headers
     }
 
-    fn verify(verifier: &Verifier, headers: &HeaderMap, body: &str, now: UnixMs) -> Option<Code> {
+    fn verified(headers: &HeaderMap, body: &str, now: UnixMs) -> Result<Verified, Code> {
         let secret = SigningSecret(zeroize::Zeroizing::new("s3cret".to_owned()));
         let request = Signed {
             method: &Method::POST,
@@ -171,55 +155,34 @@ mod tests {
             headers,
             body: body.as_bytes(),
         };
-        let outcome = verifier.verify(&secret, &request, now);
-        outcome.err().map(|denied| denied.problem.code)
+        verify(&secret, &request, now).map_err(|denied| denied.problem.code)
     }
 
     #[test]
-    fn a_signature_is_good_once_for_the_request_it_was_made_for() {
-        let verifier = Verifier::new(NOW);
+    fn a_signature_is_good_for_the_request_it_was_made_for() {
         let headers = sign("s3cret", "1800000000", "{}");
-        assert_eq!(
-            verify(&verifier, &headers, "{ }", NOW),
-            Some(Code::SignatureInvalid)
-        );
-        assert_eq!(verify(&verifier, &headers, "{}", NOW), None);
-        assert_eq!(
-            verify(&verifier, &headers, "{}", NOW),
-            Some(Code::SignatureReplayed)
-        );
+        assert_eq!(verified(&headers, "{ }", NOW), Err(Code::SignatureInvalid));
+        let one = verified(&headers, "{}", NOW).unwrap();
+        assert_eq!(one.until, UnixMs(1_800_000_000_000 + TOLERANCE_MS));
+        assert_eq!(verified(&headers, "{}", NOW).unwrap(), one);
         let in_ms = sign("s3cret", "1800000000499", "{}");
-        assert_eq!(verify(&verifier, &in_ms, "{}", NOW), None);
+        assert_ne!(verified(&in_ms, "{}", NOW).unwrap().tag, one.tag);
         let other = sign("another", "1800000000", "{}");
-        assert_eq!(
-            verify(&verifier, &other, "{}", NOW),
-            Some(Code::SignatureInvalid)
-        );
-        assert_eq!(
-            verify(&verifier, &HeaderMap::new(), "{}", NOW),
-            Some(Code::SignatureMissing)
-        );
+        assert_eq!(verified(&other, "{}", NOW), Err(Code::SignatureInvalid));
+        let none = HeaderMap::new();
+        assert_eq!(verified(&none, "{}", NOW), Err(Code::SignatureMissing));
     }
 
     #[test]
-    fn a_timestamp_is_believed_for_five_minutes_and_never_from_before_the_start() {
-        let verifier = Verifier::new(NOW);
+    fn a_timestamp_is_believed_for_five_minutes_either_way() {
         let headers = sign("s3cret", "1800000001", "{}");
-        let late = UnixMs(1_800_000_001_000 + TOLERANCE_MS);
-        assert_eq!(
-            verify(&verifier, &headers, "{}", late.plus_ms(1)),
-            Some(Code::SignatureStale)
-        );
-        assert_eq!(verify(&verifier, &headers, "{}", late), None);
-        let before = sign("s3cret", "1799999999", "{}");
-        assert_eq!(
-            verify(&verifier, &before, "{}", NOW),
-            Some(Code::SignatureStale)
-        );
+        let at = |ms| verified(&headers, "{}", UnixMs(1_800_000_001_000 + ms));
+        assert_eq!(at(TOLERANCE_MS + 1), Err(Code::SignatureStale));
+        assert_eq!(at(-TOLERANCE_MS - 1), Err(Code::SignatureStale));
+        assert!(at(TOLERANCE_MS).is_ok() && at(-TOLERANCE_MS).is_ok());
+        // It is remembered for longer than it is believed, by any clock that is not far off.
+        assert!(forgotten_before(NOW) < at(0).unwrap().until.plus_ms(-2 * TOLERANCE_MS));
         let words = sign("s3cret", "noon", "{}");
-        assert_eq!(
-            verify(&verifier, &words, "{}", NOW),
-            Some(Code::SignatureInvalid)
-        );
+        assert_eq!(verified(&words, "{}", NOW), Err(Code::SignatureInvalid));
     }
 }

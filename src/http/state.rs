@@ -7,11 +7,13 @@ use super::edges::Edges;
 use crate::clock::{Clock, Entropy};
 use crate::deposits::issue;
 use crate::payments::accept::Policy;
-use crate::store::Store;
 use crate::store::switches::Switches;
+use crate::store::{KeyLimits, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Webhooks;
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -81,11 +83,22 @@ pub struct Rules {
     pub invoices: issue::Policy,
     /// How often a key may ask.
     pub rate_limits: RateLimits,
+    /// From where requests are taken for what.
+    pub access: Access,
     /// The stages, for `GET /v1/rollout`.
     pub stages: Vec<StageRow>,
 }
 
-/// How often a key may ask.
+/// From where requests are taken for what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Whose word about the caller's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
+    /// From where alone keys with `admin` hold; empty is anywhere.
+    pub admin_networks: Vec<IpNet>,
+}
+
+/// How often a key may ask, where it has no limits of its own; and how often somebody without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
     /// Writes in any minute.
@@ -94,6 +107,25 @@ pub struct RateLimits {
     pub writes_per_hour: u32,
     /// Reads in any minute.
     pub reads_per_minute: u32,
+    /// Requests of an administrator that change something, in any minute.
+    pub admin_per_minute: u32,
+    /// Requests that make the ledger's servers work and change nothing, in any minute.
+    pub checks_per_minute: u32,
+    /// Failed attempts from one address in a minute.
+    pub failures_per_minute: NonZeroU32,
+}
+
+impl RateLimits {
+    /// The limits of a key: its own where it has some.
+    #[must_use]
+    pub fn of(self, own: &KeyLimits) -> Self {
+        Self {
+            writes_per_minute: own.per_minute.unwrap_or(self.writes_per_minute),
+            writes_per_hour: own.per_hour.unwrap_or(self.writes_per_hour),
+            reads_per_minute: own.reads_per_minute.unwrap_or(self.reads_per_minute),
+            ..self
+        }
+    }
 }
 
 /// A rollout stage as configured.

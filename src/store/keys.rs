@@ -8,8 +8,20 @@ use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
 use xrpayd_core::ids::UnixMs;
 
-const COLUMNS: &str = "id, client, secret_hash, scopes, cidrs, require_signature, created_at, \
-    expires_at, revoked_at";
+const COLUMNS: &str = "id, client, secret_hash, previous_hash, previous_until, scopes, cidrs, \
+    require_signature, per_minute, per_hour, reads_per_minute, created_at, rotated_at, expires_at, \
+    revoked_at, last_used_at";
+
+/// How often a key may be used, where that is not what the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyLimits {
+    /// Writes in any minute.
+    pub per_minute: Option<u32>,
+    /// Writes in any hour.
+    pub per_hour: Option<u32>,
+    /// Reads in any minute.
+    pub reads_per_minute: Option<u32>,
+}
 
 /// An API key that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +42,43 @@ pub struct NewKey {
     pub created_at: UnixMs,
     /// Whether its requests must be signed.
     pub require_signature: bool,
+    /// How often it may be used.
+    pub limits: KeyLimits,
+}
+
+/// The secret that a key had before its last rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// Until when it holds beside the newer one.
+    pub until: UnixMs,
+}
+
+/// A new secret for a key that stays what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation<'a> {
+    /// The key's public part.
+    pub id: &'a str,
+    /// The hash of the new secret part.
+    pub secret_hash: [u8; 32],
+    /// When it is rotated.
+    pub at: UnixMs,
+    /// Until when the old secret holds too.
+    pub previous_until: UnixMs,
+    /// When the key ends, where that changes.
+    pub expires_at: Option<UnixMs>,
+}
+
+/// What came of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotationOutcome {
+    /// Done; this is the key as it was.
+    Rotated(ApiKey),
+    /// The key is revoked or expired, and stays that.
+    Ended(ApiKey),
+    /// There is no such key.
+    NotFound,
 }
 
 /// An API key.
@@ -41,7 +90,9 @@ pub struct ApiKey {
     pub client: String,
     /// The hash of the secret part.
     pub secret_hash: [u8; 32],
-    /// What it may do.
+    /// The secret that it had before, where it was rotated.
+    pub previous: Option<PreviousSecret>,
+    /// What it may do. Written when it is made and by nothing afterwards.
     pub scopes: Vec<String>,
     /// Where it may be used from; empty is anywhere.
     pub cidrs: Vec<String>,
@@ -49,10 +100,25 @@ pub struct ApiKey {
     pub expires_at: Option<UnixMs>,
     /// When it was made.
     pub created_at: UnixMs,
+    /// When it was last given a new secret, where it was.
+    pub rotated_at: Option<UnixMs>,
     /// When it was revoked, where it was.
     pub revoked_at: Option<UnixMs>,
+    /// When it was last used, to a minute or two.
+    pub last_used_at: Option<UnixMs>,
     /// Whether its requests must be signed.
     pub require_signature: bool,
+    /// How often it may be used.
+    pub limits: KeyLimits,
+}
+
+impl ApiKey {
+    /// Whether it was revoked, or its time was up, at `now`.
+    #[must_use]
+    pub fn has_ended(&self, now: UnixMs) -> bool {
+        let is_over = |at: Option<UnixMs>| at.is_some_and(|at| at <= now);
+        is_over(self.revoked_at) || is_over(self.expires_at)
+    }
 }
 
 impl Store {
@@ -64,7 +130,8 @@ impl Store {
         let mut tx = self.db().write().await?;
         tx.execute(
             "insert into api_keys (id, client, secret_hash, scopes, cidrs, require_signature, \
-             created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+             created_at, expires_at, per_minute, per_hour, reads_per_minute) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             vec![
                 key.id.as_str().into(),
                 key.client.as_str().into(),
@@ -74,6 +141,9 @@ impl Store {
                 key.require_signature.into(),
                 key.created_at.0.into(),
                 key.expires_at.map(|at| at.0).into(),
+                key.limits.per_minute.into(),
+                key.limits.per_hour.into(),
+                key.limits.reads_per_minute.into(),
             ],
         )
         .await?;
@@ -88,6 +158,7 @@ impl Store {
                 "cidrs": key.cidrs,
                 "require_signature": key.require_signature,
                 "expires_at": key.expires_at.map(Rfc3339),
+                "limits": limits_json(&key.limits),
             }),
         };
         audit::note(&mut tx, vec![made]).await?;
@@ -104,6 +175,63 @@ impl Store {
         let rows = tx.fetch(sql, Vec::new()).await?;
         tx.end().await?;
         rows.iter().map(decode).collect()
+    }
+
+    /// Gives a key a new secret, by `actor`. Everything else of it stays: its id, and with that what it
+    /// asked for and may not approve; its client, scopes and networks; what it has used of its limits.
+    /// The secret before the one that is replaced ends now, if it had not ended yet.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a key that cannot be read.
+    pub async fn rotate_key(
+        &self,
+        rotation: &Rotation<'_>,
+        actor: &Actor,
+    ) -> Result<RotationOutcome, StoreError> {
+        let mut tx = self.db().write().await?;
+        let lock = tx.for_update();
+        let sql = format!("select {COLUMNS} from api_keys where id = $1{lock}");
+        let row = tx.fetch_optional(sql, vec![rotation.id.into()]).await?;
+        let Some(key) = row.as_ref().map(decode).transpose()? else {
+            tx.end().await?;
+            return Ok(RotationOutcome::NotFound);
+        };
+        if key.has_ended(rotation.at) {
+            tx.end().await?;
+            return Ok(RotationOutcome::Ended(key));
+        }
+        let expires_at = rotation.expires_at.or(key.expires_at);
+        tx.execute(
+            "update api_keys set secret_hash = $2, previous_hash = $3, previous_until = $4, \
+             rotated_at = $5, expires_at = $6 where id = $1",
+            vec![
+                rotation.id.into(),
+                rotation.secret_hash.into(),
+                key.secret_hash.into(),
+                rotation.previous_until.0.into(),
+                rotation.at.0.into(),
+                expires_at.map(|at| at.0).into(),
+            ],
+        )
+        .await?;
+        let rotated = Audited {
+            at: rotation.at,
+            actor: actor.clone(),
+            action: "key.rotated",
+            object: key.id.clone(),
+            data: json!({
+                "client": key.client,
+                "scopes": key.scopes,
+                "old_secret_until": Rfc3339(rotation.previous_until),
+                "expires_at": {
+                    "before": key.expires_at.map(Rfc3339),
+                    "after": expires_at.map(Rfc3339),
+                },
+            }),
+        };
+        audit::note(&mut tx, vec![rotated]).await?;
+        tx.commit().await?;
+        Ok(RotationOutcome::Rotated(key))
     }
 
     /// Revokes a key, by `actor`; `false` where there is no such key that is not revoked already.
@@ -154,6 +282,14 @@ impl Store {
     }
 }
 
+fn limits_json(limits: &KeyLimits) -> Json {
+    json!({
+        "per_minute": limits.per_minute,
+        "per_hour": limits.per_hour,
+        "reads_per_minute": limits.reads_per_minute,
+    })
+}
+
 /// A list as it stands in the database. One that cannot be read is told as it is: a key is ended all the
 /// same.
 fn as_found(text: String) -> Json {
@@ -180,15 +316,38 @@ fn decode(row: &Row) -> Result<ApiKey, StoreError> {
             return Err(StoreError::corrupt(format!("API key {id}"), why));
         }
     };
+    let previous = match (
+        row.blob_or_null("previous_hash")?,
+        row.int_or_null("previous_until")?,
+    ) {
+        (None, None) => None,
+        (Some(_), Some(until)) => Some(PreviousSecret {
+            hash: row.hash("previous_hash")?,
+            until: UnixMs(until),
+        }),
+        (Some(_), None) | (None, Some(_)) => {
+            let why = "of its secret before there is one half";
+            return Err(StoreError::corrupt(format!("API key {id}"), why));
+        }
+    };
+    let time = |column| Ok::<_, StoreError>(row.int_or_null(column)?.map(UnixMs));
     Ok(ApiKey {
         client: row.text("client")?,
         secret_hash: row.hash("secret_hash")?,
+        previous,
         scopes: list("scopes")?,
         cidrs: list("cidrs")?,
-        expires_at: row.int_or_null("expires_at")?.map(UnixMs),
+        expires_at: time("expires_at")?,
         created_at: UnixMs(row.int("created_at")?),
-        revoked_at: row.int_or_null("revoked_at")?.map(UnixMs),
+        rotated_at: time("rotated_at")?,
+        revoked_at: time("revoked_at")?,
+        last_used_at: time("last_used_at")?,
         require_signature,
+        limits: KeyLimits {
+            per_minute: row.uint_or_null("per_minute")?,
+            per_hour: row.uint_or_null("per_hour")?,
+            reads_per_minute: row.uint_or_null("reads_per_minute")?,
+        },
         id,
     })
 }

@@ -39,6 +39,7 @@ fn for_sqlite() -> Vec<Migration> {
         (12, "returns", "0012_returns.sql"),
         (13, "audit", "0013_audit.sql"),
         (14, "pauses", "0014_pauses.sql"),
+        (15, "identity", "0015_identity.sql"),
     )
 }
 
@@ -59,6 +60,7 @@ fn for_postgres() -> Vec<Migration> {
         (12, "returns", "0012_returns.sql"),
         (13, "audit", "0013_audit.sql"),
         (14, "pauses", "0014_pauses.sql"),
+        (15, "identity", "0015_identity.sql"),
     )
 }
 

@@ -26,6 +26,7 @@ mod events;
 mod halts;
 mod invoices;
 mod journal;
+mod key_usage;
 mod keys;
 mod lane;
 mod limits;
@@ -44,6 +45,7 @@ mod reconcile_deposits;
 mod remembered;
 mod retention;
 mod ruling;
+mod signatures;
 mod sqlite;
 pub mod switches;
 mod ticket_requests;
@@ -64,7 +66,8 @@ pub use invoices::{
     AssignOutcome, Assignment, CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome,
     NewInvoice, RefundDocument, ShownInvoice, amount_refunded,
 };
-pub use keys::{ApiKey, NewKey};
+pub use key_usage::KeyCount;
+pub use keys::{ApiKey, KeyLimits, NewKey, PreviousSecret, Rotation, RotationOutcome};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use pauses::{Pause, Switched};

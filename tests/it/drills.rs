@@ -7,6 +7,7 @@
 mod approval;
 mod backfill;
 mod books;
+mod callers;
 mod codes;
 mod commit;
 mod credits;

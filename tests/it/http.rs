@@ -3,6 +3,7 @@
 mod access;
 mod approvals;
 mod bed;
+mod callers;
 mod deposits;
 mod edges;
 mod feed;

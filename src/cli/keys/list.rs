@@ -1,5 +1,6 @@
 //! `xrpayd keys list`: every key that was ever made, without its secret.
 
+use super::limits_json;
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::store::{not_done, with_store};
@@ -65,8 +66,27 @@ fn line(key: &ApiKey, now: UnixMs) -> String {
     if let Some(at) = key.expires_at {
         line.push_str(&format!("  expires {}", Rfc3339(at)));
     }
+    if let Some(at) = key.rotated_at {
+        line.push_str(&format!("  rotated {}", Rfc3339(at)));
+    }
+    if let Some(previous) = key.previous.filter(|previous| previous.until > now) {
+        line.push_str(&format!("  old secret until {}", Rfc3339(previous.until)));
+    }
+    match key.last_used_at {
+        Some(at) => line.push_str(&format!("  used {}", Rfc3339(at))),
+        None => line.push_str("  never used"),
+    }
     if !key.cidrs.is_empty() {
         line.push_str(&format!("  from {}", key.cidrs.join(",")));
+    }
+    for (name, limit) in [
+        ("writes/min", key.limits.per_minute),
+        ("writes/h", key.limits.per_hour),
+        ("reads/min", key.limits.reads_per_minute),
+    ] {
+        if let Some(limit) = limit {
+            line.push_str(&format!("  {limit} {name}"));
+        }
     }
     line
 }
@@ -79,8 +99,12 @@ fn row(key: &ApiKey, now: UnixMs) -> serde_json::Value {
         "scopes": key.scopes,
         "cidrs": key.cidrs,
         "require_signature": key.require_signature,
+        "limits": limits_json(&key.limits),
         "created_at": Rfc3339(key.created_at),
         "expires_at": key.expires_at.map(Rfc3339),
+        "rotated_at": key.rotated_at.map(Rfc3339),
+        "old_secret_until": key.previous.map(|previous| Rfc3339(previous.until)),
         "revoked_at": key.revoked_at.map(Rfc3339),
+        "last_used_at": key.last_used_at.map(Rfc3339),
     })
 }

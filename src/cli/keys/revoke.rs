@@ -1,5 +1,6 @@
 //! `xrpayd keys revoke`: ends a key for good. A running daemon sees it within a second.
 
+use super::id_of;
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
@@ -23,11 +24,7 @@ pub(in crate::cli) struct Revoke {
 impl Revoke {
     /// Revokes.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        // The whole key is taken as well: it may be all that the operator has at hand.
-        let id = match self.id.strip_prefix("xrpayd_") {
-            Some(key) => key.split('_').next().unwrap_or_default().to_owned(),
-            None => self.id,
-        };
+        let id = id_of(&self.id);
         let config = self.config.load()?.config;
         let now = SystemClock::new().now();
         let (id, revoked) = with_store(&config, |store| async move {

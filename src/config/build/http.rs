@@ -1,5 +1,6 @@
 //! Section `http`.
 
+use super::callers::trusted_proxies;
 use super::positive;
 use crate::config::read::Reader;
 use crate::config::schema::Http;
@@ -25,6 +26,7 @@ pub(super) fn http(r: &mut Reader) -> Option<Http> {
             r.error(ORIGINS, format!("names {origin:?}, {wrong}"));
         }
     }
+    let trusted_proxies = trusted_proxies(r);
     Some(Http {
         listen: listen?,
         body_max_bytes: body_max_bytes?,
@@ -36,6 +38,7 @@ pub(super) fn http(r: &mut Reader) -> Option<Http> {
         connections_max: connections_max?,
         connections_per_address: connections_per_address?,
         cors_origins: cors_origins?,
+        trusted_proxies: trusted_proxies?,
     })
 }
 

@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,12 +20,12 @@ use xrpayd::deposits::issue;
 use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::edges::Edges;
 use xrpayd::http::state::{
-    Auth, BackfillRow, DisputeRow, JournalRow, Outlook, RateLimits, Readiness, Routing, ServerRow,
-    SideRow, StageRow, TicketsRow, TipRow, WalletRow,
+    Access as From, Auth, BackfillRow, DisputeRow, JournalRow, Outlook, RateLimits, Readiness,
+    Routing, ServerRow, SideRow, StageRow, TicketsRow, TipRow, WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
-use xrpayd::store::{Access, Actor, NewKey, Store, StoreConfig};
+use xrpayd::store::{Access, Actor, KeyLimits, NewKey, Store, StoreConfig};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd_core::address::AccountId;
@@ -190,7 +191,11 @@ pub fn rules() -> Rules {
             writes_per_minute: 100_000,
             writes_per_hour: 100_000,
             reads_per_minute: 100_000,
+            admin_per_minute: 100_000,
+            checks_per_minute: 100_000,
+            failures_per_minute: NonZeroU32::new(100_000).unwrap(),
         },
+        access: From::default(),
         stages: vec![StageRow {
             name: "internal".to_owned(),
             max_payment: Some(xrp("10")),
@@ -342,6 +347,11 @@ impl Bed {
         Store::open(&config, Access::Daemon).await.unwrap()
     }
 
+    /// What another replica serves on the same store, or this one after a restart.
+    pub fn another(&self) -> Router {
+        router(self.state.clone())
+    }
+
     /// Puts other rules in force, as a reload does.
     pub fn reload(&self, change: impl FnOnce(&mut Rules)) {
         self.rules.send_modify(|rules| change(Arc::make_mut(rules)));
@@ -368,6 +378,7 @@ impl Bed {
             expires_at: None,
             created_at: START,
             require_signature: false,
+            limits: KeyLimits::default(),
         };
         change(&mut key);
         self.store.create_key(&key, &Actor::Daemon).await.unwrap();
@@ -380,7 +391,12 @@ impl Bed {
     }
 
     pub async fn send(&self, call: Call) -> Answer {
-        let response = self.router.clone().oneshot(call.build()).await.unwrap();
+        self.send_to(&self.router, call).await
+    }
+
+    /// Asks another than the bed's own API.
+    pub async fn send_to(&self, router: &Router, call: Call) -> Answer {
+        let response = router.clone().oneshot(call.build()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {

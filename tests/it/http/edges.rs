@@ -23,7 +23,7 @@ async fn serve(edges: Edges) -> (Bed, SocketAddr) {
     let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = http.local_addr().unwrap();
-    xrpayd::http::serve(http, metrics, bed.state.clone(), &bed.web);
+    xrpayd::http::serve(http, metrics, bed.state.clone(), &bed.web).await;
     (bed, address)
 }
 
@@ -536,7 +536,12 @@ async fn only_pages_of_named_origins_may_read_the_answers() {
 #[tokio::test]
 async fn what_is_large_is_compressed_and_what_holds_a_secret_is_not() {
     let bed = Bed::new().await;
-    let token = bed.key("shop", &["admin"]).await;
+    let token = bed
+        .key(
+            "shop",
+            &["payments:read", "payments:write", "webhooks:write"],
+        )
+        .await;
     for n in 0..20 {
         bed.pay(&token, &format!("k{n}"), order("0.01")).await;
     }

@@ -137,7 +137,7 @@ async fn serve(bed: &Bed) -> (SocketAddr, SocketAddr) {
     let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = (http.local_addr().unwrap(), metrics.local_addr().unwrap());
-    xrpayd::http::serve(http, metrics, bed.state.clone(), &bed.web);
+    xrpayd::http::serve(http, metrics, bed.state.clone(), &bed.web).await;
     addresses
 }
 

@@ -135,7 +135,7 @@ async fn another_clients_endpoint_is_not_there_and_an_admin_sees_all() {
         bed.key("shop", &["webhooks:write"]).await,
         bed.key("other", &["webhooks:write"]).await,
     );
-    let admin = bed.key("boss", &["admin"]).await;
+    let admin = bed.key("boss", &["admin", "webhooks:write"]).await;
     let (id, _) = created(&bed, &shop, "https://127.0.0.1:9/").await;
     let path = format!("{ENDPOINTS}/{id}");
     for call in [

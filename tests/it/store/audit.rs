@@ -1,7 +1,7 @@
 //! The audit log: written with the change, chained, and never changed again.
 
 use super::bed::*;
-use xrpayd::store::{Actor, NewKey, Store};
+use xrpayd::store::{Actor, KeyLimits, NewKey, Store};
 
 const OPERATOR: Actor = Actor::Cli { uid: 1000 };
 
@@ -15,6 +15,7 @@ fn key(id: &str) -> NewKey {
         expires_at: None,
         created_at: T0,
         require_signature: false,
+        limits: KeyLimits::default(),
     }
 }
 
