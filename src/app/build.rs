@@ -16,6 +16,7 @@ use crate::reconcile;
 use crate::store::switches::Switches;
 use crate::store::{Store, StoreConfig};
 use crate::supervise::Supervisor;
+use crate::telemetry::health::Thresholds;
 use crate::telemetry::metrics::Metrics;
 use crate::wallet::{LocalSigner, Signer, Wallet};
 use crate::webhooks::Webhooks;
@@ -331,6 +332,18 @@ pub(super) fn rules(config: &Config) -> Rules {
             admin_networks: config.auth.admin_cidrs.clone(),
         },
         stages: config.rollout.stages.iter().map(stage_row).collect(),
+        thresholds: thresholds(config),
+    }
+}
+
+/// What `/health` finds worth a look.
+fn thresholds(config: &Config) -> Thresholds {
+    let telemetry = &config.telemetry;
+    let latency_ms = telemetry.latency_threshold.as_millis();
+    Thresholds {
+        latency_ms_max: u64::try_from(latency_ms).unwrap_or(u64::MAX),
+        oldest_age_s_max: i64::try_from(telemetry.pending_threshold.as_secs()).unwrap_or(i64::MAX),
+        alerts: telemetry.alerts.clone(),
     }
 }
 

@@ -9,6 +9,7 @@
 mod build;
 mod foresight;
 mod gauges;
+pub mod home;
 pub mod keys;
 mod live;
 pub mod reconcile;
@@ -68,6 +69,9 @@ pub enum AppError {
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The database is another environment's.
+    #[error(transparent)]
+    NotAtHome(#[from] home::NotAtHome),
     /// The URL of the store is a secret that cannot be had.
     #[error("store.url: {0}")]
     StoreUrl(String),
@@ -126,6 +130,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
     };
     let store = Store::open(&build::store_config(&config)?, Access::Daemon).await?;
+    // What cannot start leaves the database nobody's.
+    let wallets = build::wallets(&config)?;
+    home::enter(&store, &config, ground.clock.now()).await?;
     let older = store.book_older_deposits(ground.clock.now()).await?;
     if older > 0 {
         tracing::info!(
@@ -137,7 +144,6 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
     let switches = switchboard::start(store.clone(), &writer).await;
-    let wallets = build::wallets(&config)?;
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
     let pool = build::pool(&config, accounts, &ground, &pool_tasks)?;
     let known = Known {

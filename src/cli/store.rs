@@ -1,6 +1,7 @@
 //! The store as a command uses it, beside a daemon that may be running on it.
 
 use super::failure::Failure;
+use crate::app::home;
 use crate::config::Config;
 use crate::store::{Access, Store, StoreConfig, StoreError};
 use secrecy::ExposeSecret as _;
@@ -30,7 +31,13 @@ where
     let store = Store::open(&settings, Access::Tool)
         .await
         .map_err(|error| Failure::because("The store cannot be opened.", error))?;
-    let done = work(store.clone()).await;
+    let done = match home::visit(&store, config).await {
+        Ok(()) => work(store.clone()).await,
+        Err(error) => Err(Failure::because(
+            "The store is not this configuration's.",
+            error,
+        )),
+    };
     store.close().await;
     done
 }

@@ -5,12 +5,13 @@ mod callers;
 mod events;
 mod http;
 mod invoices;
+mod telemetry;
 mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
-    Config, Limits, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Telemetry, Trust,
-    Wallet, Xrpl,
+    Config, Limits, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet,
+    Xrpl,
 };
 use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
@@ -44,7 +45,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let events = events::events(r);
     let webhooks = webhooks::webhooks(r);
     let reconcile = reconcile(r);
-    let telemetry = telemetry(r);
+    let telemetry = telemetry::telemetry(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
     Some(Config {
         profile,
@@ -462,18 +463,5 @@ fn reconcile(r: &mut Reader) -> Option<Reconcile> {
     Some(Reconcile {
         interval: interval?,
         ledgers: ledgers?,
-    })
-}
-
-fn telemetry(r: &mut Reader) -> Option<Telemetry> {
-    let listen = r.required("telemetry.listen");
-    let log_level = r.required("telemetry.log_level");
-    let log_format = r.required("telemetry.log_format");
-    let alert_receiver = r.optional("telemetry.alert_receiver");
-    Some(Telemetry {
-        listen: listen?,
-        log_level: log_level?,
-        log_format: log_format?,
-        alert_receiver,
     })
 }

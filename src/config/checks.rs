@@ -1,12 +1,12 @@
 //! What is refused, and what is warned of, once every single value reads: the rules that keep real
 //! money off play networks and play set-ups off real money.
 
-use super::hosts;
 use super::origin::Problem;
 use super::read::Reader;
 use super::schema::{Config, LogLevel, Profile, Trust};
 use super::secrets::{self, SecretRef};
 use super::url::StoreUrl;
+use super::{elsewhere, hosts};
 use std::collections::BTreeSet;
 use xrpayd_core::money::Drops;
 
@@ -206,6 +206,20 @@ fn secrets_of_production(config: &Config, reader: &Reader, found: &mut Findings)
         if matches!(reference, SecretRef::Env(_)) {
             let message =
                 "keeps a secret in the environment, which production refuses: use file:PATH";
+            found.errors.push(problem(reader, &key, message));
+        }
+    }
+    let mut names: Vec<(String, String)> = references(config)
+        .into_iter()
+        .map(|(key, reference)| (key, reference.to_string()))
+        .collect();
+    if matches!(config.store.url, StoreUrl::Plain(_)) {
+        names.push(("store.url".to_owned(), config.store.url.to_string()));
+    }
+    for (key, name) in names {
+        if let Some(word) = elsewhere::named_in(&name) {
+            let message =
+                format!("is called after another environment ({word}): production has its own");
             found.errors.push(problem(reader, &key, message));
         }
     }

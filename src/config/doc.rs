@@ -65,7 +65,13 @@ With `profile = production` the daemon does not start with: a server or network 
 test network; a `ws://` server that is not on this machine; fewer than two servers; a quorum of one
 without a server of your own (`trusted = true`); authentication off; `network.sandbox`; a secret from the environment; log level debug or trace; a stage, be it the one
 to start at or one that the operator wrote, whose caps exceed the hard caps; a payment cap above
-10,000 XRP that is not acknowledged.
+10,000 XRP that is not acknowledged; a secret or a database that is called after another environment,
+as in `xrpayd_staging`. A wallet with `require_regular_key` whose seed is the account's master key does
+not start either, under any profile.
+
+A database belongs to the profile and the network of its first start: a daemon of another profile or
+network does not start on it, nor does a command that was given them. One that was begun without a
+profile (`development`) becomes that of the first profile that is named.
 
 A seed written where a reference belongs is an error under every profile.
 

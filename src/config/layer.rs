@@ -119,11 +119,11 @@ impl Layer {
                     let value = env_value(setting.kind, &text);
                     layer.insert(&path, value, origin);
                 }
-                None => problems.push(Problem::new(
-                    path.join("."),
-                    Some(origin),
-                    "is not a setting",
-                )),
+                None => {
+                    let (parent, name) = pattern.rsplit_once('.').unwrap_or(("", &pattern));
+                    let message = settings::not_a_setting(parent, name);
+                    problems.push(Problem::new(path.join("."), Some(origin), message));
+                }
             }
         }
         (layer, problems)

@@ -10,6 +10,7 @@
 mod build;
 mod checks;
 pub mod doc;
+mod elsewhere;
 mod hosts;
 mod layer;
 mod load;

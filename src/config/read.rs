@@ -102,8 +102,13 @@ impl Reader {
 
     /// Notes that a setting is missing.
     pub(super) fn missing(&mut self, key: &str) {
+        // It is nowhere itself; the table that lacks it may be somewhere.
+        let table = key
+            .rsplit_once('.')
+            .and_then(|(table, _)| self.origin(table));
+        let origin = table.filter(|origin| matches!(origin, Origin::File { .. }));
         self.problems
-            .push(Problem::new(key, None, "is missing: it has no default"));
+            .push(Problem::new(key, origin, "is missing: it has no default"));
     }
 
     /// A whole number within bounds, that must be there.
@@ -240,11 +245,7 @@ fn unknown(layer: &Layer, key: &str, pattern: &str, value: &Value, found: &mut V
     };
     if !is_setting && !has_children {
         let (parent, name) = pattern.rsplit_once('.').unwrap_or(("", pattern));
-        let hint = settings::nearest(parent, name);
-        return note(match hint {
-            Some(known) => format!("is not a setting; did you mean {known}?"),
-            None => "is not a setting".to_owned(),
-        });
+        return note(settings::not_a_setting(parent, name));
     }
     match value {
         Value::Dict(_, table) if has_children => {

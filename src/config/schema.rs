@@ -4,6 +4,7 @@
 use super::secrets::SecretRef;
 use super::stages::{Rollout, Stage};
 use super::url::{ServerUrl, StoreUrl};
+use crate::telemetry::health::Alert;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -469,6 +470,12 @@ pub struct Telemetry {
     pub log_format: LogFormat,
     /// Who is told when an alert fires, in the operator's words.
     pub alert_receiver: Option<String>,
+    /// Slower than this, the best server is worth a look.
+    pub latency_threshold: Duration,
+    /// Longer than this on its way, a payment is worth a look.
+    pub pending_threshold: Duration,
+    /// What `/health` finds worth a look.
+    pub alerts: Vec<Alert>,
 }
 
 /// Section `shutdown`.

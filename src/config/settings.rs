@@ -6,7 +6,7 @@ mod lookup;
 mod sections;
 
 pub(super) use kind::Kind;
-pub(super) use lookup::{child, find, has_children, nearest};
+pub(super) use lookup::{child, find, has_children, not_a_setting};
 pub(super) use sections::SECTIONS;
 
 /// One row of the table.
@@ -526,6 +526,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         "telemetry.alert_receiver",
         Kind::Text,
         "Who is told when an alert fires, such as the address of Alertmanager's receiver. The daemon does not call it; without one the check warns.",
+    ),
+    row(
+        "telemetry.latency_threshold",
+        Kind::Duration,
+        "From where on the best server's answers are slow enough that `/health` is degraded.",
+    ),
+    row(
+        "telemetry.pending_threshold",
+        Kind::Duration,
+        "From where on a payment is on its way for so long that `/health` is degraded.",
+    ),
+    row(
+        "telemetry.alerts",
+        Kind::List,
+        "What degrades `/health`: `latency`, `ledger_age`, `oldest_payment`, `low_balance`, `books`, `webhooks`. What is left out is still measured and shown. A halted wallet and servers that do not agree always do.",
     ),
     row(
         "shutdown.grace",

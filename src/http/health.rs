@@ -157,6 +157,7 @@ async fn measure(app: &App) -> Facts {
         lease_held: live.lease_held(),
         stalled: live.stalled(),
         draining: draining(&app.state),
+        thresholds: app.state.rules.borrow().thresholds.clone(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::switches::Switches;
 use crate::store::{KeyLimits, Store};
+use crate::telemetry::health::Thresholds;
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Webhooks;
 use futures_util::future::BoxFuture;
@@ -87,6 +88,8 @@ pub struct Rules {
     pub access: Access,
     /// The stages, for `GET /v1/rollout`.
     pub stages: Vec<StageRow>,
+    /// What `/health` finds worth a look.
+    pub thresholds: Thresholds,
 }
 
 /// From where requests are taken for what.

@@ -40,6 +40,7 @@ fn for_sqlite() -> Vec<Migration> {
         (13, "audit", "0013_audit.sql"),
         (14, "pauses", "0014_pauses.sql"),
         (15, "identity", "0015_identity.sql"),
+        (16, "home", "0016_home.sql"),
     )
 }
 
@@ -61,6 +62,7 @@ fn for_postgres() -> Vec<Migration> {
         (13, "audit", "0013_audit.sql"),
         (14, "pauses", "0014_pauses.sql"),
         (15, "identity", "0015_identity.sql"),
+        (16, "home", "0016_home.sql"),
     )
 }
 

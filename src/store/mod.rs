@@ -24,6 +24,7 @@ mod deposits_older;
 mod error;
 mod events;
 mod halts;
+mod home;
 mod invoices;
 mod journal;
 mod key_usage;
@@ -62,6 +63,7 @@ pub use deposit_list::DepositFilter;
 pub use deposits::{Booked, Deposit, Place, Returned};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
+pub use home::Home;
 pub use invoices::{
     AssignOutcome, Assignment, CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome,
     NewInvoice, RefundDocument, ShownInvoice, amount_refunded,

@@ -10,13 +10,67 @@ use serde::Serialize;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
 
-/// A payment that is on its way for longer is worth a look.
-pub const OLDEST_AGE_S_MAX: i64 = 300;
 /// Ledgers close every few seconds; none for so long is worth a look.
 pub const LEDGER_AGE_S_MAX: i64 = 30;
 
 /// An event that a receiver has not taken for so long, after several tries, is worth a look.
 pub const OLDEST_UNDELIVERED_S_MAX: i64 = 900;
+
+/// What may be found that a person can do without being told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alert {
+    /// The best server answers slowly.
+    Latency,
+    /// No ledger was validated for a while.
+    LedgerAge,
+    /// A payment has been on its way for long.
+    OldestPayment,
+    /// A wallet has less than it should.
+    LowBalance,
+    /// The books differ from the ledger.
+    Books,
+    /// A receiver has not taken an event for long.
+    Webhooks,
+}
+
+impl Alert {
+    /// Every one, by the name that settings have for it.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("latency", Self::Latency),
+        ("ledger_age", Self::LedgerAge),
+        ("oldest_payment", Self::OldestPayment),
+        ("low_balance", Self::LowBalance),
+        ("books", Self::Books),
+        ("webhooks", Self::Webhooks),
+    ];
+}
+
+/// From where on something is worth a look, and what is at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thresholds {
+    /// The longest time of the best server's answers.
+    pub latency_ms_max: u64,
+    /// The longest time that a payment is on its way.
+    pub oldest_age_s_max: i64,
+    /// What is worth a look.
+    pub alerts: Vec<Alert>,
+}
+
+impl Thresholds {
+    fn minds(&self, alert: Alert) -> bool {
+        self.alerts.contains(&alert)
+    }
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            latency_ms_max: 2_000,
+            oldest_age_s_max: 300,
+            alerts: Alert::ALL.into_iter().map(|(_, alert)| alert).collect(),
+        }
+    }
+}
 
 /// One word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +105,8 @@ pub struct Facts {
     pub stalled: Option<String>,
     /// Whether the daemon is on its way out.
     pub draining: Draining,
+    /// What is worth a look.
+    pub thresholds: Thresholds,
 }
 
 /// The pool.
@@ -235,16 +291,17 @@ struct LeaseCheck {
 /// Folds the facts into the document.
 #[must_use]
 pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document {
-    let xrpl = examine_xrpl(&facts.xrpl);
-    let wallet = examine_wallets(&facts.wallets, audience);
+    let thresholds = &facts.thresholds;
+    let xrpl = examine_xrpl(&facts.xrpl, thresholds);
+    let wallet = examine_wallets(&facts.wallets, audience, thresholds);
     let journal = examine_journals(&facts.wallets, audience);
-    let payments = examine_payments(facts.payments);
+    let payments = examine_payments(facts.payments, thresholds);
     let store = match facts.store {
         StoreFact::Writable => plain(Status::Healthy, None),
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
     };
-    let books = examine_books(facts.books);
-    let webhooks = examine_webhooks(facts.webhooks);
+    let books = examine_books(facts.books, thresholds);
+    let webhooks = examine_webhooks(facts.webhooks, thresholds);
     let process = match (&facts.stalled, facts.draining) {
         (Some(what), _) => plain(Status::Unhealthy, Some(what)),
         (None, Draining::Yes) => plain(Status::Degraded, Some("shutting down")),
@@ -284,8 +341,9 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
 
 /// A difference is for a person, and no restart cures it. Books that were not compared yet are not
 /// wrong.
-fn examine_books(facts: Option<BooksFacts>) -> BooksCheck {
-    let differs = facts.is_some_and(|facts| facts.differences > 0);
+fn examine_books(facts: Option<BooksFacts>, thresholds: &Thresholds) -> BooksCheck {
+    let differs =
+        thresholds.minds(Alert::Books) && facts.is_some_and(|facts| facts.differences > 0);
     BooksCheck {
         status: if differs {
             Status::Degraded
@@ -298,9 +356,10 @@ fn examine_books(facts: Option<BooksFacts>) -> BooksCheck {
 }
 
 /// A receiver that takes nothing is its owner's to mend; the operator sees it, and no restart helps.
-fn examine_webhooks(facts: Option<WebhookFacts>) -> WebhooksCheck {
+fn examine_webhooks(facts: Option<WebhookFacts>, thresholds: &Thresholds) -> WebhooksCheck {
     let oldest = facts.and_then(|facts| facts.oldest_undelivered_s);
-    let late = oldest.is_some_and(|age| age > OLDEST_UNDELIVERED_S_MAX);
+    let late = thresholds.minds(Alert::Webhooks)
+        && oldest.is_some_and(|age| age > OLDEST_UNDELIVERED_S_MAX);
     WebhooksCheck {
         status: if late {
             Status::Degraded
@@ -338,13 +397,14 @@ fn plain(status: Status, detail: Option<&str>) -> PlainCheck {
     }
 }
 
-fn examine_xrpl(facts: &XrplFacts) -> XrplCheck {
+fn examine_xrpl(facts: &XrplFacts, thresholds: &Thresholds) -> XrplCheck {
     let agreed = facts.servers_ready >= facts.quorum;
-    let fresh = facts
-        .ledger_age_s
-        .is_some_and(|age| age <= LEDGER_AGE_S_MAX);
+    let is_fresh = |age| age <= LEDGER_AGE_S_MAX;
+    let fresh = facts.ledger_age_s.is_some_and(is_fresh) || !thresholds.minds(Alert::LedgerAge);
+    let is_slow = |latency| latency > thresholds.latency_ms_max;
+    let slow = facts.latency_ms.is_some_and(is_slow) && thresholds.minds(Alert::Latency);
     XrplCheck {
-        status: if agreed && fresh {
+        status: if agreed && fresh && !slow {
             Status::Healthy
         } else {
             Status::Degraded
@@ -358,7 +418,11 @@ fn examine_xrpl(facts: &XrplFacts) -> XrplCheck {
     }
 }
 
-fn examine_wallets(wallets: &[WalletFacts], audience: Audience) -> WalletCheck {
+fn examine_wallets(
+    wallets: &[WalletFacts],
+    audience: Audience,
+    thresholds: &Thresholds,
+) -> WalletCheck {
     let halted = wallets
         .iter()
         .filter(|wallet| wallet.halted == Halted::Yes)
@@ -368,7 +432,8 @@ fn examine_wallets(wallets: &[WalletFacts], audience: Audience) -> WalletCheck {
             .balance
             .is_some_and(|balance| balance >= wallet.low_balance)
     };
-    let healthy = halted == 0 && !wallets.is_empty() && wallets.iter().all(fit);
+    let is_funded = wallets.iter().all(fit) || !thresholds.minds(Alert::LowBalance);
+    let healthy = halted == 0 && !wallets.is_empty() && is_funded;
     let sum = |of: fn(&WalletFacts) -> Option<Drops>| -> Option<String> {
         if audience == Audience::Stranger || wallets.is_empty() {
             return None;
@@ -410,10 +475,10 @@ fn examine_journals(wallets: &[WalletFacts], audience: Audience) -> JournalCheck
     }
 }
 
-fn examine_payments(facts: Option<PaymentFacts>) -> PaymentsCheck {
-    let slow = facts
-        .and_then(|facts| facts.oldest_age_s)
-        .is_some_and(|age| age > OLDEST_AGE_S_MAX);
+fn examine_payments(facts: Option<PaymentFacts>, thresholds: &Thresholds) -> PaymentsCheck {
+    let is_old = |age| age > thresholds.oldest_age_s_max;
+    let oldest = facts.and_then(|facts| facts.oldest_age_s);
+    let slow = oldest.is_some_and(is_old) && thresholds.minds(Alert::OldestPayment);
     PaymentsCheck {
         status: if slow || facts.is_none() {
             Status::Degraded

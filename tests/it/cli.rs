@@ -1,6 +1,7 @@
 //! The binary's command line, asked from outside: exit codes, what goes where, and that no secret
 //! comes out.
 
+mod environments;
 mod tickets;
 
 use serde_json::Value;

@@ -12,6 +12,7 @@ mod audit;
 mod backfill;
 mod deposits;
 mod feed;
+mod home;
 mod invoices;
 mod keys;
 mod lane;

@@ -3,7 +3,7 @@
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::out;
-use crate::config::{self, Problem};
+use crate::config::{self, Origin, Problem};
 use clap::Args;
 use serde_json::json;
 
@@ -62,9 +62,22 @@ fn listed(problems: &[Problem]) -> Vec<serde_json::Value> {
     problems
         .iter()
         .map(|problem| {
+            let origin = problem.origin.as_ref();
+            let (file, line, variable) = match origin {
+                Some(Origin::File { path, line }) => {
+                    (Some(path.display().to_string()), *line, None)
+                }
+                Some(Origin::Env(name)) => (None, None, Some(name)),
+                Some(Origin::Default | Origin::Profile(_) | Origin::Command(_)) | None => {
+                    (None, None, None)
+                }
+            };
             json!({
                 "key": problem.key,
-                "origin": problem.origin.as_ref().map(ToString::to_string),
+                "origin": origin.map(ToString::to_string),
+                "file": file,
+                "line": line,
+                "variable": variable,
                 "message": problem.message,
             })
         })

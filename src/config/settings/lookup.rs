@@ -27,8 +27,16 @@ pub(in crate::config) fn child(pattern: &str, name: &str) -> String {
     }
 }
 
+/// What is said of a name under `pattern` that no setting has.
+pub(in crate::config) fn not_a_setting(pattern: &str, name: &str) -> String {
+    match nearest(pattern, name) {
+        Some(known) => format!("is not a setting; did you mean {known}?"),
+        None => "is not a setting".to_owned(),
+    }
+}
+
 /// The known name under `pattern` that is nearest to a mistyped one.
-pub(in crate::config) fn nearest(pattern: &str, name: &str) -> Option<&'static str> {
+fn nearest(pattern: &str, name: &str) -> Option<&'static str> {
     let prefix = if pattern.is_empty() {
         String::new()
     } else {

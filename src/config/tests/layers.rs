@@ -264,7 +264,7 @@ stage = \"everyone\"
         ("xrpl.request_timeout", "0.toml:9"),
         ("surprise", "0.toml:10"),
         ("wallets.hot.address", "0.toml:13"),
-        ("wallets.hot.seed", ""),
+        ("wallets.hot.seed", "0.toml:12"),
         ("wallets.Hot", "0.toml:14"),
         ("rollout.stage", "0.toml:17"),
         ("store.url", ""),

@@ -151,6 +151,35 @@ fn production_refuses_a_secret_of_the_environment() {
 }
 
 #[test]
+fn production_refuses_what_is_called_after_another_environment() {
+    let seed = "file:/run/secrets/hot_wallet_seed";
+    for (from, to, key) in [
+        (
+            seed,
+            "file:/run/secrets/staging/hot_seed",
+            "wallets.hot.seed",
+        ),
+        (seed, "vault:kv/testnet/hot#seed", "wallets.hot.seed"),
+        (
+            "postgres://db.example.org/xrpayd",
+            "postgres://db.example.org/xrpayd_staging",
+            "store.url",
+        ),
+        (
+            "postgres://db.example.org/xrpayd",
+            "sqlite:///var/lib/xrpayd/sandbox.db",
+            "store.url",
+        ),
+    ] {
+        let error = refused(from, to);
+        assert_eq!(error.key, key, "{to}");
+        assert!(error.message.contains("another environment"), "{error}");
+        let text = GOOD.replace(from, to);
+        assert!(load(Some("staging"), &[&text], &[]).is_ok(), "{to}");
+    }
+}
+
+#[test]
 fn production_refuses_debug_logging() {
     for level in ["debug", "trace"] {
         let error = refused(

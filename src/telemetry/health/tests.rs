@@ -36,6 +36,7 @@ fn well() -> Facts {
         lease_held: None,
         stalled: None,
         draining: Draining::No,
+        thresholds: Thresholds::default(),
     }
 }
 
@@ -156,4 +157,58 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
     let json = serde_json::to_value(&document).unwrap();
     let detail = &json["checks"]["journal"]["detail"];
     assert_eq!(*detail, serde_json::json!(["hot: nobody holds ledger 7"]));
+}
+
+#[test]
+fn what_is_worth_a_look_is_for_the_operator_to_say() {
+    type Found = (Alert, fn(&mut Facts));
+    let found: [Found; 6] = [
+        (Alert::Latency, |facts| facts.xrpl.latency_ms = Some(2_001)),
+        (Alert::LedgerAge, |facts| facts.xrpl.ledger_age_s = Some(31)),
+        (Alert::OldestPayment, |facts| {
+            facts.payments = Some(PaymentFacts {
+                pending: 1,
+                oldest_age_s: Some(301),
+            });
+        }),
+        (Alert::LowBalance, |facts| {
+            facts.wallets[0].balance = Some(xrp("49.999999"));
+        }),
+        (Alert::Books, |facts| {
+            facts.books = Some(BooksFacts {
+                through: LedgerIndex(1),
+                differences: 1,
+            });
+        }),
+        (Alert::Webhooks, |facts| {
+            facts.webhooks = Some(WebhookFacts {
+                oldest_undelivered_s: Some(901),
+            });
+        }),
+    ];
+    for (alert, find) in found {
+        assert_eq!(status_of(find), Status::Degraded, "{alert:?}");
+        let without = status_of(|facts| {
+            find(facts);
+            facts.thresholds.alerts.retain(|other| *other != alert);
+        });
+        assert_eq!(without, Status::Healthy, "{alert:?}");
+    }
+    // What it is, is shown all the same, and from where on it counts can be moved.
+    let patient = status_of(|facts| {
+        facts.xrpl.latency_ms = Some(3_000);
+        facts.thresholds.latency_ms_max = 3_000;
+        facts.payments = Some(PaymentFacts {
+            pending: 1,
+            oldest_age_s: Some(600),
+        });
+        facts.thresholds.oldest_age_s_max = 600;
+    });
+    assert_eq!(patient, Status::Healthy);
+    // That it cannot pay, or that nobody answers, is always worth a look.
+    let halted = status_of(|facts| {
+        facts.wallets[0].halted = Halted::Yes;
+        facts.thresholds.alerts.clear();
+    });
+    assert_eq!(halted, Status::Degraded);
 }

@@ -27,6 +27,7 @@ use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
 use xrpayd::store::{Access, Actor, KeyLimits, NewKey, Store, StoreConfig};
 use xrpayd::supervise::Supervisor;
+use xrpayd::telemetry::health::Thresholds;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
@@ -204,6 +205,7 @@ pub fn rules() -> Rules {
             min_duration: Some(Duration::from_secs(86_400)),
             criteria: vec![("max_error_rate".to_owned(), "0.01".to_owned())],
         }],
+        thresholds: Thresholds::default(),
     }
 }
 
