@@ -5,6 +5,7 @@
 //! success, 1 where a check or an action failed, 2 where the command line itself is wrong.
 
 mod args;
+mod audit;
 mod config;
 mod failure;
 mod keys;
@@ -54,6 +55,9 @@ enum Command {
     Servers(servers::Servers),
     /// Hold the books against the ledger, to the drop.
     Reconcile(reconcile::Reconcile),
+    /// Look at the audit log, and see that nobody changed it.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -74,6 +78,7 @@ impl Cli {
             Command::SandboxLedger(command) => command.run().await,
             Command::Servers(command) => command.run().await,
             Command::Reconcile(command) => command.run().await,
+            Command::Audit(command) => command.run().await,
             Command::Config(command) => command.run(),
             Command::Keys(command) => command.run().await,
             Command::Wallet(command) => command.run().await,

@@ -15,7 +15,7 @@ pub use super::denial::{Denied, Reason};
 use super::origin::Origin;
 use super::problem::{Code, Problem};
 use crate::cidr;
-use crate::store::{ApiKey, HOUSE, KeyLimits, PreviousSecret, Store, StoreError};
+use crate::store::{Actor, ApiKey, HOUSE, KeyLimits, PreviousSecret, Store, StoreError};
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -129,6 +129,15 @@ impl Caller {
             scopes: Scopes::All,
             limits: KeyLimits::default(),
             signing_secret: None,
+        }
+    }
+
+    /// The caller, as the audit log names it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Key {
+            id: self.key_id.clone(),
+            client: self.client.clone(),
         }
     }
 

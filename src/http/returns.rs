@@ -45,6 +45,7 @@ pub async fn assign(
         invoice,
         client,
         by: &caller.key_id,
+        of: &caller.client,
     };
     let outcome = app.state.store.assign(assignment, app.state.clock.now());
     let outcome = outcome

@@ -188,6 +188,7 @@ async fn rule(app: &App, caller: &Caller, word: Word<'_>) -> Result<Response, Pr
     } = word;
     let by = Person {
         key: &caller.key_id,
+        of: &caller.client,
         client,
     };
     let now = app.state.clock.now();

@@ -123,7 +123,11 @@ pub async fn create(
         secret: sealed,
         now,
     };
-    let made = app.state.store.create_endpoint(&new, ENDPOINTS_MAX).await;
+    let made = app
+        .state
+        .store
+        .create_endpoint(&new, ENDPOINTS_MAX, &caller.actor())
+        .await;
     let made = made.map_err(|error| refusal::store_write(&error))?;
     let Some(endpoint) = made else {
         let detail = format!("A client may have {ENDPOINTS_MAX} webhook endpoints.");
@@ -207,7 +211,7 @@ pub async fn change(
     let changed = app
         .state
         .store
-        .change_endpoint(endpoint.id, &change, now)
+        .change_endpoint(endpoint.id, &change, &caller.actor(), now)
         .await;
     let changed = changed.map_err(|error| refusal::store_write(&error))?;
     app.state.webhooks.wake.notify_one();
@@ -225,7 +229,7 @@ pub async fn delete(
     let deleted = app
         .state
         .store
-        .delete_endpoint(endpoint.id, app.state.clock.now())
+        .delete_endpoint(endpoint.id, &caller.actor(), app.state.clock.now())
         .await;
     if !deleted.map_err(|error| refusal::store_write(&error))? {
         return Err(no_endpoint(&id));
@@ -258,7 +262,7 @@ pub async fn rotate(
     let until = (overlap > 0 && is_usable).then(|| now.plus_ms(i64::from(overlap) * 1_000));
     let store = &app.state.store;
     let rotated = store
-        .rotate_endpoint_secret(endpoint.id, &sealed, until, now)
+        .rotate_endpoint_secret(endpoint.id, &sealed, until, &caller.actor(), now)
         .await;
     let rotated = rotated.map_err(|error| refusal::store_write(&error))?;
     app.state.webhooks.wake.notify_one();
@@ -326,9 +330,9 @@ pub async fn recover(
     let since = rfc3339::parse(&since)
         .ok_or_else(|| invalid("/since", "must be a time such as 2026-01-31T12:00:00Z"))?;
     let delivered_too = request.include_delivered.unwrap_or(false);
-    let store = &app.state.store;
+    let (store, now) = (&app.state.store, app.state.clock.now());
     let recovering = store
-        .recover_endpoint(endpoint.id, since, delivered_too, app.state.clock.now())
+        .recover_endpoint(endpoint.id, since, delivered_too, &caller.actor(), now)
         .await;
     let recovering = recovering.map_err(|error| refusal::store_write(&error))?;
     let Some(recovering) = recovering else {

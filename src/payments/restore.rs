@@ -4,7 +4,7 @@ use super::engine::{Deps, POLL, Settings, Stop};
 use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
-use crate::store::{Before, StoreError};
+use crate::store::{Actor, Before, StoreError};
 use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
@@ -54,7 +54,9 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
             if let Some(reason) = desk.halted().filter(|_| !was_halted) {
                 tracing::error!(wallet.name = name, reason, "the wallet stops signing");
                 let now = deps.clock.now();
-                deps.store.set_halt(name, Some(reason), now).await?;
+                deps.store
+                    .set_halt(name, Some(reason), &Actor::Daemon, now)
+                    .await?;
             }
             deps.last_run.cover(&desk).await?;
             tracing::info!(
@@ -85,7 +87,14 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                         book_from: book_from(name, settings, to),
                     };
                     deps.store
-                        .anchor_used_lane(name, account, network, &found.cursor, &before)
+                        .anchor_used_lane(
+                            name,
+                            account,
+                            network,
+                            &found.cursor,
+                            &before,
+                            deps.clock.now(),
+                        )
                         .await?;
                     if deps.last_run.read().await? == Found::Nothing {
                         deps.last_run.write(Record::Fresh).await?;
@@ -100,7 +109,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     }
                     if let Some(fault) = found.key_fault {
                         deps.store
-                            .set_halt(name, Some(fault), deps.clock.now())
+                            .set_halt(name, Some(fault), &Actor::Daemon, deps.clock.now())
                             .await?;
                         tracing::error!(wallet.name = name, fault, "the wallet signs nothing");
                     }

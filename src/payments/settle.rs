@@ -3,6 +3,7 @@
 
 use super::engine::{Engine, StepResult, Stop};
 use super::submit::Report;
+use crate::store::Actor;
 use xrpayd_core::engine::PageRefused;
 use xrpayd_core::ids::TxHash;
 use xrpayd_core::journal::Page;
@@ -33,7 +34,10 @@ impl Engine<'_> {
         let wallet = &self.deps.wallet.name;
         tracing::error!(wallet.name = wallet, reason, "the wallet stops signing");
         let now = self.deps.clock.now();
-        self.deps.store.set_halt(wallet, Some(reason), now).await?;
+        self.deps
+            .store
+            .set_halt(wallet, Some(reason), &Actor::Daemon, now)
+            .await?;
         Err(Stop::reload())
     }
 

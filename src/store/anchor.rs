@@ -1,10 +1,12 @@
 //! The first words about a wallet: whose account it is, where its journal begins, and what of the time
 //! before is to be read. One transaction; a wallet that is known already is left as it is.
 
+use super::audit::{self, Actor, Audited};
 use super::error::StoreError;
 use super::{Store, backfill, payments};
+use serde_json::json;
 use xrpayd_core::address::AccountId;
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::journal::Cursor;
 
 /// What of the time before its journal concerns a wallet; nothing does for an account that is new.
@@ -31,12 +33,13 @@ impl Store {
         network_id: u32,
         cursor: &Cursor,
         sign_from: Option<LedgerIndex>,
+        now: UnixMs,
     ) -> Result<(), StoreError> {
         let before = Before {
             sign_from,
             ..Before::default()
         };
-        self.anchor_used_lane(wallet, account, network_id, cursor, &before)
+        self.anchor_used_lane(wallet, account, network_id, cursor, &before, now)
             .await
     }
 
@@ -52,6 +55,7 @@ impl Store {
         network_id: u32,
         cursor: &Cursor,
         before: &Before,
+        now: UnixMs,
     ) -> Result<(), StoreError> {
         let mut tx = self.db().write().await?;
         let accepted = before.book_from.map(|_| cursor.at.0);
@@ -79,7 +83,8 @@ impl Store {
                 ],
             )
             .await?;
-        if let Some(start) = before.book_from.filter(|_| written == 1) {
+        let is_new = written == 1;
+        if let Some(start) = before.book_from.filter(|_| is_new) {
             backfill::begin(&mut tx, wallet, start, cursor).await?;
         }
         let known = tx
@@ -102,6 +107,21 @@ impl Store {
                 known,
                 asked,
             });
+        }
+        if is_new {
+            let added = Audited {
+                at: now,
+                actor: Actor::Daemon,
+                action: "wallet.added",
+                object: wallet.to_owned(),
+                data: json!({
+                    "account": account.to_string(),
+                    "network_id": network_id,
+                    "journal_from": cursor.start.0,
+                    "booked_from": before.book_from.map(|ledger| ledger.0),
+                }),
+            };
+            audit::note(&mut tx, vec![added]).await?;
         }
         tx.commit().await
     }

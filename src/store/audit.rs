@@ -9,7 +9,15 @@
 //! wait for the head. On failure nothing of the transaction is written.
 
 mod chain;
+mod guards;
+mod head;
+mod list;
 mod service;
+mod verify;
+
+pub use head::AuditHead;
+pub use list::{AuditEntry, AuditFilter, AuditFrom};
+pub use verify::{AuditFault, AuditReport};
 
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::StoreError;
@@ -51,6 +59,11 @@ pub(super) struct Audited {
     pub data: Json,
 }
 
+/// The columns of an entry, as they are read.
+const COLUMNS: &str =
+    "sequence, at, actor, actor_id, actor_client, action, object, data, prev_hash, hash";
+
+/// The same, as they are written.
 const NEW: Columns = &[
     ("sequence", Kind::Int),
     ("at", Kind::Int),
@@ -71,19 +84,11 @@ pub(super) async fn note(tx: &mut Tx, entries: Vec<Audited>) -> Result<(), Store
         return Ok(());
     }
     let lock = tx.for_update();
-    let head = format!("select sequence, hash from audit_head where mark = 'head'{lock}");
-    let head = tx.fetch_optional(head, Vec::new()).await?.ok_or_else(|| {
-        StoreError::corrupt(
-            "the audit log",
-            "its head is missing; see xrpayd audit verify",
-        )
+    let head = head::read(tx, lock).await?.ok_or_else(|| {
+        let why = "its head is missing; `xrpayd audit verify` tells more";
+        StoreError::corrupt("the audit log", why)
     })?;
-    let (before, mut prev_hash) = (head.int("sequence")?, head.hash("hash")?);
-    if before == 0 && prev_hash != chain::FIRST_PREV_HASH {
-        let why = "it is empty, and its head is not that of an empty one";
-        return Err(StoreError::corrupt("the audit log", why));
-    }
-    let mut sequence = before;
+    let (mut sequence, mut prev_hash) = (head.sequence, head.hash);
     let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         sequence = sequence.saturating_add(1);
@@ -96,7 +101,7 @@ pub(super) async fn note(tx: &mut Tx, entries: Vec<Audited>) -> Result<(), Store
     tx.insert("audit_log", NEW, rows, "").await?;
     let grow =
         "update audit_head set sequence = $1, hash = $2 where mark = 'head' and sequence = $3";
-    let values = vec![sequence.into(), prev_hash.into(), before.into()];
+    let values = vec![sequence.into(), prev_hash.into(), head.sequence.into()];
     if tx.execute(grow, values).await? == 1 {
         Ok(())
     } else {

@@ -1,6 +1,10 @@
-//! Whether a wallet is halted: the operator's word and the engine's, read by both.
+//! Whether a wallet is halted: the operator's word and the engine's, read by both. Each change of it is in
+//! the audit log.
 
+use super::audit::{self, Actor, Audited};
+use super::db::Tx;
 use super::{Store, StoreError};
+use serde_json::json;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
 
 impl Store {
@@ -16,6 +20,23 @@ impl Store {
             Some(row) => row.text_or_null("halted_reason"),
             None => Ok(None),
         }
+    }
+
+    /// Stops a wallet's signing for a reason, or lets it sign again, as `actor`.
+    ///
+    /// # Errors
+    /// The wallet is not known, or the database could not write.
+    pub async fn set_halt(
+        &self,
+        wallet: &str,
+        reason: Option<&str>,
+        actor: &Actor,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db().write().await?;
+        let noted = write(&mut tx, wallet, reason, actor, now).await?;
+        audit::note(&mut tx, noted.into_iter().collect()).await?;
+        tx.commit().await
     }
 
     /// Stops a wallet's signing where nothing has stopped it yet: the first reason stands until a person
@@ -37,8 +58,62 @@ impl Store {
             where name = $1 and halted_reason is null and coalesce(foreign_accepted, 0) = $4";
         let accepted = accepted.map_or(0, |ledger| ledger.0);
         let values = vec![wallet.into(), reason.into(), now.0.into(), accepted.into()];
-        let written = tx.execute(sql, values).await?;
+        let is_news = tx.execute(sql, values).await? == 1;
+        if is_news {
+            let halted = noted(wallet, (None, Some(reason)), &Actor::Daemon, now);
+            audit::note(&mut tx, vec![halted]).await?;
+        }
         tx.commit().await?;
-        Ok(written == 1)
+        Ok(is_news)
+    }
+}
+
+/// Halts a wallet or lets it go on; answers with what the audit log is to be told, which is nothing where
+/// it stood so before: an engine finds the same reason again at every try.
+pub(super) async fn write(
+    tx: &mut Tx,
+    wallet: &str,
+    reason: Option<&str>,
+    actor: &Actor,
+    now: UnixMs,
+) -> Result<Option<Audited>, StoreError> {
+    let lock = tx.for_update();
+    let sql = format!("select halted_reason from wallets where name = $1{lock}");
+    let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
+    let row = row.ok_or_else(|| StoreError::UnknownWallet(wallet.to_owned()))?;
+    let before = row.text_or_null("halted_reason")?;
+    match reason {
+        Some(reason) => {
+            let sql = "update wallets set halted_reason = $2, halted_at = $3 where name = $1";
+            let values = vec![wallet.into(), reason.into(), now.0.into()];
+            tx.execute(sql, values).await?
+        }
+        // Who resumes a wallet has seen what it sent past the daemon, as far as that is booked.
+        None => {
+            let sql = "update wallets set halted_reason = null, halted_at = null, \
+                foreign_accepted = cursor_at where name = $1";
+            tx.execute(sql, vec![wallet.into()]).await?
+        }
+    };
+    let is_news = before.as_deref() != reason;
+    Ok(is_news.then(|| noted(wallet, (before.as_deref(), reason), actor, now)))
+}
+
+fn noted(
+    wallet: &str,
+    (before, after): (Option<&str>, Option<&str>),
+    actor: &Actor,
+    at: UnixMs,
+) -> Audited {
+    let action = match after {
+        Some(_) => "wallet.halted",
+        None => "wallet.resumed",
+    };
+    Audited {
+        at,
+        actor: actor.clone(),
+        action,
+        object: wallet.to_owned(),
+        data: json!({ "reason": { "before": before, "after": after } }),
     }
 }

@@ -5,6 +5,7 @@
 //! the cursor has moved since it was read, and when it would leave an open attempt behind the cursor;
 //! nothing is written then. So two processes that work on one wallet by mistake do no harm.
 
+use super::audit::{self, Actor};
 use super::behind;
 use super::changes;
 use super::db::{Row, Tx};
@@ -12,7 +13,7 @@ use super::deposits::Booked;
 use super::error::{CommitError, StoreError};
 use super::journal;
 use super::payments::{self, drops_from};
-use super::{Store, attempts, events, pauses, ticket_requests, tickets};
+use super::{Store, attempts, events, halts, pauses, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::{
@@ -204,9 +205,12 @@ impl Store {
             Some(journal) => journal::append(&mut tx, wallet, journal, commit.now).await?,
             None => Default::default(),
         };
-        if let Some(reason) = &commit.halt {
-            halt(&mut tx, wallet, Some(reason), commit.now).await?;
-        }
+        let halted = match &commit.halt {
+            Some(reason) => {
+                halts::write(&mut tx, wallet, Some(reason), &Actor::Daemon, commit.now).await?
+            }
+            None => None,
+        };
         let mut news = changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
         changes::write_chores(&mut tx, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
@@ -218,24 +222,10 @@ impl Store {
             behind::refuse_overlooking(&mut tx, wallet, journal).await?;
         }
         news.extend(came_in);
+        audit::note(&mut tx, halted.into_iter().collect()).await?;
         events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(booked)
-    }
-
-    /// Stops a wallet's signing for a reason, or lets it sign again.
-    ///
-    /// # Errors
-    /// The wallet is not known, or the database could not write.
-    pub async fn set_halt(
-        &self,
-        wallet: &str,
-        reason: Option<&str>,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
-        halt(&mut tx, wallet, reason, now).await?;
-        tx.commit().await
     }
 }
 
@@ -324,31 +314,5 @@ fn making_record(chore: attempts::Chore, making: Making) -> TicketCreateRecord {
             blob: chore.blob,
         },
         state: attempt.state,
-    }
-}
-
-async fn halt(
-    tx: &mut Tx,
-    wallet: &str,
-    reason: Option<&str>,
-    now: UnixMs,
-) -> Result<(), StoreError> {
-    let written = match reason {
-        Some(reason) => {
-            let sql = "update wallets set halted_reason = $2, halted_at = $3 where name = $1";
-            let values = vec![wallet.into(), reason.into(), now.0.into()];
-            tx.execute(sql, values).await?
-        }
-        // Who resumes a wallet has seen what it sent past the daemon, as far as that is booked.
-        None => {
-            let sql = "update wallets set halted_reason = null, halted_at = null, \
-                foreign_accepted = cursor_at where name = $1";
-            tx.execute(sql, vec![wallet.into()]).await?
-        }
-    };
-    if written == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::UnknownWallet(wallet.to_owned()))
     }
 }

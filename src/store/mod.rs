@@ -57,7 +57,7 @@ pub mod webhooks;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use anchor::Before;
-pub use audit::Actor;
+pub use audit::{Actor, AuditEntry, AuditFault, AuditFilter, AuditFrom, AuditHead, AuditReport};
 pub use backfill::Backfill;
 pub use deposit_list::DepositFilter;
 pub use deposits::{Booked, Deposit, Place, Returned};

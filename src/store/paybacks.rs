@@ -19,6 +19,7 @@ pub use rows::{PaybackRow, PaybackState};
 pub(super) use settle::settle;
 
 use super::accept::{Keys, NewPayment, refuse_nul};
+use super::audit::{self, Actor, Audited};
 use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::deposits::{self, Returned};
 use super::error::{Conflict, StoreError};
@@ -26,6 +27,8 @@ use super::pauses::Pause;
 use super::verdicts::Verdict;
 use super::{Store, events, invoices};
 use claim::{Claim, Granted};
+use serde_json::json;
+use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::{DepositId, InvoiceId, PaymentId, UnixMs};
 use xrpayd_core::limits::Breach;
 use xrpayd_core::money::Drops;
@@ -206,9 +209,38 @@ impl Store {
         };
         rows::insert(&mut tx, new, payback, &payment).await?;
         take(&mut tx, granted, &payment).await?;
+        audit::note(&mut tx, vec![asked_for(new, &payment)]).await?;
         events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(Step::Created(Box::new(payment)))
+    }
+}
+
+/// What the audit log is told of a person who gives something back.
+fn asked_for(new: &NewPayback, payment: &Payment) -> Audited {
+    let (action, object, deposit) = match new.subject {
+        Subject::Deposit(deposit) => ("deposit.return_requested", deposit.to_string(), None),
+        Subject::Invoice(invoice, deposit) => {
+            ("invoice.refund_requested", invoice.to_string(), deposit)
+        }
+    };
+    Audited {
+        at: new.new.now,
+        actor: Actor::Key {
+            id: new.new.asked_by.clone(),
+            client: new.asked_client.clone(),
+        },
+        action,
+        object,
+        data: json!({
+            "payment_id": payment.id.to_string(),
+            "deposit_id": deposit.map(|deposit| deposit.to_string()),
+            "client": payment.client,
+            "amount": Amount::Xrp(payment.order.amount),
+            "destination": payment.order.destination.to_string(),
+            "status": payment.status().as_str(),
+            "reason": new.reason,
+        }),
     }
 }
 

@@ -266,7 +266,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             Dialect::Postgres(_) => "PostgreSQL",
         };
         store
-            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None)
+            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None, T0)
             .await
             .unwrap();
         let mut seen = plans_of(async { store.accept(new_payment(1)).await.unwrap() }).await;
@@ -324,6 +324,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             plans_of(async {
                 let by = Person {
                     key: "k1",
+                    of: "house",
                     client: None,
                 };
                 let (id, event) = (new_payment(2).id, Event::Cancel);
@@ -440,7 +441,7 @@ async fn every_list_of_deposits_walks_the_index_that_was_made_for_it() {
     for (store, _folder) in stores().await {
         let is_sqlite = matches!(store.db().dialect(), Dialect::Sqlite(_));
         store
-            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None)
+            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None, T0)
             .await
             .unwrap();
         let one = id_of(0, AccountId([1; 20]), &credit());

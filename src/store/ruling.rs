@@ -4,11 +4,14 @@
 //! The payment is read, decided on and written where it is still at the version that was read; a
 //! lane that signs it at the same moment, or another person, makes one of the two start again.
 
+use super::audit::{self, Actor, Audited};
 use super::db::CONTENTION_RETRIES_MAX;
 use super::db::pause_before_retry;
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::{Store, changes, events, payments};
+use serde_json::json;
+use xrpayd_core::amount::Amount;
 use xrpayd_core::engine::Change;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::ledger::codes::{self, OnValidated};
@@ -20,8 +23,20 @@ use xrpayd_core::payment::{Effect, Event, Illegal, Payment, decide};
 pub struct Person<'a> {
     /// The key that is used; it is told with the event.
     pub key: &'a str,
+    /// The client that the key speaks for.
+    pub of: &'a str,
     /// Whose payment it must be; none for anybody's.
     pub client: Option<&'a str>,
+}
+
+impl Person<'_> {
+    /// The person, as the audit log names it.
+    fn actor(&self) -> Actor {
+        Actor::Key {
+            id: self.key.to_owned(),
+            client: self.of.to_owned(),
+        }
+    }
 }
 
 /// What is known of lives of the service that this database does not know, which may have paid.
@@ -110,6 +125,7 @@ impl Store {
             tx.end().await?;
             return Ok(RulingOutcome::NotFound);
         };
+        let (action, reason) = told_as(&event);
         let decision = match decide(&payment, event, now) {
             Ok(Some(decision)) => decision,
             Ok(None) => {
@@ -138,9 +154,38 @@ impl Store {
             settled,
         };
         let news = changes::apply_changes(&mut tx, vec![change], Some(by.key)).await?;
+        let ruled = Audited {
+            at: now,
+            actor: by.actor(),
+            action,
+            object: id.to_string(),
+            data: json!({
+                "client": payment.client,
+                "amount": Amount::Xrp(payment.order.amount),
+                "destination": payment.order.destination.to_string(),
+                "status": {
+                    "before": payment.status().as_str(),
+                    "after": decision.payment.status().as_str(),
+                },
+                "version": { "before": payment.version, "after": decision.payment.version },
+                "reason": reason,
+            }),
+        };
+        audit::note(&mut tx, vec![ruled]).await?;
         events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(RulingOutcome::Done(decision.payment))
+    }
+}
+
+/// What the audit log calls a person's word, and the reason that was given with it.
+fn told_as(event: &Event) -> (&'static str, Option<String>) {
+    match event {
+        Event::Approve(_) => ("payment.approved", None),
+        Event::Reject { reason, .. } => ("payment.rejected", reason.clone()),
+        Event::Cancel => ("payment.cancelled", None),
+        // Nothing else is a person's to say.
+        _ => ("payment.changed", None),
     }
 }
 

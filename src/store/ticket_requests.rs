@@ -4,8 +4,10 @@
 //! was cut off is simply given again.
 
 use super::Store;
+use super::audit::{self, Actor, Audited};
 use super::db::{Row, Tx};
 use super::error::StoreError;
+use serde_json::json;
 use xrpayd_core::engine::{RequestNews, TicketRequest, TicketRequestId};
 use xrpayd_core::ids::{TxHash, UnixMs};
 
@@ -52,7 +54,7 @@ pub enum TicketStatus {
 }
 
 impl Store {
-    /// Asks for tickets.
+    /// Asks for tickets, as `actor`.
     ///
     /// # Errors
     /// The database does not answer, or another command asked at the same moment.
@@ -60,6 +62,7 @@ impl Store {
         &self,
         wallet: &str,
         count: u32,
+        actor: &Actor,
         now: UnixMs,
     ) -> Result<TicketAsk, StoreError> {
         let mut tx = self.db().write().await?;
@@ -78,6 +81,14 @@ impl Store {
             values ($1, $2, $3, $4, 'open')";
         let values = vec![id.into(), wallet.into(), count.into(), now.0.into()];
         tx.execute(insert, values).await?;
+        let asked = Audited {
+            at: now,
+            actor: actor.clone(),
+            action: "tickets.requested",
+            object: wallet.to_owned(),
+            data: json!({ "request": id, "count": count }),
+        };
+        audit::note(&mut tx, vec![asked]).await?;
         tx.commit().await?;
         Ok(TicketAsk::Open(TicketRequestId(id)))
     }

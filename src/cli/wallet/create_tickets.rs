@@ -6,6 +6,7 @@
 
 use crate::cli::args::{ConfigArgs, OutputArgs, some_duration};
 use crate::cli::failure::Failure;
+use crate::cli::operator::operator;
 use crate::cli::out;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
@@ -79,7 +80,7 @@ impl CreateTickets {
     async fn ask(&self, store: &Store) -> Result<TicketRequestId, Failure> {
         let now = SystemClock::new().now();
         let asked = store
-            .ask_for_tickets(&self.wallet, self.count, now)
+            .ask_for_tickets(&self.wallet, self.count, &operator(), now)
             .await
             .map_err(not_done("The tickets cannot be asked for."))?;
         match asked {

@@ -2,6 +2,7 @@
 
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
+use crate::cli::operator::operator;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
 use clap::Args;
@@ -44,7 +45,7 @@ impl Resume {
                 .map_err(not_done("What the wallet sent cannot be looked up."))?;
             if reason.is_some() {
                 store
-                    .set_halt(&wallet, None, SystemClock::new().now())
+                    .set_halt(&wallet, None, &operator(), SystemClock::new().now())
                     .await
                     .map_err(not_done("The wallet cannot be resumed."))?;
             }

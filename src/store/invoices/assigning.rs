@@ -1,11 +1,13 @@
 //! A person's word on which invoice a deposit is for: one transaction, by the machine's own rules.
 
 use super::{by_id, document, rows};
+use crate::store::audit::{self, Actor, Audited};
 use crate::store::db::{CONTENTION_RETRIES_MAX, pause_before_retry};
 use crate::store::deposit_news;
 use crate::store::deposits::{self, Deposit, Place};
 use crate::store::error::StoreError;
 use crate::store::{Store, events};
+use serde_json::json;
 use xrpayd_core::ids::{DepositId, InvoiceId, UnixMs};
 use xrpayd_core::invoice::{Event, Illegal, Invoice, decide};
 
@@ -22,6 +24,8 @@ pub struct Assignment<'a> {
     pub client: Option<&'a str>,
     /// The key by which it is said.
     pub by: &'a str,
+    /// The client that the key speaks for.
+    pub of: &'a str,
 }
 
 /// What became of it.
@@ -116,6 +120,22 @@ impl Store {
         deposits::update(&mut tx, before.1, &deposit).await?;
         let mut news = vec![deposit_news::news_at(&deposit, "deposit.received", now)?];
         news.extend(of_invoice);
+        let assigned = Audited {
+            at: now,
+            actor: Actor::Key {
+                id: said.by.to_owned(),
+                client: said.of.to_owned(),
+            },
+            action: "deposit.assigned",
+            object: deposit.id.to_string(),
+            data: json!({
+                "invoice_id": invoice.id.to_string(),
+                "client": invoice.client,
+                "amount": deposit.amount.exact(),
+                "version": { "before": before.1, "after": deposit.version },
+            }),
+        };
+        audit::note(&mut tx, vec![assigned]).await?;
         events::tell(&mut tx, news).await?;
         tx.commit().await?;
         Ok(AssignOutcome::Done(deposit))

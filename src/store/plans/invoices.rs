@@ -93,7 +93,7 @@ async fn no_statement_of_invoices_reads_their_table_from_end_to_end() {
         let id = InvoiceId(8);
         let account = AccountId([1; 20]);
         store
-            .anchor_lane("hot", account, 0, &anchor(), None)
+            .anchor_lane("hot", account, 0, &anchor(), None, T0)
             .await
             .unwrap();
         let read = plans_of(async { store.commit(&page()).await.unwrap() }).await;

@@ -4,14 +4,17 @@ use super::endpoint::{
     COLUMNS, Disabled, Endpoint, EndpointChange, EndpointStatus, NewEndpoint, OBJECT, Reach, decode,
 };
 use super::{Walked, json_list};
+use crate::rfc3339::Rfc3339;
 use crate::store::Store;
+use crate::store::audit::{self, Actor, Audited};
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::events::{self, News};
+use serde_json::{Value as Json, json};
 use xrpayd_core::ids::{EndpointId, UnixMs};
 
 impl Store {
-    /// Makes an endpoint, which is told of everything from now on; `None` where its client has `most`
+    /// Makes an endpoint, as `actor`, which is told of everything from now on; `None` where its client has `most`
     /// of them already.
     ///
     /// # Errors
@@ -20,6 +23,7 @@ impl Store {
         &self,
         new: &NewEndpoint,
         most: u32,
+        actor: &Actor,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut tx = self.db().write().await?;
         let count =
@@ -48,9 +52,15 @@ impl Store {
             end.into(),
             new.now.0.into(),
         ];
-        let row = tx.fetch_optional(sql, values).await?;
+        let made = tx.fetch_optional(sql, values).await?;
+        let made = made.as_ref().map(decode).transpose()?;
+        if let Some(made) = &made {
+            let data = (json!({ "after": standing(made) }), actor);
+            let entry = noted(made, "webhook_endpoint.created", data, new.now);
+            audit::note(&mut tx, entry).await?;
+        }
         tx.commit().await?;
-        row.as_ref().map(decode).transpose()
+        Ok(made)
     }
 
     /// An endpoint, unless it was deleted.
@@ -105,6 +115,7 @@ impl Store {
         &self,
         id: EndpointId,
         change: &EndpointChange,
+        actor: &Actor,
         now: UnixMs,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut tx = self.db().write().await?;
@@ -147,7 +158,7 @@ impl Store {
             change
                 .description
                 .clone()
-                .unwrap_or(before.description)
+                .unwrap_or_else(|| before.description.clone())
                 .into(),
             word.into(),
             why.into(),
@@ -155,8 +166,14 @@ impl Store {
             now.0.into(),
         ];
         let row = tx.fetch_optional(sql, values).await?;
+        let after = row.as_ref().map(decode).transpose()?;
+        if let Some(after) = &after {
+            let data = json!({ "before": standing(&before), "after": standing(after) });
+            let entry = noted(after, "webhook_endpoint.changed", (data, actor), now);
+            audit::note(&mut tx, entry).await?;
+        }
         tx.commit().await?;
-        row.as_ref().map(decode).transpose()
+        Ok(after)
     }
 
     /// Puts a new sealed secret in the place of the old, which signs as well until `old_until`; `None`
@@ -169,6 +186,7 @@ impl Store {
         id: EndpointId,
         secret: &[u8],
         old_until: Option<UnixMs>,
+        actor: &Actor,
         now: UnixMs,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut tx = self.db().write().await?;
@@ -189,8 +207,14 @@ impl Store {
             now.0.into(),
         ];
         let row = tx.fetch_optional(sql, values).await?;
+        let after = row.as_ref().map(decode).transpose()?;
+        if let Some(after) = &after {
+            let data = json!({ "old_secret_until": old_until.map(Rfc3339) });
+            let entry = noted(after, "webhook_endpoint.secret_rotated", (data, actor), now);
+            audit::note(&mut tx, entry).await?;
+        }
         tx.commit().await?;
-        row.as_ref().map(decode).transpose()
+        Ok(after)
     }
 
     /// Deletes an endpoint; whether there was one. What was on its way to it is dropped, and its log is
@@ -198,16 +222,28 @@ impl Store {
     ///
     /// # Errors
     /// The database could not write.
-    pub async fn delete_endpoint(&self, id: EndpointId, now: UnixMs) -> Result<bool, StoreError> {
+    pub async fn delete_endpoint(
+        &self,
+        id: EndpointId,
+        actor: &Actor,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.db().write().await?;
+        let Some(before) = locked(&mut tx, id).await? else {
+            tx.end().await?;
+            return Ok(false);
+        };
         let sql = "update webhook_endpoints set status = 'deleted', disabled_reason = null, \
             disabled_at = null, old_secret = null, old_secret_until = null, recover_after = null, \
             recover_through = null, updated_at = $2, version = version + 1 \
             where id = $1 and status <> 'deleted'";
         let values = vec![id.to_string().into(), now.0.into()];
-        let written = tx.execute(sql, values).await?;
+        tx.execute(sql, values).await?;
+        let data = (json!({ "before": standing(&before) }), actor);
+        let entry = noted(&before, "webhook_endpoint.deleted", data, now);
+        audit::note(&mut tx, entry).await?;
         tx.commit().await?;
-        Ok(written == 1)
+        Ok(true)
     }
 
     /// Lays out for an endpoint once more what happened since an instant and is still in the feed;
@@ -220,6 +256,7 @@ impl Store {
         id: EndpointId,
         since: UnixMs,
         delivered_too: bool,
+        actor: &Actor,
         now: UnixMs,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut tx = self.db().write().await?;
@@ -235,9 +272,46 @@ impl Store {
             now.0.into(),
         ];
         let row = tx.fetch_optional(sql, values).await?;
+        let after = row.as_ref().map(decode).transpose()?;
+        let data = json!({ "since": Rfc3339(since), "include_delivered": delivered_too });
+        if let Some(after) = &after {
+            let entry = noted(after, "webhook_endpoint.recovered", (data, actor), now);
+            audit::note(&mut tx, entry).await?;
+        }
         tx.commit().await?;
-        row.as_ref().map(decode).transpose()
+        Ok(after)
     }
+}
+
+/// What the audit log is told of an endpoint.
+fn noted(
+    endpoint: &Endpoint,
+    action: &'static str,
+    (mut data, actor): (Json, &Actor),
+    at: UnixMs,
+) -> Vec<Audited> {
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("client".to_owned(), endpoint.client.as_str().into());
+    }
+    vec![Audited {
+        at,
+        actor: actor.clone(),
+        action,
+        object: endpoint.id.to_string(),
+        data,
+    }]
+}
+
+/// What decides who is told of what. The query of a URL may hold a token, and is left out.
+fn standing(endpoint: &Endpoint) -> Json {
+    let url = endpoint.url.split(['?', '#']).next();
+    json!({
+        "url": url,
+        "events": endpoint.events,
+        "all_clients": endpoint.reach == Reach::All,
+        "enabled": endpoint.status == EndpointStatus::Enabled,
+        "description": endpoint.description,
+    })
 }
 
 async fn locked(tx: &mut Tx, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::plans::{T0, new_payment, plans_of, scans, stores};
-use crate::store::{FeedFilter, Store};
+use crate::store::{Actor, FeedFilter, Store};
 use xrpayd_core::ids::{DeliveryId, EndpointId};
 
 async fn use_everything(store: &Store) {
@@ -16,7 +16,11 @@ async fn use_everything(store: &Store) {
         secret: vec![1],
         now: T0,
     };
-    let endpoint = store.create_endpoint(&new, 9).await.unwrap().unwrap();
+    let endpoint = store
+        .create_endpoint(&new, 9, &Actor::Daemon)
+        .await
+        .unwrap()
+        .unwrap();
     store.accept(new_payment(1)).await.unwrap();
     let page = store.feed_page(0, &FeedFilter::default(), 9).await.unwrap();
     let fanned = |recovery| Fanned {
@@ -67,7 +71,9 @@ async fn use_everything(store: &Store) {
         ..turn
     };
     store.webhook_turn(&settling).await.unwrap();
-    let recovering = store.recover_endpoint(endpoint.id, T0, true, T0).await;
+    let recovering = store
+        .recover_endpoint(endpoint.id, T0, true, &Actor::Daemon, T0)
+        .await;
     let again = Turn {
         fanned: vec![fanned(recovering.unwrap().unwrap().recovery)],
         settled: Vec::new(),

@@ -3,7 +3,7 @@
 use super::pair::{Pair, key_of, shares};
 use super::scene::{GRACE, SHOP, id_of, is_final, store_in};
 use serde_json::{Value, json};
-use xrpayd::store::{Access, Store, StoreConfig};
+use xrpayd::store::{Access, Actor, Store, StoreConfig};
 use xrpayd_core::ids::UnixMs;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +60,10 @@ async fn two_wallets_share_the_load_and_one_goes_on_where_the_other_is_drained_o
         .await
         .unwrap();
     let reason = Some("a drill");
-    store.set_halt("hot", reason, UnixMs(1)).await.unwrap();
+    store
+        .set_halt("hot", reason, &Actor::Daemon, UnixMs(1))
+        .await
+        .unwrap();
     store.close().await;
     let refill = json!({
         "command": "sandbox_fund", "account": pair.accounts["hot2"], "drops": "1000000000",

@@ -383,7 +383,7 @@ async fn what_the_ledger_may_hold_is_never_called_off_or_rejected() {
         let account = HOT.parse().unwrap();
         let store = &bed.store;
         store
-            .anchor_lane("hot", account, 0, &cursor, None)
+            .anchor_lane("hot", account, 0, &cursor, None, super::bed::START)
             .await
             .unwrap();
         let rows = [

@@ -40,7 +40,9 @@ async fn book(bed: &Bed, credits: Vec<Credit>) {
     };
     let account = HOT.parse().unwrap();
     let start = cursor(100);
-    let anchored = bed.store.anchor_lane("hot", account, 0, &start, None);
+    let anchored = bed
+        .store
+        .anchor_lane("hot", account, 0, &start, None, START);
     anchored.await.unwrap();
     let commit = LaneCommit {
         journal: Some(JournalCommit {

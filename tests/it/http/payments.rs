@@ -281,7 +281,7 @@ async fn sign(bed: &Bed, id: &str) {
         owner_count: 0,
     };
     bed.store
-        .anchor_lane("hot", wallet, 0, &cursor, None)
+        .anchor_lane("hot", wallet, 0, &cursor, None, START)
         .await
         .unwrap();
     let payment = bed

@@ -18,12 +18,12 @@ fn large(key: &str) -> NewPayment {
     new
 }
 
-fn approval(by: &str, version: u32) -> Event {
+pub fn approval(by: &str, version: u32) -> Event {
     let by = by.to_owned();
     Event::Approve(Ballot { by, version })
 }
 
-fn rejection(by: &str, version: u32) -> Event {
+pub fn rejection(by: &str, version: u32) -> Event {
     let by = by.to_owned();
     Event::Reject {
         ballot: Ballot { by, version },
@@ -31,9 +31,10 @@ fn rejection(by: &str, version: u32) -> Event {
     }
 }
 
-async fn rule(store: &Store, id: PaymentId, by: &str, event: Event) -> RulingOutcome {
+pub async fn rule(store: &Store, id: PaymentId, by: &str, event: Event) -> RulingOutcome {
     let by = Person {
         key: by,
+        of: "house",
         client: None,
     };
     let past = Past::Read(&[WALLET]);

@@ -1,7 +1,10 @@
 //! The audit log: written with the change, chained, and never changed again.
 
+mod verify;
+mod wired;
+
 use super::bed::*;
-use xrpayd::store::{Actor, KeyLimits, NewKey, Store};
+use xrpayd::store::{Actor, AuditFilter, AuditFrom, KeyLimits, NewKey, Store};
 
 const OPERATOR: Actor = Actor::Cli { uid: 1000 };
 
@@ -128,5 +131,38 @@ on_both_stores! {
         }
         let reload = "select data from audit_log where sequence = 2";
         assert_eq!(bed.word(reload).await, r#"{"after":{"version":"2"},"before":{"version":"1"}}"#);
+    }
+
+    async fn the_log_is_looked_at_from_either_end_a_page_at_a_time(bed) {
+        let store = bed.open().await;
+        three(&store).await;
+        store.note_start(serde_json::json!({ "version": "1" }), T0.plus_ms(9)).await.unwrap();
+        let whole = AuditFilter::default();
+        let page = async |filter: &AuditFilter, from, limit| {
+            let page = store.audit_entries(filter, from, limit).await.unwrap();
+            let sequences: Vec<i64> = page.items.iter().map(|entry| entry.sequence).collect();
+            (sequences, page.next)
+        };
+        assert_eq!(page(&whole, AuditFrom::Newest, 3).await, (vec![4, 3, 2], Some(2)));
+        assert_eq!(page(&whole, AuditFrom::Before(2), 3).await, (vec![1], None));
+        assert_eq!(page(&whole, AuditFrom::After(0), 3).await, (vec![1, 2, 3], Some(3)));
+        assert_eq!(page(&whole, AuditFrom::After(3), 3).await, (vec![4], None));
+        assert_eq!(page(&whole, AuditFrom::Newest, 4).await, (vec![4, 3, 2, 1], None));
+        let only = |action: Option<&str>, subject: Option<&str>, since| AuditFilter {
+            action: action.map(str::to_owned),
+            subject: subject.map(str::to_owned),
+            since,
+        };
+        let made = only(Some("key.created"), None, None);
+        assert_eq!(page(&made, AuditFrom::Newest, 1).await, (vec![2], Some(2)));
+        assert_eq!(page(&made, AuditFrom::Before(2), 1).await, (vec![1], None));
+        assert_eq!(page(&only(None, Some("one"), None), AuditFrom::After(0), 9).await.0, [1, 3]);
+        assert_eq!(page(&only(None, None, Some(T0.plus_ms(5))), AuditFrom::Newest, 9).await.0, [4, 3]);
+        assert_eq!(page(&only(Some("nothing"), None, None), AuditFrom::Newest, 9).await, (vec![], None));
+        let last = store.audit_entries(&whole, AuditFrom::After(2), 1).await.unwrap().items.remove(0);
+        let by = Actor::Key { id: "boss".to_owned(), client: "house".to_owned() };
+        assert_eq!((last.at, &last.actor), (T0.plus_ms(5), &by));
+        assert_eq!((last.action.as_str(), last.subject.as_str()), ("key.revoked", "one"));
+        assert_eq!(last.data, serde_json::json!({ "client": CLIENT, "scopes": ["payments:read"] }));
     }
 }

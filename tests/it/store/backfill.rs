@@ -21,7 +21,7 @@ async fn begun(bed: &Bed) -> Store {
         ..cursor(100)
     };
     store
-        .anchor_used_lane(WALLET, account(1), 0, &anchor, &before)
+        .anchor_used_lane(WALLET, account(1), 0, &anchor, &before, T0)
         .await
         .unwrap();
     store
@@ -158,7 +158,7 @@ on_both_stores! {
     async fn a_wallet_that_is_known_already_keeps_its_beginning(bed) {
         let store = anchored(bed).await;
         let before = Before { book_from: Some(START), ..Before::default() };
-        store.anchor_used_lane(WALLET, account(1), 0, &cursor(100), &before).await.unwrap();
+        store.anchor_used_lane(WALLET, account(1), 0, &cursor(100), &before, T0).await.unwrap();
         assert_eq!(store.backfill(WALLET).await.unwrap(), None);
         let journal = store.standing(WALLET, LedgerIndex(100)).await.unwrap().unwrap();
         assert_eq!(journal.foreign_accepted, None);

@@ -278,6 +278,7 @@ pub async fn cancel(
 ) -> RulingOutcome {
     let by = Person {
         key: "maker",
+        of: "house",
         client,
     };
     let past = Past::Read(&[WALLET]);
@@ -307,7 +308,7 @@ pub fn cursor(at: u32) -> Cursor {
 pub async fn anchored(bed: &Bed) -> Store {
     let store = bed.open().await;
     store
-        .anchor_lane(WALLET, account(1), 0, &cursor(100), None)
+        .anchor_lane(WALLET, account(1), 0, &cursor(100), None, T0)
         .await
         .unwrap();
     store

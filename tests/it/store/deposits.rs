@@ -118,7 +118,7 @@ on_both_stores! {
 
     async fn what_comes_from_a_wallet_of_ours_is_internal_and_one_transaction_credits_every_account(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("cold", account(2), 0, &cursor(100), None).await.unwrap();
+        store.anchor_lane("cold", account(2), 0, &cursor(100), None, T0).await.unwrap();
         let credits = vec![credit(101, 0, Amount::Xrp(xrp("1")), Some(42))];
         let booked = store.commit(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
         assert_eq!(booked, Booked { internal: 1, ..Booked::default() });
@@ -194,7 +194,7 @@ on_both_stores! {
 
     async fn filters_narrow_the_list(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("cold", account(3), 0, &cursor(100), None).await.unwrap();
+        store.anchor_lane("cold", account(3), 0, &cursor(100), None, T0).await.unwrap();
         let mut strange = credit(102, 0, usd("5"), None);
         strange.from = Some(account(9));
         let hot = vec![credit(101, 0, Amount::Xrp(xrp("1")), Some(42)), strange];

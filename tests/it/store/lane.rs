@@ -2,7 +2,9 @@
 
 use super::bed::*;
 use std::task::Poll;
-use xrpayd::store::{CommitError, JournalCommit, LaneCommit, NewPlug, PlugRecord, StoreError};
+use xrpayd::store::{
+    Actor, CommitError, JournalCommit, LaneCommit, NewPlug, PlugRecord, StoreError,
+};
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex};
 use xrpayd_core::journal::{Delivered, Entry, RootAfter};
 use xrpayd_core::money::Drops;
@@ -331,15 +333,15 @@ on_both_stores! {
 
     async fn a_wallet_is_anchored_once_and_never_as_somebody_else(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane(WALLET, account(1), 0, &cursor(500), None).await.unwrap();
+        store.anchor_lane(WALLET, account(1), 0, &cursor(500), None, T0).await.unwrap();
         let record = store.load_lane(WALLET).await.unwrap();
         assert_eq!(record.cursor, Some(cursor(100)), "the journal stays where it is");
         for (who, network) in [(account(2), 0), (account(1), 1)] {
-            let error = store.anchor_lane(WALLET, who, network, &cursor(100), None).await.unwrap_err();
+            let error = store.anchor_lane(WALLET, who, network, &cursor(100), None, T0).await.unwrap_err();
             assert!(matches!(error, StoreError::WalletDiffers { .. }), "{error:?}");
         }
         let from = Some(LedgerIndex(140));
-        store.anchor_lane("second", account(3), 0, &cursor(100), from).await.unwrap();
+        store.anchor_lane("second", account(3), 0, &cursor(100), from, T0).await.unwrap();
         assert_eq!(store.load_lane("second").await.unwrap().sign_from, from);
     }
 
@@ -350,9 +352,9 @@ on_both_stores! {
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted.as_deref(), Some("somebody else signs"));
         store.commit(&LaneCommit::new(WALLET, T0)).await.unwrap();
         assert!(store.load_lane(WALLET).await.unwrap().halted.is_some(), "a step does not lift it");
-        store.set_halt(WALLET, None, T0).await.unwrap();
+        store.set_halt(WALLET, None, &Actor::Daemon, T0).await.unwrap();
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted, None);
-        let unknown = store.set_halt("nobody", Some("why"), T0).await.unwrap_err();
+        let unknown = store.set_halt("nobody", Some("why"), &Actor::Daemon, T0).await.unwrap_err();
         assert!(matches!(unknown, StoreError::UnknownWallet(_)), "{unknown:?}");
     }
 
@@ -362,7 +364,7 @@ on_both_stores! {
         assert!(store.halt_unless_halted(WALLET, "differs", None, T0).await.unwrap());
         assert!(!store.halt_unless_halted(WALLET, "differs more", None, T0).await.unwrap());
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted.as_deref(), Some("differs"));
-        store.set_halt(WALLET, None, T0).await.unwrap();
+        store.set_halt(WALLET, None, &Actor::Daemon, T0).await.unwrap();
         assert!(!store.halt_unless_halted(WALLET, "differs", None, T0).await.unwrap(), "it was read before");
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted, None);
         assert!(store.halt_unless_halted(WALLET, "differs still", Some(at), T0).await.unwrap());

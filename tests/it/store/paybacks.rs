@@ -37,7 +37,7 @@ async fn booked(store: &Store, ledger: u32, credits: Vec<Credit>) -> Vec<Deposit
 }
 
 /// Ten XRP that belong to nothing.
-async fn unmatched(store: &Store, ledger: u32) -> Deposit {
+pub async fn unmatched(store: &Store, ledger: u32) -> Deposit {
     let ten = credit(ledger, 0, Amount::Xrp(xrp("10")), None);
     booked(store, ledger, vec![ten]).await.remove(0)
 }
@@ -56,11 +56,11 @@ fn back(subject: Subject, client: &str, amount: &str, now: UnixMs) -> NewPayback
     }
 }
 
-fn return_of(deposit: &Deposit, amount: &str) -> NewPayback {
+pub fn return_of(deposit: &Deposit, amount: &str) -> NewPayback {
     back(Subject::Deposit(deposit.id), HOUSE, amount, T0.plus_ms(500))
 }
 
-fn refund_of(invoice: InvoiceId, amount: &str) -> NewPayback {
+pub fn refund_of(invoice: InvoiceId, amount: &str) -> NewPayback {
     back(
         Subject::Invoice(invoice, None),
         CLIENT,
@@ -69,7 +69,7 @@ fn refund_of(invoice: InvoiceId, amount: &str) -> NewPayback {
     )
 }
 
-async fn created(store: &Store, new: &NewPayback) -> Payment {
+pub async fn created(store: &Store, new: &NewPayback) -> Payment {
     match store.pay_back(new).await.unwrap() {
         PaybackOutcome::Created(payment) => payment,
         other => panic!("not created: {other:?}"),
@@ -86,7 +86,7 @@ async fn told(store: &Store) -> Vec<String> {
 }
 
 /// An invoice of 10 XRP that received so much.
-async fn paid(store: &Store, ledger: u32, tag: u32, value: &str) -> InvoiceId {
+pub async fn paid(store: &Store, ledger: u32, tag: u32, value: &str) -> InvoiceId {
     let invoice = issued(store, &asked(T0, &[tag])).await;
     let amount = Amount::Xrp(xrp(value));
     let deposits = booked(store, ledger, vec![credit(ledger, 0, amount, Some(tag))]).await;
@@ -94,13 +94,14 @@ async fn paid(store: &Store, ledger: u32, tag: u32, value: &str) -> InvoiceId {
     invoice.id
 }
 
-fn assignment(deposit: &Deposit, invoice: InvoiceId) -> Assignment<'static> {
+pub fn assignment(deposit: &Deposit, invoice: InvoiceId) -> Assignment<'static> {
     Assignment {
         deposit: deposit.id,
         version: None,
         invoice,
         client: Some(CLIENT),
         by: "maker",
+        of: CLIENT,
     }
 }
 

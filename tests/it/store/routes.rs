@@ -102,7 +102,7 @@ on_both_stores! {
     async fn what_another_wallet_paid_moves_into_its_books_with_its_limits_and_events(bed) {
         let store = anchored(bed).await;
         let payment = accepted(&store, from("hot", "a", "2")).await;
-        store.anchor_lane("other", account(3), 0, &cursor(100), None).await.unwrap();
+        store.anchor_lane("other", account(3), 0, &cursor(100), None, T0).await.unwrap();
         let mut moved = change(&payment, paid_from("other", &payment), T0);
         moved.new_blobs.push((hash(7), Vec::new()));
         commit(&store, vec![moved.clone()]).await;

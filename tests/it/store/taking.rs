@@ -212,7 +212,7 @@ on_both_stores! {
 
     async fn a_transfer_between_our_wallets_pays_no_invoice(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("till", account(2), 0, &cursor(100), None).await.unwrap();
+        store.anchor_lane("till", account(2), 0, &cursor(100), None, T0).await.unwrap();
         let invoice = issued(&store, &asked(T0, &[1])).await;
         let booked = store.commit(&ledger(101, vec![paid(101, 0, "10", 1, T0)], T0)).await.unwrap();
         assert_eq!((booked.matched, booked.internal), (0, 1));
@@ -277,7 +277,7 @@ on_both_stores! {
 
     async fn pages_of_two_wallets_and_many_cancellations_never_wait_for_each_other_in_a_circle(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("till", account(9), 0, &cursor(100), None).await.unwrap();
+        store.anchor_lane("till", account(9), 0, &cursor(100), None, T0).await.unwrap();
         let mut ids = Vec::new();
         for tag in 1..=40 {
             let mut new = asked(T0, &[tag]);

@@ -2,7 +2,9 @@
 
 use super::bed::*;
 use std::collections::BTreeSet;
-use xrpayd::store::{Change, CommitError, JournalCommit, LaneCommit, TicketAsk, TicketStatus};
+use xrpayd::store::{
+    Actor, Change, CommitError, JournalCommit, LaneCommit, TicketAsk, TicketStatus,
+};
 use xrpayd_core::engine::{
     KnownTickets, Making, NewTicketCreate, RequestNews, TicketCreateRecord, TicketRequest,
     TicketRequestId,
@@ -109,15 +111,15 @@ on_both_stores! {
 
     async fn a_request_is_one_however_often_it_is_asked_for(bed) {
         let store = anchored(bed).await;
-        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, T0).await.unwrap() else {
+        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, &Actor::Daemon, T0).await.unwrap() else {
             panic!("another is open")
         };
-        assert_eq!(store.ask_for_tickets(WALLET, 5, T0).await.unwrap(), TicketAsk::Open(id));
-        let other = store.ask_for_tickets(WALLET, 6, T0).await.unwrap();
+        assert_eq!(store.ask_for_tickets(WALLET, 5, &Actor::Daemon, T0).await.unwrap(), TicketAsk::Open(id));
+        let other = store.ask_for_tickets(WALLET, 6, &Actor::Daemon, T0).await.unwrap();
         assert!(matches!(other, TicketAsk::Other(open) if open.id == id && open.count == 5));
-        let elsewhere = store.ask_for_tickets("warm", 6, T0).await.unwrap();
+        let elsewhere = store.ask_for_tickets("warm", 6, &Actor::Daemon, T0).await.unwrap();
         assert!(matches!(elsewhere, TicketAsk::Open(theirs) if theirs > id));
-        let too_many = store.ask_for_tickets("cold", 251, T0).await;
+        let too_many = store.ask_for_tickets("cold", 251, &Actor::Daemon, T0).await;
         assert!(too_many.is_err());
         let open = store.open_ticket_request(WALLET).await.unwrap();
         assert_eq!(open, Some(TicketRequest { id, count: 5, waits_for: None }));
@@ -125,7 +127,7 @@ on_both_stores! {
 
     async fn what_comes_of_a_request_is_told_and_what_the_ledger_did_stands(bed) {
         let store = anchored(bed).await;
-        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, T0).await.unwrap() else {
+        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, &Actor::Daemon, T0).await.unwrap() else {
             panic!("another is open")
         };
         let tell = async |news| {
@@ -142,14 +144,14 @@ on_both_stores! {
         let made = TicketStatus::Made { hash: hash(3) };
         assert_eq!(tell(RequestNews::Made(hash(3))).await, made);
         assert_eq!(tell(RequestNews::Refused("too late".into())).await, made);
-        let next = store.ask_for_tickets(WALLET, 9, T0).await.unwrap();
+        let next = store.ask_for_tickets(WALLET, 9, &Actor::Daemon, T0).await.unwrap();
         assert!(matches!(next, TicketAsk::Open(next) if next > id));
         assert_eq!(store.ticket_request(TicketRequestId(77)).await.unwrap(), None);
     }
 
     async fn a_transaction_that_makes_tickets_is_found_again_with_what_it_serves(bed) {
         let store = anchored(bed).await;
-        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, T0).await.unwrap() else {
+        let TicketAsk::Open(id) = store.ask_for_tickets(WALLET, 5, &Actor::Daemon, T0).await.unwrap() else {
             panic!("another is open")
         };
         let (asked, refill) = (making(10, Some(id)), making(11, None));

@@ -3,10 +3,10 @@
 use super::bed::*;
 use std::collections::BTreeSet;
 use xrpayd::store::webhooks::*;
-use xrpayd::store::{FeedFilter, Store};
+use xrpayd::store::{Actor, FeedFilter, Store};
 use xrpayd_core::ids::{DeliveryId, EndpointId, UnixMs};
 
-fn endpoint(n: u128) -> NewEndpoint {
+pub fn endpoint(n: u128) -> NewEndpoint {
     NewEndpoint {
         id: EndpointId(n),
         client: CLIENT.to_owned(),
@@ -21,7 +21,7 @@ fn endpoint(n: u128) -> NewEndpoint {
 
 async fn made(store: &Store, n: u128) -> Endpoint {
     store
-        .create_endpoint(&endpoint(n), 9)
+        .create_endpoint(&endpoint(n), 9, &Actor::Daemon)
         .await
         .unwrap()
         .unwrap()
@@ -115,7 +115,7 @@ on_both_stores! {
         assert_eq!(one.status, EndpointStatus::Enabled);
         made(&store, 2).await;
         let other = NewEndpoint { client: "other".to_owned(), ..endpoint(3) };
-        store.create_endpoint(&other, 1).await.unwrap().unwrap();
+        store.create_endpoint(&other, 1, &Actor::Daemon).await.unwrap().unwrap();
         let ids = |page: Walked<Endpoint>| page.items.iter().map(|e| e.id.0).collect::<Vec<_>>();
         assert_eq!(ids(store.endpoints(Some(CLIENT), None, 10).await.unwrap()), [2, 1]);
         let first = store.endpoints(None, None, 2).await.unwrap();
@@ -125,7 +125,7 @@ on_both_stores! {
         let rest = store.endpoints(None, Some(last), 2).await.unwrap();
         assert!(!rest.more);
         assert_eq!(ids(rest), [1]);
-        let too_many = store.create_endpoint(&endpoint(4), 2).await.unwrap();
+        let too_many = store.create_endpoint(&endpoint(4), 2, &Actor::Daemon).await.unwrap();
         assert_eq!(too_many, None, "the client has two already");
     }
 
@@ -139,20 +139,20 @@ on_both_stores! {
             ..EndpointChange::default()
         };
         let now = T0.plus_ms(5);
-        let changed = store.change_endpoint(one.id, &change, now).await.unwrap().unwrap();
+        let changed = store.change_endpoint(one.id, &change, &Actor::Daemon, now).await.unwrap().unwrap();
         assert_eq!((changed.version, changed.updated_at), (2, now));
         assert_eq!((changed.url.as_str(), changed.description.as_deref()), ("https://example.com/hooks", None));
         assert_eq!(changed.status, EndpointStatus::Disabled { why: Disabled::Requested, at: now });
         assert!(store.webhook_view().await.unwrap().endpoints.is_empty());
-        let rotated = store.rotate_endpoint_secret(one.id, &[9], Some(T0.plus_ms(60)), now).await;
+        let rotated = store.rotate_endpoint_secret(one.id, &[9], Some(T0.plus_ms(60)), &Actor::Daemon, now).await;
         let rotated = rotated.unwrap().unwrap();
         assert_eq!((rotated.secret, rotated.old_secret), (vec![9], Some((vec![1, 2, 3], T0.plus_ms(60)))));
-        let again = store.rotate_endpoint_secret(one.id, &[8], None, now).await.unwrap().unwrap();
+        let again = store.rotate_endpoint_secret(one.id, &[8], None, &Actor::Daemon, now).await.unwrap().unwrap();
         assert_eq!((again.secret, again.old_secret), (vec![8], None));
-        assert!(store.delete_endpoint(one.id, now).await.unwrap());
-        assert!(!store.delete_endpoint(one.id, now).await.unwrap());
+        assert!(store.delete_endpoint(one.id, &Actor::Daemon, now).await.unwrap());
+        assert!(!store.delete_endpoint(one.id, &Actor::Daemon, now).await.unwrap());
         assert_eq!(store.endpoint(one.id).await.unwrap(), None);
-        assert_eq!(store.change_endpoint(one.id, &change, now).await.unwrap(), None);
+        assert_eq!(store.change_endpoint(one.id, &change, &Actor::Daemon, now).await.unwrap(), None);
         assert!(store.endpoints(None, None, 9).await.unwrap().items.is_empty());
     }
 
@@ -410,7 +410,7 @@ on_both_stores! {
         assert_eq!(store.prune_deliveries(T0.plus_ms(1), 10).await.unwrap(), 1);
         assert_eq!(states(&store, one.id).await, [DeliveryState::Pending]);
         assert_eq!(bed.number("select cast(count(*) as bigint) from webhook_messages").await, 3, "two wants them");
-        store.delete_endpoint(two.id, T0).await.unwrap();
+        store.delete_endpoint(two.id, &Actor::Daemon, T0).await.unwrap();
         assert_eq!(store.prune_deliveries(T0, 10).await.unwrap(), 3);
         assert_eq!(bed.number("select cast(count(*) as bigint) from webhook_messages").await, 1);
         assert_eq!(bed.number("select cast(count(*) as bigint) from webhook_endpoints").await, 1);

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use xrpayd::clock::{Clock, Entropy, ManualClock, OsEntropy, SystemClock, uuid_v7};
-use xrpayd::store::Store;
 use xrpayd::store::webhooks::{Delivery, DeliveryState, Endpoint, NewEndpoint, Reach};
+use xrpayd::store::{Actor, Store};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd::webhooks::guard::{Plain, Policy, Private, SystemResolver};
@@ -129,7 +129,11 @@ impl Bed {
             secret: sealer.seal(id, &secret, entropy).unwrap(),
             now: self.now(),
         };
-        let made = self.store.create_endpoint(&new, 100).await.unwrap();
+        let made = self
+            .store
+            .create_endpoint(&new, 100, &Actor::Daemon)
+            .await
+            .unwrap();
         (made.unwrap(), secret.text().to_string())
     }
 

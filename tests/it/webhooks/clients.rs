@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use xrpayd::store::Actor;
 use xrpayd::store::webhooks::{DeliveryState, EndpointChange};
 
 const PAGE: &str = include_str!("../../../docs/API.md");
@@ -86,7 +87,7 @@ async fn the_receiver_of_the_documentation_takes_what_we_sign_and_nothing_else()
     };
     for endpoint in [endpoint.id, stranger.id] {
         bed.store
-            .change_endpoint(endpoint, &moved, bed.now())
+            .change_endpoint(endpoint, &moved, &Actor::Daemon, bed.now())
             .await
             .unwrap();
     }

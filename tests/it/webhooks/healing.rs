@@ -5,6 +5,7 @@ use super::bed::{Bed, all};
 use crate::support::receiver::{Manner, Receiver};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use xrpayd::store::Actor;
 use xrpayd::store::webhooks::DeliveryState;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +97,7 @@ async fn the_past_is_told_once_more_what_failed_by_itself_and_all_of_it_on_reque
     let since = xrpayd_core::ids::UnixMs(0);
     let recover = |all: bool| {
         bed.store
-            .recover_endpoint(endpoint.id, since, all, bed.now())
+            .recover_endpoint(endpoint.id, since, all, &Actor::Daemon, bed.now())
     };
 
     // What failed, and what happened before there was an endpoint; nothing that was taken.

@@ -3,8 +3,8 @@
 use super::bed::{Bed, WAITS_S, all};
 use crate::support::receiver::{Manner, Receiver};
 use std::time::Duration;
-use xrpayd::store::FeedFilter;
 use xrpayd::store::webhooks::{DeliveryState, Disabled, EndpointStatus};
+use xrpayd::store::{Actor, FeedFilter};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_tries_over_three_days_bear_the_same_bytes_and_then_it_is_given_up() {
@@ -129,7 +129,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
         ..Default::default()
     };
     bed.store
-        .change_endpoint(endpoint.id, &enable, bed.now())
+        .change_endpoint(endpoint.id, &enable, &Actor::Daemon, bed.now())
         .await
         .unwrap();
     bed.pass(Duration::from_secs(10));

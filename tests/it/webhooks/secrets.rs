@@ -4,6 +4,7 @@ use super::bed::{Bed, all, sealer};
 use crate::support::receiver::{Manner, Receiver};
 use std::sync::Arc;
 use std::time::Duration;
+use xrpayd::store::Actor;
 use xrpayd::store::webhooks::DeliveryState;
 use xrpayd::webhooks::secret::SigningSecret;
 
@@ -23,9 +24,13 @@ async fn while_a_secret_is_rotated_both_sign_and_afterwards_the_new_one_alone() 
         .seal(endpoint.id, &new, bed.webhooks.entropy.as_ref())
         .unwrap();
     let until = bed.now().plus_ms(60_000);
-    let rotated = bed
-        .store
-        .rotate_endpoint_secret(endpoint.id, &sealed, Some(until), bed.now());
+    let rotated = bed.store.rotate_endpoint_secret(
+        endpoint.id,
+        &sealed,
+        Some(until),
+        &Actor::Daemon,
+        bed.now(),
+    );
     rotated.await.unwrap().unwrap();
     let new = new.text();
     bed.happen(1).await;
