@@ -6,6 +6,7 @@
 //! store and on the ledger; the next start goes on with
 //! it. A crash at any point of this is only a shorter version of it.
 
+pub mod audit;
 mod build;
 mod foresight;
 mod gauges;
@@ -31,6 +32,7 @@ use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Dispatcher;
 use crate::xrpl::BadRoots;
+use audit::{Configured, Diary};
 use build::Ground;
 use live::{Known, LiveView};
 use std::net::SocketAddr;
@@ -46,6 +48,8 @@ pub struct RunOptions {
     pub on_ready: Option<Box<dyn FnOnce(Ready) + Send>>,
     /// What SIGHUP reads again; without it a reload is refused.
     pub reload: Option<LoadArgs>,
+    /// What the configuration says, for the audit log.
+    pub configured: Configured,
 }
 
 /// Where the daemon serves.
@@ -133,6 +137,15 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     // What cannot start leaves the database nobody's.
     let wallets = build::wallets(&config)?;
     home::enter(&store, &config, ground.clock.now()).await?;
+    let configured = options.configured;
+    let diary = Diary::new(
+        store.clone(),
+        Arc::clone(&ground.clock),
+        &configured,
+        &config,
+    );
+    let diary = Arc::new(diary);
+    let is_begun = diary.begin().await?;
     let older = store.book_older_deposits(ground.clock.now()).await?;
     if older > 0 {
         tracing::info!(
@@ -195,9 +208,16 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         "reconcile",
         crate::reconcile::keep(reconciler, watched, show_books),
     );
+    watchers.spawn("audit", Arc::clone(&diary).keep(is_begun));
     watchers.spawn(
         "reload",
-        reload::follow(signals.clone(), options.reload, rules, pool),
+        reload::follow(
+            signals.clone(),
+            options.reload.map(|args| (args, configured)),
+            Arc::clone(&diary),
+            rules,
+            pool,
+        ),
     );
     tracing::info!(http.listen = %ready.http, metrics.listen = %ready.metrics, profile = %config.profile, "serving");
     if let Some(on_ready) = options.on_ready {
@@ -216,6 +236,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         [&web, &watchers, &engines, &hooks, &pool_tasks, &writer],
     )
     .await;
+    diary.end(&why_ended(&ended, drained)).await;
     store.close().await;
     ended?;
     match drained {
@@ -224,6 +245,15 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
             Ok(())
         }
         left => Err(AppError::Forced(left)),
+    }
+}
+
+/// Why the daemon ended, in a few words.
+fn why_ended(ended: &Result<(), AppError>, left: usize) -> String {
+    match (ended, left) {
+        (Err(error), _) => error.to_string(),
+        (Ok(()), 0) => "it was asked to, and drained".to_owned(),
+        (Ok(()), left) => AppError::Forced(left).to_string(),
     }
 }
 

@@ -4,10 +4,11 @@
 //! the same folder it carries on. The keys are kept in the clear there, readable by the owner alone:
 //! they open nothing but play money. Everything listens on loopback.
 
+use super::audit::Configured;
 use super::keys::{self, KeyText};
 use super::{AppError, Ready, RunOptions};
 use crate::clock::{Clock as _, Entropy, OsEntropy, SystemClock};
-use crate::config::{self, Config, LoadArgs, Override};
+use crate::config::{self, Config, LoadArgs, Loaded, Override};
 use crate::private_file;
 use crate::store::{Access, Actor, KeyLimits, NewKey, Store};
 use serde::{Deserialize, Serialize};
@@ -104,7 +105,9 @@ pub async fn run(
         .map(|address| format!("ws://{address}"))
         .collect();
 
-    let config = load(&args, &folder, &ledger, &wallet.to_string())?;
+    let loaded = load(&args, &folder, &ledger, &wallet.to_string())?;
+    let configured = Configured::of(&loaded);
+    let config = loaded.config;
     let store = open_store(&config).await?;
     // Everything that a merchant's backend may want to do, and nothing of the operator's.
     let scopes: Vec<&str> = keys::SCOPES
@@ -138,6 +141,7 @@ pub async fn run(
         config,
         RunOptions {
             on_ready: Some(Box::new(on_ready)),
+            configured,
             ..RunOptions::default()
         },
     )
@@ -151,7 +155,7 @@ fn load(
     folder: &Folder,
     ledger: &[String],
     wallet: &str,
-) -> Result<Config, AppError> {
+) -> Result<Loaded, AppError> {
     let origin = "xrpayd sandbox";
     let base = vec![
         Override::new("network.id", 0_i64, origin),
@@ -188,7 +192,7 @@ fn load(
     for warning in &loaded.warnings {
         tracing::warn!(%warning, "configuration");
     }
-    Ok(loaded.config)
+    Ok(loaded)
 }
 
 /// The sandbox's folder, made on the first run.

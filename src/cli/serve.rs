@@ -2,6 +2,7 @@
 
 use super::args::ConfigArgs;
 use super::failure::Failure;
+use crate::app::audit::Configured;
 use crate::app::{self, RunOptions};
 use crate::config::{Loaded, LogFormat};
 use crate::telemetry::logs::{self, Format};
@@ -21,6 +22,7 @@ impl Serve {
         start_logs(&loaded)?;
         let options = RunOptions {
             reload: Some(self.config.load_args()),
+            configured: Configured::of(&loaded),
             ..RunOptions::default()
         };
         app::run(loaded.config, options)

@@ -8,6 +8,7 @@
 //! On failure every answer is a problem document that says whether asking again makes sense and
 //! whether something may have been done.
 
+mod audit;
 pub mod auth;
 mod body;
 mod compression;

@@ -1,5 +1,9 @@
 //! Query strings: every name is known, no name comes twice, every value is of its kind.
 
+mod audit;
+
+pub use audit::AuditQuery;
+
 use super::problem::Problem;
 use crate::rfc3339;
 use crate::store::{DepositFilter, InvoiceFilter, Page, PaymentFilter};

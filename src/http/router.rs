@@ -6,9 +6,9 @@ use super::problem::{Code, Problem};
 use super::rate_limit::{RateLimiter, WINDOWS};
 use super::state::AppState;
 use super::{
-    compression, deposits, envelope, events, gate, health, invoices, limits, metrics, payments, qr,
-    refunds, returns, rulings, servers, stream, validate, wallets, webhook_deliveries,
-    webhook_endpoints,
+    audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics,
+    payments, qr, refunds, returns, rulings, servers, stream, validate, wallets,
+    webhook_deliveries, webhook_endpoints,
 };
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -88,6 +88,7 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/servers", get(servers::list))
         .route("/v1/limits", get(limits::limits))
         .route("/v1/rollout", get(limits::rollout))
+        .route("/v1/audit", get(audit::list))
         .merge(webhook_routes())
         .route_layer(from_fn_with_state(Arc::clone(&app), gate::enter));
     let open = Router::new()

@@ -9,12 +9,14 @@
 //! wait for the head. On failure nothing of the transaction is written.
 
 mod chain;
+mod form;
 mod guards;
 mod head;
 mod list;
 mod service;
 mod verify;
 
+pub use form::{ActorForm, AuditForm};
 pub use head::AuditHead;
 pub use list::{AuditEntry, AuditFilter, AuditFrom};
 pub use verify::{AuditFault, AuditReport};

@@ -57,7 +57,10 @@ pub mod webhooks;
 
 pub use accept::{AcceptOutcome, NewPayment};
 pub use anchor::Before;
-pub use audit::{Actor, AuditEntry, AuditFault, AuditFilter, AuditFrom, AuditHead, AuditReport};
+pub use audit::{
+    Actor, ActorForm, AuditEntry, AuditFault, AuditFilter, AuditForm, AuditFrom, AuditHead,
+    AuditReport,
+};
 pub use backfill::Backfill;
 pub use deposit_list::DepositFilter;
 pub use deposits::{Booked, Deposit, Place, Returned};

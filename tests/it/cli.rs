@@ -1,6 +1,7 @@
 //! The binary's command line, asked from outside: exit codes, what goes where, and that no secret
 //! comes out.
 
+mod audit;
 mod environments;
 mod tickets;
 
@@ -167,6 +168,9 @@ fn bad_usage_exits_with_two_and_help_with_zero() {
         vec!["keys", "list"],
         vec!["keys", "revoke"],
         vec!["wallet", "resume"],
+        vec!["audit"],
+        vec!["audit", "list"],
+        vec!["audit", "verify"],
     ] {
         let mut arguments = command.clone();
         arguments.push("--help");

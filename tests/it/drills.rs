@@ -5,6 +5,7 @@
 //! ledger's own truth.
 
 mod approval;
+mod audit;
 mod backfill;
 mod books;
 mod callers;

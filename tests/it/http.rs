@@ -2,6 +2,7 @@
 
 mod access;
 mod approvals;
+mod audit;
 mod bed;
 mod callers;
 mod deposits;

@@ -105,7 +105,7 @@ impl List {
         } else {
             lines.join("\n")
         };
-        let entries: Vec<_> = found.iter().map(AuditEntry::document).collect();
+        let entries: Vec<_> = found.into_iter().map(AuditEntry::form).collect();
         let answer = json!({ "data": entries, "next_cursor": next.map(|next| next.to_string()) });
         self.output.print(&human, &answer)
     }

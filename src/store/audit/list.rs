@@ -2,12 +2,11 @@
 
 use super::chain::Content;
 use super::{Actor, COLUMNS};
-use crate::rfc3339::Rfc3339;
 use crate::store::Store;
 use crate::store::db::Row;
 use crate::store::error::StoreError;
 use crate::store::list::{PAGE_MAX, PageOf, Statement};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use xrpayd_core::ids::UnixMs;
 
 /// An entry of the log.
@@ -29,29 +28,6 @@ pub struct AuditEntry {
     pub prev_hash: [u8; 32],
     /// Its hash.
     pub hash: [u8; 32],
-}
-
-impl AuditEntry {
-    /// The public form.
-    #[must_use]
-    pub fn document(&self) -> Json {
-        let actor = match &self.actor {
-            Actor::Key { id, client } => json!({ "kind": "key", "id": id, "client": client }),
-            Actor::Cli { uid } => json!({ "kind": "cli", "uid": uid }),
-            Actor::Daemon => json!({ "kind": "daemon" }),
-        };
-        json!({
-            "object": "audit_entry",
-            "sequence": self.sequence,
-            "at": Rfc3339(self.at),
-            "actor": actor,
-            "action": self.action,
-            "subject": self.subject,
-            "data": self.data,
-            "prev_hash": hex::encode(self.prev_hash),
-            "hash": hex::encode(self.hash),
-        })
-    }
 }
 
 /// Which entries a page holds.

@@ -161,6 +161,7 @@ impl Bed {
             ("wallets", "cursor_at"),
             ("payment_ends", "reached"),
             ("limit_state", "used_drops + pending"),
+            ("audit_head", "sequence"),
         ] {
             let rows = self
                 .number(&format!("select cast(count(*) as bigint) from {table}"))
