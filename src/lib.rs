@@ -18,6 +18,7 @@ mod private_file;
 pub mod reconcile;
 pub mod request;
 mod rfc3339;
+pub mod rollout;
 mod shape;
 pub mod store;
 pub mod supervise;

@@ -212,6 +212,20 @@ const RULES: &[Rule] = &[
         why: "webhooks carry what the store holds and know nobody else",
     },
     Rule {
+        room: "src/rollout",
+        except: &[],
+        words: &[
+            "crate::http",
+            "crate::app",
+            "crate::cli",
+            "crate::payments",
+            "crate::journal",
+            "crate::wallet",
+            "crate::xrpl",
+        ],
+        why: "the rollout is judged by what the store holds and the configuration says",
+    },
+    Rule {
         room: "src/payments",
         except: &[],
         words: &["crate::http", "crate::app", "crate::cli"],

@@ -3,12 +3,10 @@
 use super::AppError;
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
-use crate::config::{Config, Stage, Wallet as WalletSettings, duration_text, secrets};
+use crate::config::{Config, Wallet as WalletSettings, secrets};
 use crate::deposits::issue;
 use crate::http::edges::Edges;
-use crate::http::state::{
-    Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings, StageRow,
-};
+use crate::http::state::{Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings};
 use crate::payments::accept::Policy;
 use crate::payments::engine::{self, Deps, Settings, View};
 use crate::payments::last_run::LastRun;
@@ -301,7 +299,9 @@ pub(super) fn rules(config: &Config) -> Rules {
         .iter()
         .map(|(name, wallet)| (name.clone(), wallet.address));
     let wallets: BTreeMap<String, AccountId> = wallets.collect();
-    let stage = config.rollout.current();
+    let ladder = config.ladder();
+    // What holds where the stage in force is not known.
+    let stage = ladder.lowest();
     Rules {
         invoices: issue::Policy {
             wallets: wallets.clone(),
@@ -316,7 +316,7 @@ pub(super) fn rules(config: &Config) -> Rules {
             routed: config.routed_wallets(),
             stage: stage.name.clone(),
             allowed_clients: stage.allowed_clients.clone(),
-            caps: config.caps_for_stage(stage),
+            caps: stage.caps,
             approval: config.limits.approval,
         },
         rate_limits: RateLimits {
@@ -331,7 +331,7 @@ pub(super) fn rules(config: &Config) -> Rules {
             trusted_proxies: config.http.trusted_proxies.clone(),
             admin_networks: config.auth.admin_cidrs.clone(),
         },
-        stages: config.rollout.stages.iter().map(stage_row).collect(),
+        ladder,
         thresholds: thresholds(config),
     }
 }
@@ -344,44 +344,5 @@ fn thresholds(config: &Config) -> Thresholds {
         latency_ms_max: u64::try_from(latency_ms).unwrap_or(u64::MAX),
         oldest_age_s_max: i64::try_from(telemetry.pending_threshold.as_secs()).unwrap_or(i64::MAX),
         alerts: telemetry.alerts.clone(),
-    }
-}
-
-fn stage_row(stage: &Stage) -> StageRow {
-    let criteria = &stage.criteria;
-    let named = [
-        (
-            "max_error_rate",
-            criteria.max_error_rate.map(|ratio| ratio.to_string()),
-        ),
-        (
-            "confirmed_within",
-            criteria.confirmed_within.map(duration_text),
-        ),
-        (
-            "confirmed_ratio",
-            criteria.confirmed_ratio.map(|ratio| ratio.to_string()),
-        ),
-        (
-            "min_payments",
-            criteria.min_payments.map(|count| count.to_string()),
-        ),
-        (
-            "max_security_incidents",
-            criteria
-                .max_security_incidents
-                .map(|count| count.to_string()),
-        ),
-    ];
-    StageRow {
-        name: stage.name.clone(),
-        max_payment: stage.max_payment,
-        daily_limit: stage.daily_limit,
-        allowed_clients: stage.allowed_clients.clone(),
-        min_duration: stage.min_duration,
-        criteria: named
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect(),
     }
 }

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::http::state::{Live, Rules};
 use crate::payments::engine::View;
 use crate::store::Store;
+use crate::store::switches::Switches;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::units::{ratio, seconds_between, xrp};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(super) struct Sources {
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rules: watch::Receiver<Arc<Rules>>,
+    pub(super) switches: Switches,
 }
 
 /// Keeps the gauges for ever.
@@ -72,14 +74,13 @@ impl Sources {
             .set(undelivered.map_or(0.0, |since| seconds_between(since, now)));
         let used = self.store.limit_usage(now).await?.usage;
         let rules = Arc::clone(&self.rules.borrow());
-        let stage = rules
-            .stages
-            .iter()
-            .position(|stage| stage.name == rules.policy.stage);
+        let standing = self.switches.standing();
+        let in_force = standing.stage.as_deref();
+        let place = in_force.and_then(|stage| rules.ladder.find(stage));
         metrics
             .rollout_stage
-            .set(stage.map_or(-1, |place| i64::try_from(place).unwrap_or(-1)));
-        let caps = rules.policy.caps;
+            .set(place.map_or(-1, |(place, _)| i64::try_from(place).unwrap_or(-1)));
+        let caps = in_force.map_or(rules.policy.caps, |stage| rules.ladder.rules_at(stage).caps);
         let windows = [
             ("24h", used.daily_used.get(), caps.daily.get()),
             (

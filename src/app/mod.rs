@@ -16,6 +16,7 @@ mod live;
 pub mod reconcile;
 mod reload;
 mod retention;
+mod rollout;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod signals;
@@ -153,6 +154,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
             "credits of an older journal are booked as deposits"
         );
     }
+    let ladder = config.ladder();
+    crate::rollout::settle(&store, &ladder, ground.clock.now()).await?;
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
@@ -193,7 +196,15 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         metrics: Arc::clone(&ground.metrics),
         clock: Arc::clone(&ground.clock),
         rules: state.rules.clone(),
+        switches: state.switches.clone(),
     };
+    let stages = rollout::Keeper {
+        store: store.clone(),
+        clock: Arc::clone(&ground.clock),
+        switches: state.switches.clone(),
+        rules: state.rules.clone(),
+    };
+    watchers.spawn("rollout", rollout::keep(stages));
     crate::http::serve(http, metrics, state, &web).await;
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(

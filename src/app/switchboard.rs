@@ -89,14 +89,23 @@ impl Board {
             Some(_) => Told::Readable,
             None => Told::Unreadable,
         };
+        // Without it the rules of the lowest stage hold, and an accept is told which one is in force.
+        let stage = match self.store.stage_in_force().await {
+            Ok(found) => found.map(|found| found.stage),
+            Err(error) => {
+                tracing::warn!(%error, "the rollout stage could not be read");
+                None
+            }
+        };
         let next = Arc::new(Standing {
             pauses,
+            stage,
             read_at: began,
         });
         self.tell.send_if_modified(|standing| {
             let is_news = !next.says_the_same_as(standing);
             if is_news {
-                tracing::info!(paused = ?next.pauses, "the switches have changed");
+                tracing::info!(paused = ?next.pauses, rollout.stage = ?next.stage, "the switches have changed");
             }
             *standing = next;
             is_news

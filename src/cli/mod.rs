@@ -12,6 +12,7 @@ mod keys;
 mod operator;
 mod out;
 mod reconcile;
+mod rollout;
 mod sandbox;
 mod sandbox_ledger;
 mod serve;
@@ -64,6 +65,9 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Look at the rollout and change its stage.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
     /// Look after the wallets.
     #[command(subcommand)]
     Wallet(wallet::Command),
@@ -81,6 +85,7 @@ impl Cli {
             Command::Audit(command) => command.run().await,
             Command::Config(command) => command.run(),
             Command::Keys(command) => command.run().await,
+            Command::Rollout(command) => command.run().await,
             Command::Wallet(command) => command.run().await,
         };
         match done {

@@ -5,6 +5,7 @@ mod callers;
 mod events;
 mod http;
 mod invoices;
+mod rollout;
 mod telemetry;
 mod webhooks;
 
@@ -13,7 +14,6 @@ use super::schema::{
     Config, Limits, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet,
     Xrpl,
 };
-use super::stages::{Criteria, Rollout, Stage};
 use super::url::ServerUrl;
 use super::value::{FromValue, InDrops, Xrp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let xrpl = xrpl(r);
     let wallets = wallets(r);
     let limits = limits(r);
-    let rollout = rollout(r);
+    let rollout = rollout::rollout(r);
     let http = http::http(r);
     let auth = callers::auth(r);
     let rate_limit = callers::rate_limit(r);
@@ -376,62 +376,6 @@ fn limits(r: &mut Reader) -> Option<Limits> {
             }),
         },
         acknowledge_high_cap: acknowledge_high_cap?,
-    })
-}
-
-fn rollout(r: &mut Reader) -> Option<Rollout> {
-    const KEY: &str = "rollout.stages";
-    let stage: Option<String> = r.required("rollout.stage");
-    let length = r.length(KEY)?;
-    let read: Vec<Option<Stage>> = (0..length).map(|index| one_stage(r, index)).collect();
-    let stages = read.into_iter().collect::<Option<Vec<Stage>>>()?;
-    let mut names = BTreeSet::new();
-    for (index, stage) in stages.iter().enumerate() {
-        if !names.insert(&stage.name) {
-            let key = format!("{KEY}[{index}].name");
-            r.error(&key, "is the name of a stage before it");
-        }
-    }
-    let rollout = Rollout {
-        stage: stage?,
-        stages,
-    };
-    if rollout.find(&rollout.stage).is_none() {
-        let names: Vec<&str> = rollout.stages.iter().map(|s| s.name.as_str()).collect();
-        let message = format!("must be one of the stages: {}", names.join(", "));
-        r.error("rollout.stage", message);
-        return None;
-    }
-    Some(rollout)
-}
-
-fn one_stage(r: &mut Reader, index: usize) -> Option<Stage> {
-    let key = |field: &str| format!("rollout.stages[{index}].{field}");
-    let name = r.required::<String>(&key("name"));
-    let max_payment = r.optional::<Xrp>(&key("max_payment_xrp"));
-    let daily_limit = r.optional::<Xrp>(&key("daily_limit_xrp"));
-    let allowed_clients: Option<Vec<String>> = r.optional(&key("allowed_clients"));
-    let min_duration = r.optional(&key("min_duration"));
-    let criteria = Criteria {
-        max_error_rate: r.optional(&key("criteria.max_error_rate")),
-        confirmed_within: r.optional(&key("criteria.confirmed_within")),
-        confirmed_ratio: r.optional(&key("criteria.confirmed_ratio")),
-        min_payments: r.optional(&key("criteria.min_payments")),
-        max_security_incidents: r.optional(&key("criteria.max_security_incidents")),
-    };
-    if criteria.confirmed_within.is_some() != criteria.confirmed_ratio.is_some() {
-        r.error(
-            &key("criteria"),
-            "names one of confirmed_within and confirmed_ratio, and needs both",
-        );
-    }
-    Some(Stage {
-        name: name?,
-        max_payment: max_payment.map(|read| read.0),
-        daily_limit: daily_limit.map(|read| read.0),
-        allowed_clients: allowed_clients.unwrap_or_else(|| vec!["*".to_owned()]),
-        min_duration,
-        criteria,
     })
 }
 

@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn every_section_and_every_setting_is_in_the_manual() {
         let page = config_md();
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter() {
             assert!(
                 page.contains(&format!("`{}`", setting.key)),
                 "{}",

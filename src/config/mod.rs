@@ -34,7 +34,7 @@ pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};
 pub use stages::{Criteria, Rollout, Stage};
 pub use url::{ServerUrl, StoreUrl};
-pub use value::{Ratio, duration, duration_text};
+pub use value::{duration, duration_text};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //! is there.
 
 use super::secrets::SecretRef;
-use super::stages::{Rollout, Stage};
+use super::stages::Rollout;
 use super::url::{ServerUrl, StoreUrl};
 use crate::telemetry::health::Alert;
 use ipnet::IpNet;
@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::Asset;
-use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::ApprovalRule;
+use xrpayd_core::rollout::Ladder;
 use xrpayd_core::tickets::Refill;
 
 /// Everything the daemon was told.
@@ -57,16 +57,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The caps in force at a stage: of each pair, the hard cap and the stage's own, the lower one.
+    /// The stages of the rollout as they are climbed, under the hard caps.
     #[must_use]
-    pub fn caps_for_stage(&self, stage: &Stage) -> Caps {
-        let lower = |hard: Drops, own: Option<Drops>| own.map_or(hard, |own| own.min(hard));
-        Caps {
-            min_payment: self.limits.min_payment,
-            max_payment: lower(self.limits.max_payment, stage.max_payment),
-            daily: lower(self.limits.daily_limit, stage.daily_limit),
-            max_pending: self.limits.max_pending,
-        }
+    pub fn ladder(&self) -> Ladder {
+        self.rollout.ladder(&self.limits)
     }
 
     /// The wallets that may pay where a request names none: those of the type `hot`, or the only one.

@@ -3,13 +3,17 @@
 
 mod kind;
 mod lookup;
+mod rollout;
 mod sections;
 
 pub(super) use kind::Kind;
 pub(super) use lookup::{child, find, has_children, not_a_setting};
 pub(super) use sections::SECTIONS;
 
+use std::sync::LazyLock;
+
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub(super) struct Setting {
     /// The key; `<name>` stands for any name, `[]` for each element of a list.
     pub key: &'static str,
@@ -23,8 +27,11 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
     Setting { key, kind, meaning }
 }
 
-/// Every setting.
-pub(super) const SETTINGS: &[Setting] = &[
+/// Every setting; sections that fill a page of their own have a file of their own.
+pub(super) static SETTINGS: LazyLock<Vec<Setting>> =
+    LazyLock::new(|| [ROWS, rollout::ROWS].concat());
+
+const ROWS: &[Setting] = &[
     row(
         "profile",
         Kind::Choice(&["development", "sandbox", "testnet", "staging", "production"]),
@@ -235,58 +242,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "limits.acknowledge_high_cap",
         Kind::Switch,
         "Says that a `limits.max_payment_xrp` above 10,000 XRP is meant. Without it production does not start with such a cap, and other profiles warn.",
-    ),
-    row("rollout.stage", Kind::Text, "The stage to start at."),
-    row(
-        "rollout.stages",
-        Kind::Tables,
-        "The stages, in order, each a table.",
-    ),
-    row("rollout.stages[].name", Kind::Text, "The stage's name."),
-    row(
-        "rollout.stages[].max_payment_xrp",
-        Kind::Xrp,
-        "The most that one payment may move at this stage. Without it the hard cap holds.",
-    ),
-    row(
-        "rollout.stages[].daily_limit_xrp",
-        Kind::Xrp,
-        "The most that any 24 hours may move at this stage. Without it the hard cap holds.",
-    ),
-    row(
-        "rollout.stages[].allowed_clients",
-        Kind::List,
-        "The names of the API keys that may pay at this stage; `[\"*\"]` is all of them, and so is leaving it out.",
-    ),
-    row(
-        "rollout.stages[].min_duration",
-        Kind::Duration,
-        "How long the stage lasts at least.",
-    ),
-    row(
-        "rollout.stages[].criteria.max_error_rate",
-        Kind::Share,
-        "The largest share of payments that may have failed before the next stage.",
-    ),
-    row(
-        "rollout.stages[].criteria.confirmed_within",
-        Kind::Duration,
-        "How soon payments must have been confirmed.",
-    ),
-    row(
-        "rollout.stages[].criteria.confirmed_ratio",
-        Kind::Share,
-        "Which share of them.",
-    ),
-    row(
-        "rollout.stages[].criteria.min_payments",
-        Kind::Number,
-        "How many payments must have been made.",
-    ),
-    row(
-        "rollout.stages[].criteria.max_security_incidents",
-        Kind::Number,
-        "How many security incidents there may have been.",
     ),
     row("http.listen", Kind::Listen, "Where the API listens."),
     row(

@@ -1,34 +1,25 @@
 //! The rollout: stages in order, what each allows and what must be seen before the next.
 
-use super::value::Ratio;
+use super::schema::Limits;
 use std::time::Duration;
+use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
+use xrpayd_core::rollout::{self, Alerts, AutoDemotion, Confirmed, Ladder, Ratio};
 
 /// Section `rollout`.
 #[derive(Debug, Clone)]
 pub struct Rollout {
-    /// The name of the stage to start at; always one of `stages`.
+    /// The name of the stage that a new database begins at; always one of `stages`.
     pub stage: String,
+    /// The name of the highest stage that is allowed; always one of `stages`, and not below `stage`.
+    pub highest: String,
     /// In order, at least one, no name twice.
     pub stages: Vec<Stage>,
+    /// When a stage is given up without a person, where it ever is.
+    pub auto_demotion: Option<AutoDemotion>,
 }
 
 impl Rollout {
-    /// The stage in force.
-    ///
-    /// # Panics
-    /// Never for a configuration that was loaded: loading refuses an unknown stage.
-    #[must_use]
-    pub fn current(&self) -> &Stage {
-        let current = self.stages.iter().find(|stage| stage.name == self.stage);
-        assert!(
-            current.is_some(),
-            "the stage {} is not one of the stages",
-            self.stage
-        );
-        current.unwrap_or(&self.stages[0])
-    }
-
     /// The stage of that name with its place in the order.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(usize, &Stage)> {
@@ -36,6 +27,16 @@ impl Rollout {
             .iter()
             .enumerate()
             .find(|(_, stage)| stage.name == name)
+    }
+
+    /// The stages as they are climbed, under the hard caps.
+    pub(super) fn ladder(&self, limits: &Limits) -> Ladder {
+        Ladder {
+            stages: self.stages.iter().map(|one| one.under(limits)).collect(),
+            first: self.stage.clone(),
+            highest: self.highest.clone(),
+            auto_demotion: self.auto_demotion,
+        }
     }
 }
 
@@ -57,12 +58,26 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Whether a client may pay at this stage.
-    #[must_use]
-    pub fn allows(&self, client: &str) -> bool {
-        self.allowed_clients
-            .iter()
-            .any(|name| name == "*" || name == client)
+    /// The caps in force at it: of each pair, the hard cap and its own, the lower one.
+    pub(super) fn caps_under(&self, limits: &Limits) -> Caps {
+        let lower = |hard: Drops, own: Option<Drops>| own.map_or(hard, |own| own.min(hard));
+        Caps {
+            min_payment: limits.min_payment,
+            max_payment: lower(limits.max_payment, self.max_payment),
+            daily: lower(limits.daily_limit, self.daily_limit),
+            max_pending: limits.max_pending,
+        }
+    }
+
+    fn under(&self, limits: &Limits) -> rollout::Stage {
+        rollout::Stage {
+            name: self.name.clone(),
+            max_payment: self.max_payment,
+            daily_limit: self.daily_limit,
+            caps: self.caps_under(limits),
+            allowed_clients: self.allowed_clients.clone(),
+            criteria: self.criteria.to_be_seen(self.min_duration),
+        }
     }
 }
 
@@ -79,4 +94,27 @@ pub struct Criteria {
     pub min_payments: Option<u64>,
     /// How many security incidents there may have been.
     pub max_security_incidents: Option<u64>,
+    /// Whether alerts must have been raised and acknowledged.
+    pub alerts_acknowledged: Option<bool>,
+}
+
+impl Criteria {
+    fn to_be_seen(self, min_duration: Option<Duration>) -> rollout::Criteria {
+        let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let confirmed = self.confirmed_within.zip(self.confirmed_ratio);
+        rollout::Criteria {
+            min_duration_ms: min_duration.map(ms),
+            min_payments: self.min_payments,
+            max_error_rate: self.max_error_rate,
+            confirmed: confirmed.map(|(within, ratio)| Confirmed {
+                within_ms: ms(within),
+                ratio,
+            }),
+            max_security_incidents: self.max_security_incidents,
+            alerts: match self.alerts_acknowledged {
+                Some(true) => Alerts::MustBeAcknowledged,
+                Some(false) | None => Alerts::NotAsked,
+            },
+        }
+    }
 }

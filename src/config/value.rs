@@ -9,13 +9,13 @@ use crate::cidr;
 use base64::Engine as _;
 use figment::value::Value;
 use ipnet::IpNet;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::Asset;
 use xrpayd_core::currency::RLUSD;
 use xrpayd_core::money::Drops;
+use xrpayd_core::rollout::Ratio;
 
 /// A type that a setting can have.
 pub(super) trait FromValue: Sized {
@@ -219,13 +219,6 @@ impl FromValue for SecretRef {
     }
 }
 
-/// A share between nothing and the whole, in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ratio {
-    /// Millionths.
-    pub ppm: u32,
-}
-
 impl FromValue for Ratio {
     fn from_value(value: &Value) -> Result<Self, String> {
         let bad = || "must be a share between 0 and 1 such as \"0.01\"".to_owned();
@@ -244,13 +237,6 @@ impl FromValue for Ratio {
             Ok(ppm) if ppm <= 1_000_000 => Ok(Self { ppm }),
             Ok(_) | Err(_) => Err(bad()),
         }
-    }
-}
-
-impl fmt::Display for Ratio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let drops = Drops::new(u64::from(self.ppm)).unwrap_or(Drops::ZERO);
-        f.write_str(&drops.to_xrp())
     }
 }
 

@@ -37,6 +37,7 @@ pub mod rate_limit;
 mod refunds;
 mod refusal;
 mod returns;
+mod rollout;
 mod room;
 mod router;
 mod rulings;

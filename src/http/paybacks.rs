@@ -2,12 +2,12 @@
 //! answered as every payment is.
 
 use super::auth::Caller;
-use super::payments::{place, show};
+use super::payments::{STAGE_TRIES_MAX, place, show};
 use super::problem::{Code, Problem};
 use super::router::App;
 use super::{idempotency, refusal};
 use crate::clock;
-use crate::payments::accept::{self, PaymentRequest};
+use crate::payments::accept::{self, PaymentRequest, Policy, Reading};
 use crate::store::switches::Stop;
 use crate::store::{
     Blocked, NewPayback, NewPayment, PaybackOutcome, PaybackState, Returned, Subject,
@@ -60,6 +60,7 @@ pub(super) async fn replayed(
             | PaybackOutcome::Created(_)
             | PaybackOutcome::Refused { .. }
             | PaybackOutcome::Paused(_)
+            | PaybackOutcome::StageChanged { .. }
             | PaybackOutcome::Blocked(_),
         ) => Err(refusal::key_reused()),
     }
@@ -88,11 +89,41 @@ pub(super) async fn pay_back(
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
     }
+    let mut policy = app.state.policy();
+    for _ in 0..STAGE_TRIES_MAX {
+        let new = new_payback(app, caller, &policy, &reading, &asking)?;
+        let amount = new.new.order.amount;
+        let outcome = app.state.store.pay_back(&new).await;
+        return match outcome.map_err(|error| refusal::store_write(&error))? {
+            PaybackOutcome::Created(payment) => Ok(created(app, caller, &payment)),
+            PaybackOutcome::Replayed(payment) => Ok(again(app, &payment)),
+            PaybackOutcome::KeyReused => Err(refusal::key_reused()),
+            PaybackOutcome::Refused { breach, resets_at } => {
+                Err(refusal::breach(breach, amount, resets_at))
+            }
+            PaybackOutcome::Blocked(why) => Err(blocked(asking.subject, why)),
+            PaybackOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
+            PaybackOutcome::StageChanged { stage } => {
+                policy = app.state.policy_at(&stage);
+                continue;
+            }
+        };
+    }
+    Err(refusal::stage_keeps_changing())
+}
+
+/// The payment that is asked for, by the rules of a stage.
+fn new_payback(
+    app: &App,
+    caller: &Caller,
+    policy: &Policy,
+    reading: &Reading,
+    asking: &Asking<'_>,
+) -> Result<NewPayback, Problem> {
     let now = app.state.clock.now();
     // The key is filled in by the store, with the number of the try.
-    let placed = place(app, caller, &reading, "", now)?;
-    let amount = placed.order.amount;
-    let new = NewPayback {
+    let placed = place(app, caller, policy, reading, "", now)?;
+    Ok(NewPayback {
         new: NewPayment {
             id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
             client: asking.client.to_owned(),
@@ -100,39 +131,30 @@ pub(super) async fn pay_back(
             wallet: placed.wallet,
             order: placed.order,
             fingerprint: asking.fingerprint,
-            stage: rules.policy.stage.clone(),
-            caps: rules.policy.caps,
-            approval: rules.policy.approval,
+            stage: policy.stage.clone(),
+            caps: policy.caps,
+            approval: policy.approval,
             now,
         },
         subject: asking.subject,
-        reason: asking.reason,
+        reason: asking.reason.clone(),
         asked_client: caller.client.clone(),
         asked_key: asking.key.map(str::to_owned),
         past_is_read: app.state.live.past_is_read(),
-    };
-    let outcome = app.state.store.pay_back(&new).await;
-    match outcome.map_err(|error| refusal::store_write(&error))? {
-        PaybackOutcome::Created(payment) => {
-            app.state.live.wake(&payment.wallet);
-            let payback = payment.order.payback.map(Payback::key).unwrap_or_default();
-            tracing::info!(
-                payment.id = %payment.id,
-                payback,
-                key.id = caller.key_id,
-                "a payment that gives something back was accepted"
-            );
-            let path = format!("/v1/payments/{}", payment.id);
-            Ok(idempotency::created(&path, show(app, &payment)))
-        }
-        PaybackOutcome::Replayed(payment) => Ok(again(app, &payment)),
-        PaybackOutcome::KeyReused => Err(refusal::key_reused()),
-        PaybackOutcome::Refused { breach, resets_at } => {
-            Err(refusal::breach(breach, amount, resets_at))
-        }
-        PaybackOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
-        PaybackOutcome::Blocked(why) => Err(blocked(asking.subject, why)),
-    }
+    })
+}
+
+fn created(app: &App, caller: &Caller, payment: &Payment) -> Response {
+    app.state.live.wake(&payment.wallet);
+    let payback = payment.order.payback.map(Payback::key).unwrap_or_default();
+    tracing::info!(
+        payment.id = %payment.id,
+        payback,
+        key.id = caller.key_id,
+        "a payment that gives something back was accepted"
+    );
+    let path = format!("/v1/payments/{}", payment.id);
+    idempotency::created(&path, show(app, payment))
 }
 
 fn again(app: &App, payment: &Payment) -> Response {

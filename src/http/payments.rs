@@ -10,7 +10,7 @@ use super::refusal;
 use super::router::App;
 use super::state::Routing;
 use crate::clock;
-use crate::payments::accept::{self, PaymentRequest, Placed, Reading, Refusal};
+use crate::payments::accept::{self, PaymentRequest, Placed, Policy, Reading, Refusal};
 use crate::store::switches::Stop;
 use crate::store::{AcceptOutcome, NewPayment, StoreError};
 use axum::Json;
@@ -24,6 +24,10 @@ use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Order, Payment, Status};
+
+/// How often a request is placed anew because the stage changed under it: more changes than that in the
+/// time of one request are somebody's loop.
+pub(super) const STAGE_TRIES_MAX: u32 = 3;
 
 /// `POST /v1/payments`
 pub async fn create(
@@ -41,43 +45,45 @@ pub async fn create(
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
     }
-    let now = app.state.clock.now();
-    let fingerprint = reading.fingerprint;
-    let placed = match place(&app, &caller, &reading, key, now) {
-        Ok(placed) => placed,
-        Err(problem) => return replay_or(&app, &caller, &reading, key, problem).await,
-    };
-    let new = NewPayment {
-        id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
-        client: caller.client.clone(),
-        asked_by: caller.key_id.clone(),
-        wallet: placed.wallet,
-        order: placed.order,
-        fingerprint,
-        stage: rules.policy.stage.clone(),
-        caps: rules.policy.caps,
-        approval: rules.policy.approval,
-        now,
-    };
-    let amount = new.order.amount;
-    match app
-        .state
-        .store
-        .accept(new)
-        .await
-        .map_err(|error| refusal::store_write(&error))?
-    {
-        AcceptOutcome::Created(payment) => {
-            app.state.live.wake(&payment.wallet);
-            Ok(created(&app, &payment))
-        }
-        AcceptOutcome::Replayed(payment) => Ok(replayed(&app, &payment)),
-        AcceptOutcome::KeyReused => Err(refusal::key_reused()),
-        AcceptOutcome::Refused { breach, resets_at } => {
-            Err(refusal::breach(breach, amount, resets_at))
-        }
-        AcceptOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
+    let mut policy = app.state.policy();
+    for _ in 0..STAGE_TRIES_MAX {
+        let now = app.state.clock.now();
+        let placed = match place(&app, &caller, &policy, &reading, key, now) {
+            Ok(placed) => placed,
+            Err(problem) => return replay_or(&app, &caller, &reading, key, problem).await,
+        };
+        let new = NewPayment {
+            id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
+            client: caller.client.clone(),
+            asked_by: caller.key_id.clone(),
+            wallet: placed.wallet,
+            order: placed.order,
+            fingerprint: reading.fingerprint,
+            stage: policy.stage.clone(),
+            caps: policy.caps,
+            approval: policy.approval,
+            now,
+        };
+        let amount = new.order.amount;
+        let outcome = app.state.store.accept(new).await;
+        return match outcome.map_err(|error| refusal::store_write(&error))? {
+            AcceptOutcome::Created(payment) => {
+                app.state.live.wake(&payment.wallet);
+                Ok(created(&app, &payment))
+            }
+            AcceptOutcome::Replayed(payment) => Ok(replayed(&app, &payment)),
+            AcceptOutcome::KeyReused => Err(refusal::key_reused()),
+            AcceptOutcome::Refused { breach, resets_at } => {
+                Err(refusal::breach(breach, amount, resets_at))
+            }
+            AcceptOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
+            AcceptOutcome::StageChanged { stage } => {
+                policy = app.state.policy_at(&stage);
+                continue;
+            }
+        };
     }
+    Err(refusal::stage_keeps_changing())
 }
 
 /// `GET /v1/payments`
@@ -149,15 +155,15 @@ pub async fn events(
     Ok(Json(List { data, next_cursor }).into_response())
 }
 
-/// Fits a reading to the rules in force, and to what the wallet can pay.
+/// Fits a reading to the rules of the stage in force, and to what the wallet can pay.
 pub(super) fn place(
     app: &App,
     caller: &Caller,
+    policy: &Policy,
     reading: &Reading,
     key: &str,
     now: UnixMs,
 ) -> Result<Placed, Problem> {
-    let rules = Arc::clone(&app.state.rules.borrow());
     let chosen = match reading.wallet {
         Some(_) => None,
         None => {
@@ -166,13 +172,14 @@ pub(super) fn place(
         }
     };
     let whose = (caller.client.as_str(), key);
-    let placed = accept::place(reading, &rules.policy, chosen.as_deref(), whose, now).map_err(
-        |refusal| match refusal {
-            Refusal::Fields(faults) => refusal::fields(&faults),
-            Refusal::ClientNotInStage { stage } => refusal::not_in_stage(&stage),
-            Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
-        },
-    )?;
+    let placed =
+        accept::place(reading, policy, chosen.as_deref(), whose, now).map_err(|refusal| {
+            match refusal {
+                Refusal::Fields(faults) => refusal::fields(&faults),
+                Refusal::ClientNotInStage { stage } => refusal::not_in_stage(&stage),
+                Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
+            }
+        })?;
     // What is in flight may still fail, so a shortage is only certain against what could be paid if
     // nothing else were asked; what waits behind others is held, not refused.
     let amount = placed.order.amount;
@@ -243,7 +250,11 @@ async fn replay_or(
     match app.state.store.accept(probe).await {
         Ok(AcceptOutcome::Replayed(payment)) => Ok(replayed(app, &payment)),
         Ok(AcceptOutcome::KeyReused) => Err(refusal::key_reused()),
-        Ok(AcceptOutcome::Refused { .. } | AcceptOutcome::Paused(_)) => Err(problem),
+        Ok(
+            AcceptOutcome::Refused { .. }
+            | AcceptOutcome::Paused(_)
+            | AcceptOutcome::StageChanged { .. },
+        ) => Err(problem),
         Ok(AcceptOutcome::Created(payment)) => {
             // Caps that let nothing through let something through: never silently.
             tracing::error!(payment.id = %payment.id, "a probe for a replay created a payment");

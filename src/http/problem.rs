@@ -99,6 +99,10 @@ codes! {
     EventsExpired = "events_expired", GONE, false, "Events after this place are no longer handed out.";
     WebhookEndpointDisabled = "webhook_endpoint_disabled", CONFLICT, false, "The webhook endpoint is disabled.";
     TooManyWebhookEndpoints = "too_many_webhook_endpoints", CONFLICT, false, "The client has as many webhook endpoints as it may.";
+    CriteriaNotMet = "criteria_not_met", CONFLICT, false, "The criteria of the stage are not met.";
+    StageChanged = "stage_changed", CONFLICT, false, "Another rollout stage is in force than the one that was seen.";
+    NoPromotion = "no_promotion", CONFLICT, false, "There is no stage to go up to.";
+    NoDemotion = "no_demotion", CONFLICT, false, "There is no such stage to go down to.";
     WebhooksNotConfigured = "webhooks_not_configured", CONFLICT, false, "There is no key to keep the secrets of webhook endpoints with.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large.";
     UriTooLong = "uri_too_long", URI_TOO_LONG, false, "The request line is too long.";

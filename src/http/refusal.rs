@@ -79,6 +79,12 @@ pub fn not_in_stage(stage: &str) -> Problem {
     Problem::new(Code::ClientNotInStage, detail)
 }
 
+/// The stage changed again whenever the request was placed.
+pub fn stage_keeps_changing() -> Problem {
+    let detail = "The rollout stage changed several times while the request was looked at.";
+    Problem::new(Code::Conflict, detail).retry_after(1)
+}
+
 /// The key was used for something else.
 pub fn key_reused() -> Problem {
     let detail = "The Idempotency-Key was used for a request with another content; a new one \

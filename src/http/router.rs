@@ -7,7 +7,7 @@ use super::rate_limit::{RateLimiter, WINDOWS};
 use super::state::AppState;
 use super::{
     audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics,
-    payments, qr, refunds, returns, rulings, servers, stream, validate, wallets,
+    payments, qr, refunds, returns, rollout, rulings, servers, stream, validate, wallets,
     webhook_deliveries, webhook_endpoints,
 };
 use axum::Router;
@@ -87,7 +87,9 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/wallets/{name}", get(wallets::one))
         .route("/v1/servers", get(servers::list))
         .route("/v1/limits", get(limits::limits))
-        .route("/v1/rollout", get(limits::rollout))
+        .route("/v1/rollout", get(rollout::show))
+        .route("/v1/rollout/promote", post(rollout::promote))
+        .route("/v1/rollout/demote", post(rollout::demote))
         .route("/v1/audit", get(audit::list))
         .merge(webhook_routes())
         .route_layer(from_fn_with_state(Arc::clone(&app), gate::enter));

@@ -122,14 +122,19 @@ pub async fn reject(
 
 /// A reason in a person's words, where one is given.
 pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
-    let Some(reason) = reason else { return Ok(()) };
-    let fits = (1..=REASON_LEN_MAX).contains(&reason.chars().count());
-    if fits && !reason.chars().any(char::is_control) {
+    check_words("reason", reason)
+}
+
+/// The same, in a field of another name.
+pub(super) fn check_words(field: &str, words: Option<&str>) -> Result<(), Problem> {
+    let Some(words) = words else { return Ok(()) };
+    let fits = (1..=REASON_LEN_MAX).contains(&words.chars().count());
+    if fits && !words.chars().any(char::is_control) {
         return Ok(());
     }
     let detail = format!("must be 1 to {REASON_LEN_MAX} characters, none of them control");
-    let problem = Problem::new(Code::ValidationFailed, format!("`reason` {detail}."));
-    Err(problem.at("/reason", detail))
+    let problem = Problem::new(Code::ValidationFailed, format!("`{field}` {detail}."));
+    Err(problem.at(format!("/{field}"), detail))
 }
 
 /// What one who may approve says.

@@ -23,6 +23,7 @@ use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Order;
 use xrpayd_core::preflight::Facts;
+use xrpayd_core::rollout::Ladder;
 
 /// Everything that the HTTP room needs.
 #[derive(Clone)]
@@ -45,6 +46,26 @@ pub struct AppState {
     pub rules: watch::Receiver<Arc<Rules>>,
     /// What operators have paused.
     pub switches: Switches,
+}
+
+impl AppState {
+    /// Which payments are taken at the stage in force, as far as this process knows; the store tells
+    /// where it is another.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let standing = self.switches.standing();
+        let rules = self.rules.borrow();
+        match &standing.stage {
+            Some(stage) => rules.policy_at(stage),
+            None => rules.policy.clone(),
+        }
+    }
+
+    /// Which payments are taken at a stage.
+    #[must_use]
+    pub fn policy_at(&self, stage: &str) -> Policy {
+        self.rules.borrow().policy_at(stage)
+    }
 }
 
 /// What holds until the process ends.
@@ -78,7 +99,7 @@ pub enum Auth {
 /// What a reload may change.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Which payments are taken.
+    /// Which payments are taken where the stage in force is not known: those of the lowest one.
     pub policy: Policy,
     /// Which invoices are issued.
     pub invoices: issue::Policy,
@@ -86,10 +107,25 @@ pub struct Rules {
     pub rate_limits: RateLimits,
     /// From where requests are taken for what.
     pub access: Access,
-    /// The stages, for `GET /v1/rollout`.
-    pub stages: Vec<StageRow>,
     /// What `/health` finds worth a look.
     pub thresholds: Thresholds,
+    /// The stages in order, with what holds at each.
+    pub ladder: Ladder,
+}
+
+impl Rules {
+    /// Which payments are taken at a stage. One that the configuration does not have takes those of the
+    /// lowest stage.
+    #[must_use]
+    pub fn policy_at(&self, stage: &str) -> Policy {
+        let rules = self.ladder.rules_at(stage);
+        Policy {
+            stage: stage.to_owned(),
+            allowed_clients: rules.allowed_clients.clone(),
+            caps: rules.caps,
+            ..self.policy.clone()
+        }
+    }
 }
 
 /// From where requests are taken for what.
@@ -129,23 +165,6 @@ impl RateLimits {
             ..self
         }
     }
-}
-
-/// A rollout stage as configured.
-#[derive(Debug, Clone)]
-pub struct StageRow {
-    /// Its name.
-    pub name: String,
-    /// The most of one payment; the general cap holds where absent.
-    pub max_payment: Option<Drops>,
-    /// The most of a day; the general cap holds where absent.
-    pub daily_limit: Option<Drops>,
-    /// Who may use it.
-    pub allowed_clients: Vec<String>,
-    /// How long it lasts at least.
-    pub min_duration: Option<Duration>,
-    /// What must be met before the next one, by name.
-    pub criteria: Vec<(String, String)>,
 }
 
 /// A view of what is running. Every method that does not say otherwise answers from memory, at once.

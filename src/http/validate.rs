@@ -78,23 +78,20 @@ pub async fn validate(
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
     }
-    let rules = Arc::clone(&app.state.rules.borrow());
-    let seen = accept::assess(
-        &request,
-        &rules.policy,
-        &caller.client,
-        |amount, destination| chosen(&app, (amount, destination), Routing::Asked),
-    );
+    let policy = app.state.policy();
+    let seen = accept::assess(&request, &policy, &caller.client, |amount, destination| {
+        chosen(&app, (amount, destination), Routing::Asked)
+    });
     let now = app.state.clock.now();
     let used = app.state.store.limit_usage(now).await;
     let used = used.map_err(|error| refusal::store_read(&error))?.usage;
-    let resets_at = resets_at(&app, &seen, used, now).await?;
+    let resets_at = resets_at(&app, &policy, &seen, used, now).await?;
     let queued = queued(&app, &seen).await?;
     let (facts, outlook) = tokio::join!(facts(&app, &seen), outlook(&app, &seen, now));
     let wallet = wallet(&app, &seen);
     let checks = checks::all(&Witness {
         seen: &seen,
-        policy: &rules.policy,
+        policy: &policy,
         used,
         resets_at,
         wallet: wallet.as_ref(),
@@ -111,7 +108,7 @@ pub async fn validate(
         valid: verdict == Verdict::Valid,
         verdict,
         checks,
-        would: would(&seen, &outlook, &rules.policy, now),
+        would: would(&seen, &outlook, &policy, now),
         simulation: simulation.map(SimulationDto::of),
         ledger_index: reading.map(|reading| reading.ledger_index),
         ledger_hash: reading.map(|reading| reading.ledger_hash),
@@ -133,12 +130,12 @@ impl<'a> SimulationDto<'a> {
 /// When the day has room for the amount, where it has none now.
 async fn resets_at(
     app: &App,
+    policy: &Policy,
     seen: &Assessment,
     used: limits::Usage,
     now: UnixMs,
 ) -> Result<Option<UnixMs>, Problem> {
-    let rules = Arc::clone(&app.state.rules.borrow());
-    let caps = &rules.policy.caps;
+    let caps = &policy.caps;
     let Some(amount) = seen.amount else {
         return Ok(None);
     };

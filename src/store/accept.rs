@@ -16,7 +16,7 @@ use super::error::{Conflict, StoreError};
 use super::events::News;
 use super::pauses::{self, Pause};
 use super::verdicts::{Guess, Verdict, decide_all, known_keys};
-use super::{Store, events, limits, payment_news, payments};
+use super::{Store, events, limits, payment_news, payments, rollout};
 use crate::supervise::Supervisor;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,7 +50,7 @@ pub struct NewPayment {
     pub order: Order,
     /// A hash over everything the client sent: another one under the same key is another request.
     pub fingerprint: [u8; 32],
-    /// The rollout stage in force.
+    /// The rollout stage whose limits these are.
     pub stage: String,
     /// The limits in force.
     pub caps: Caps,
@@ -78,6 +78,11 @@ pub enum AcceptOutcome {
     },
     /// Something that it needs is paused; nothing was written.
     Paused(Pause),
+    /// Another stage is in force than the one whose limits it brought; nothing was written.
+    StageChanged {
+        /// The stage in force.
+        stage: String,
+    },
 }
 
 /// A request that waits for the writer.
@@ -227,6 +232,7 @@ impl Store {
             }
             Verdict::KeyReused => Ok(AcceptOutcome::KeyReused),
             Verdict::Paused(pause) => Ok(AcceptOutcome::Paused(pause)),
+            Verdict::StageChanged(stage) => Ok(AcceptOutcome::StageChanged { stage }),
             Verdict::Refused(breach) => {
                 let resets_at = match breach {
                     Breach::Daily { .. } => {
@@ -274,21 +280,24 @@ impl Store {
         if lags || stored.is_ahead_of(now) {
             state = limits::align(tx, stored, now).await?;
         }
-        let mut decided = decide_all(news, &HashMap::new(), &[], state);
+        // Read under the lock that a change of stage takes first: what commits here has seen it.
+        let stage = rollout::in_force(tx).await?.map(|found| found.stage);
+        let stage = stage.as_deref();
+        let mut decided = decide_all(news, &HashMap::new(), stage, &[], state);
         // Only who would make something has to know: a repeated request is answered whatever is paused.
         let pauses = match decided.created.is_empty() {
             true => Vec::new(),
             false => pauses::in_force(tx).await?,
         };
         if !pauses.is_empty() {
-            decided = decide_all(news, &HashMap::new(), &pauses, state);
+            decided = decide_all(news, &HashMap::new(), stage, &pauses, state);
         }
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
             state = limits::align(tx, state, now).await?;
             let known = known_keys(tx, news).await?;
-            decided = decide_all(news, &known, &pauses, state);
+            decided = decide_all(news, &known, stage, &pauses, state);
             self.inner.keys_repeat.store(!known.is_empty(), Relaxed);
         }
         if decided.created.is_empty() {

@@ -25,6 +25,7 @@ use super::db::{Columns, Kind, Tx, Value};
 use super::error::StoreError;
 use chain::Content;
 use serde_json::Value as Json;
+use std::fmt;
 use xrpayd_core::ids::UnixMs;
 
 /// Who changed something.
@@ -44,6 +45,17 @@ pub enum Actor {
     },
     /// The daemon, by itself.
     Daemon,
+}
+
+/// `key:<id>`, `cli:<uid>` or `daemon`.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { id, .. } => write!(f, "key:{id}"),
+            Self::Cli { uid } => write!(f, "cli:{uid}"),
+            Self::Daemon => f.write_str("daemon"),
+        }
+    }
 }
 
 /// A change that is to be written into the log.

@@ -41,6 +41,7 @@ fn for_sqlite() -> Vec<Migration> {
         (14, "pauses", "0014_pauses.sql"),
         (15, "identity", "0015_identity.sql"),
         (16, "home", "0016_home.sql"),
+        (17, "rollout", "0017_rollout.sql"),
     )
 }
 
@@ -63,6 +64,7 @@ fn for_postgres() -> Vec<Migration> {
         (14, "pauses", "0014_pauses.sql"),
         (15, "identity", "0015_identity.sql"),
         (16, "home", "0016_home.sql"),
+        (17, "rollout", "0017_rollout.sql"),
     )
 }
 

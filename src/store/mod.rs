@@ -45,6 +45,7 @@ mod reconcile;
 mod reconcile_deposits;
 mod remembered;
 mod retention;
+mod rollout;
 mod ruling;
 mod signatures;
 mod sqlite;
@@ -82,6 +83,9 @@ pub use paybacks::{
 pub use payment_news::PaymentEvent;
 pub use reconcile::{BookedRow, Signed, Standing};
 pub use retention::Expired;
+pub use rollout::{
+    Closing, Incident, IncidentKind, StageChange, StageInForce, StageOutcome, StageRecord, Step,
+};
 pub use ruling::{Past, Person, RulingOutcome};
 pub(crate) use sqlite::beside;
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};

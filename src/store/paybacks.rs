@@ -95,6 +95,11 @@ pub enum PaybackOutcome {
     },
     /// Something that it needs is paused; nothing was written.
     Paused(Pause),
+    /// Another stage is in force than the one whose limits it brought; nothing was written.
+    StageChanged {
+        /// The stage in force.
+        stage: String,
+    },
     /// What is to be given back stands in the way; nothing was written.
     Blocked(Blocked),
 }
@@ -106,6 +111,7 @@ enum Step {
     KeyReused,
     Refused(Breach),
     Paused(Pause),
+    StageChanged(String),
     Blocked(Blocked),
 }
 
@@ -132,6 +138,7 @@ impl Store {
             Step::KeyReused => PaybackOutcome::KeyReused,
             Step::Blocked(why) => PaybackOutcome::Blocked(why),
             Step::Paused(pause) => PaybackOutcome::Paused(pause),
+            Step::StageChanged(stage) => PaybackOutcome::StageChanged { stage },
             Step::Refused(breach) => {
                 let (caps, amount) = (&new.new.caps, new.new.order.amount);
                 let resets_at = match breach {
@@ -200,6 +207,10 @@ impl Store {
             Some(Verdict::Paused(pause)) => {
                 tx.end().await?;
                 return Ok(Step::Paused(pause));
+            }
+            Some(Verdict::StageChanged(stage)) => {
+                tx.end().await?;
+                return Ok(Step::StageChanged(stage));
             }
             // The number is new, and nobody else can make a payment under such a key.
             Some(Verdict::CreatedBesides(_) | Verdict::Known(_) | Verdict::KeyReused) | None => {

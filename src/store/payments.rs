@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Approval, Attempt, Order, Payment, State, invariants};
+use xrpayd_core::rollout::Outcome;
 
 /// The columns that make a payment, of a table called `p`.
 pub(super) const COLUMNS: &str = "p.id, p.client, p.idempotency_key, p.wallet, p.status, \
@@ -203,6 +204,7 @@ pub(super) const CHANGED: Columns = &[
     ("phase", Kind::Text),
     ("counted_drops", Kind::Int),
     ("updated_at", Kind::Int),
+    ("outcome", Kind::Text),
     ("state_doc", Kind::Text),
     ("approval_doc", Kind::Text),
 ];
@@ -211,7 +213,7 @@ pub(super) const CHANGED: Columns = &[
 pub(super) const UPDATE: &str = "update payments set version = v.version, wallet = v.wallet, status = v.status, \
     substatus = v.substatus, phase = v.phase, \
     counted_drops = coalesce(v.counted_drops, payments.counted_drops), \
-    updated_at = v.updated_at, state_doc = v.state_doc, approval_doc = v.approval_doc \
+    updated_at = v.updated_at, outcome = v.outcome, state_doc = v.state_doc, approval_doc = v.approval_doc \
     from v where payments.id = v.id and payments.version = v.before";
 
 /// The values of [`CHANGED`]; `counted` is what counts against the limits from now on, where that
@@ -234,6 +236,7 @@ pub(super) fn changed(
         phase(&payment.state).into(),
         counted.map(drops_value).into(),
         payment.updated_at.0.into(),
+        Outcome::of(payment).map(Outcome::as_str).into(),
         document(payment.id, &payment.state)?.into(),
         approval_document(payment)?.into(),
     ])

@@ -20,6 +20,8 @@ pub const STALE_AFTER: Duration = Duration::from_secs(5);
 pub struct Standing {
     /// Everything that is paused; `None` where that could not be read.
     pub pauses: Option<Vec<Pause>>,
+    /// The rollout stage in force, where it is known.
+    pub stage: Option<String>,
     /// When it was read.
     pub read_at: Instant,
 }
@@ -39,6 +41,7 @@ impl Standing {
     pub fn unread() -> Self {
         Self {
             pauses: None,
+            stage: None,
             read_at: Instant::now(),
         }
     }
@@ -81,7 +84,7 @@ impl Standing {
     /// Whether the two say the same, whenever they were read.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.pauses == other.pauses
+        self.pauses == other.pauses && self.stage == other.stage
     }
 }
 
@@ -144,6 +147,7 @@ mod tests {
         };
         Standing {
             pauses: Some(scopes.iter().map(pause).collect()),
+            stage: None,
             read_at: Instant::now(),
         }
     }

@@ -54,6 +54,8 @@ pub(super) enum Verdict {
     Refused(Breach),
     /// Something that it needs is paused.
     Paused(Pause),
+    /// It brings the limits of a stage that is not in force; this one is.
+    StageChanged(String),
 }
 
 impl Verdict {
@@ -65,7 +67,8 @@ impl Verdict {
             | Self::CreatedBesides(_)
             | Self::KeyReused
             | Self::Refused(_)
-            | Self::Paused(_) => None,
+            | Self::Paused(_)
+            | Self::StageChanged(_) => None,
         }
     }
 }
@@ -136,9 +139,12 @@ pub(super) struct Decided {
     pub state: LimitState,
 }
 
+/// `stage` is the one in force; before a rollout has begun there is none, and each request goes by its
+/// own.
 pub(super) fn decide_all(
     news: &[NewPayment],
     known: &HashMap<Key<'_>, Known>,
+    stage: Option<&str>,
     pauses: &[Pause],
     state: LimitState,
 ) -> Decided {
@@ -159,9 +165,12 @@ pub(super) fn decide_all(
                 Verdict::CreatedBesides(created.payment.clone())
             }
             (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
-            (None, None) => match pauses::stopping(pauses, &new.wallet) {
-                Some(pause) => Verdict::Paused(pause.clone()),
-                None => decide_new(new, &mut decided.state),
+            (None, None) => match stage.filter(|stage| *stage != new.stage) {
+                Some(stage) => Verdict::StageChanged(stage.to_owned()),
+                None => match pauses::stopping(pauses, &new.wallet) {
+                    Some(pause) => Verdict::Paused(pause.clone()),
+                    None => decide_new(new, &mut decided.state),
+                },
             },
         };
         if let Verdict::Created(payment) = &verdict {

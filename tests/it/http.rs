@@ -13,6 +13,7 @@ mod lists;
 mod payments;
 mod probes;
 mod refusals;
+mod rollout;
 mod shape;
 mod validation;
 mod webhooks;

@@ -21,6 +21,7 @@ mod list;
 mod older;
 mod opening;
 mod paybacks;
+mod rollout;
 mod routes;
 mod strictness;
 mod taking;

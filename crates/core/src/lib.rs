@@ -22,6 +22,7 @@ pub mod pause;
 pub mod payment;
 pub mod preflight;
 pub mod reconcile;
+pub mod rollout;
 pub mod route;
 pub mod sequence;
 mod text;

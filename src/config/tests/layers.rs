@@ -43,18 +43,20 @@ fn the_minimal_file_of_the_contract_loads_with_the_shipped_limits() {
 #[test]
 fn the_shipped_stages_are_those_of_the_contract_and_the_lower_cap_holds() {
     let config = load(None, &[MINIMAL], &[]).unwrap().config;
-    let shipped: Vec<_> = config
-        .rollout
+    let ladder = config.ladder();
+    let shipped: Vec<_> = ladder
         .stages
         .iter()
         .map(|stage| {
-            let caps = config.caps_for_stage(stage);
-            let days = stage.min_duration.map(|d| d.as_secs() / 86_400);
+            let days = stage.criteria.min_duration_ms.map(|ms| ms / 86_400_000);
+            let caps = stage.caps;
             (stage.name.as_str(), days, caps.max_payment, caps.daily)
         })
         .collect();
     let hard = (xrp("100"), xrp("1000"));
-    assert_eq!(config.rollout.stage, "internal");
+    assert_eq!(ladder.first, "internal");
+    assert_eq!(ladder.highest, "general");
+    assert_eq!(ladder.auto_demotion, None);
     assert_eq!(
         shipped,
         [
@@ -64,17 +66,16 @@ fn the_shipped_stages_are_those_of_the_contract_and_the_lower_cap_holds() {
             ("general", None, hard.0, hard.1),
         ]
     );
-    let public = &config.rollout.stages[2];
+    let public = &ladder.stages[2];
     assert_eq!(public.max_payment, Some(xrp("500")));
     assert_eq!(public.daily_limit, Some(xrp("5000")));
-    assert!(public.allows("anyone"));
+    assert_eq!(public.allowed_clients, ["*"]);
 }
 
 #[test]
 fn the_sandbox_profile_is_roomy() {
     let config = load(Some("sandbox"), &[MINIMAL], &[]).unwrap().config;
-    let (_, stage) = config.rollout.find(&config.rollout.stage).unwrap();
-    let caps = config.caps_for_stage(stage);
+    let caps = config.ladder().rules_at(&config.rollout.stage).caps;
     assert_eq!(caps.max_payment, xrp("10000"));
     assert_eq!(caps.daily, xrp("1000000"));
     assert_eq!(caps.max_pending, 20_000);

@@ -2,6 +2,7 @@
 
 mod layers;
 mod production;
+mod rollout;
 mod secret;
 mod transport;
 

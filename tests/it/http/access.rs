@@ -105,6 +105,7 @@ async fn a_key_with_an_address_list_is_good_from_there_only() {
 #[tokio::test]
 async fn each_route_asks_for_its_scope() {
     let bed = Bed::new().await;
+    bed.store.begin_rollout("internal", START).await.unwrap();
     let reader = bed.key("shop", &["payments:read"]).await;
     let writer = bed.key("shop", &["payments:write"]).await;
     let stranger = bed.key("shop", &["webhooks:write"]).await;

@@ -21,7 +21,7 @@ use xrpayd::http::auth::{Peer, hash_secret};
 use xrpayd::http::edges::Edges;
 use xrpayd::http::state::{
     Access as From, Auth, BackfillRow, DisputeRow, JournalRow, Outlook, RateLimits, Readiness,
-    Routing, ServerRow, SideRow, StageRow, TicketsRow, TipRow, WalletRow,
+    Routing, ServerRow, SideRow, TicketsRow, TipRow, WalletRow,
 };
 use xrpayd::http::{AppState, Live, Rules, Settings, router};
 use xrpayd::payments::accept::Policy;
@@ -35,6 +35,7 @@ use xrpayd_core::limits::Caps;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Order;
 use xrpayd_core::preflight::Facts;
+use xrpayd_core::rollout::{Criteria, Ladder, Ratio, Stage as RolloutStage};
 
 /// The paying account.
 pub const HOT: &str = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
@@ -166,6 +167,12 @@ pub struct Bed {
 /// Generous rules, so that a test meets only the fence it sets up.
 pub fn rules() -> Rules {
     let wallets: BTreeMap<String, AccountId> = [("hot".to_owned(), HOT.parse().unwrap())].into();
+    let caps = Caps {
+        min_payment: xrp("0.001"),
+        max_payment: xrp("100"),
+        daily: xrp("1000"),
+        max_pending: 500,
+    };
     Rules {
         invoices: issue::Policy {
             wallets: wallets.clone(),
@@ -180,12 +187,7 @@ pub fn rules() -> Rules {
             routed: vec!["hot".to_owned()],
             stage: "internal".to_owned(),
             allowed_clients: vec!["*".to_owned()],
-            caps: Caps {
-                min_payment: xrp("0.001"),
-                max_payment: xrp("100"),
-                daily: xrp("1000"),
-                max_pending: 500,
-            },
+            caps,
             approval: None,
         },
         rate_limits: RateLimits {
@@ -197,14 +199,23 @@ pub fn rules() -> Rules {
             failures_per_minute: NonZeroU32::new(100_000).unwrap(),
         },
         access: From::default(),
-        stages: vec![StageRow {
-            name: "internal".to_owned(),
-            max_payment: Some(xrp("10")),
-            daily_limit: None,
-            allowed_clients: vec!["*".to_owned()],
-            min_duration: Some(Duration::from_secs(86_400)),
-            criteria: vec![("max_error_rate".to_owned(), "0.01".to_owned())],
-        }],
+        ladder: Ladder {
+            stages: vec![RolloutStage {
+                name: "internal".to_owned(),
+                max_payment: Some(xrp("10")),
+                daily_limit: None,
+                caps,
+                allowed_clients: vec!["*".to_owned()],
+                criteria: Criteria {
+                    min_duration_ms: Some(86_400_000),
+                    max_error_rate: Some(Ratio { ppm: 10_000 }),
+                    ..Criteria::default()
+                },
+            }],
+            first: "internal".to_owned(),
+            highest: "internal".to_owned(),
+            auto_demotion: None,
+        },
         thresholds: Thresholds::default(),
     }
 }

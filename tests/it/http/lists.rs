@@ -1,6 +1,6 @@
 //! Lists: pages without gaps, filters, events; and the views of what is running.
 
-use super::bed::{Bed, HOT, SHOP, get, order};
+use super::bed::{Bed, HOT, SHOP, START, get, order};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -229,11 +229,29 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
             "left": { "daily": xrp("997.5"), "pending": 499 },
         })
     );
+    bed.store.begin_rollout("internal", START).await.unwrap();
     let rollout = bed.send(get("/v1/rollout", &token)).await;
     assert_eq!(
         rollout.body,
         json!({
-            "object": "rollout", "stage": "internal",
+            "object": "rollout", "stage": "internal", "since": "2027-01-15T08:00:00.000Z",
+            "version": 1, "next": null, "next_refused": "it is the last stage", "ready": false,
+            "criteria": [
+                {
+                    "criterion": "min_duration", "wanted": "1d", "measured": "0s", "met": false,
+                    "why": "The stage has to last 86400 seconds more.",
+                },
+                {
+                    "criterion": "max_error_rate", "wanted": "0.01", "measured": null, "met": false,
+                    "why": "No payment has had its end at this stage, so there is no rate.",
+                },
+            ],
+            "highest_stage": "internal",
+            "history": [{
+                "version": 1, "at": "2027-01-15T08:00:00.000Z", "change": "began", "from": null,
+                "to": "internal", "overridden": false, "by": null, "reason": null,
+                "override_reason": null, "evidence": [],
+            }],
             "stages": [{
                 "name": "internal", "max_payment": xrp("10"), "daily_limit": null,
                 "allowed_clients": ["*"], "min_duration_s": 86_400,
