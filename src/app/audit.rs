@@ -2,10 +2,12 @@
 //!
 //! A head in a log that leaves the machine is what an audit log that was written anew from beginning to
 //! end is told by: so it is logged at the start, at the end, and after every hour in which it changed.
+//! The daemon holds the log against its hashes itself, at the start and once a day, and says aloud what is
+//! wrong; nothing is stopped by it, because who broke the log could stop payments that way.
 
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::store::{Actor, Store, StoreError};
+use crate::store::{Actor, AuditHead, Store, StoreError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 /// How often the head is logged where it changes.
 const INTERVAL: Duration = Duration::from_secs(3_600);
+/// After how many of those the log is verified.
+const VERIFIED_EVERY: u32 = 24;
 /// The pause between two tries to note the start, where the database takes nothing at the moment.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the end may wait for its entry: an end that nobody noted is like a crash, and no worse.
@@ -138,13 +142,37 @@ impl Diary {
             };
         }
         let mut logged = self.head().await;
-        loop {
+        self.verify(None).await;
+        for hour in 1_u32.. {
             tokio::time::sleep(INTERVAL).await;
             let head = self.head().await;
             if head.is_some() && head != logged {
                 self.log_head().await;
-                logged = head;
             }
+            if hour % VERIFIED_EVERY == 0 {
+                self.verify(logged).await;
+            }
+            logged = head.or(logged);
+        }
+    }
+
+    /// Holds the log against its hashes, and against a head that this process remembers.
+    async fn verify(&self, remembered: Option<AuditHead>) {
+        match self.store.verify_audit(remembered.as_slice()).await {
+            Ok(report) => {
+                for fault in &report.faults {
+                    tracing::error!(
+                        audit.fault = fault.kind(),
+                        audit.sequence = fault.sequence(),
+                        "the audit log is not whole: {fault}"
+                    );
+                }
+                if report.faults.is_empty() {
+                    let entries = report.head.sequence;
+                    tracing::info!(audit.entries = entries, "the audit log is whole");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the audit log could not be verified"),
         }
     }
 
@@ -174,9 +202,9 @@ impl Diary {
         }
     }
 
-    async fn head(&self) -> Option<String> {
+    async fn head(&self) -> Option<AuditHead> {
         match self.store.audit_head().await {
-            Ok(Some(head)) => Some(head.to_string()),
+            Ok(Some(head)) => Some(head),
             Ok(None) => {
                 tracing::error!("the head of the audit log is missing");
                 None
@@ -190,7 +218,7 @@ impl Diary {
 
     async fn log_head(&self) {
         if let Some(head) = self.head().await {
-            tracing::info!(audit.head = head, "the audit log's head");
+            tracing::info!(audit.head = %head, "the audit log's head");
         }
     }
 }

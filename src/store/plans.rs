@@ -3,6 +3,7 @@
 //! While an operation runs under [`PLANS`], the executor asks the database how it would run each
 //! statement, and keeps the answer.
 
+mod audit;
 mod invoices;
 
 use super::db::{Dialect, Tx, TxOn, Value};
@@ -56,7 +57,8 @@ pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(Stri
 }
 
 /// Tables that grow with every payment.
-const GROWING: [(&str, &str); 10] = [
+const GROWING: [(&str, &str); 11] = [
+    ("audit_log", "audit_log"),
     ("payments", "p"),
     ("invoices", "i"),
     ("attempts", "a"),

@@ -124,19 +124,13 @@ impl Store {
     ) -> Result<PageOf<AuditEntry, i64>, StoreError> {
         let limit = limit.clamp(1, PAGE_MAX);
         let mut s = Statement::default();
-        let order = match from {
-            AuditFrom::Newest => "desc",
-            AuditFrom::Before(sequence) => {
-                let place = s.bind(sequence);
-                s.require(format!("sequence < {place}"));
-                "desc"
-            }
-            AuditFrom::After(sequence) => {
-                let place = s.bind(sequence);
-                s.require(format!("sequence > {place}"));
-                "asc"
-            }
+        let (bound, sequence, order) = match from {
+            AuditFrom::Newest => ("<", i64::MAX, "desc"),
+            AuditFrom::Before(sequence) => ("<", sequence, "desc"),
+            AuditFrom::After(sequence) => (">", sequence, "asc"),
         };
+        let place = s.bind(sequence);
+        s.require(format!("sequence {bound} {place}"));
         if let Some(action) = &filter.action {
             s.equal("action", action.as_str());
         }

@@ -1,6 +1,7 @@
 //! What a daemon tells the audit log of itself, beside everybody who reads it.
 
-use super::scene::{GRACE, PATIENCE, Scene};
+use super::scene::{GRACE, PATIENCE, Scene, store_in};
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,4 +74,38 @@ async fn starts_reloads_and_ends_are_noted_and_the_heads_in_the_logs_bear_witnes
     let report = setup.command(&command);
     assert_eq!(report["whole"], true);
     assert_eq!(heads.last().map(String::as_str), report["head"].as_str());
+
+    // What was done to the database in between is said aloud by the next start.
+    let mut database = SqliteConnection::connect(&store_in(scene.folder()))
+        .await
+        .unwrap();
+    for tampering in [
+        "drop trigger audit_log_update",
+        "update audit_log set object = 'cold' where action = 'wallet.added'",
+    ] {
+        database.execute(tampering).await.unwrap();
+    }
+    database.close().await.unwrap();
+    let daemon = setup.start();
+    let log = scene.folder().join("daemon.log");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let said = loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let said: Vec<String> = text
+            .lines()
+            .filter(|line| line.contains("is not whole"))
+            .map(str::to_owned)
+            .collect();
+        if said.len() == 2 {
+            break said;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}", setup.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(
+        said[0].contains("was changed") && said[1].contains("audit_log_update"),
+        "{said:?}"
+    );
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    assert_eq!(setup.try_command(&["audit", "verify"]).0, Some(1));
 }
