@@ -157,7 +157,7 @@ pub(super) fn pool(
 pub(super) fn lanes(
     config: &Config,
     wallets: Vec<(Wallet, WalletSettings)>,
-    (store, pool, known, switches): (&Store, &Pool, &Known, &Switches),
+    (store, pool, known): (&Store, &Pool, &Known),
     ground: &Ground,
     supervisor: &Supervisor,
 ) -> Vec<LaneHandle> {
@@ -194,7 +194,7 @@ pub(super) fn lanes(
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
                 supervisor: supervisor.clone(),
-                switches: switches.clone(),
+                switches: known.switches.clone(),
                 wake,
                 changed,
             };

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use xrpayd_core::money::Drops;
+use xrpayd_core::pause::Scope;
 use xrpayd_core::payment::{Status, Substatus};
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -48,6 +49,7 @@ pub(super) async fn keep(sources: Sources) {
             tracing::warn!(%error, "the gauges of the store keep their last values");
         }
         sources.read_lanes();
+        sources.read_switches();
     }
 }
 
@@ -96,6 +98,26 @@ impl Sources {
                 .set(ratio(part, whole));
         }
         Ok(())
+    }
+
+    /// What is paused by itself: a wallet's is 0 while only a wider scope stops it. Where nobody can tell,
+    /// everything is 1, as it is taken.
+    fn read_switches(&self) {
+        let standing = self.switches.standing();
+        let wallets = self
+            .live
+            .lanes()
+            .map(|lane| Scope::Wallet(lane.name.clone()));
+        for scope in [Scope::All, Scope::Payments].into_iter().chain(wallets) {
+            let is_paused = standing
+                .known()
+                .is_none_or(|pauses| pauses.iter().any(|pause| pause.scope == scope));
+            let label = scope.to_string();
+            let paused = &self.metrics.paused;
+            paused
+                .with_label_values(&[&label])
+                .set(i64::from(is_paused));
+        }
     }
 
     /// Wallets of one type share a label, so their figures are added up.

@@ -11,6 +11,7 @@ use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::reconcile;
+use crate::store::switches::Switches;
 use crate::wallet::Wallet;
 use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
 use futures_util::future::BoxFuture;
@@ -57,6 +58,8 @@ pub(super) struct Known {
     pub(super) pasts: Pasts,
     /// Of what every wallet was given.
     pub(super) loads: Loads,
+    /// Of what operators have paused.
+    pub(super) switches: Switches,
 }
 
 /// The rows that are shown.
@@ -158,7 +161,14 @@ impl Live for LiveView {
         destination: Option<AccountId>,
         routing: Routing,
     ) -> Option<String> {
-        let lanes = || among.iter().filter_map(|name| self.lanes.get(name));
+        // A paused wallet is passed over, unless all are: then whoever asks is told of the pause.
+        let switches = self.known.switches.standing();
+        let is_paused = |name: &str| switches.stop_of_wallet(name).is_some();
+        let all_paused = among.iter().all(|name| is_paused(name));
+        let lanes = || {
+            let open = among.iter().filter(|name| all_paused || !is_paused(name));
+            open.filter_map(|name| self.lanes.get(name))
+        };
         // What is paid to one of the wallets comes from another.
         let pays_itself = |lane: &&LaneHandle| Some(lane.account) == destination;
         let only_itself = lanes().all(|lane| pays_itself(&lane));

@@ -166,13 +166,14 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
         pasts: Pasts::of(config.wallets.keys().cloned()),
         loads: Loads::default(),
+        switches: switches.clone(),
     };
     if config.routed_wallets().len() > 1 {
         known.loads.read(&store).await?;
         let loads = known.loads.clone();
         watchers.spawn("loads", loads.follow(store.clone()));
     }
-    let eyes = (&store, &pool, &known, &switches);
+    let eyes = (&store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
     let (show_books, books) = watch::channel(crate::reconcile::View::default());
     let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes, books));

@@ -11,6 +11,7 @@ mod failure;
 mod keys;
 mod operator;
 mod out;
+mod pause;
 mod reconcile;
 mod rollout;
 mod sandbox;
@@ -54,6 +55,10 @@ enum Command {
     SandboxLedger(sandbox_ledger::SandboxLedger),
     /// Show the servers of a running daemon.
     Servers(servers::Servers),
+    /// Stop new payments and new signatures at once.
+    Pause(pause::Pause),
+    /// Take a pause back.
+    Resume(pause::Resume),
     /// Hold the books against the ledger, to the drop.
     Reconcile(reconcile::Reconcile),
     /// Look at the audit log, and see that nobody changed it.
@@ -81,6 +86,8 @@ impl Cli {
             Command::Sandbox(command) => command.run().await,
             Command::SandboxLedger(command) => command.run().await,
             Command::Servers(command) => command.run().await,
+            Command::Pause(command) => command.run().await,
+            Command::Resume(command) => command.run().await,
             Command::Reconcile(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Config(command) => command.run(),

@@ -11,8 +11,8 @@ use super::router::App;
 use super::state::{AppState, Readiness};
 use crate::rfc3339::Rfc3339;
 use crate::telemetry::health::{
-    self, Audience, BooksFacts, Document, Draining, Facts, Halted, PaymentFacts, Status, StoreFact,
-    WalletFacts, WebhookFacts, XrplFacts,
+    self, Audience, BooksFacts, Document, Draining, Facts, Halted, PauseFact, PaymentFacts, Status,
+    StoreFact, WalletFacts, WebhookFacts, XrplFacts,
 };
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -148,6 +148,11 @@ async fn measure(app: &App) -> Facts {
             })
             .collect(),
         payments: payment_facts(app).await,
+        pause: match app.state.switches.standing().known() {
+            None => PauseFact::Unreadable,
+            Some([]) => PauseFact::Nothing,
+            Some(_) => PauseFact::Something,
+        },
         store: store_fact(app).await,
         books: live.books().map(|row| BooksFacts {
             through: row.through,

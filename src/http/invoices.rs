@@ -48,6 +48,9 @@ pub async fn create(
             return answer(&app, outcome, "").await;
         }
     }
+    if let Some(stop) = app.state.switches.standing().stop_of_invoices() {
+        return Err(refusal::stopped(&stop));
+    }
     let rules = Arc::clone(&app.state.rules.borrow());
     let now = app.state.clock.now();
     let issuing = Issuing {

@@ -28,6 +28,7 @@ mod invoices;
 mod limits;
 mod metrics;
 pub mod origin;
+mod pause;
 mod paybacks;
 mod payments;
 pub mod problem;

@@ -76,7 +76,11 @@ pub async fn create(
             AcceptOutcome::Refused { breach, resets_at } => {
                 Err(refusal::breach(breach, amount, resets_at))
             }
-            AcceptOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
+            AcceptOutcome::Paused(pause) => {
+                // So that the next request is told so, or given to another wallet, without trying.
+                app.state.switches.look_again().await;
+                Err(refusal::stopped(&Stop::Paused(pause)))
+            }
             AcceptOutcome::StageChanged { stage } => {
                 policy = app.state.policy_at(&stage);
                 continue;
@@ -180,6 +184,9 @@ pub(super) fn place(
                 Refusal::Cap(breach, amount) => refusal::breach(breach, amount, None),
             }
         })?;
+    if let Some(stop) = app.state.switches.standing().stop_of_wallet(&placed.wallet) {
+        return Err(refusal::stopped(&stop));
+    }
     // What is in flight may still fail, so a shortage is only certain against what could be paid if
     // nothing else were asked; what waits behind others is held, not refused.
     let amount = placed.order.amount;

@@ -6,7 +6,7 @@ use super::problem::{Code, Problem};
 use super::rate_limit::{RateLimiter, WINDOWS};
 use super::state::AppState;
 use super::{
-    audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics,
+    audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics, pause,
     payments, qr, refunds, returns, rollout, rulings, servers, stream, validate, wallets,
     webhook_deliveries, webhook_endpoints,
 };
@@ -85,6 +85,8 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/deposits/{id}/return", post(returns::give_back))
         .route("/v1/wallets", get(wallets::list))
         .route("/v1/wallets/{name}", get(wallets::one))
+        .route("/v1/pause", get(pause::show).post(pause::pause))
+        .route("/v1/resume", post(pause::resume))
         .route("/v1/servers", get(servers::list))
         .route("/v1/limits", get(limits::limits))
         .route("/v1/rollout", get(rollout::show))

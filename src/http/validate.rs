@@ -16,6 +16,7 @@ use super::router::App;
 use super::state::{FeeOutlook, Outlook, Routing, SimulationRow, WalletRow};
 use crate::payments::accept::{self, Assessment, PaymentRequest, Policy};
 use crate::rfc3339::Rfc3339;
+use crate::store::switches::Stop;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -95,6 +96,7 @@ pub async fn validate(
         used,
         resets_at,
         wallet: wallet.as_ref(),
+        stop: stop(&app, &seen),
         queued,
         facts: facts.as_ref().map_err(|why| *why),
         outlook: &outlook,
@@ -125,6 +127,13 @@ impl<'a> SimulationDto<'a> {
             server: &row.server,
         }
     }
+}
+
+/// What is paused of what the payment needs. Where it is not known which wallet would pay, only what
+/// stops all of them counts.
+fn stop(app: &App, seen: &Assessment) -> Option<Stop> {
+    let wallet = seen.wallet.as_ref().map_or("", |(name, _)| name);
+    app.state.switches.standing().stop_of_wallet(wallet)
 }
 
 /// When the day has room for the amount, where it has none now.

@@ -6,6 +6,7 @@ use super::problem::{Code, Problem};
 use super::query;
 use super::router::App;
 use super::state::{JournalRow, WalletRow};
+use crate::store::switches::Standing;
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use serde::Serialize;
@@ -20,6 +21,7 @@ pub struct WalletDto {
     address: String,
     wallet_type: String,
     status: &'static str,
+    paused: bool,
     halted_reason: Option<String>,
     balance: Option<Amount>,
     reserve: Option<Amount>,
@@ -90,8 +92,8 @@ struct TicketsDto {
     on_order: u32,
 }
 
-impl From<WalletRow> for WalletDto {
-    fn from(row: WalletRow) -> Self {
+impl WalletDto {
+    fn of(row: WalletRow, switches: &Standing) -> Self {
         let status = match (&row.halted, row.balance) {
             (Some(_), _) => "halted",
             (None, None) => "unknown",
@@ -101,6 +103,7 @@ impl From<WalletRow> for WalletDto {
         };
         Self {
             object: "wallet",
+            paused: switches.stop_of_wallet(&row.name).is_some(),
             name: row.name,
             address: row.account.to_string(),
             wallet_type: row.wallet_type,
@@ -130,12 +133,13 @@ pub async fn list(
 ) -> Result<Json<List<WalletDto>>, Problem> {
     caller.require(Scope::PaymentsRead)?;
     query::whole_list(query.as_deref())?;
+    let switches = app.state.switches.standing();
     let data = app
         .state
         .live
         .wallets()
         .into_iter()
-        .map(WalletDto::from)
+        .map(|row| WalletDto::of(row, &switches))
         .collect();
     Ok(Json(List {
         data,
@@ -152,11 +156,13 @@ pub async fn one(
     caller.require(Scope::PaymentsRead)?;
     let rows = app.state.live.wallets();
     let row = rows.into_iter().find(|row| row.name == name);
-    row.map(|row| Json(row.into())).ok_or_else(|| {
-        let shown: String = name.chars().take(64).collect();
-        Problem::new(
-            Code::WalletNotFound,
-            format!("There is no wallet `{shown}`."),
-        )
-    })
+    let switches = app.state.switches.standing();
+    row.map(|row| Json(WalletDto::of(row, &switches)))
+        .ok_or_else(|| {
+            let shown: String = name.chars().take(64).collect();
+            Problem::new(
+                Code::WalletNotFound,
+                format!("There is no wallet `{shown}`."),
+            )
+        })
 }

@@ -186,7 +186,11 @@ impl Store {
         let mut tries = 0;
         let verdicts = loop {
             match self.accept_once(news, keys).await {
-                Err(StoreError::Conflict(_)) if keys == Keys::Presume => keys = Keys::LookUp,
+                Err(StoreError::Conflict(_) | StoreError::PausesUnreadable(_))
+                    if keys == Keys::Presume =>
+                {
+                    keys = Keys::LookUp;
+                }
                 Err(error) if tries < CONTENTION_RETRIES_MAX && worth_another_try(&error) => {
                     keys = Keys::LookUp;
                     tries += 1;
@@ -284,24 +288,33 @@ impl Store {
         let stage = rollout::in_force(tx).await?.map(|found| found.stage);
         let stage = stage.as_deref();
         let mut decided = decide_all(news, &HashMap::new(), stage, &[], state);
-        // Only who would make something has to know: a repeated request is answered whatever is paused.
-        let pauses = match decided.created.is_empty() {
-            true => Vec::new(),
-            false => pauses::in_force(tx).await?,
-        };
-        if !pauses.is_empty() {
-            decided = decide_all(news, &HashMap::new(), stage, &pauses, state);
-        }
+        let mut known = None;
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
             state = limits::align(tx, state, now).await?;
-            let known = known_keys(tx, news).await?;
-            decided = decide_all(news, &known, stage, &pauses, state);
-            self.inner.keys_repeat.store(!known.is_empty(), Relaxed);
+            let found = known_keys(tx, news).await?;
+            decided = decide_all(news, &found, stage, &[], state);
+            self.inner.keys_repeat.store(!found.is_empty(), Relaxed);
+            known = Some(found);
         }
         if decided.created.is_empty() {
             return Ok((decided.verdicts, Vec::new()));
+        }
+        // Only who would make something has to know what is paused: a repeated request is answered
+        // whatever is, also where that cannot be read.
+        let pauses = pauses::in_force(tx).await?;
+        let is_stopped = |wallet: &str| pauses::stopping(&pauses, wallet).is_some();
+        if news.iter().any(|new| is_stopped(&new.wallet)) {
+            keys = Keys::LookUp;
+            let known = match known {
+                Some(known) => known,
+                None => known_keys(tx, news).await?,
+            };
+            decided = decide_all(news, &known, stage, &pauses, state);
+            if decided.created.is_empty() {
+                return Ok((decided.verdicts, Vec::new()));
+            }
         }
         let mut rows = Vec::with_capacity(decided.created.len());
         for created in &decided.created {

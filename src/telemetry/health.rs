@@ -93,6 +93,8 @@ pub struct Facts {
     pub wallets: Vec<WalletFacts>,
     /// The payments; absent where the store could not tell.
     pub payments: Option<PaymentFacts>,
+    /// What operators have paused.
+    pub pause: PauseFact,
     /// Whether the store takes writes.
     pub store: StoreFact,
     /// The books; absent before they were first held against the ledger.
@@ -157,6 +159,17 @@ pub struct PaymentFacts {
     pub pending: u64,
     /// How long the oldest has been.
     pub oldest_age_s: Option<i64>,
+}
+
+/// Whether operators have paused something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseFact {
+    /// Nothing.
+    Nothing,
+    /// Something, which is their word and no fault.
+    Something,
+    /// Nobody can tell, so everything counts as paused.
+    Unreadable,
 }
 
 /// What is on its way to receivers.
@@ -258,6 +271,7 @@ struct JournalCheck {
 #[derive(Debug, Serialize)]
 struct PaymentsCheck {
     status: Status,
+    paused: bool,
     pending: Option<u64>,
     oldest_age_s: Option<i64>,
 }
@@ -295,7 +309,7 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
     let xrpl = examine_xrpl(&facts.xrpl, thresholds);
     let wallet = examine_wallets(&facts.wallets, audience, thresholds);
     let journal = examine_journals(&facts.wallets, audience);
-    let payments = examine_payments(facts.payments, thresholds);
+    let payments = examine_payments(facts.payments, facts.pause, thresholds);
     let store = match facts.store {
         StoreFact::Writable => plain(Status::Healthy, None),
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
@@ -475,12 +489,20 @@ fn examine_journals(wallets: &[WalletFacts], audience: Audience) -> JournalCheck
     }
 }
 
-fn examine_payments(facts: Option<PaymentFacts>, thresholds: &Thresholds) -> PaymentsCheck {
+/// A pause keeps payments waiting that would be slow otherwise, and is no fault of the daemon's.
+fn examine_payments(
+    facts: Option<PaymentFacts>,
+    pause: PauseFact,
+    thresholds: &Thresholds,
+) -> PaymentsCheck {
     let is_old = |age| age > thresholds.oldest_age_s_max;
     let oldest = facts.and_then(|facts| facts.oldest_age_s);
-    let slow = oldest.is_some_and(is_old) && thresholds.minds(Alert::OldestPayment);
+    let slow = oldest.is_some_and(is_old)
+        && thresholds.minds(Alert::OldestPayment)
+        && pause != PauseFact::Something;
     PaymentsCheck {
-        status: if slow || facts.is_none() {
+        paused: pause != PauseFact::Nothing,
+        status: if slow || facts.is_none() || pause == PauseFact::Unreadable {
             Status::Degraded
         } else {
             Status::Healthy

@@ -27,6 +27,7 @@ mod outages;
 mod pair;
 mod party;
 mod pasts;
+mod pauses;
 mod preflight;
 mod processes;
 mod returns;

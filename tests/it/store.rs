@@ -20,6 +20,7 @@ mod limits;
 mod list;
 mod older;
 mod opening;
+mod pauses;
 mod paybacks;
 mod rollout;
 mod routes;

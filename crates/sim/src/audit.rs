@@ -180,6 +180,11 @@ impl Audit {
         });
     }
 
+    /// Something new was signed, and the operator had paused everything before.
+    pub fn signed_while_paused(&mut self) {
+        self.blame(|| "something new was signed while everything was paused".to_owned());
+    }
+
     /// The limits as a client was shown them.
     pub fn limits(&mut self, used: u64, daily: u64, pending: u32, most: u32) {
         if used > daily || pending > most {

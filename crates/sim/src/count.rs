@@ -91,6 +91,9 @@ impl World {
                     hold: Some(Hold::LowBalance),
                 } => self.tally.see(Seen::HeldForMoney),
                 State::Queued {
+                    hold: Some(Hold::Paused),
+                } => self.tally.see(Seen::HeldForPause),
+                State::Queued {
                     hold: Some(Hold::FeeHold),
                 } => self.tally.see(Seen::HeldForFee),
                 _ => {}

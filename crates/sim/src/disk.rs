@@ -17,7 +17,8 @@ use xrpayd_core::ids::{DepositId, Hash256, LedgerIndex, PaymentId, TxHash, UnixM
 use xrpayd_core::journal::{Cursor, TicketChange};
 use xrpayd_core::limits::{Usage, window_start};
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::{AttemptState, Payment, State};
+use xrpayd_core::pause::Signing;
+use xrpayd_core::payment::{AttemptState, Hold, Payment, Slot, State};
 
 /// The tables.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,8 @@ pub struct Tables {
     pub usage: Usage,
     /// Payments accepted at or before this instant no longer count.
     pub counted_through: Option<UnixMs>,
+    /// Whether the operator has paused everything.
+    pub is_paused: bool,
 }
 
 /// The row of a wallet.
@@ -79,6 +82,8 @@ pub struct Row {
 pub enum Refused {
     /// A payment, or the cursor, has moved since it was read.
     Moved,
+    /// It is paused, and the commit signs something new.
+    Paused,
     /// The change contradicts itself or the row.
     Bad(&'static str),
 }
@@ -175,11 +180,51 @@ impl Tables {
         })
     }
 
+    /// Whether something new may be signed.
+    #[must_use]
+    pub const fn signing(&self) -> Signing {
+        match self.is_paused {
+            true => Signing::Paused,
+            false => Signing::Open,
+        }
+    }
+
+    /// Whether a step begins what a pause stops, by what stands here and not by what the step says of
+    /// itself: it signs for a payment that has nothing open on that slot, or makes tickets.
+    #[must_use]
+    pub fn begins_something(&self, commit: &LaneCommit) -> bool {
+        let begins = |change: &Change| {
+            let row = self.payments.get(&change.payment.id);
+            let open = row.into_iter().flat_map(|row| row.payment.open_attempts());
+            let open: BTreeSet<Slot> = open.map(|attempt| attempt.slot).collect();
+            let signed = change.new_blobs.iter();
+            let mut signed = signed.filter_map(|(hash, _)| change.payment.attempt(*hash));
+            signed.any(|attempt| !open.contains(&attempt.slot))
+        };
+        !commit.new_ticket_creates.is_empty() || commit.changes.iter().any(begins)
+    }
+
+    /// The queued payments whose mark does not fit: those without it while paused, those with it while not.
+    #[must_use]
+    pub fn queued_to_mark(&self, signing: Signing) -> Vec<Payment> {
+        let is_marked = |payment: &Payment| {
+            let paused = Some(Hold::Paused);
+            payment.state == State::Queued { hold: paused }
+        };
+        let queued = self.queued(None, u32::MAX).into_iter();
+        queued
+            .filter(|payment| is_marked(payment) == (signing == Signing::Open))
+            .collect()
+    }
+
     /// Writes a step of an engine, all of it or nothing.
     ///
     /// # Errors
     /// Nothing was written.
     pub fn commit(&mut self, commit: &LaneCommit) -> Result<(), Refused> {
+        if self.is_paused && commit.signs_anew() {
+            return Err(Refused::Paused);
+        }
         if let Some(journal) = &commit.journal {
             let follows = self.wallet.as_ref().is_some_and(|wallet| {
                 wallet.cursor.at.plus(1) == journal.from

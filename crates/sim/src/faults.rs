@@ -74,6 +74,7 @@ impl World {
             Fault::Narrow => self.chain.capacity = self.chance.index(4) + 1,
             Fault::LoseTransactions => self.chain.lose(600, &mut self.chance),
             Fault::BadDisk => self.troubles.bad_disk = true,
+            Fault::Pause => self.tables.is_paused = true,
             Fault::Clock => {
                 let by = i64::try_from(self.chance.below(600_000)).unwrap_or_default();
                 self.troubles.clock = by - 300_000;
@@ -127,6 +128,7 @@ impl World {
             Fault::Dear => self.chain.price = BASE_FEE,
             Fault::Narrow => self.chain.capacity = 30,
             Fault::BadDisk => self.troubles.bad_disk = false,
+            Fault::Pause => self.tables.is_paused = false,
             Fault::Kill
             | Fault::LoseTransactions
             | Fault::Clock
@@ -143,6 +145,7 @@ impl World {
         self.tell(|| "everything is healed".to_owned());
         self.troubles.no_quorum = false;
         self.troubles.bad_disk = false;
+        self.tables.is_paused = false;
         // Whatever deadline was set by a wrong clock is past.
         self.troubles.clock = 1_000_000;
         self.chain.price = BASE_FEE;

@@ -49,6 +49,10 @@ impl World {
         let client = self.clients.get(n)?.clone();
         let key = &client.order.idempotency_key;
         let known = self.tables.keys.get(key).copied();
+        // While it is paused nothing new is taken: whoever was told so asks again.
+        if self.tables.is_paused && known.is_none() {
+            return None;
+        }
         let happening = match request {
             Request::Pay | Request::PayOther => return Some(self.accept(&client, request, known)),
             Request::Cancel => Happening::Cancel,

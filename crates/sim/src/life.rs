@@ -14,6 +14,7 @@ use xrpayd_core::engine::{Desk, Plan, Step, TicketRequest};
 use xrpayd_core::fee::FeeQuote;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, TxHash};
 use xrpayd_core::journal::{Page, RootAfter, RootProof};
+use xrpayd_core::pause::Signing;
 use xrpayd_core::payment::Answer;
 
 /// Looks again after this long where nothing happened.
@@ -108,6 +109,7 @@ pub(crate) enum Phase {
     Tickets,
     Sign,
     Plug,
+    Mark,
     Mail,
 }
 
@@ -144,6 +146,8 @@ pub struct Life {
     /// The operator's request for tickets, as it was looked for last.
     pub(crate) request: Option<TicketRequest>,
     pub(crate) quote: Option<FeeQuote>,
+    /// Whether something new may be signed, as it was looked for last.
+    pub(crate) signing: Signing,
 }
 
 impl Life {
@@ -172,6 +176,7 @@ impl Life {
             is_reading_tickets: false,
             request: None,
             quote: None,
+            signing: Signing::Open,
         }
     }
 
@@ -260,6 +265,7 @@ impl World {
             Act::Begin => self.begin(life),
             Act::Poll => {
                 life.request = self.tables.open_request();
+                life.signing = self.tables.signing();
                 self.soon(life, POLL, Act::Poll);
             }
             Act::Wake => {}
@@ -303,6 +309,7 @@ impl World {
         life.desk = Some(Desk::restore("hot", record, cursor));
         life.doing = Doing::Idle;
         life.phase = Phase::Expire;
+        life.signing = self.tables.signing();
         self.soon(life, POLL, Act::Poll);
     }
 
@@ -369,13 +376,22 @@ impl World {
             {
                 journal.credits.clear();
             }
-            match self.tables.commit(&commit) {
+            let is_begun = self.tables.is_paused && self.tables.begins_something(&commit);
+            let written = self.tables.commit(&commit);
+            if is_begun && written.is_ok() {
+                self.audit.signed_while_paused();
+            }
+            match written {
                 Ok(()) if troubled && self.chance.chance(300) => {
                     self.tally.see(Seen::WriteAnswerLost);
                     Wrote::Unknown
                 }
                 Ok(()) => Wrote::Done,
                 Err(Refused::Moved) => Wrote::Moved,
+                Err(Refused::Paused) => {
+                    self.tally.see(Seen::RefusedByPause);
+                    Wrote::Moved
+                }
                 Err(Refused::Bad(why)) => {
                     self.tell(|| format!("p{}: the store refuses a change: {why}", life.id));
                     Wrote::Unknown

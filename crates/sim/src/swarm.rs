@@ -42,10 +42,12 @@ pub enum Fault {
     EmptyDatabase,
     /// The database is replaced by an older copy.
     OlderDatabase,
+    /// The operator pauses everything, and resumes it later.
+    Pause,
 }
 
 /// Every fault.
-pub const FAULTS: [Fault; 16] = [
+pub const FAULTS: [Fault; 17] = [
     Fault::Kill,
     Fault::Stop,
     Fault::Second,
@@ -62,6 +64,7 @@ pub const FAULTS: [Fault; 16] = [
     Fault::Stranger,
     Fault::EmptyDatabase,
     Fault::OlderDatabase,
+    Fault::Pause,
 ];
 
 /// What is drawn for one world. Shares are in a thousand, times in milliseconds.

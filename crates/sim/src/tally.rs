@@ -120,10 +120,14 @@ pub enum Seen {
     DatabaseEmptied,
     /// A database that was replaced by an older copy.
     DatabaseReplaced,
+    /// A queued payment that was marked as paused.
+    HeldForPause,
+    /// A signature that a pause came before.
+    RefusedByPause,
 }
 
 /// Everything that is counted.
-pub const SEEN: [Seen; 55] = [
+pub const SEEN: [Seen; 57] = [
     Seen::RequestLost,
     Seen::AnswerLost,
     Seen::AnswerDoubled,
@@ -179,6 +183,8 @@ pub const SEEN: [Seen; 55] = [
     Seen::TwoProcesses,
     Seen::DatabaseEmptied,
     Seen::DatabaseReplaced,
+    Seen::HeldForPause,
+    Seen::RefusedByPause,
 ];
 
 /// How often each was seen, and each fault struck.

@@ -13,6 +13,7 @@ use xrpayd_core::engine::{
 };
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId};
 use xrpayd_core::journal::Page;
+use xrpayd_core::pause::Signing;
 use xrpayd_core::payment::Payment;
 use xrpayd_core::preflight::{Obstacle, Reading, Refusal};
 
@@ -28,6 +29,7 @@ impl World {
         if let Some(tip) = self.tip() {
             desk.began(tip);
         }
+        desk.set_signing(life.signing);
         let resumed = desk.halted().is_some()
             && self
                 .tables
@@ -57,8 +59,12 @@ impl World {
                 self.sign(life, &mut desk)
             }
             Phase::Plug => {
-                life.phase = Phase::Mail;
+                life.phase = Phase::Mark;
                 self.plug(life, &mut desk)
+            }
+            Phase::Mark => {
+                life.phase = Phase::Mail;
+                self.mark_paused(life, &mut desk)
             }
             Phase::Mail => {
                 self.resend(life, &mut desk);
@@ -166,6 +172,22 @@ impl World {
             Some(plan) => self.sign_plan(life, desk, plan),
             None => true,
         }
+    }
+
+    fn mark_paused(&mut self, life: &mut Life, desk: &mut Desk) -> bool {
+        let now = self.wall();
+        let step = match desk.signing() {
+            Signing::Paused => {
+                let queued = self.tables.queued_to_mark(Signing::Paused);
+                desk.hold_paused(&queued, now)
+            }
+            Signing::Open if desk.wants_release() => {
+                let queued = self.tables.queued_to_mark(Signing::Open);
+                desk.release_paused(&queued, now)
+            }
+            Signing::Open => return true,
+        };
+        self.commit(life, desk, step, After::Next)
     }
 
     fn sign_plan(&mut self, life: &mut Life, desk: &mut Desk, plan: Plan) -> bool {

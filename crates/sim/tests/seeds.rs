@@ -39,7 +39,7 @@ fn nothing_is_paid_twice_and_nothing_is_lost_in_any_world() {
         let count = summary.ends.get(end).copied().unwrap_or_default();
         assert!(count >= seeds / 100, "{end}: {count} of {seeds} seeds");
     }
-    assert_eq!(summary.tally.faults.len(), 16, "every fault strikes");
+    assert_eq!(summary.tally.faults.len(), 17, "every fault strikes");
     for (fault, count) in &summary.tally.faults {
         assert!(*count >= seeds / 10, "{fault:?}: {count} in {seeds} seeds");
     }
@@ -64,6 +64,7 @@ const fn least(seen: Seen, seeds: u64) -> u64 {
         | Seen::SubmitThawed
         | Seen::RangeClamped
         | Seen::RefusedBeforeSigned
+        | Seen::RefusedByPause
         | Seen::ExpiredByProof
         | Seen::Raised => seeds / 200,
         Seen::DiedInRequest | Seen::SigningWaits => seeds / 50,

@@ -8,6 +8,7 @@ use crate::http::refusal;
 use crate::http::state::{FeeOutlook, Outlook, WalletRow};
 use crate::payments::accept::{Assessment, Policy};
 use crate::rfc3339::Rfc3339;
+use crate::store::switches::Stop;
 use serde::Serialize;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::{self, Breach, Caps, Usage};
@@ -26,6 +27,8 @@ pub(super) struct Witness<'a> {
     pub resets_at: Option<UnixMs>,
     /// The wallet that would pay.
     pub wallet: Option<&'a WalletRow>,
+    /// What is paused of what the payment needs.
+    pub stop: Option<Stop>,
     /// What waits in its queue.
     pub queued: Drops,
     /// What the ledger says of the destination, or why it says nothing.
@@ -99,6 +102,7 @@ pub(super) fn all(witness: &Witness<'_>) -> Vec<Check> {
     let mut checks = of_fields(witness.seen);
     checks.push(of_stage(witness));
     checks.extend(of_limits(witness));
+    checks.push(of_pause(witness));
     checks.extend(of_wallet(witness));
     checks.push(of_fee(witness));
     checks.extend(of_destination(witness));
@@ -175,6 +179,14 @@ fn of_stage(witness: &Witness<'_>) -> Check {
     } else {
         let problem = refusal::not_in_stage(&witness.policy.stage);
         Check::new(code, Status::Fail, problem.detail)
+    }
+}
+
+fn of_pause(witness: &Witness<'_>) -> Check {
+    let code = Code::Paused.as_str();
+    match &witness.stop {
+        Some(stop) => Check::new(code, Status::Fail, refusal::stopped(stop).detail),
+        None => Check::new(code, Status::Pass, "Payments are not paused."),
     }
 }
 

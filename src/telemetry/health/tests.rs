@@ -25,6 +25,7 @@ fn well() -> Facts {
             pending: 2,
             oldest_age_s: Some(4),
         }),
+        pause: PauseFact::Nothing,
         store: StoreFact::Writable,
         books: Some(BooksFacts {
             through: LedgerIndex(89),
@@ -53,7 +54,7 @@ fn all_is_well_only_while_nothing_is_wrong() {
 
 #[test]
 fn what_a_restart_does_not_cure_is_degraded() {
-    let degraded: [fn(&mut Facts); 13] = [
+    let degraded: [fn(&mut Facts); 14] = [
         |facts| facts.wallets[0].waits = vec!["hot: 1 servers hold ledger 7".to_owned()],
         |facts| {
             facts.webhooks = Some(WebhookFacts {
@@ -77,6 +78,7 @@ fn what_a_restart_does_not_cure_is_degraded() {
             })
         },
         |facts| facts.payments = None,
+        |facts| facts.pause = PauseFact::Unreadable,
         |facts| facts.xrpl.servers_ready = 1,
         |facts| facts.xrpl.ledger_age_s = Some(31),
         |facts| facts.xrpl.ledger_age_s = None,
@@ -92,6 +94,14 @@ fn what_a_restart_does_not_cure_is_degraded() {
         });
     };
     assert_eq!(status_of(at_the_threshold), Status::Healthy);
+    let paused_for_long = |facts: &mut Facts| {
+        facts.pause = PauseFact::Something;
+        facts.payments = Some(PaymentFacts {
+            pending: 1,
+            oldest_age_s: Some(3_000),
+        });
+    };
+    assert_eq!(status_of(paused_for_long), Status::Healthy);
 }
 
 #[test]

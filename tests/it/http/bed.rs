@@ -158,7 +158,7 @@ pub struct Bed {
     pub rules: watch::Sender<Arc<Rules>>,
     /// What is drained first: the listeners.
     pub web: Supervisor,
-    url: String,
+    pub url: String,
     supervisor: Supervisor,
     keys_made: AtomicU64,
     _folder: Option<tempfile::TempDir>,

@@ -167,7 +167,7 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
     }
     let wallet = json!({
         "object": "wallet", "name": "hot", "address": HOT, "wallet_type": "hot", "status": "ok",
-        "halted_reason": null, "balance": xrp("500"), "reserve": xrp("1"), "spendable": xrp("490"),
+        "paused": false, "halted_reason": null, "balance": xrp("500"), "reserve": xrp("1"), "spendable": xrp("490"),
         "in_flight": xrp("9"), "in_flight_count": 2, "journal_ledger": 77,
         "journal": {
             "start_ledger": 3, "ledger": 40, "lag_ledgers": 39, "backfilling": true,

@@ -34,7 +34,7 @@ async fn health_needs_no_key_and_has_the_contracts_shape() {
                 },
                 "wallet": { "status": "healthy", "balance_xrp": "500", "spendable_xrp": "490", "halted": 0 },
                 "journal": { "status": "healthy", "waiting": 0 },
-                "payments": { "status": "healthy", "pending": 0, "oldest_age_s": null },
+                "payments": { "status": "healthy", "paused": false, "pending": 0, "oldest_age_s": null },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": null, "differences": null },
                 "webhooks": { "status": "healthy", "oldest_undelivered_s": null },

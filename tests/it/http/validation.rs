@@ -124,6 +124,7 @@ async fn a_good_payment_passes_every_check_and_nothing_is_made() {
             "amount_above_stage_limit",
             "daily_limit_exceeded",
             "too_many_pending",
+            "paused",
             "insufficient_balance",
             "wallet_halted",
             "fee_above_cap",

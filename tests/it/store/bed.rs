@@ -109,18 +109,7 @@ impl Bed {
 
     /// Runs a statement behind the store's back that the schema may refuse.
     pub async fn try_raw(&self, sql: &str) -> Result<(), sqlx::Error> {
-        let sql = AssertSqlSafe(sql.to_owned());
-        if self.is_sqlite() {
-            let mut connection = SqliteConnection::connect(&self.url).await?;
-            let answer = connection.execute(sql).await.map(|_| ());
-            connection.close().await?;
-            answer
-        } else {
-            let mut connection = PgConnection::connect(&self.url).await?;
-            let answer = connection.execute(sql).await.map(|_| ());
-            connection.close().await?;
-            answer
-        }
+        run_on(&self.url, sql).await
     }
 
     /// The first column of the first row as a whole number.
@@ -170,6 +159,22 @@ impl Bed {
             seen.push((table, rows, self.number(&sum).await));
         }
         seen
+    }
+}
+
+/// Runs a statement on the database at `url`, beside whoever uses it.
+pub async fn run_on(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await?;
+        let answer = connection.execute(sql).await.map(|_| ());
+        connection.close().await?;
+        answer
+    } else {
+        let mut connection = PgConnection::connect(url).await?;
+        let answer = connection.execute(sql).await.map(|_| ());
+        connection.close().await?;
+        answer
     }
 }
 

@@ -59,9 +59,9 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{TicketPlan, TicketWants, bed};
+    use super::super::{Change, LaneCommit, TicketPlan, TicketWants, bed};
     use super::*;
-    use crate::payment::{Slot, State, Substatus};
+    use crate::payment::{Attempt, AttemptState, Slot, State, Substatus};
     use crate::tickets::Refill;
 
     #[test]
@@ -134,6 +134,32 @@ mod tests {
         let step = bed::sealed(&mut desk, raise);
         assert!(!step.commit().changes[0].new_blobs.is_empty());
         assert!(!step.commit().signs_anew());
+    }
+
+    #[test]
+    fn an_attempt_that_has_its_end_makes_another_one_on_its_slot_no_replacement() {
+        let mut payment = bed::in_flight(1, 100, 7);
+        payment.attempts[0].state = AttemptState::Validated {
+            result: "tecUNFUNDED_PAYMENT".into(),
+            ledger_index: bed::AT.tip,
+        };
+        let again = Attempt {
+            hash: bed::hash(8),
+            state: AttemptState::Signed,
+            ..payment.attempts[0].clone()
+        };
+        payment.attempts.push(again);
+        let mut commit = LaneCommit::new("hot", bed::NOW);
+        commit.changes.push(Change {
+            before: payment.version,
+            payment,
+            new_blobs: vec![(bed::hash(8), vec![8])],
+            settled: None,
+        });
+        assert!(commit.signs_anew());
+        // Beside one that is open it is a replacement.
+        commit.changes[0].payment.attempts[0].state = AttemptState::Unknown;
+        assert!(!commit.signs_anew());
     }
 
     #[test]

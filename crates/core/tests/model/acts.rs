@@ -9,6 +9,7 @@ impl Payments {
     pub fn next(&self, world: &World, acts: &mut Vec<Act>) {
         self.of_the_ledger(world, acts);
         self.of_the_client(world, acts);
+        self.of_the_operator(world, acts);
         for w in 0..world.writers.len() {
             self.of_a_writer(world, w, acts);
         }
@@ -66,6 +67,15 @@ impl Payments {
         }
         if world.left.cancels > 0 {
             acts.extend((0..machine::PAYMENTS).map(Act::Cancel));
+        }
+    }
+
+    /// A writer does not know: what is paused is read where it binds, in the commit.
+    fn of_the_operator(&self, world: &World, acts: &mut Vec<Act>) {
+        if world.db.is_paused {
+            acts.push(Act::Resume);
+        } else if world.left.pauses > 0 {
+            acts.push(Act::Pause);
         }
     }
 

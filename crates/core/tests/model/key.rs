@@ -73,6 +73,9 @@ impl World {
             left.replacements,
             left.raises,
             left.cancels,
+            left.pauses,
+            u8::from(self.db.is_paused),
+            u8::from(self.begun_while_paused),
         ]);
         for end in self.ends {
             key.push(end.map_or(0, |end| 1 + end as u8));

@@ -48,6 +48,8 @@ pub struct Bounds {
     pub raises: u8,
     /// Payments that their client calls off.
     pub cancels: u8,
+    /// Times that the operator pauses the wallet. It is resumed at any later time.
+    pub pauses: u8,
 }
 
 /// What of the bounds is left.
@@ -61,6 +63,7 @@ pub struct Left {
     pub replacements: u8,
     pub raises: u8,
     pub cancels: u8,
+    pub pauses: u8,
 }
 
 /// A process that signs for the wallet, by what it last read of the store.
@@ -83,6 +86,8 @@ pub struct World {
     pub left: Left,
     /// The first end that the store ever showed of each payment.
     pub ends: [Option<Status>; PAYMENTS as usize],
+    /// Whether something new was signed while the wallet was paused.
+    pub begun_while_paused: bool,
 }
 
 /// Whether a process goes on after its commit.
@@ -104,6 +109,8 @@ pub enum Queue {
 pub enum Act {
     Accept,
     Cancel(u8),
+    Pause,
+    Resume,
     Close(Vec<(Tx, Outcome)>),
     Start(usize),
     Sign(usize, Queue, Fate),
@@ -167,6 +174,7 @@ impl Payments {
             versions: self.plant != Some(Plant::NoVersions),
             overlooked: !matches!(self.plant, Some(Plant::CursorPastOpen | Plant::CursorAlone)),
             behind: self.plant != Some(Plant::SignBehindJournal),
+            pauses: self.plant != Some(Plant::SignWhilePaused),
         }
     }
 
@@ -180,6 +188,7 @@ impl Payments {
             replacements,
             raises,
             cancels,
+            pauses,
             ..
         } = self.bounds;
         let mut store = Store::new();
@@ -203,8 +212,10 @@ impl Payments {
                 replacements,
                 raises,
                 cancels,
+                pauses,
             },
             ends: [None; PAYMENTS as usize],
+            begun_while_paused: false,
         }
     }
 

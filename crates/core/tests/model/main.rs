@@ -54,8 +54,12 @@ impl Model for Payments {
             raises,
             answers,
             cancels,
+            pauses,
             ..
         } = self.bounds;
+        if pauses > 0 {
+            rules.extend(rules::with_pauses());
+        }
         if bad_luck > 0 {
             rules.extend(rules::with_bad_luck());
         }
@@ -88,6 +92,7 @@ const PLAIN: Bounds = Bounds {
     replacements: 0,
     raises: 0,
     cancels: 0,
+    pauses: 0,
 };
 
 /// A shorter run, for what multiplies.
@@ -187,6 +192,17 @@ fn a_payment_that_its_client_calls_off_is_not_signed_from_an_old_queue() {
         ..PLAIN
     };
     let model = exhaust("cancels", bounds, 77_000);
+    assert!(model.met.refused_commits.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn a_pause_binds_whoever_has_not_heard_of_it_and_everything_ends_after_it() {
+    let bounds = Bounds {
+        pauses: 1,
+        replacements: 1,
+        ..SHORT
+    };
+    let model = exhaust("pauses", bounds, 7_200);
     assert!(model.met.refused_commits.load(Ordering::Relaxed) > 0);
 }
 

@@ -34,11 +34,13 @@ pub enum Plant {
     SignBehindJournal,
     /// An answer that the sequence is past is taken for the end of the attempt.
     PastSequenceIsFinal,
+    /// A commit is made whatever the operator has paused.
+    SignWhilePaused,
 }
 
 impl Plant {
     /// Every planted bug.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::QuorumOfOne,
         Self::ForgetLastLedger,
         Self::TrustNotFound,
@@ -49,6 +51,7 @@ impl Plant {
         Self::CursorPastOpen,
         Self::SignBehindJournal,
         Self::PastSequenceIsFinal,
+        Self::SignWhilePaused,
     ];
 
     /// The rule that it breaks.
@@ -61,6 +64,7 @@ impl Plant {
             Self::ForgetLastLedger => "what ended undelivered can never be delivered",
             Self::SendBeforeCommit => "nothing leaves that is not durable",
             Self::NoVersions => "an end never changes",
+            Self::SignWhilePaused => "nothing new is signed while the wallet is paused",
             Self::CursorAlone | Self::CursorPastOpen | Self::SignBehindJournal => {
                 "every payment has its end"
             }
@@ -83,6 +87,7 @@ impl Plant {
                 answers: 1,
                 ..plain
             },
+            Self::SignWhilePaused => Bounds { pauses: 1, ..plain },
             Self::QuorumOfOne
             | Self::TrustNotFound
             | Self::NewSlotAfterTimeout
@@ -117,6 +122,7 @@ impl Plant {
             | Self::SendBeforeCommit
             | Self::NoVersions
             | Self::CursorPastOpen
+            | Self::SignWhilePaused
             | Self::SignBehindJournal => false,
         };
         if !does {

@@ -90,6 +90,29 @@ pub fn all() -> Vec<Property<Payments>> {
     ]
 }
 
+/// What a pause promises, and what it must not stop.
+pub fn with_pauses() -> Vec<Property<Payments>> {
+    vec![
+        Property::always(
+            "nothing new is signed while the wallet is paused",
+            |_, world: &World| !world.begun_while_paused,
+        ),
+        Property::sometimes(
+            "what is in flight succeeds while paused",
+            |_, world: &World| {
+                world.db.is_paused && some(world, |p| p.status() == Status::Succeeded)
+            },
+        ),
+        Property::sometimes(
+            "an attempt that died while paused is followed by one that pays",
+            |_, world: &World| {
+                let again = |p: &Payment| p.attempts.len() > 1 && p.status() == Status::Succeeded;
+                !world.db.is_paused && world.left.pauses == 0 && some(world, again)
+            },
+        ),
+    ]
+}
+
 /// What is possible only within bounds that allow for it.
 pub fn with_bad_luck() -> Vec<Property<Payments>> {
     vec![

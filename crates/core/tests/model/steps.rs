@@ -27,6 +27,15 @@ impl Payments {
                 true
             }
             Act::Cancel(n) => self.cancel(&mut next, *n),
+            Act::Pause => {
+                next.left.pauses -= 1;
+                Arc::make_mut(&mut next.db).is_paused = true;
+                true
+            }
+            Act::Resume => {
+                Arc::make_mut(&mut next.db).is_paused = false;
+                true
+            }
             Act::Close(taken) => {
                 self.close(&mut next, taken);
                 true
@@ -270,6 +279,7 @@ impl Payments {
     /// Writes a commit; whether the writer is still there to act on it.
     pub fn write(&self, world: &mut World, w: usize, commit: &LaneCommit, fate: Fate) -> bool {
         let mut db = (*world.db).clone();
+        let begins = db.is_paused && db.begins(commit);
         if db.commit(commit, self.checks()).is_err() {
             // Another hand wrote: everything is read again.
             self.met.refused_commits.fetch_add(1, Ordering::Relaxed);
@@ -279,6 +289,7 @@ impl Payments {
         let is_stale = u8::from(!world.is_up_to_date(w));
         world.left.stale = world.left.stale.saturating_sub(is_stale);
         world.db = Arc::new(db);
+        world.begun_while_paused |= begins;
         if fate == Fate::Dies {
             world.die(w);
             return false;

@@ -18,6 +18,8 @@ pub struct Checks {
     pub overlooked: bool,
     /// No attempt is opened on a sequence that the journal has passed.
     pub behind: bool,
+    /// Nothing new is signed while the wallet is paused.
+    pub pauses: bool,
 }
 
 /// Nothing was written: another hand was faster.
@@ -33,6 +35,8 @@ pub struct Store {
     pub plugs: Vec<PlugRecord>,
     /// How far the journal is.
     pub cursor: Cursor,
+    /// Whether the operator has paused the wallet.
+    pub is_paused: bool,
     /// Why nothing is signed.
     pub halted: Option<String>,
     /// Nothing is signed before the journal is here.
@@ -56,6 +60,7 @@ impl Store {
                 balance: ledger::BALANCE,
                 owner_count: 0,
             },
+            is_paused: false,
             halted: None,
             sign_from: None,
             remembered: Vec::new(),
@@ -101,6 +106,9 @@ impl Store {
 
     /// Writes all of `commit`, or nothing.
     pub fn commit(&mut self, commit: &LaneCommit, checks: Checks) -> Result<(), Refused> {
+        if checks.pauses && self.is_paused && commit.signs_anew() {
+            return Err(Refused);
+        }
         if let Some(journal) = &commit.journal
             && journal.from != self.cursor.at.plus(1)
         {
@@ -128,6 +136,21 @@ impl Store {
         }
         *self = after;
         Ok(())
+    }
+
+    /// Whether the commit signs for a payment that has nothing open on that sequence, by what stands here
+    /// and not by what the commit says of itself.
+    pub fn begins(&self, commit: &LaneCommit) -> bool {
+        commit.changes.iter().any(|change| {
+            let standing = self.payment(change.payment.id).into_iter();
+            let open: Vec<Slot> = standing
+                .flat_map(Payment::open_attempts)
+                .map(|attempt| attempt.slot)
+                .collect();
+            let signed = change.new_blobs.iter();
+            let mut signed = signed.filter_map(|(hash, _)| change.payment.attempt(*hash));
+            signed.any(|attempt| !open.contains(&attempt.slot))
+        })
     }
 
     /// Whether the commit opens an attempt on a sequence that the journal has passed.
