@@ -414,3 +414,47 @@ fn nothing_is_left_for_later_and_nothing_prints() {
         .collect();
     assert!(left.is_empty(), "{}", left.join("\n"));
 }
+
+/// Names in backticks in what follows each `Shown by:` of a page, up to the paragraph's end.
+fn shown_by(page: &str) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (at, _) in page.match_indices("Shown by:") {
+        let paragraph = page[at..].split("\n\n").next().unwrap_or_default();
+        let names = paragraph.split('`').skip(1).step_by(2);
+        all.push(names.map(str::to_owned).collect());
+    }
+    all
+}
+
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let mut files = Vec::new();
+    for folder in ["src", "crates", "tests"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    let mut code = String::new();
+    for path in files {
+        code.push_str(&fs::read_to_string(path).expect("a readable source file"));
+    }
+    let page = fs::read_to_string(root().join("docs/SECURITY.md")).expect("the page");
+    let shown = shown_by(&page);
+    assert!(shown.len() >= 11 && shown.iter().all(|names| !names.is_empty()));
+    for n in 1..=10 {
+        let heading = format!("### API{n} ");
+        let (_, section) = page.split_once(&heading).expect(&heading);
+        let section = section.split("\n### ").next().unwrap_or_default();
+        assert!(
+            section.contains("Shown by:"),
+            "{heading} is shown by nothing"
+        );
+    }
+    let exists = |name: &String| code.contains(&format!("fn {name}("));
+    let missing: Vec<String> = shown
+        .into_iter()
+        .flatten()
+        .filter(|name| !exists(name))
+        .collect();
+    assert!(missing.is_empty(), "no such tests: {missing:?}");
+    assert!(!exists(&"a_test_that_nobody_wrote".to_owned()));
+    assert_eq!(shown_by("Shown by: `a`,\n`b`.\n\n`c`"), [["a", "b"]]);
+}

@@ -6,10 +6,11 @@
 //! wrong; nothing is stopped by it, because who broke the log could stop payments that way.
 
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, is_taken_over};
 use crate::store::{Actor, AuditHead, Store, StoreError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,25 @@ impl Configured {
         });
         let of_money = of_money.map(|(key, value)| (key.clone(), value.clone()));
         Value::Object(of_money.collect())
+    }
+
+    /// What holds once a running daemon has taken `next` over, as far as it can; and the keys of what it
+    /// cannot, whose values stay as they are.
+    pub(super) fn taking_over(&self, next: &Self) -> (Self, Vec<String>) {
+        let (mut holds, mut kept) = (next.0.clone(), Vec::new());
+        let keys: BTreeSet<&String> = self.0.keys().chain(next.0.keys()).collect();
+        for key in keys {
+            let (old, new) = (self.0.get(key), next.0.get(key));
+            if old == new || is_taken_over(key) {
+                continue;
+            }
+            kept.push(key.clone());
+            match old {
+                Some(old) => holds.insert(key.clone(), old.clone()),
+                None => holds.remove(key),
+            };
+        }
+        (Self(holds), kept)
     }
 
     /// What differs in another: the values here and there, null where there is none.

@@ -1,15 +1,27 @@
 //! SIGHUP: reads the configuration again and takes over what may change while the daemon runs:
-//! limits, stages, rate limits, the log level, the servers and how many of them must agree. A bad file changes nothing, and says why.
+//! limits, stages, rate limits, address lists, what health minds, the log level, the servers and how many
+//! of them must agree.
+//!
+//! All or nothing: everything is read, checked and made ready first, then noted in the audit log, and only
+//! then taken over, in one step that nothing can end half-way. A bad file changes nothing, and the log says
+//! why. What needs a start is named, and stays as it is. Signals that come meanwhile are one more reload.
 
 use super::audit::{Configured, Diary};
 use super::build;
 use super::signals::Signals;
-use crate::config::{self, LoadArgs};
+use crate::config::{self, Config, LoadArgs, Loaded};
 use crate::http::state::Rules;
 use crate::telemetry::logs;
 use crate::xrpl::Pool;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
+
+/// A file that was written to within this time may not be written to its end.
+const STILL: Duration = Duration::from_millis(100);
+/// How often a file that goes on changing is waited for.
+const LOOKS_MAX: u32 = 50;
 
 /// Follows the signal for ever.
 pub(super) async fn follow(
@@ -25,40 +37,112 @@ pub(super) async fn follow(
             tracing::warn!("there is no configuration to reload");
             continue;
         };
-        let args = args.clone();
-        // Reading files blocks, and a reload is rare: it may take a thread for a moment.
-        match tokio::task::spawn_blocking(move || config::load(args)).await {
-            Ok(Ok(loaded)) => {
-                for warning in &loaded.warnings {
-                    tracing::warn!(%warning, "configuration");
-                }
-                let next = Configured::of(&loaded);
-                if let Err(error) = diary.note_reload(configured, &next).await {
-                    tracing::error!(%error, "the new configuration cannot be noted in the audit log; the old one holds");
-                    continue;
-                }
-                *configured = next;
-                if let Err(error) = logs::set_level(loaded.config.telemetry.log_level.into()) {
-                    tracing::warn!(%error, "the log level stays as it is");
-                }
-                let mut next = build::rules(&loaded.config);
-                // Wallets and network are those that have engines.
-                let running = rules.borrow().policy.clone();
-                next.policy.network_id = running.network_id;
-                next.policy.wallets = running.wallets;
-                next.policy.routed = running.routed;
-                rules.send_replace(Arc::new(next));
-                let servers = pool.adopt(build::members(&loaded.config));
-                tracing::info!(
-                    servers.added = ?servers.added,
-                    servers.removed = ?servers.removed,
-                    "limits, stages, rate limits, servers and the log level are those of the new configuration"
-                );
-            }
-            Ok(Err(errors)) => {
-                tracing::error!(%errors, "the new configuration is refused; the old one holds");
-            }
-            Err(error) => tracing::error!(%error, "the configuration could not be read again"),
+        let Some(loaded) = read(args).await else {
+            continue;
+        };
+        let (next, kept) = configured.taking_over(&Configured::of(&loaded));
+        if kept.iter().any(|key| key == "profile") {
+            // A profile brings limits and servers of its own, meant for another place.
+            tracing::error!(
+                "the new configuration is refused, for it is of another profile; the old one holds"
+            );
+            continue;
         }
+        let ready = Ready::of(&loaded.config, &rules.borrow());
+        if let Err(error) = diary.note_reload(configured, &next).await {
+            tracing::error!(%error, "the new configuration cannot be noted in the audit log; the old one holds");
+            continue;
+        }
+        *configured = next;
+        ready.take_over(&rules, &pool);
+        for warning in &loaded.warnings {
+            tracing::warn!(%warning, "configuration");
+        }
+        if !kept.is_empty() {
+            tracing::warn!(
+                config.kept = kept.join(", "),
+                "these settings differ in the new configuration and wait for the next start"
+            );
+        }
+    }
+}
+
+/// The configuration as it is written now, where it is sound.
+async fn read(args: &LoadArgs) -> Option<Loaded> {
+    settled(&args.files).await;
+    let args = args.clone();
+    // Reading files blocks, and a reload is rare: it may take a thread for a moment.
+    match tokio::task::spawn_blocking(move || config::load(args)).await {
+        Ok(Ok(loaded)) => Some(loaded),
+        Ok(Err(errors)) => {
+            tracing::error!(%errors, "the new configuration is refused; the old one holds");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "the configuration could not be read again; the old one holds");
+            None
+        }
+    }
+}
+
+/// Waits until nobody writes to the files: half a file may be sound by itself, and mean something else.
+async fn settled(files: &[PathBuf]) {
+    let mut before = stamps(files);
+    for _ in 0..LOOKS_MAX {
+        tokio::time::sleep(STILL).await;
+        let now = stamps(files);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+    tracing::warn!("the configuration goes on changing while it is read");
+}
+
+/// The size and the last change of each file that is there.
+fn stamps(files: &[PathBuf]) -> Vec<Option<(u64, Option<SystemTime>)>> {
+    let stamp = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.len(), metadata.modified().ok()))
+    };
+    files.iter().map(stamp).collect()
+}
+
+/// Everything that is taken over, made and checked.
+struct Ready {
+    rules: Rules,
+    members: crate::xrpl::Members,
+    log_level: tracing::Level,
+}
+
+impl Ready {
+    fn of(config: &Config, running: &Rules) -> Self {
+        let mut rules = build::rules(config);
+        // Wallets and network are those that have engines.
+        rules.policy.network_id = running.policy.network_id;
+        rules.policy.wallets.clone_from(&running.policy.wallets);
+        rules.policy.routed.clone_from(&running.policy.routed);
+        rules.invoices.wallets.clone_from(&running.invoices.wallets);
+        rules.invoices.wallet.clone_from(&running.invoices.wallet);
+        Self {
+            rules,
+            members: build::members(config),
+            log_level: config.telemetry.log_level.into(),
+        }
+    }
+
+    /// Puts it in force. Nothing here waits, and nothing here fails half-way: a log that is not the
+    /// daemon's own has no level of its to change.
+    fn take_over(self, rules: &watch::Sender<Arc<Rules>>, pool: &Pool) {
+        if let Err(error) = logs::set_level(self.log_level) {
+            tracing::warn!(%error, "the log level stays as it is");
+        }
+        rules.send_replace(Arc::new(self.rules));
+        let servers = pool.adopt(self.members);
+        tracing::info!(
+            servers.added = ?servers.added,
+            servers.removed = ?servers.removed,
+            "limits, stages, rate limits, servers and the log level are those of the new configuration"
+        );
     }
 }

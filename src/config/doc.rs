@@ -2,6 +2,7 @@
 //! tell anything else than what the binary does.
 
 use super::load::{DEFAULTS, embedded};
+use super::reload::TAKEN_OVER;
 use super::schema::Profile;
 use super::settings::{self, SECTIONS, SETTINGS, Setting};
 use std::fmt::Write as _;
@@ -85,6 +86,12 @@ agree.
 
 ";
 
+const RELOAD: &str = "\
+SIGHUP makes a running daemon read the same files and variables again. All of it is read and checked
+first; where anything is wrong the old configuration holds as it was, and the log says what is wrong.
+Otherwise what follows is taken over at once, and noted in the audit log. Other settings that differ
+are named in the log and wait for the next start: ";
+
 /// The whole page.
 #[must_use]
 pub fn config_md() -> String {
@@ -117,6 +124,8 @@ pub fn config_md() -> String {
         page.push('\n');
     }
     page.push_str(CHECKS);
+    let taken_over = TAKEN_OVER.map(|key| format!("`{key}`")).join(", ");
+    let _ = writeln!(page, "## What a reload changes\n\n{RELOAD}{taken_over}.\n");
     let _ = write!(
         page,
         "## The embedded layers\n\nThe defaults:\n\n```toml\n{DEFAULTS}```\n"

@@ -16,6 +16,7 @@ mod layer;
 mod load;
 mod origin;
 mod read;
+mod reload;
 mod schema;
 pub mod secrets;
 mod settings;
@@ -26,6 +27,7 @@ mod value;
 
 pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
+pub use reload::is_taken_over;
 pub use schema::{
     Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Profile, RateLimit,
     Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,

@@ -18,7 +18,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Room {
     places: Arc<Semaphore>,
-    per_address: usize,
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -39,12 +38,11 @@ pub struct Place {
 }
 
 impl Room {
-    /// With so many places, and so many of them for one address.
+    /// With so many places.
     #[must_use]
-    pub fn new(places: usize, per_address: usize) -> Self {
+    pub fn new(places: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
-            per_address,
             taken: Arc::default(),
         }
     }
@@ -65,17 +63,18 @@ impl Room {
         }
     }
 
-    /// Seats a connection; nothing where its address has as many as it may.
+    /// Seats a connection; nothing where its address has as many as its share is.
     pub fn seat(
         &self,
         permit: OwnedSemaphorePermit,
         address: IpAddr,
+        share: Option<usize>,
         carrier: &Arc<Carrier>,
     ) -> Option<Place> {
         let address = household(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.addresses.get(&address).copied().unwrap_or(0);
-        if count >= self.per_address {
+        if share.is_some_and(|share| count >= share) {
             return None;
         }
         taken.addresses.insert(address, count.saturating_add(1));
@@ -137,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_has_its_share_and_gets_it_back() {
-        let room = Room::new(10, 2);
+        let room = Room::new(10);
         let carrier = Arc::new(Carrier::new());
         let mut held = Vec::new();
         for (text, fits) in [
@@ -151,12 +150,19 @@ mod tests {
             ("2001:db8:0:1::1", true),
         ] {
             let permit = room.permit().await.unwrap();
-            let place = room.seat(permit, address(text), &carrier);
+            let place = room.seat(permit, address(text), Some(2), &carrier);
             assert_eq!(place.is_some(), fits, "{text}");
             held.extend(place);
         }
+        let permit = room.permit().await.unwrap();
+        let proxy = room.seat(permit, address("10.0.0.1"), None, &carrier);
+        assert!(proxy.is_some());
+        drop(proxy);
         held.clear();
         let permit = room.permit().await.unwrap();
-        assert!(room.seat(permit, address("10.0.0.1"), &carrier).is_some());
+        assert!(
+            room.seat(permit, address("10.0.0.1"), Some(2), &carrier)
+                .is_some()
+        );
     }
 }

@@ -11,9 +11,10 @@ use super::edges::Edges;
 use super::head::Bounds;
 use super::room::Room;
 use super::router::{App, metrics_router, routes};
-use super::state::AppState;
+use super::state::{AppState, Rules};
 use super::usage;
 use super::wire::{Carrier, Times, Wire};
+use crate::cidr;
 use crate::supervise::Supervisor;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -78,6 +80,7 @@ pub async fn serve(
 ) {
     let families = Arc::clone(&state.metrics);
     let edges = state.settings.edges.clone();
+    let rules = state.rules.clone();
     let of_metrics = Edges {
         connections_max: METRICS_CONNECTIONS_MAX,
         connections_per_address: METRICS_CONNECTIONS_MAX,
@@ -92,13 +95,20 @@ pub async fn serve(
         ("metrics", metrics, metrics_router(families), of_metrics),
     ] {
         let cancelled = supervisor.token();
-        supervisor.spawn_must_finish(name, listen(listener, router, edges, cancelled));
+        let work = listen(listener, router, edges, rules.clone(), cancelled);
+        supervisor.spawn_must_finish(name, work);
     }
 }
 
 /// Serves `router` on `listener` until `cancelled`, and then until the open requests are answered.
-async fn listen(listener: TcpListener, router: Router, edges: Edges, cancelled: CancellationToken) {
-    let room = Room::new(edges.connections_max, edges.connections_per_address);
+async fn listen(
+    listener: TcpListener,
+    router: Router,
+    edges: Edges,
+    rules: watch::Receiver<Arc<Rules>>,
+    cancelled: CancellationToken,
+) {
+    let room = Room::new(edges.connections_max);
     let edges = Arc::new(edges);
     let mut connections = JoinSet::new();
     loop {
@@ -112,7 +122,10 @@ async fn listen(listener: TcpListener, router: Router, edges: Edges, cancelled: 
         match accepted {
             (Ok((stream, peer)), Some(permit)) => {
                 let carrier = Arc::new(Carrier::new());
-                let Some(place) = room.seat(permit, peer.ip(), &carrier) else {
+                // Behind a proxy are many: it has as many places as there are.
+                let is_proxy = cidr::holds(&rules.borrow().access.trusted_proxies, peer.ip());
+                let share = (!is_proxy).then_some(edges.connections_per_address);
+                let Some(place) = room.seat(permit, peer.ip(), share, &carrier) else {
                     // Whether it is taken or not: who floods is not waited for.
                     let _ = stream.try_write(TOO_MANY);
                     continue;

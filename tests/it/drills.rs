@@ -30,6 +30,7 @@ mod pasts;
 mod pauses;
 mod preflight;
 mod processes;
+mod reload;
 mod returns;
 mod scene;
 mod strangers;

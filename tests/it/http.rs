@@ -10,6 +10,7 @@ mod edges;
 mod feed;
 mod invoices;
 mod lists;
+mod owasp;
 mod pauses;
 mod payments;
 mod probes;

@@ -13,7 +13,7 @@ use xrpayd_core::money::Drops;
 
 const PAYER: AccountId = AccountId([2; 20]);
 
-fn credit(place: u8, amount: Counted, tag: Option<u32>) -> Credit {
+pub(super) fn credit(place: u8, amount: Counted, tag: Option<u32>) -> Credit {
     Credit {
         hash: TxHash([place; 32]),
         ledger_index: LedgerIndex(101),
@@ -29,7 +29,7 @@ fn credit(place: u8, amount: Counted, tag: Option<u32>) -> Credit {
 }
 
 /// The wallet's journal holds these credits.
-async fn book(bed: &Bed, credits: Vec<Credit>) {
+pub(super) async fn book(bed: &Bed, credits: Vec<Credit>) {
     let cursor = |at| Cursor {
         start: LedgerIndex(101),
         at: LedgerIndex(at),
@@ -60,7 +60,7 @@ async fn book(bed: &Bed, credits: Vec<Credit>) {
     bed.store.commit(&commit).await.unwrap();
 }
 
-fn xrp(text: &str) -> Counted {
+pub(super) fn xrp(text: &str) -> Counted {
     Counted::Exact(Asset::Xrp.amount(text).unwrap())
 }
 
