@@ -17,6 +17,7 @@ use super::state::RateLimits;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,6 +28,8 @@ const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 /// The most keys that are counted at once: far more than one daemon has.
 pub const KEYS_MAX: usize = 10_000;
+/// How often idle keys are looked for where there are too many: it walks all of them.
+const SWEEP_EVERY_MS: u64 = 1_000;
 /// The store is told at once when this part of an hour's limit was used since it was told last.
 const UNTOLD_PART: u32 = 10;
 /// How exactly the store knows when a key was last used.
@@ -179,6 +182,8 @@ pub struct RateLimiter {
     /// windows never jump with the wall clock, and so that another life of the daemon finds the
     /// minutes where this one left them.
     epoch_ms: u64,
+    /// When idle keys were last looked for.
+    swept_ms: AtomicU64,
     /// Rung when the store should be told before its time.
     pub much_is_untold: Notify,
 }
@@ -216,7 +221,10 @@ impl RateLimiter {
         let now_ms = self.ms(now);
         let mut keys = self.keys();
         if keys.len() >= KEYS_MAX && !keys.contains_key(key) {
-            keys.retain(|_, counts| now_ms.saturating_sub(counts.last_seen_ms) < HOUR_MS);
+            if now_ms.saturating_sub(self.swept_ms.load(Ordering::Relaxed)) >= SWEEP_EVERY_MS {
+                self.swept_ms.store(now_ms, Ordering::Relaxed);
+                keys.retain(|_, counts| now_ms.saturating_sub(counts.last_seen_ms) < HOUR_MS);
+            }
             if keys.len() >= KEYS_MAX {
                 return Err(UNCOUNTED);
             }

@@ -3,7 +3,11 @@
 //! While an operation runs under [`PLANS`], the executor asks the database how it would run each
 //! statement, and keeps the answer.
 
+<<<<<<< HEAD
 mod audit;
+=======
+mod callers;
+>>>>>>> 29c6ab3 (config: The settings of callers have a table of their own, and more of callers is shown)
 mod invoices;
 
 use super::db::{Dialect, Tx, TxOn, Value};
@@ -57,8 +61,12 @@ pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(Stri
 }
 
 /// Tables that grow with every payment.
+<<<<<<< HEAD
 const GROWING: [(&str, &str); 11] = [
     ("audit_log", "audit_log"),
+=======
+const GROWING: [(&str, &str); 12] = [
+>>>>>>> 29c6ab3 (config: The settings of callers have a table of their own, and more of callers is shown)
     ("payments", "p"),
     ("invoices", "i"),
     ("attempts", "a"),
@@ -69,6 +77,8 @@ const GROWING: [(&str, &str); 11] = [
     ("webhook_deliveries", "b"),
     ("webhook_messages", "m"),
     ("webhook_attempts", "webhook_attempts"),
+    ("key_counts", "c"),
+    ("used_signatures", "used_signatures"),
 ];
 
 /// Indexes that may be read from end to end: those that hold only what is on its way or waits for an

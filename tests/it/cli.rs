@@ -3,6 +3,7 @@
 
 mod audit;
 mod environments;
+mod keys;
 mod tickets;
 
 use serde_json::Value;
@@ -125,6 +126,18 @@ fn bad_usage_exits_with_two_and_help_with_zero() {
             "soon",
         ],
         vec!["keys", "revoke"],
+        vec!["keys", "rotate"],
+        vec!["keys", "rotate", "k", "--overlap", "soon"],
+        vec![
+            "keys",
+            "create",
+            "--name",
+            "a",
+            "--scope",
+            "admin",
+            "--per-hour",
+            "0",
+        ],
         vec!["wallet", "resume"],
         vec!["sandbox-ledger"],
         vec!["sandbox-ledger", "--listen", "nowhere"],
@@ -167,6 +180,7 @@ fn bad_usage_exits_with_two_and_help_with_zero() {
         vec!["keys", "create"],
         vec!["keys", "list"],
         vec!["keys", "revoke"],
+        vec!["keys", "rotate"],
         vec!["wallet", "resume"],
         vec!["audit"],
         vec!["audit", "list"],

@@ -423,3 +423,46 @@ fn numbers_may_be_written_as_toml_writes_them() {
         16
     );
 }
+
+#[test]
+fn callers_are_known_by_networks_and_limited_by_three_numbers_or_more() {
+    let config = load(None, &[MINIMAL], &[]).unwrap().config;
+    assert!(config.http.trusted_proxies.is_empty() && config.auth.admin_cidrs.is_empty());
+    let limits = &config.rate_limit;
+    assert_eq!(
+        (limits.admin_per_minute, limits.checks_per_minute),
+        (30, 30)
+    );
+    assert_eq!(limits.failures_per_minute.get(), 30);
+    let more = "[http]\ntrusted_proxies = [\"10.1.2.3/8\", \"::ffff:192.0.2.1\"]\n\
+                [auth]\nadmin_cidrs = [\"fd00::/8\"]\n\
+                [rate_limit]\nper_minute = 7\nadmin_per_minute = 2\n";
+    let config = load(None, &[&minimal_and(more)], &[]).unwrap().config;
+    let shown =
+        |networks: &[ipnet::IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        shown(&config.http.trusted_proxies),
+        ["10.0.0.0/8", "192.0.2.1/32"]
+    );
+    assert_eq!(shown(&config.auth.admin_cidrs), ["fd00::/8"]);
+    let limits = &config.rate_limit;
+    assert_eq!((limits.admin_per_minute, limits.checks_per_minute), (2, 7));
+    for (bad, says) in [
+        (
+            "[http]\ntrusted_proxies = [\"0.0.0.0/0\"]\n",
+            "must not hold every address",
+        ),
+        (
+            "[http]\ntrusted_proxies = [\"::/0\"]\n",
+            "must not hold every address",
+        ),
+        (
+            "[http]\ntrusted_proxies = [\"proxy.example\"]\n",
+            "must be a network",
+        ),
+        ("[auth]\nadmin_cidrs = \"10.0.0.0/8\"\n", "must be a list"),
+    ] {
+        let error = load(None, &[&minimal_and(bad)], &[]).unwrap_err();
+        assert!(error.to_string().contains(says), "{bad}: {error}");
+    }
+}

@@ -76,6 +76,21 @@ fn more_keys_than_the_bound_are_refused_until_others_are_idle() {
 }
 
 #[test]
+fn a_million_keys_take_the_memory_of_ten_thousand() {
+    let limiter = RateLimiter::default();
+    let counted = (0..1_000_000_u32)
+        .filter(|n| {
+            limiter
+                .take(&n.to_string(), Class::Read, &LIMITS, at(0))
+                .is_ok()
+        })
+        .count();
+    assert_eq!(counted, KEYS_MAX);
+    let record = std::mem::size_of::<Counts>();
+    assert!(record <= 1_536, "{record} bytes a key");
+}
+
+#[test]
 fn an_administrator_and_a_check_have_windows_of_their_own() {
     let class = |method: Method, route| Class::of(&method, route);
     assert_eq!(class(Method::POST, "/v1/pause"), Class::Admin);

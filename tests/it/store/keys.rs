@@ -156,4 +156,27 @@ on_both_stores! {
             assert_eq!(used, 1);
         }
     }
+
+    async fn a_key_with_admin_of_before_can_do_what_it_could(bed) {
+        let migration = if bed.is_sqlite() {
+            include_str!("../../../migrations/sqlite/0015_identity.sql")
+        } else {
+            include_str!("../../../migrations/postgres/0015_identity.sql")
+        };
+        let store = bed.open().await;
+        for (id, scopes) in [("old", &["admin"][..]), ("pays", &["payments:write"])] {
+            let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+            store.create_key(&NewKey { scopes, ..key(id) }, &BY).await.unwrap();
+        }
+        let (_, update) = migration.split_once("update api_keys").unwrap();
+        let (update, _) = update.split_once(';').unwrap();
+        bed.raw(&format!("update api_keys{update}")).await;
+        let mut old = store.find_key("old").await.unwrap().unwrap().scopes;
+        old.sort();
+        let mut all = xrpayd::app::keys::SCOPES.map(str::to_owned).to_vec();
+        all.sort();
+        assert_eq!(old, all);
+        let pays = store.find_key("pays").await.unwrap().unwrap();
+        assert_eq!(pays.scopes, ["payments:write"]);
+    }
 }
