@@ -3,11 +3,8 @@
 //! While an operation runs under [`PLANS`], the executor asks the database how it would run each
 //! statement, and keeps the answer.
 
-<<<<<<< HEAD
 mod audit;
-=======
 mod callers;
->>>>>>> 29c6ab3 (config: The settings of callers have a table of their own, and more of callers is shown)
 mod invoices;
 
 use super::db::{Dialect, Tx, TxOn, Value};
@@ -61,12 +58,8 @@ pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(Stri
 }
 
 /// Tables that grow with every payment.
-<<<<<<< HEAD
-const GROWING: [(&str, &str); 11] = [
+const GROWING: [(&str, &str); 13] = [
     ("audit_log", "audit_log"),
-=======
-const GROWING: [(&str, &str); 12] = [
->>>>>>> 29c6ab3 (config: The settings of callers have a table of their own, and more of callers is shown)
     ("payments", "p"),
     ("invoices", "i"),
     ("attempts", "a"),
