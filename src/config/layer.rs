@@ -15,6 +15,7 @@ pub(super) const ENV_PREFIX: &str = "XRPAYD__";
 const DEPTH_MAX: usize = 16;
 
 /// The values of one place.
+#[derive(Clone)]
 pub(super) struct Layer {
     /// Tells the layers apart once they are merged.
     pub id: String,
@@ -149,6 +150,23 @@ impl Layer {
         }
         self.origins.insert(path.join("."), origin);
         table.insert(last.clone(), value);
+    }
+
+    /// Takes one value out; of a list the whole.
+    pub(super) fn remove(&mut self, key: &str) {
+        let key = key.split('[').next().unwrap_or_default();
+        let mut table = &mut self.values;
+        let mut names = key.split('.').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                table.remove(name);
+                return;
+            }
+            match table.get_mut(name) {
+                Some(Value::Dict(_, inner)) => table = inner,
+                Some(_) | None => return,
+            }
+        }
     }
 
     /// Where a key was written: its own place, or that of the nearest table around it.

@@ -6,6 +6,7 @@ use super::read::Reader;
 use super::schema::{Config, Profile};
 use super::{build, checks};
 use figment::value::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -154,12 +155,11 @@ pub(super) fn load_with(
     reader.refuse_unknown_keys();
     let config = build::config(&mut reader, profile.unwrap_or(Profile::Development));
     let mut errors = std::mem::take(&mut reader.problems);
-    let mut warnings = Vec::new();
-    if let Some(config) = &config {
-        let (mut found, doubts) = checks::check(config, &reader);
-        errors.append(&mut found);
-        warnings = doubts;
-    }
+    let (mut found, warnings) = match &config {
+        Some(config) => checks::check(config, &reader),
+        None => beyond(&reader, profile.unwrap_or(Profile::Development), &errors),
+    };
+    errors.append(&mut found);
     match config {
         Some(config) if errors.is_empty() => Ok(Loaded {
             origins: super::show::shown(&reader, profile.unwrap_or(Profile::Development)),
@@ -174,6 +174,27 @@ pub(super) fn load_with(
             Err(ConfigErrors { errors, warnings })
         }
     }
+}
+
+/// What the checks of the whole find although something cannot be read: they look at the configuration
+/// without it. Sections with an error, and what is held against them, say nothing here: what they would
+/// say next depends on how the error is mended.
+fn beyond(reader: &Reader, profile: Profile, errors: &[Problem]) -> (Vec<Problem>, Vec<Problem>) {
+    let section = |problem: &Problem| {
+        let name = problem.key.split(['.', '[']).next().unwrap_or_default();
+        // The caps of stages and the hard caps are held against each other.
+        if name == "rollout" { "limits" } else { name }.to_owned()
+    };
+    let bad: BTreeSet<String> = errors.iter().map(section).collect();
+    let mut spared = reader.without(errors.iter().map(|error| error.key.as_str()));
+    let Some(config) = build::config(&mut spared, profile) else {
+        return (Vec::new(), Vec::new());
+    };
+    let (mut found, mut doubts) = checks::check(&config, &spared);
+    for problems in [&mut found, &mut doubts] {
+        problems.retain(|problem| !bad.contains(&section(problem)));
+    }
+    (found, doubts)
 }
 
 /// The defaults alone, or with a profile on top.

@@ -42,6 +42,20 @@ impl Reader {
         reader
     }
 
+    /// The same without what the operator wrote under these keys; what is embedded holds there.
+    pub(super) fn without<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Self {
+        let mut layers = self.layers.clone();
+        for key in keys {
+            for layer in layers
+                .iter_mut()
+                .filter(|layer| layer.origin.is_operators())
+            {
+                layer.remove(key);
+            }
+        }
+        Self::new(layers, Vec::new())
+    }
+
     /// The value of a key such as `xrpl.servers[1].url`.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         let mut found: Option<&Value> = None;

@@ -287,6 +287,25 @@ stage = \"everyone\"
 }
 
 #[test]
+fn what_the_whole_is_refused_for_is_told_beside_what_cannot_be_read() {
+    let text = "[http]\nrequest_timeout = 30\n[auth]\nenabled = false\n[telemetry]\nlog_level = \"trace\"\n\
+                [limits]\nmax_payment_xrp = \"20000\"\nmax_pending = \"many\"\n";
+    let error = load(Some("production"), &[&minimal_and(text)], &[]).unwrap_err();
+    let keys: BTreeSet<&str> = error.errors.iter().map(|e| e.key.as_str()).collect();
+    let expected = [
+        "auth.enabled",
+        "http.request_timeout",
+        "limits.max_pending",
+        "telemetry.log_level",
+    ];
+    assert_eq!(keys, expected.into(), "{error}");
+    let auth = find(&error.errors, "auth.enabled").unwrap();
+    let place = auth.origin.as_ref().unwrap().to_string();
+    assert!(place.ends_with("0.toml:15"), "{place}");
+    // The cap of 20,000 is not judged: its section is to be mended first.
+}
+
+#[test]
 fn an_unknown_key_that_a_later_layer_hides_is_found() {
     let hidden = minimal_and("[http]\nport = 1\n");
     let error = load(None, &[&hidden, "http = 3\n"], &[]).unwrap_err();
