@@ -144,7 +144,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                     "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0,
                 },
                 "journal": { "status": "healthy", "waiting": 0 },
-                "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4 },
+                "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4, "paused": false },
                 "store": { "status": "healthy" },
                 "books": { "status": "healthy", "checked_through": 89, "differences": 0 },
                 "webhooks": { "status": "healthy", "oldest_undelivered_s": 900 },
