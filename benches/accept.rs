@@ -74,6 +74,7 @@ impl Machine {
                 daily: Drops::MAX,
                 max_pending: u32::MAX,
             },
+            scoped: Default::default(),
             approval: None,
             now,
         }

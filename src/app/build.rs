@@ -317,6 +317,7 @@ pub(super) fn rules(config: &Config) -> Rules {
             stage: stage.name.clone(),
             allowed_clients: stage.allowed_clients.clone(),
             caps: stage.caps,
+            scopes: Arc::new(config.limits.scopes.clone()),
             approval: config.limits.approval,
         },
         rate_limits: RateLimits {

@@ -5,14 +5,14 @@ mod callers;
 mod events;
 mod http;
 mod invoices;
+mod limits;
 mod rollout;
 mod telemetry;
 mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
-    Config, Limits, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet,
-    Xrpl,
+    Config, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet, Xrpl,
 };
 use super::url::ServerUrl;
 use super::value::{FromValue, InDrops, Xrp};
@@ -21,7 +21,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
-use xrpayd_core::payment::ApprovalRule;
 use xrpayd_core::tickets::{Refill, TICKETS_MAX};
 
 /// Counts that fit what holds them, with room for any sensible set-up.
@@ -35,7 +34,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let network = network(r);
     let xrpl = xrpl(r);
     let wallets = wallets(r);
-    let limits = limits(r);
+    let limits = limits::limits(r);
     let rollout = rollout::rollout(r);
     let http = http::http(r);
     let auth = callers::auth(r);
@@ -342,40 +341,6 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
         low_balance: low_balance?,
         critical_balance: critical_balance?,
         require_regular_key: require_regular_key?,
-    })
-}
-
-fn limits(r: &mut Reader) -> Option<Limits> {
-    let min_payment = xrp(r, "limits.min_payment_xrp");
-    let max_payment = xrp(r, "limits.max_payment_xrp");
-    let daily_limit = xrp(r, "limits.daily_limit_xrp");
-    let max_pending = r.number("limits.max_pending", 1..=1_000_000);
-    let threshold = r
-        .optional("limits.approval_threshold")
-        .map(|Xrp(drops)| drops);
-    let patience = positive(r, "limits.approval_expires_in");
-    let acknowledge_high_cap = r.required("limits.acknowledge_high_cap");
-    if let (Some(min), Some(max)) = (min_payment, max_payment)
-        && min > max
-    {
-        r.error(
-            "limits.min_payment_xrp",
-            "must not be above limits.max_payment_xrp",
-        );
-    }
-    Some(Limits {
-        min_payment: min_payment?,
-        max_payment: max_payment?,
-        daily_limit: daily_limit?,
-        max_pending: max_pending?,
-        approval: match threshold {
-            None => None,
-            Some(threshold) => Some(ApprovalRule {
-                threshold,
-                expires_in_ms: i64::try_from(patience?.as_millis()).unwrap_or(i64::MAX),
-            }),
-        },
-        acknowledge_high_cap: acknowledge_high_cap?,
     })
 }
 

@@ -8,6 +8,7 @@ use super::secrets::{self, SecretRef};
 use super::url::StoreUrl;
 use super::{elsewhere, hosts};
 use std::collections::BTreeSet;
+use xrpayd_core::limits::ScopeCaps;
 use xrpayd_core::money::Drops;
 
 /// Above this, a cap on one payment must be meant.
@@ -61,6 +62,7 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             found.warnings.push(high);
         }
     }
+    scopes_that_never_bind(config, reader, found);
     let chatty = matches!(
         config.telemetry.log_level,
         LogLevel::Debug | LogLevel::Trace
@@ -120,6 +122,54 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
     for (key, reference) in references(config) {
         if let Some(doubt) = secrets::doubt(reference) {
             found.warnings.push(problem(reader, &key, doubt));
+        }
+    }
+}
+
+/// A cap of one client or destination above that of all binds nobody, and may have been mistyped. One
+/// that lifts what every other one has is meant.
+fn scopes_that_never_bind(config: &Config, reader: &Reader, found: &mut Findings) {
+    let scopes = &config.limits.scopes;
+    let everybody = [
+        ("clients.*".to_owned(), scopes.every_client, ScopeCaps::NONE),
+        (
+            "destinations.*".to_owned(),
+            scopes.every_destination,
+            ScopeCaps::NONE,
+        ),
+    ];
+    let clients = scopes
+        .clients
+        .iter()
+        .map(|(name, caps)| (format!("clients.{name}"), *caps, scopes.every_client));
+    let destinations = scopes.destinations.iter().map(|(account, caps)| {
+        let name = format!("destinations.{account}");
+        (name, *caps, scopes.every_destination)
+    });
+    let hard = &config.limits;
+    for (name, own, every) in everybody.into_iter().chain(clients).chain(destinations) {
+        let above = |own: Option<Drops>, every: Option<Drops>, hard: Drops| {
+            every.is_none() && own.is_some_and(|own| own > hard)
+        };
+        let fields = [
+            (
+                "max_payment_xrp",
+                above(own.max_payment, every.max_payment, hard.max_payment),
+            ),
+            (
+                "daily_limit_xrp",
+                above(own.daily, every.daily, hard.daily_limit),
+            ),
+            (
+                "max_pending",
+                every.max_pending.is_none()
+                    && own.max_pending.is_some_and(|own| own > hard.max_pending),
+            ),
+        ];
+        for (field, _) in fields.into_iter().filter(|(_, is_above)| *is_above) {
+            let message = format!("is above the hard cap limits.{field}, and never binds");
+            let key = format!("limits.{name}.{field}");
+            found.warnings.push(problem(reader, &key, message));
         }
     }
 }

@@ -143,7 +143,7 @@ fn default_of(setting: &Setting) -> String {
     if setting.key.contains("[]") {
         return String::new();
     }
-    let key = setting.key.replace("<name>", "*");
+    let key = setting.key.replace("<name>", "*").replace("<address>", "*");
     let default = embedded(None).text_of(&key);
     let mut words = match &default {
         Some(text) => format!("`{text}`"),

@@ -255,7 +255,8 @@ fn env_value(kind: Kind, text: &str) -> Value {
         | Kind::Address
         | Kind::Secret
         | Kind::Listen
-        | Kind::Url => as_text(),
+        | Kind::Url
+        | Kind::Reserved => as_text(),
     }
 }
 

@@ -58,23 +58,7 @@ impl Reader {
 
     /// The value of a key such as `xrpl.servers[1].url`.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        let mut found: Option<&Value> = None;
-        for part in key.split('.') {
-            let (name, indexes) = match part.find('[') {
-                Some(at) => part.split_at(at),
-                None => (part, ""),
-            };
-            let table = match found {
-                None => &self.root,
-                Some(value) => value.as_dict()?,
-            };
-            let mut value = table.get(name)?;
-            for index in indexes.split(['[', ']']).filter(|s| !s.is_empty()) {
-                value = value.as_array()?.get(index.parse::<usize>().ok()?)?;
-            }
-            found = Some(value);
-        }
-        found
+        look(&self.root, key)
     }
 
     /// Where the value of a key was written.
@@ -222,6 +206,31 @@ impl Reader {
             })
             .collect()
     }
+}
+
+/// The value at a path in a table; a name in it may hold dots of its own.
+fn look<'a>(table: &'a Dict, path: &str) -> Option<&'a Value> {
+    let ends = path.match_indices('.').map(|(at, _)| at);
+    for end in ends.chain([path.len()]) {
+        let (name, indexes) = match path[..end].find('[') {
+            Some(at) => path[..end].split_at(at),
+            None => (&path[..end], ""),
+        };
+        let Some(mut value) = table.get(name) else {
+            continue;
+        };
+        for index in indexes.split(['[', ']']).filter(|s| !s.is_empty()) {
+            value = value.as_array()?.get(index.parse::<usize>().ok()?)?;
+        }
+        let found = match path.get(end.saturating_add(1)..) {
+            Some(rest) if end < path.len() => value.as_dict().and_then(|inner| look(inner, rest)),
+            Some(_) | None => Some(value),
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// Plain values before tables, as TOML wants them.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::Asset;
+use xrpayd_core::limits::ScopeRules;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::ApprovalRule;
 use xrpayd_core::rollout::Ladder;
@@ -262,6 +263,8 @@ pub struct Limits {
     pub daily_limit: Drops,
     /// How many payments may be on their way.
     pub max_pending: u32,
+    /// The caps of single clients and destinations, besides.
+    pub scopes: ScopeRules,
     /// Which payments wait for a second person's word; none do where nothing is said.
     pub approval: Option<ApprovalRule>,
     /// Whether the operator knows that a cap is above 10,000 XRP.

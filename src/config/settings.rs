@@ -3,6 +3,7 @@
 
 mod http;
 mod kind;
+mod limits;
 mod lookup;
 mod rollout;
 mod sections;
@@ -30,7 +31,7 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 
 /// Every setting; sections that fill a page of their own have a file of their own.
 pub(super) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [ROWS, http::ROWS, rollout::ROWS].concat());
+    LazyLock::new(|| [ROWS, limits::ROWS, http::ROWS, rollout::ROWS].concat());
 
 const ROWS: &[Setting] = &[
     row(
@@ -208,41 +209,6 @@ const ROWS: &[Setting] = &[
         "wallets.<name>.require_regular_key",
         Kind::Switch,
         "Whether a key that is the account's master key is refused.",
-    ),
-    row(
-        "limits.min_payment_xrp",
-        Kind::Xrp,
-        "The least that one payment may move.",
-    ),
-    row(
-        "limits.max_payment_xrp",
-        Kind::Xrp,
-        "The most that one payment may move.",
-    ),
-    row(
-        "limits.daily_limit_xrp",
-        Kind::Xrp,
-        "The most that may be moved in any 24 hours, all wallets together.",
-    ),
-    row(
-        "limits.max_pending",
-        Kind::Number,
-        "How many payments may be on their way at once.",
-    ),
-    row(
-        "limits.approval_threshold",
-        Kind::Xrp,
-        "Payments of this much and more wait until another key with `payments:approve` approves them. Without it none do.",
-    ),
-    row(
-        "limits.approval_expires_in",
-        Kind::Duration,
-        "How long a payment waits for its approval before it expires; its own `expires_in` counts meanwhile.",
-    ),
-    row(
-        "limits.acknowledge_high_cap",
-        Kind::Switch,
-        "Says that a `limits.max_payment_xrp` above 10,000 XRP is meant. Without it production does not start with such a cap, and other profiles warn.",
     ),
     row(
         "auth.enabled",

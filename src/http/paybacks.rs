@@ -2,7 +2,7 @@
 //! answered as every payment is.
 
 use super::auth::Caller;
-use super::payments::{STAGE_TRIES_MAX, place, show};
+use super::payments::{STAGE_TRIES_MAX, place, scoped, show};
 use super::problem::{Code, Problem};
 use super::router::App;
 use super::{idempotency, refusal};
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Policy, Reading};
 use crate::store::switches::Stop;
 use crate::store::{
-    Blocked, NewPayback, NewPayment, PaybackOutcome, PaybackState, Returned, Subject,
+    Blocked, HOUSE, NewPayback, NewPayment, PaybackOutcome, PaybackState, Returned, Subject,
 };
 use axum::response::Response;
 use std::sync::Arc;
@@ -123,6 +123,9 @@ fn new_payback(
     let now = app.state.clock.now();
     // The key is filled in by the store, with the number of the try.
     let placed = place(app, caller, policy, reading, "", now)?;
+    // What belongs to nobody goes back on nobody's account.
+    let owner = (asking.client != HOUSE).then_some(asking.client);
+    let scoped = scoped(policy, owner, &placed.order)?;
     Ok(NewPayback {
         new: NewPayment {
             id: PaymentId(clock::uuid_v7(now, app.state.entropy.as_ref())),
@@ -133,6 +136,7 @@ fn new_payback(
             fingerprint: asking.fingerprint,
             stage: policy.stage.clone(),
             caps: policy.caps,
+            scoped,
             approval: policy.approval,
             now,
         },

@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::limits::Caps;
+use xrpayd_core::limits::{Caps, ScopedCaps};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Order, Payment, Status};
 
@@ -48,7 +48,11 @@ pub async fn create(
     let mut policy = app.state.policy();
     for _ in 0..STAGE_TRIES_MAX {
         let now = app.state.clock.now();
-        let placed = match place(&app, &caller, &policy, &reading, key, now) {
+        let placed = place(&app, &caller, &policy, &reading, key, now).and_then(|placed| {
+            let scoped = scoped(&policy, Some(&caller.client), &placed.order)?;
+            Ok((placed, scoped))
+        });
+        let (placed, scoped) = match placed {
             Ok(placed) => placed,
             Err(problem) => return replay_or(&app, &caller, &reading, key, problem).await,
         };
@@ -61,6 +65,7 @@ pub async fn create(
             fingerprint: reading.fingerprint,
             stage: policy.stage.clone(),
             caps: policy.caps,
+            scoped,
             approval: policy.approval,
             now,
         };
@@ -204,6 +209,18 @@ pub(super) fn place(
     }
 }
 
+/// The limits of the client whose payment it is, where it is a client's, and of the destination.
+pub(super) fn scoped(
+    policy: &Policy,
+    owner: Option<&str>,
+    order: &Order,
+) -> Result<ScopedCaps, Problem> {
+    let scoped = policy.scopes.of(owner, &order.destination);
+    let checked = scoped.check_amount(order.amount);
+    checked.map_err(|breach| refusal::breach(breach, order.amount, None))?;
+    Ok(scoped)
+}
+
 /// The wallet that pays an amount to a destination where the request names none.
 pub(super) fn chosen(
     app: &App,
@@ -251,6 +268,7 @@ async fn replay_or(
         fingerprint: reading.fingerprint,
         stage: String::new(),
         caps: NOTHING,
+        scoped: ScopedCaps::NONE,
         approval: None,
         now,
     };

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use xrpayd_core::limits::ScopeKind;
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $status:ident, $retryable:literal, $title:literal;)+) => {
@@ -170,6 +171,8 @@ pub struct Problem {
     pub retry_after_s: Option<u64>,
     /// What a program needs to go on, where its code has such a thing.
     pub hint: Option<Hint>,
+    /// Whose limit stands in the way, where one does.
+    pub scope: Option<ScopeKind>,
 }
 
 /// What a program needs to go on: a member of the document, by its own name.
@@ -194,6 +197,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_s: None,
             hint: None,
+            scope: None,
         }
     }
 
@@ -202,6 +206,13 @@ impl Problem {
     pub fn effect_unknown(self) -> Self {
         let effect = Effect::Unknown;
         Self { effect, ..self }
+    }
+
+    /// The same, naming whose limit stands in the way.
+    #[must_use]
+    pub fn of_scope(self, scope: ScopeKind) -> Self {
+        let scope = Some(scope);
+        Self { scope, ..self }
     }
 
     /// The same, with what a program needs to go on.
@@ -255,6 +266,7 @@ impl Problem {
             effect: self.effect,
             errors: &self.errors,
             hint: self.hint,
+            scope: self.scope.map(ScopeKind::as_str),
         };
         let body = serde_json::to_vec(&document);
         assert!(body.is_ok(), "a problem document does not serialise");
@@ -289,6 +301,8 @@ struct Document<'a> {
     errors: &'a [Fault],
     #[serde(flatten)]
     hint: Option<Hint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
 }
 
 /// Hands the problem to the envelope, which alone knows the request's id.

@@ -47,6 +47,31 @@ pub struct DepositQuery {
     pub page: Page<DepositId>,
 }
 
+/// The query of `GET /v1/limits`.
+#[derive(Debug)]
+pub struct LimitsQuery {
+    /// The client whose limits are asked for; the caller's own where none is named.
+    pub client: Option<String>,
+    /// The account whose limits are asked for besides.
+    pub destination: Option<AccountId>,
+}
+
+impl LimitsQuery {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// 400, naming the parameter.
+    pub fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut values = pairs(query)?;
+        let read = Self {
+            client: plain(&mut values, "client")?,
+            destination: address(&mut values, "destination")?,
+        };
+        nothing_else(&values)?;
+        Ok(read)
+    }
+}
+
 /// The query of a list without filters.
 #[derive(Debug)]
 pub struct PageQuery {

@@ -60,15 +60,21 @@ pub fn breach(breach: Breach, amount: Drops, resets_at: Option<UnixMs>) -> Probl
         Breach::BelowMinimum { .. } => {
             Problem::new(Code::AmountBelowMinimum, detail).at("/amount/value", breach.to_string())
         }
-        Breach::AboveMaximum { .. } => Problem::new(Code::AmountAboveStageLimit, detail)
-            .at("/amount/value", breach.to_string()),
-        Breach::Daily { .. } => Problem {
-            hint: resets_at.map(|at| Hint::ResetsAt(Rfc3339(at))),
-            ..Problem::new(Code::DailyLimitExceeded, detail).at("/amount/value", breach.to_string())
-        },
-        Breach::TooManyPending { .. } => {
+        Breach::AboveMaximum { scope, .. } => Problem::new(Code::AmountAboveStageLimit, detail)
+            .at("/amount/value", breach.to_string())
+            .of_scope(scope),
+        Breach::Daily { scope, .. } => {
+            let problem = Problem::new(Code::DailyLimitExceeded, detail)
+                .at("/amount/value", breach.to_string())
+                .of_scope(scope);
+            let hint = resets_at.map(|at| Hint::ResetsAt(Rfc3339(at)));
+            Problem { hint, ..problem }
+        }
+        Breach::TooManyPending { scope, .. } => {
             // Ledgers close every few seconds, and payments end with them.
-            Problem::new(Code::TooManyPending, detail).retry_after(5)
+            Problem::new(Code::TooManyPending, detail)
+                .retry_after(5)
+                .of_scope(scope)
         }
     }
 }

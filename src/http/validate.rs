@@ -6,7 +6,7 @@
 
 mod checks;
 
-use super::auth::{Caller, Scope};
+use super::auth::{self, Caller};
 use super::body;
 use super::dto::Amount;
 use super::payments::chosen;
@@ -16,6 +16,7 @@ use super::router::App;
 use super::state::{FeeOutlook, Outlook, Routing, SimulationRow, WalletRow};
 use crate::payments::accept::{self, Assessment, PaymentRequest, Policy};
 use crate::rfc3339::Rfc3339;
+use crate::store::Store;
 use crate::store::switches::Stop;
 use axum::Json;
 use axum::body::Body;
@@ -26,7 +27,7 @@ use checks::{Check, Verdict, Witness};
 use serde::Serialize;
 use std::sync::Arc;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
-use xrpayd_core::limits::{self, Breach};
+use xrpayd_core::limits::{self, Caps, Scope, ScopeCaps, ScopeRules, Scoped};
 use xrpayd_core::money::Drops;
 use xrpayd_core::preflight::Facts;
 
@@ -74,7 +75,7 @@ pub async fn validate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::PaymentsWrite)?;
+    caller.require(auth::Scope::PaymentsWrite)?;
     let request: PaymentRequest = body::of(&app, &headers, body).await?;
     if app.state.live.is_draining() {
         return Err(refusal::shutting_down(&app.state));
@@ -84,9 +85,13 @@ pub async fn validate(
         chosen(&app, (amount, destination), Routing::Asked)
     });
     let now = app.state.clock.now();
-    let used = app.state.store.limit_usage(now).await;
+    let store = &app.state.store;
+    let used = store.limit_usage(now).await;
     let used = used.map_err(|error| refusal::store_read(&error))?.usage;
-    let resets_at = resets_at(&app, &policy, &seen, used, now).await?;
+    let fences = fences(&policy.scopes, &caller.client, &seen);
+    let scopes = scopes(store, &fences, now).await?;
+    let fenced = (&fences[..], &scopes[..]);
+    let resets_at = resets_at(store, &policy.caps, used, fenced, &seen, now).await?;
     let queued = queued(&app, &seen).await?;
     let (facts, outlook) = tokio::join!(facts(&app, &seen), outlook(&app, &seen, now));
     let wallet = wallet(&app, &seen);
@@ -94,6 +99,7 @@ pub async fn validate(
         seen: &seen,
         policy: &policy,
         used,
+        scopes: &scopes,
         resets_at,
         wallet: wallet.as_ref(),
         stop: stop(&app, &seen),
@@ -136,25 +142,56 @@ fn stop(app: &App, seen: &Assessment) -> Option<Stop> {
     app.state.switches.standing().stop_of_wallet(wallet)
 }
 
-/// When the day has room for the amount, where it has none now.
+/// The client and the destination, as far as they can be read and have limits of their own.
+fn fences(rules: &ScopeRules, client: &str, seen: &Assessment) -> Vec<(Scope, ScopeCaps)> {
+    let destination = seen.destination.map(|(account, _)| {
+        let caps = rules.of_destination(&account);
+        (Scope::Destination(account), caps)
+    });
+    let client = (Scope::Client(client.to_owned()), rules.of_client(client));
+    let all = std::iter::once(client).chain(destination);
+    all.filter(|(_, caps)| *caps != ScopeCaps::NONE).collect()
+}
+
+/// What is used of each.
+async fn scopes(
+    store: &Store,
+    fences: &[(Scope, ScopeCaps)],
+    now: UnixMs,
+) -> Result<Vec<Scoped>, Problem> {
+    let mut scopes = Vec::with_capacity(fences.len());
+    for (scope, caps) in fences {
+        let usage = if caps.counts() {
+            let used = store.scope_usage(scope, now).await;
+            used.map_err(|error| refusal::store_read(&error))?.usage
+        } else {
+            limits::Usage::default()
+        };
+        scopes.push(Scoped {
+            kind: scope.kind(),
+            caps: *caps,
+            usage,
+        });
+    }
+    Ok(scopes)
+}
+
+/// When the days have room for the amount, where one has none now.
 async fn resets_at(
-    app: &App,
-    policy: &Policy,
-    seen: &Assessment,
+    store: &Store,
+    caps: &Caps,
     used: limits::Usage,
+    (fences, scopes): (&[(Scope, ScopeCaps)], &[Scoped]),
+    seen: &Assessment,
     now: UnixMs,
 ) -> Result<Option<UnixMs>, Problem> {
-    let caps = &policy.caps;
     let Some(amount) = seen.amount else {
         return Ok(None);
     };
-    if !matches!(
-        checks::of_the_day(caps, used, amount),
-        Err(Breach::Daily { .. })
-    ) {
+    if checks::of_the_days(caps, used, scopes, amount).is_ok() {
         return Ok(None);
     }
-    let resets_at = app.state.store.resets_at(caps, amount, now).await;
+    let resets_at = store.resets_at(caps, fences, amount, now).await;
     resets_at.map_err(|error| refusal::store_read(&error))
 }
 

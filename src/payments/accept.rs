@@ -24,9 +24,10 @@ use crate::request::Faults;
 use fields::EXPIRES_IN_S;
 use fingerprint::Canonical;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::{Hash256, UnixMs};
-use xrpayd_core::limits::{self, Breach, Caps};
+use xrpayd_core::limits::{self, Breach, Caps, ScopeRules};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{ApprovalRule, Memo, Order};
 use xrpayd_core::xaddress::{XAddress, XNetwork};
@@ -49,6 +50,8 @@ pub struct Policy {
     pub allowed_clients: Vec<String>,
     /// The caps in force at the stage.
     pub caps: Caps,
+    /// The caps of single clients and destinations.
+    pub scopes: Arc<ScopeRules>,
     /// Which payments wait for a second person's word.
     pub approval: Option<ApprovalRule>,
 }

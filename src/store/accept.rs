@@ -14,15 +14,16 @@
 use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
 use super::error::{Conflict, StoreError};
 use super::events::News;
+use super::limits::{Scopes, Wanted};
 use super::pauses::{self, Pause};
-use super::verdicts::{Guess, Verdict, decide_all, known_keys};
+use super::verdicts::{Decided, Guess, Verdict, decide_all, known_keys};
 use super::{Store, events, limits, payment_news, payments, rollout};
 use crate::supervise::Supervisor;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{mpsc, oneshot};
 use xrpayd_core::ids::{PaymentId, UnixMs};
-use xrpayd_core::limits::{Breach, Caps, WINDOW_MS};
+use xrpayd_core::limits::{Breach, Caps, Scope, ScopeCaps, ScopedCaps, WINDOW_MS};
 use xrpayd_core::payment::{ApprovalRule, Order, Payment};
 
 /// How many requests may wait for the writer: a second's worth of what a small machine writes.
@@ -54,10 +55,53 @@ pub struct NewPayment {
     pub stage: String,
     /// The limits in force.
     pub caps: Caps,
+    /// The limits in force of the client and of the destination.
+    pub scoped: ScopedCaps,
     /// Which payments wait for a second person's word.
     pub approval: Option<ApprovalRule>,
     /// The time of acceptance.
     pub now: UnixMs,
+}
+
+impl NewPayment {
+    /// The client and the destination, each with its limits.
+    #[must_use]
+    pub fn scopes(&self) -> [(Scope, ScopeCaps); 2] {
+        [
+            (Scope::Client(self.client.clone()), self.scoped.client),
+            (
+                Scope::Destination(self.order.destination),
+                self.scoped.destination,
+            ),
+        ]
+    }
+
+    /// Those of them that have limits.
+    pub(super) fn fenced_scopes(&self) -> Vec<(Scope, ScopeCaps)> {
+        if self.scoped == ScopedCaps::NONE {
+            return Vec::new();
+        }
+        let fenced = |(_, caps): &(Scope, ScopeCaps)| *caps != ScopeCaps::NONE;
+        self.scopes().into_iter().filter(fenced).collect()
+    }
+}
+
+/// The scopes of a batch that have to be looked up: those whose limits count something, and where any
+/// scope has a row, all of them, because it may be one of these.
+fn wanted(news: &[NewPayment], others: u32) -> Wanted {
+    let mut wanted = Wanted::new();
+    for new in news {
+        if others == 0 && !new.scoped.client.counts() && !new.scoped.destination.counts() {
+            continue;
+        }
+        for (scope, caps) in new.scopes() {
+            if others > 0 || caps.counts() {
+                let asked = wanted.entry(scope).or_default();
+                *asked |= caps.counts();
+            }
+        }
+    }
+    wanted
 }
 
 /// What became of the request.
@@ -238,16 +282,27 @@ impl Store {
             Verdict::Paused(pause) => Ok(AcceptOutcome::Paused(pause)),
             Verdict::StageChanged(stage) => Ok(AcceptOutcome::StageChanged { stage }),
             Verdict::Refused(breach) => {
-                let resets_at = match breach {
-                    Breach::Daily { .. } => {
-                        self.resets_at(&new.caps, new.order.amount, new.now).await?
-                    }
-                    Breach::BelowMinimum { .. }
-                    | Breach::AboveMaximum { .. }
-                    | Breach::TooManyPending { .. } => None,
-                };
+                let resets_at = self.resets_of(new, breach).await?;
                 Ok(AcceptOutcome::Refused { breach, resets_at })
             }
+        }
+    }
+
+    /// When a refused amount will fit, where waiting helps.
+    pub(super) async fn resets_of(
+        &self,
+        new: &NewPayment,
+        breach: Breach,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        match breach {
+            Breach::Daily { .. } => {
+                let (caps, scopes) = (&new.caps, new.fenced_scopes());
+                self.resets_at(caps, &scopes, new.order.amount, new.now)
+                    .await
+            }
+            Breach::BelowMinimum { .. }
+            | Breach::AboveMaximum { .. }
+            | Breach::TooManyPending { .. } => Ok(None),
         }
     }
 
@@ -257,24 +312,25 @@ impl Store {
         keys: Keys,
     ) -> Result<Vec<Verdict>, StoreError> {
         let mut tx = self.db().write().await?;
-        let (verdicts, told) = self.accept_in(&mut tx, news, keys).await?;
-        if told.is_empty() {
-            tx.end().await?;
-            return Ok(verdicts);
+        let accepted = self.accept_in(&mut tx, news, keys).await?;
+        match accepted.left {
+            Left::Nothing => tx.end().await?,
+            Left::Counts | Left::Payments => {
+                events::tell(&mut tx, accepted.told).await?;
+                tx.commit().await?;
+            }
         }
-        events::tell(&mut tx, told).await?;
-        tx.commit().await?;
-        Ok(verdicts)
+        Ok(accepted.verdicts)
     }
 
-    /// Accepts in the transaction of the caller, who commits it where something is to be told and
-    /// gives it up where nothing is.
+    /// Accepts in the transaction of the caller, who commits it where a payment is left in it, may
+    /// where only counts are, and gives it up where nothing is.
     pub(super) async fn accept_in(
         &self,
         tx: &mut Tx,
         news: &[NewPayment],
         mut keys: Keys,
-    ) -> Result<(Vec<Verdict>, Vec<News>), StoreError> {
+    ) -> Result<Accepted, StoreError> {
         let guess = Guess::of(news);
         let stored = limits::lock_reserving(tx, guess.drops, guess.count).await?;
         // The earliest, so that each of them is in the window.
@@ -287,19 +343,26 @@ impl Store {
         // Read under the lock that a change of stage takes first: what commits here has seen it.
         let stage = rollout::in_force(tx).await?.map(|found| found.stage);
         let stage = stage.as_deref();
-        let mut decided = decide_all(news, &HashMap::new(), stage, &[], state);
+        let wanted = wanted(news, stored.others);
+        let mut scopes = if wanted.is_empty() {
+            Scopes::default()
+        } else {
+            Scopes::load(tx, &wanted, stored.others, now).await?
+        };
+        let mut decided = decide_all(news, &HashMap::new(), stage, &[], state, scopes.clone())?;
         let mut known = None;
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
             keys = Keys::LookUp;
             state = limits::align(tx, state, now).await?;
+            scopes.align(tx, now).await?;
             let found = known_keys(tx, news).await?;
-            decided = decide_all(news, &found, stage, &[], state);
+            decided = decide_all(news, &found, stage, &[], state, scopes.clone())?;
             self.inner.keys_repeat.store(!found.is_empty(), Relaxed);
             known = Some(found);
         }
         if decided.created.is_empty() {
-            return Ok((decided.verdicts, Vec::new()));
+            return decided.left_nothing(tx).await;
         }
         // Only who would make something has to know what is paused: a repeated request is answered
         // whatever is, also where that cannot be read.
@@ -311,11 +374,13 @@ impl Store {
                 Some(known) => known,
                 None => known_keys(tx, news).await?,
             };
-            decided = decide_all(news, &known, stage, &pauses, state);
+            decided = decide_all(news, &known, stage, &pauses, state, scopes)?;
             if decided.created.is_empty() {
-                return Ok((decided.verdicts, Vec::new()));
+                return decided.left_nothing(tx).await;
             }
         }
+        let new_rows = decided.scopes.new_rows();
+        decided.state.others = decided.state.others.saturating_add(new_rows);
         let mut rows = Vec::with_capacity(decided.created.len());
         for created in &decided.created {
             rows.push(payments::new_row(&created.payment, created.fingerprint)?);
@@ -327,14 +392,58 @@ impl Store {
             self.inner.keys_repeat.store(true, Relaxed);
         }
         inserted?;
+        decided.scopes.save(tx).await?;
         if Some(decided.state) != guess.after(stored) {
             limits::save(tx, &decided.state).await?;
         }
         let created = decided.created.iter();
         let told = created.map(|created| payment_news::of(&created.payment, Some(&created.by)));
         let told = told.collect::<Result<_, _>>()?;
-        Ok((decided.verdicts, told))
+        Ok(Accepted {
+            verdicts: decided.verdicts,
+            told,
+            left: Left::Payments,
+        })
     }
+}
+
+/// What became of a batch inside its transaction.
+pub(super) struct Accepted {
+    pub verdicts: Vec<Verdict>,
+    /// What is to be told before the commit.
+    pub told: Vec<News>,
+    pub left: Left,
+}
+
+impl Decided {
+    /// Of a batch that made no payment. What was added up to refuse it would have to be added up for the
+    /// next refusal, and is worth a commit; otherwise nothing is.
+    async fn left_nothing(mut self, tx: &mut Tx) -> Result<Accepted, StoreError> {
+        let mut left = Left::Nothing;
+        if self.scopes.is_worth_keeping() {
+            let new_rows = self.scopes.new_rows();
+            self.state.others = self.state.others.saturating_add(new_rows);
+            self.scopes.save(tx).await?;
+            limits::save(tx, &self.state).await?;
+            left = Left::Counts;
+        }
+        Ok(Accepted {
+            verdicts: self.verdicts,
+            told: Vec::new(),
+            left,
+        })
+    }
+}
+
+/// What a batch left in its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing that may stay: a guess that nobody took.
+    Nothing,
+    /// Counts as they are, which the next one need not add up again.
+    Counts,
+    /// Payments.
+    Payments,
 }
 
 /// Whether keys are looked up before their payments are inserted.

@@ -136,7 +136,10 @@ async fn lock_standing(
 }
 
 /// Refuses a change that contradicts itself or the row; answers with what the limits settle.
-fn check(change: &Change, standing: Option<&Standing>) -> Result<Option<Settled>, StoreError> {
+fn check<'a>(
+    change: &'a Change,
+    standing: Option<&Standing>,
+) -> Result<Option<Settled<'a>>, StoreError> {
     let payment = change.payment.id;
     let refuse = |why: &'static str| Err(StoreError::BadChange { payment, why });
     let Some(standing) = standing else {
@@ -151,6 +154,8 @@ fn check(change: &Change, standing: Option<&Standing>) -> Result<Option<Settled>
         change.settled,
     ) {
         (false, true, Some(delivered)) => Ok(Some(Settled {
+            client: &change.payment.client,
+            destination: change.payment.order.destination,
             created_at: standing.created_at,
             reserved: standing.counted,
             delivered,

@@ -9,43 +9,94 @@
 //! added again; what was accepted while the clock was ahead counts until it would have left then. So
 //! whatever the clock does, what is accepted at an instant fits beside all that was accepted in the
 //! day before it and after it.
+//!
+//! Clients and destinations that have limits of their own have rows of their own ([`scopes`]); whoever
+//! changes one of those has locked the row of all first.
 
-use super::Store;
+mod scopes;
+mod usage;
+
+pub(super) use scopes::{Scopes, Wanted};
+pub use usage::LimitUsage;
+
 use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::payments::{drops_from, drops_value};
+use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::UnixMs;
-use xrpayd_core::limits::{self, Caps, Usage};
+use xrpayd_core::limits::{self, Scope, Usage};
 use xrpayd_core::money::Drops;
 
-/// How many of the oldest counted payments [`Store::limit_usage`] hands out.
-const OLDEST_MAX: u32 = 200;
-/// How many counted payments are read at a time to find out when an amount will fit.
-const RESETS_PAGE: u32 = 2_000;
-/// After this many pages nobody is told when an amount will fit.
-const RESETS_PAGES_MAX: u32 = 50;
-
-/// What is used of the limits at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LimitUsage {
-    /// What counts against the rolling day, and how many payments are on their way.
-    pub usage: Usage,
-    /// The oldest payments that count, with what each counts for; oldest first, at most 200.
-    pub oldest: Vec<(UnixMs, Drops)>,
-}
-
-/// The row that holds what is used.
+/// A row that holds what is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LimitState {
     pub usage: Usage,
     /// Payments accepted at or before this instant do not count.
     pub counted_through: UnixMs,
+    /// How many rows there are besides; of the row of all payments alone.
+    pub others: u32,
 }
 
 impl LimitState {
     /// Whether the window begins later than it does at `now`, because the clock was set back.
     pub(super) fn is_ahead_of(&self, now: UnixMs) -> bool {
         limits::window_start(now) < self.counted_through
+    }
+
+    /// Moves the window to where it is at `now`, where `moved` is what lies between.
+    fn moved_to(self, now: UnixMs, moved: Drops) -> Result<Self, StoreError> {
+        let used = self.usage.daily_used;
+        let goes_back = self.is_ahead_of(now);
+        let daily_used = if goes_back {
+            used.checked_add(moved)
+        } else {
+            used.checked_sub(moved)
+        };
+        let daily_used = daily_used.ok_or_else(|| {
+            let way = if goes_back { "enter" } else { "leave" };
+            StoreError::corrupt(
+                "the limits",
+                format!("{moved} drops {way} the day and {used} count"),
+            )
+        })?;
+        Ok(Self {
+            usage: Usage {
+                daily_used,
+                ..self.usage
+            },
+            counted_through: limits::window_start(now),
+            ..self
+        })
+    }
+
+    /// The instants between which a payment was accepted that counts at one of `counted_through` and
+    /// `now` and not at the other: after the first of them, and not after the second.
+    fn between(&self, now: UnixMs) -> (UnixMs, UnixMs) {
+        let through = limits::window_start(now);
+        if self.is_ahead_of(now) {
+            (through, self.counted_through)
+        } else {
+            (self.counted_through, through)
+        }
+    }
+
+    /// Keeps what was delivered of a payment that ended, and releases the rest.
+    fn settle(&mut self, one: &Settled<'_>) -> Result<(), StoreError> {
+        let wrong = |why: &str| StoreError::corrupt("the limits", why);
+        if one.created_at > self.counted_through {
+            self.usage.daily_used = self
+                .usage
+                .daily_used
+                .checked_sub(one.reserved)
+                .and_then(|rest| rest.checked_add(one.delivered))
+                .ok_or_else(|| wrong("a settled payment was never counted"))?;
+        }
+        self.usage.pending = self
+            .usage
+            .pending
+            .checked_sub(1)
+            .ok_or_else(|| wrong("more payments ended than were on their way"))?;
+        Ok(())
     }
 }
 
@@ -57,19 +108,29 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<LimitState, StoreError> {
 
 async fn read_with(tx: &mut Tx, lock: &str) -> Result<LimitState, StoreError> {
     let sql = format!(
-        "select used_drops, pending, counted_through from limit_state where scope = 'all'{lock}"
+        "select used_drops, pending, counted_through, others from limit_state \
+         where scope = 'all'{lock}"
     );
     decode(tx.fetch_optional(sql, Vec::new()).await?)
 }
 
 fn decode(row: Option<Row>) -> Result<LimitState, StoreError> {
     let row = row.ok_or_else(|| StoreError::corrupt("the limits", "their row is missing"))?;
+    let others = row.uint("others")?;
+    Ok(LimitState {
+        others,
+        ..decode_counts(&row)?
+    })
+}
+
+fn decode_counts(row: &Row) -> Result<LimitState, StoreError> {
     Ok(LimitState {
         usage: Usage {
             daily_used: drops_from("the limits", row.int("used_drops")?)?,
             pending: row.uint("pending")?,
         },
         counted_through: UnixMs(row.int("counted_through")?),
+        others: 0,
     })
 }
 
@@ -85,7 +146,8 @@ pub(super) async fn lock_reserving(
         .fetch_optional(
             "update limit_state set used_drops = used_drops + $1, pending = pending + $2 \
              where scope = 'all' \
-             returning used_drops - $1 as used_drops, pending - $2 as pending, counted_through",
+             returning used_drops - $1 as used_drops, pending - $2 as pending, counted_through, \
+             others",
             vec![drops_value(drops).into(), count.into()],
         )
         .await?;
@@ -99,16 +161,10 @@ pub(super) async fn align(
     state: LimitState,
     now: UnixMs,
 ) -> Result<LimitState, StoreError> {
-    let through = limits::window_start(now);
-    if through == state.counted_through {
+    if limits::window_start(now) == state.counted_through {
         return Ok(state);
     }
-    let goes_back = state.is_ahead_of(now);
-    let (from, to) = if goes_back {
-        (through, state.counted_through)
-    } else {
-        (state.counted_through, through)
-    };
+    let (from, to) = state.between(now);
     let row = tx
         .fetch_optional(
             "select cast(coalesce(sum(counted_drops), 0) as bigint) as moved_drops from payments \
@@ -117,39 +173,20 @@ pub(super) async fn align(
         )
         .await?;
     let moved = row.map_or(Ok(0), |row| row.int("moved_drops"))?;
-    let moved = drops_from("the limits", moved)?;
-    let used = state.usage.daily_used;
-    let daily_used = if goes_back {
-        used.checked_add(moved)
-    } else {
-        used.checked_sub(moved)
-    };
-    let daily_used = daily_used.ok_or_else(|| {
-        let way = if goes_back { "enter" } else { "leave" };
-        StoreError::corrupt(
-            "the limits",
-            format!("{moved} drops {way} the day and {used} count"),
-        )
-    })?;
-    Ok(LimitState {
-        usage: Usage {
-            daily_used,
-            ..state.usage
-        },
-        counted_through: through,
-    })
+    state.moved_to(now, drops_from("the limits", moved)?)
 }
 
 /// Writes the row.
 pub(super) async fn save(tx: &mut Tx, state: &LimitState) -> Result<(), StoreError> {
     let written = tx
         .execute(
-            "update limit_state set used_drops = $1, pending = $2, counted_through = $3 \
-             where scope = 'all'",
+            "update limit_state set used_drops = $1, pending = $2, counted_through = $3, \
+             others = $4 where scope = 'all'",
             vec![
                 drops_value(state.usage.daily_used).into(),
                 state.usage.pending.into(),
                 state.counted_through.0.into(),
+                state.others.into(),
             ],
         )
         .await?;
@@ -162,130 +199,40 @@ pub(super) async fn save(tx: &mut Tx, state: &LimitState) -> Result<(), StoreErr
 
 /// A payment that reached its end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Settled {
+pub(super) struct Settled<'a> {
+    pub client: &'a str,
+    pub destination: AccountId,
     pub created_at: UnixMs,
     /// What it counted for until now.
     pub reserved: Drops,
     pub delivered: Drops,
 }
 
+impl Settled<'_> {
+    fn scopes(&self) -> [Scope; 2] {
+        [
+            Scope::Client(self.client.to_owned()),
+            Scope::Destination(self.destination),
+        ]
+    }
+}
+
 /// Keeps what was delivered, releases the rest, and lets `pending` fall by one for each.
-pub(super) async fn settle(tx: &mut Tx, settled: &[Settled]) -> Result<(), StoreError> {
+pub(super) async fn settle(tx: &mut Tx, settled: &[Settled<'_>]) -> Result<(), StoreError> {
     if settled.is_empty() {
         return Ok(());
     }
     let mut state = lock(tx).await?;
-    let wrong = |why: &str| StoreError::corrupt("the limits", why);
     for one in settled {
-        if one.created_at > state.counted_through {
-            state.usage.daily_used = state
-                .usage
-                .daily_used
-                .checked_sub(one.reserved)
-                .and_then(|rest| rest.checked_add(one.delivered))
-                .ok_or_else(|| wrong("a settled payment was never counted"))?;
+        state.settle(one)?;
+    }
+    if state.others > 0 {
+        let touched = settled.iter().flat_map(Settled::scopes).collect();
+        let mut scopes = Scopes::standing(tx, &touched).await?;
+        for one in settled {
+            scopes.settle(one)?;
         }
-        state.usage.pending = state
-            .usage
-            .pending
-            .checked_sub(1)
-            .ok_or_else(|| wrong("more payments ended than were on their way"))?;
+        scopes.save(tx).await?;
     }
     save(tx, &state).await
-}
-
-async fn counted_after(
-    tx: &mut Tx,
-    after: (UnixMs, &str),
-    limit: u32,
-) -> Result<Vec<(UnixMs, Drops, String)>, StoreError> {
-    let rows = tx
-        .fetch(
-            "select created_at, counted_drops, id from payments \
-             where (created_at, id) > ($1, $2) order by created_at, id limit $3",
-            vec![after.0.0.into(), after.1.into(), limit.into()],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let drops = drops_from("the limits", row.int("counted_drops")?)?;
-            Ok((UnixMs(row.int("created_at")?), drops, row.text("id")?))
-        })
-        .collect()
-}
-
-/// Sorts after every id, so that a page that begins after an instant leaves out all of it.
-const AFTER_EVERY_ID: &str = "~";
-
-impl Store {
-    /// What is used of the limits at `now`.
-    ///
-    /// # Errors
-    /// The database does not answer, or its limits contradict its payments.
-    pub async fn limit_usage(&self, now: UnixMs) -> Result<LimitUsage, StoreError> {
-        let mut tx = self.db().read().await?;
-        let stored = read_with(&mut tx, "").await?;
-        let state = align(&mut tx, stored, now).await?;
-        let oldest =
-            counted_after(&mut tx, (state.counted_through, AFTER_EVERY_ID), OLDEST_MAX).await?;
-        tx.end().await?;
-        if state.usage != stored.usage {
-            self.align_limits(now).await?;
-        }
-        let counts =
-            |(at, drops, _): (UnixMs, Drops, String)| (drops > Drops::ZERO).then_some((at, drops));
-        Ok(LimitUsage {
-            usage: state.usage,
-            oldest: oldest.into_iter().filter_map(counts).collect(),
-        })
-    }
-
-    /// Writes down where the window is, so that nobody has to add up again what moved.
-    async fn align_limits(&self, now: UnixMs) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
-        let stored = lock(&mut tx).await?;
-        let state = align(&mut tx, stored, now).await?;
-        save(&mut tx, &state).await?;
-        tx.commit().await
-    }
-
-    /// When `amount` will fit into the rolling day, if nothing else is accepted until then; `None`
-    /// where it can never fit, or where that is too far to look ahead.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn resets_at(
-        &self,
-        caps: &Caps,
-        amount: Drops,
-        now: UnixMs,
-    ) -> Result<Option<UnixMs>, StoreError> {
-        if amount > caps.daily {
-            return Ok(None);
-        }
-        let mut tx = self.db().read().await?;
-        let stored = read_with(&mut tx, "").await?;
-        let state = align(&mut tx, stored, now).await?;
-        let mut usage = state.usage;
-        let mut after = (state.counted_through, AFTER_EVERY_ID.to_owned());
-        let mut found = None;
-        for _ in 0..RESETS_PAGES_MAX {
-            let page = counted_after(&mut tx, (after.0, &after.1), RESETS_PAGE).await?;
-            let counted = page.iter().map(|(at, drops, _)| (*at, *drops));
-            found = limits::resets_at(caps, usage, amount, counted.clone());
-            let Some((at, _, id)) = page.last() else {
-                break;
-            };
-            if found.is_some() {
-                break;
-            }
-            after = (*at, id.clone());
-            let left = counted.fold(usage.daily_used, |used, (_, drops)| {
-                used.saturating_sub(drops)
-            });
-            usage.daily_used = left;
-        }
-        tx.end().await?;
-        Ok(found)
-    }
 }

@@ -42,6 +42,7 @@ fn for_sqlite() -> Vec<Migration> {
         (15, "identity", "0015_identity.sql"),
         (16, "home", "0016_home.sql"),
         (17, "rollout", "0017_rollout.sql"),
+        (18, "limit_scopes", "0018_limit_scopes.sql"),
     )
 }
 
@@ -65,6 +66,7 @@ fn for_postgres() -> Vec<Migration> {
         (15, "identity", "0015_identity.sql"),
         (16, "home", "0016_home.sql"),
         (17, "rollout", "0017_rollout.sql"),
+        (18, "limit_scopes", "0018_limit_scopes.sql"),
     )
 }
 

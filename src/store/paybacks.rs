@@ -140,13 +140,7 @@ impl Store {
             Step::Paused(pause) => PaybackOutcome::Paused(pause),
             Step::StageChanged(stage) => PaybackOutcome::StageChanged { stage },
             Step::Refused(breach) => {
-                let (caps, amount) = (&new.new.caps, new.new.order.amount);
-                let resets_at = match breach {
-                    Breach::Daily { .. } => self.resets_at(caps, amount, new.new.now).await?,
-                    Breach::BelowMinimum { .. }
-                    | Breach::AboveMaximum { .. }
-                    | Breach::TooManyPending { .. } => None,
-                };
+                let resets_at = self.resets_of(&new.new, breach).await?;
                 PaybackOutcome::Refused { breach, resets_at }
             }
         })
@@ -197,8 +191,8 @@ impl Store {
         asked.order.idempotency_key = payback.key();
         asked.order.payback = Some(payback);
         let asked = std::slice::from_ref(&asked);
-        let (mut verdicts, news) = self.accept_in(&mut tx, asked, Keys::LookUp).await?;
-        let payment = match verdicts.pop() {
+        let mut accepted = self.accept_in(&mut tx, asked, Keys::LookUp).await?;
+        let payment = match accepted.verdicts.pop() {
             Some(Verdict::Created(payment)) => payment,
             Some(Verdict::Refused(breach)) => {
                 tx.end().await?;
@@ -221,7 +215,7 @@ impl Store {
         rows::insert(&mut tx, new, payback, &payment).await?;
         take(&mut tx, granted, &payment).await?;
         audit::note(&mut tx, vec![asked_for(new, &payment)]).await?;
-        events::tell(&mut tx, news).await?;
+        events::tell(&mut tx, accepted.told).await?;
         tx.commit().await?;
         Ok(Step::Created(Box::new(payment)))
     }

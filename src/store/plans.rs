@@ -6,6 +6,7 @@
 mod audit;
 mod callers;
 mod invoices;
+mod limits;
 
 use super::db::{Dialect, Tx, TxOn, Value};
 use super::*;
@@ -229,6 +230,7 @@ pub(super) fn new_payment(n: u8) -> NewPayment {
             daily: Drops::MAX,
             max_pending: 99,
         },
+        scoped: Default::default(),
         approval: None,
         now: T0,
     }
@@ -320,7 +322,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
         seen.extend(plans_of(async { store.limit_usage(day).await.unwrap() }).await);
         let caps = new_payment(1).caps;
         seen.extend(
-            plans_of(async { store.resets_at(&caps, Drops::MAX, T0).await.unwrap() }).await,
+            plans_of(async { store.resets_at(&caps, &[], Drops::MAX, T0).await.unwrap() }).await,
         );
         seen.extend(plans_of(async { store.totals().await.unwrap() }).await);
         seen.extend(plans_of(async { store.queued_amount("hot").await.unwrap() }).await);

@@ -5,11 +5,11 @@
 use super::accept::NewPayment;
 use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
-use super::limits::LimitState;
+use super::limits::{LimitState, Scopes};
 use super::pauses::{self, Pause};
 use std::collections::HashMap;
 use xrpayd_core::ids::PaymentId;
-use xrpayd_core::limits::{Breach, reserve};
+use xrpayd_core::limits::{Breach, Scoped, reserve_everywhere};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Payment, approval};
 
@@ -137,6 +137,8 @@ pub(super) struct Decided {
     pub created: Vec<Created>,
     /// The limits after them.
     pub state: LimitState,
+    /// The limits of clients and destinations after them.
+    pub scopes: Scopes,
 }
 
 /// `stage` is the one in force; before a rollout has begun there is none, and each request goes by its
@@ -147,11 +149,13 @@ pub(super) fn decide_all(
     stage: Option<&str>,
     pauses: &[Pause],
     state: LimitState,
-) -> Decided {
+    scopes: Scopes,
+) -> Result<Decided, StoreError> {
     let mut decided = Decided {
         verdicts: Vec::with_capacity(news.len()),
         created: Vec::new(),
         state,
+        scopes,
     };
     let mut created_here: HashMap<Key<'_>, usize> = HashMap::new();
     for new in news {
@@ -169,7 +173,7 @@ pub(super) fn decide_all(
                 Some(stage) => Verdict::StageChanged(stage.to_owned()),
                 None => match pauses::stopping(pauses, &new.wallet) {
                     Some(pause) => Verdict::Paused(pause.clone()),
-                    None => decide_new(new, &mut decided.state),
+                    None => decide_new(new, &mut decided.state, &mut decided.scopes)?,
                 },
             },
         };
@@ -183,16 +187,42 @@ pub(super) fn decide_all(
         }
         decided.verdicts.push(verdict);
     }
-    decided
+    Ok(decided)
 }
 
-fn decide_new(new: &NewPayment, state: &mut LimitState) -> Verdict {
-    match reserve(&new.caps, state.usage, new.order.amount) {
+fn decide_new(
+    new: &NewPayment,
+    state: &mut LimitState,
+    scopes: &mut Scopes,
+) -> Result<Verdict, StoreError> {
+    let mut fences = Vec::new();
+    for (scope, caps) in new.fenced_scopes() {
+        let usage = match scopes.usage(&scope) {
+            Some(usage) => usage,
+            None if !caps.counts() => Default::default(),
+            None => {
+                let why = format!("{scope} was not looked up");
+                return Err(StoreError::corrupt("the limits", why));
+            }
+        };
+        fences.push(Scoped {
+            kind: scope.kind(),
+            caps,
+            usage,
+        });
+    }
+    let amount = new.order.amount;
+    match reserve_everywhere(&new.caps, state.usage, &fences, amount) {
         Ok(usage) => {
             state.usage = usage;
-            Verdict::Created(fresh(new))
+            if !scopes.is_empty() {
+                for (scope, _) in new.scopes() {
+                    scopes.take(&scope, amount)?;
+                }
+            }
+            Ok(Verdict::Created(fresh(new)))
         }
-        Err(breach) => Verdict::Refused(breach),
+        Err(breach) => Ok(Verdict::Refused(breach)),
     }
 }
 

@@ -9,6 +9,7 @@ mod deposits;
 mod edges;
 mod feed;
 mod invoices;
+mod limits;
 mod lists;
 mod owasp;
 mod pauses;

@@ -3,6 +3,10 @@
 //! A payment counts against the rolling day from its acceptance: with its whole amount while it is
 //! on its way, with what was delivered once it has its end.
 
+mod scope;
+
+pub use scope::{Scope, ScopeCaps, ScopeKind, ScopeRules, Scoped, ScopedCaps, reserve_everywhere};
+
 use crate::ids::UnixMs;
 use crate::money::Drops;
 
@@ -31,6 +35,17 @@ pub struct Usage {
     pub pending: u32,
 }
 
+impl Usage {
+    /// With one payment more of `amount`; `None` where no number holds it.
+    #[must_use]
+    pub fn with(self, amount: Drops) -> Option<Self> {
+        Some(Self {
+            daily_used: self.daily_used.checked_add(amount)?,
+            pending: self.pending.checked_add(1)?,
+        })
+    }
+}
+
 /// Which fence stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Breach {
@@ -40,21 +55,35 @@ pub enum Breach {
         /// The least.
         min: Drops,
     },
-    /// More than one payment may move at this stage.
-    #[error("the amount is above the limit of {} XRP a payment", max.to_xrp())]
+    /// More than one payment may move, at this stage or in this scope.
+    #[error("the amount is above the {}limit of {} XRP a payment", scope.whose(), max.to_xrp())]
     AboveMaximum {
+        /// Whose limit it is.
+        scope: ScopeKind,
         /// The most.
         max: Drops,
     },
     /// More than is left of the day.
-    #[error("the amount is above what is left of the daily limit: {} XRP", left.to_xrp())]
+    #[error(
+        "the amount is above what is left of the {}daily limit: {} XRP",
+        scope.whose(),
+        left.to_xrp()
+    )]
     Daily {
+        /// Whose limit it is.
+        scope: ScopeKind,
         /// What is left.
         left: Drops,
     },
     /// Too many on their way.
-    #[error("{max} payments are already on their way")]
+    #[error("{max} {} already on their way", match scope {
+        ScopeKind::All => "payments are",
+        ScopeKind::Client => "of the client's payments are",
+        ScopeKind::Destination => "payments to the destination are",
+    })]
     TooManyPending {
+        /// Whose limit it is.
+        scope: ScopeKind,
         /// The most.
         max: u32,
     },
@@ -72,6 +101,7 @@ pub fn check_amount(caps: &Caps, amount: Drops) -> Result<(), Breach> {
     }
     if amount > caps.max_payment {
         return Err(Breach::AboveMaximum {
+            scope: ScopeKind::All,
             max: caps.max_payment,
         });
     }
@@ -86,6 +116,7 @@ pub fn reserve(caps: &Caps, usage: Usage, amount: Drops) -> Result<Usage, Breach
     check_amount(caps, amount)?;
     if usage.pending >= caps.max_pending {
         return Err(Breach::TooManyPending {
+            scope: ScopeKind::All,
             max: caps.max_pending,
         });
     }
@@ -95,6 +126,7 @@ pub fn reserve(caps: &Caps, usage: Usage, amount: Drops) -> Result<Usage, Breach
             pending: usage.pending.saturating_add(1),
         }),
         Some(_) | None => Err(Breach::Daily {
+            scope: ScopeKind::All,
             left: caps.daily.saturating_sub(usage.daily_used),
         }),
     }
@@ -111,7 +143,7 @@ pub const fn window_start(now: UnixMs) -> UnixMs {
 /// `None`: it can never fit, or nothing stands in its way.
 #[must_use]
 pub fn resets_at(
-    caps: &Caps,
+    daily: Drops,
     usage: Usage,
     amount: Drops,
     counted: impl IntoIterator<Item = (UnixMs, Drops)>,
@@ -119,10 +151,7 @@ pub fn resets_at(
     let mut used = usage.daily_used;
     for (accepted_at, drops) in counted {
         used = used.saturating_sub(drops);
-        if used
-            .checked_add(amount)
-            .is_some_and(|sum| sum <= caps.daily)
-        {
+        if used.checked_add(amount).is_some_and(|sum| sum <= daily) {
             return Some(accepted_at.plus_ms(WINDOW_MS));
         }
     }
@@ -163,6 +192,7 @@ mod tests {
         assert_eq!(
             above,
             Err(Breach::AboveMaximum {
+                scope: ScopeKind::All,
                 max: caps.max_payment
             })
         );
@@ -179,7 +209,10 @@ mod tests {
         );
         assert_eq!(
             reserve(&caps, used, xrp("10.000001")),
-            Err(Breach::Daily { left: xrp("10") })
+            Err(Breach::Daily {
+                scope: ScopeKind::All,
+                left: xrp("10")
+            })
         );
         let full = Usage {
             pending: 50,
@@ -187,7 +220,10 @@ mod tests {
         };
         assert_eq!(
             reserve(&caps, full, xrp("1")),
-            Err(Breach::TooManyPending { max: 50 })
+            Err(Breach::TooManyPending {
+                scope: ScopeKind::All,
+                max: 50
+            })
         );
         let nothing = Caps {
             min_payment: Drops::ZERO,
@@ -221,14 +257,14 @@ mod tests {
             (UnixMs(30), xrp("990")),
         ];
         assert_eq!(
-            resets_at(&caps, used, xrp("10"), counted),
+            resets_at(caps.daily, used, xrp("10"), counted),
             Some(UnixMs(20 + WINDOW_MS))
         );
         assert_eq!(
-            resets_at(&caps, used, xrp("4"), counted),
+            resets_at(caps.daily, used, xrp("4"), counted),
             Some(UnixMs(10 + WINDOW_MS))
         );
-        assert_eq!(resets_at(&caps, used, xrp("1001"), counted), None);
+        assert_eq!(resets_at(caps.daily, used, xrp("1001"), counted), None);
     }
 
     proptest! {

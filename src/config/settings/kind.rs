@@ -33,6 +33,8 @@ pub(in crate::config) enum Kind {
     Servers,
     /// A list of tables with further settings.
     Tables,
+    /// Nothing: its name is kept for a later version.
+    Reserved,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::List => "list of texts".to_owned(),
             Self::Servers => "list of URLs or tables".to_owned(),
             Self::Tables => "list of tables".to_owned(),
+            Self::Reserved => "nothing yet".to_owned(),
         }
     }
 }

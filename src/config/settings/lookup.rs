@@ -22,7 +22,8 @@ pub(in crate::config) fn has_children(pattern: &str) -> bool {
 pub(in crate::config) fn child(pattern: &str, name: &str) -> String {
     match pattern {
         "" => name.to_owned(),
-        "wallets" => "wallets.<name>".to_owned(),
+        "wallets" | "limits.clients" => format!("{pattern}.<name>"),
+        "limits.destinations" => format!("{pattern}.<address>"),
         _ => format!("{pattern}.{name}"),
     }
 }
@@ -46,7 +47,7 @@ fn nearest(pattern: &str, name: &str) -> Option<&'static str> {
         .iter()
         .filter_map(|setting| setting.key.strip_prefix(prefix.as_str()))
         .filter_map(|rest| rest.split(['.', '[']).next())
-        .filter(|known| !known.is_empty() && *known != "<name>")
+        .filter(|known| !known.is_empty() && !known.starts_with('<'))
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
         .min()

@@ -11,7 +11,11 @@ pub(in crate::config) const SECTIONS: [(&str, &str); 16] = [
     ),
     (
         "limits",
-        "The hard caps, whatever the stage of the rollout.",
+        "The hard caps, whatever the stage of the rollout; and caps of single clients and destinations, \
+         which hold besides: one table a client, `[limits.clients.shop]`, and one an address, \
+         `[limits.destinations.r…]`. `[limits.clients.\"*\"]` and `[limits.destinations.\"*\"]` hold what \
+         every one has that does not say otherwise. What is not set is not bounded there; a cap of 0 lets \
+         nothing through. A cap that is set later counts what the last 24 hours have seen before.",
     ),
     (
         "rollout",

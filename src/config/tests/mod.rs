@@ -1,6 +1,7 @@
 //! The configuration as an operator meets it.
 
 mod layers;
+mod limits;
 mod production;
 mod rollout;
 mod secret;

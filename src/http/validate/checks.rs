@@ -11,7 +11,7 @@ use crate::rfc3339::Rfc3339;
 use crate::store::switches::Stop;
 use serde::Serialize;
 use xrpayd_core::ids::UnixMs;
-use xrpayd_core::limits::{self, Breach, Caps, Usage};
+use xrpayd_core::limits::{self, Breach, Caps, ScopeCaps, ScopeKind, Scoped, Usage};
 use xrpayd_core::money::Drops;
 use xrpayd_core::preflight::{Answers, Delivery, Facts, Verdict as Answer};
 
@@ -23,6 +23,8 @@ pub(super) struct Witness<'a> {
     pub policy: &'a Policy,
     /// What is used of them.
     pub used: Usage,
+    /// What is used of the client's and the destination's own limits.
+    pub scopes: &'a [Scoped],
     /// When the day has room, where it has none.
     pub resets_at: Option<UnixMs>,
     /// The wallet that would pay.
@@ -73,6 +75,8 @@ pub(super) struct Check {
     pointer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
 }
 
 impl Check {
@@ -83,6 +87,7 @@ impl Check {
             detail: detail.into(),
             pointer: None,
             resets_at: None,
+            scope: None,
         }
     }
 
@@ -190,15 +195,48 @@ fn of_pause(witness: &Witness<'_>) -> Check {
     }
 }
 
-/// Whether the day has room, whatever the other fences say.
-pub(super) fn of_the_day(caps: &Caps, used: Usage, amount: Drops) -> Result<Usage, Breach> {
+/// Whether every day has room, whatever the other fences say.
+pub(super) fn of_the_days(
+    caps: &Caps,
+    used: Usage,
+    scopes: &[Scoped],
+    amount: Drops,
+) -> Result<(), Breach> {
     let only_the_day = Caps {
         min_payment: Drops::ZERO,
         max_payment: Drops::MAX,
         max_pending: u32::MAX,
         ..*caps
     };
-    limits::reserve(&only_the_day, used, amount)
+    let only_their_days: Vec<Scoped> = scopes
+        .iter()
+        .map(|scope| Scoped {
+            caps: ScopeCaps {
+                daily: scope.caps.daily,
+                ..ScopeCaps::NONE
+            },
+            ..*scope
+        })
+        .collect();
+    limits::reserve_everywhere(&only_the_day, used, &only_their_days, amount).map(|_| ())
+}
+
+/// Whether there is room for one more on its way, whatever the other fences say.
+fn of_what_is_pending(caps: &Caps, used: Usage, scopes: &[Scoped]) -> Result<(), Breach> {
+    let all = ScopeCaps {
+        max_pending: Some(caps.max_pending),
+        ..ScopeCaps::NONE
+    };
+    all.check_pending(ScopeKind::All, used)?;
+    let mut scopes = scopes.iter();
+    scopes.try_for_each(|scope| scope.caps.check_pending(scope.kind, scope.usage))
+}
+
+/// Whether the amount can pass by itself.
+fn of_the_amount(caps: &Caps, scopes: &[Scoped], amount: Drops) -> Result<(), Breach> {
+    limits::check_amount(caps, amount)?;
+    let mut scopes = scopes.iter();
+    scopes.try_for_each(|scope| scope.caps.check_amount(scope.kind, amount))
 }
 
 fn of_limits(witness: &Witness<'_>) -> Vec<Check> {
@@ -227,16 +265,11 @@ fn of_limits(witness: &Witness<'_>) -> Vec<Check> {
             .map(|(code, _)| Check::new(code.as_str(), Status::Unknown, NO_AMOUNT))
             .collect();
     };
-    let pending = if used.pending >= caps.max_pending {
-        let max = caps.max_pending;
-        Err(Breach::TooManyPending { max })
-    } else {
-        Ok(())
-    };
+    let scopes = witness.scopes;
     let found = [
-        limits::check_amount(caps, amount),
-        of_the_day(caps, used, amount).map(|_| ()),
-        pending,
+        of_the_amount(caps, scopes, amount),
+        of_the_days(caps, used, scopes, amount),
+        of_what_is_pending(caps, used, scopes),
     ];
     let refusals: Vec<_> = found
         .into_iter()
@@ -256,6 +289,7 @@ fn of_limits(witness: &Witness<'_>) -> Vec<Check> {
                     Some(Hint::ResetsAt(at)) => Some(at),
                     Some(Hint::CurrentVersion(_) | Hint::OldestSequence(_)) | None => None,
                 },
+                scope: problem.scope.map(ScopeKind::as_str),
                 ..Check::new(code.as_str(), Status::Fail, problem.detail.clone())
             }
         })

@@ -115,6 +115,7 @@ fn the_wallet_never_pays_itself_under_any_spelling() {
             daily: Drops::MAX,
             max_pending: 1,
         },
+        scopes: Default::default(),
     };
     let own = XAddress {
         account: HOT.parse().unwrap(),

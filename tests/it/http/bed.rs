@@ -188,6 +188,7 @@ pub fn rules() -> Rules {
             stage: "internal".to_owned(),
             allowed_clients: vec!["*".to_owned()],
             caps,
+            scopes: Default::default(),
             approval: None,
         },
         rate_limits: RateLimits {

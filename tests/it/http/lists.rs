@@ -227,6 +227,14 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
             "caps": { "min_payment": xrp("0.001"), "max_payment": xrp("100"), "daily": xrp("1000"), "pending": 500, "approval_threshold": null },
             "used": { "daily": xrp("2.5"), "pending": 1 },
             "left": { "daily": xrp("997.5"), "pending": 499 },
+            "resets_at": "2027-01-16T08:00:00.000Z",
+            "frees": [{ "at": "2027-01-16T08:00:00.000Z", "amount": xrp("2.5") }],
+            "client": {
+                "name": "shop", "caps": { "max_payment": null, "daily": null, "pending": null },
+                "used": null, "left": { "daily": null, "pending": null },
+                "resets_at": null, "frees": [],
+            },
+            "destination": null,
         })
     );
     bed.store.begin_rollout("internal", START).await.unwrap();

@@ -102,6 +102,14 @@ impl Bed {
         store
     }
 
+    /// The store as another process opens it, beside one that is open: SQLite serves one daemon.
+    pub async fn open_with_writer_beside(&self) -> Store {
+        if self.is_sqlite() {
+            return self.try_open(Access::Tool).await.unwrap();
+        }
+        self.open_with_writer().await
+    }
+
     /// Runs a statement behind the store's back.
     pub async fn raw(&self, sql: &str) {
         self.try_raw(sql).await.unwrap();
@@ -270,6 +278,7 @@ pub fn request(key: &str, amount: &str, now: UnixMs) -> NewPayment {
         fingerprint,
         stage: "internal".to_owned(),
         caps: roomy(),
+        scoped: Default::default(),
         approval: None,
         now,
     }

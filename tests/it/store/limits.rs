@@ -4,44 +4,17 @@ use super::bed::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 use xrpayd::store::{AcceptOutcome, NewPayment, Store};
 use xrpayd_core::ids::UnixMs;
-use xrpayd_core::limits::{Breach, Caps, Usage, WINDOW_MS, window_start};
+use xrpayd_core::limits::{
+    Breach, Caps, Scope, ScopeCaps, ScopeKind, Scoped, ScopedCaps, Usage, WINDOW_MS,
+    reserve_everywhere, window_start,
+};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::Payment;
 
 on_both_stores! {
-    async fn two_hundred_racers_for_the_last_ten_xrp_get_exactly_ten(bed) {
-        let store = bed.open_with_writer().await;
-        let caps = Caps { daily: xrp("100"), ..roomy() };
-        let mut most = request("most", "90", T0);
-        most.caps = caps;
-        accepted(&store, most).await;
-        let racers: Vec<_> = (0..200)
-            .map(|n| {
-                let store = store.clone();
-                tokio::spawn(async move {
-                    let mut new = request(&format!("racer {n}"), "1", T0.plus_ms(1));
-                    new.caps = caps;
-                    store.accept(new).await.unwrap()
-                })
-            })
-            .collect();
-        let mut won = 0;
-        for racer in racers {
-            match racer.await.unwrap() {
-                AcceptOutcome::Created(_) => won += 1,
-                AcceptOutcome::Refused { breach, resets_at } => {
-                    assert!(matches!(breach, Breach::Daily { .. }), "{breach:?}");
-                    assert_eq!(resets_at, Some(T0.plus_ms(WINDOW_MS)), "when the ninety leave");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(won, 10);
-        assert_eq!(store.limit_usage(T0).await.unwrap().usage.daily_used, xrp("100"));
-    }
-
     async fn racers_on_two_connections_share_one_limit_of_what_is_pending(bed) {
         let (first, second) = if bed.is_sqlite() {
             let store = bed.open_with_writer().await;
@@ -65,7 +38,7 @@ on_both_stores! {
             match racer.await.unwrap() {
                 AcceptOutcome::Created(_) => won += 1,
                 other => assert_eq!(other, AcceptOutcome::Refused {
-                    breach: Breach::TooManyPending { max: 25 },
+                    breach: Breach::TooManyPending { scope: ScopeKind::All, max: 25 },
                     resets_at: None,
                 }),
             }
@@ -152,32 +125,59 @@ on_both_stores! {
     async fn usage_equals_brute_force_whatever_happens_in_whatever_order(bed) {
         let store = anchored(bed).await;
         let mut runner = TestRunner::deterministic();
-        let mut book = Book { now: T0, rows: Vec::new(), sequence: 10 };
+        let mut book = Book::new();
         for run in 0..30 {
             for step in steps().new_tree(&mut runner).unwrap().current() {
                 book.take(&store, step).await;
                 let usage = store.limit_usage(book.now).await.unwrap().usage;
-                assert_eq!(usage, book.usage(), "run {run} after {step:?} at {:?}", book.now);
+                assert_eq!(usage, book.usage(None), "run {run} after {step:?} at {:?}", book.now);
+            }
+            for scope in every_scope() {
+                let usage = store.scope_usage(&scope, book.now).await.unwrap().usage;
+                assert_eq!(usage, book.usage(Some(&scope)), "run {run}: {scope}");
             }
         }
         assert!(book.rows.iter().any(|row| row.payment.status().is_final()), "some ended");
         assert!(book.rows.len() > 50, "enough happened");
+        for kind in [ScopeKind::All, ScopeKind::Client, ScopeKind::Destination] {
+            assert!(book.refusals.contains(&(kind, true)), "nobody met a day of {kind:?}");
+            assert!(book.refusals.contains(&(kind, false)), "nobody met what is pending of {kind:?}");
+        }
     }
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Accept(u64),
+    Accept {
+        drops: u64,
+        client: u8,
+        to: u8,
+    },
     Deliver(usize),
     Fail(usize),
     Cancel(usize),
     Wait(i64),
     SetBack(i64),
+    /// The configuration is another one: which scopes have limits.
+    Reload {
+        client: bool,
+        destination: bool,
+    },
+    /// Rows that nobody asks for are looked for.
+    Forget,
+    /// Somebody asks for a scope.
+    Look(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let accept = (1_000_u64..90_000_000, 0..CLIENTS, 0..ACCOUNTS)
+        .prop_map(|(drops, client, to)| Step::Accept { drops, client, to });
+    let reload = (any::<bool>(), any::<bool>()).prop_map(|(client, destination)| Step::Reload {
+        client,
+        destination,
+    });
     let step = prop_oneof![
-        6 => (1_000_u64..90_000_000).prop_map(Step::Accept),
+        10 => accept,
         2 => any::<usize>().prop_map(Step::Deliver),
         1 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Cancel),
@@ -185,8 +185,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..WINDOW_MS / 5).prop_map(Step::SetBack),
         1 => (0..3 * WINDOW_MS).prop_map(Step::Wait),
         1 => (0..3 * WINDOW_MS).prop_map(Step::SetBack),
+        2 => reload,
+        1 => Just(Step::Forget),
+        1 => any::<usize>().prop_map(Step::Look),
     ];
-    proptest::collection::vec(step, 1..25)
+    proptest::collection::vec(step, 1..35)
+}
+
+const CLIENTS: u8 = 2;
+const ACCOUNTS: u8 = 3;
+
+fn client(n: u8) -> String {
+    format!("client {n}")
+}
+
+fn every_scope() -> Vec<Scope> {
+    let clients = (0..CLIENTS).map(|n| Scope::Client(client(n)));
+    let accounts = (0..ACCOUNTS).map(|n| Scope::Destination(account(20 + n)));
+    clients.chain(accounts).collect()
 }
 
 /// The books kept the slow way.
@@ -194,6 +210,9 @@ struct Book {
     now: UnixMs,
     rows: Vec<BookRow>,
     sequence: u32,
+    scoped: ScopedCaps,
+    /// Whose limits stood in the way, and whether it was the day or what is pending.
+    refusals: BTreeSet<(ScopeKind, bool)>,
 }
 
 struct BookRow {
@@ -201,21 +220,70 @@ struct BookRow {
     counted: Drops,
 }
 
-const CAPS: (&str, u32) = ("400", 12);
+const CAPS: (&str, u32) = ("300", 9);
+const OF_CLIENT: ScopeCaps = ScopeCaps {
+    max_payment: None,
+    daily: Drops::new(230_000_000),
+    max_pending: Some(6),
+};
+const OF_ACCOUNT: ScopeCaps = ScopeCaps {
+    max_payment: None,
+    daily: Drops::new(160_000_000),
+    max_pending: Some(4),
+};
 
 impl Book {
+    fn new() -> Self {
+        Self {
+            now: T0,
+            rows: Vec::new(),
+            sequence: 10,
+            scoped: ScopedCaps::NONE,
+            refusals: BTreeSet::new(),
+        }
+    }
+
+    fn of<'a>(&'a self, scope: Option<&'a Scope>) -> impl Iterator<Item = &'a BookRow> {
+        self.rows.iter().filter(move |row| match scope {
+            None => true,
+            Some(Scope::Client(name)) => row.payment.client == *name,
+            Some(Scope::Destination(account)) => row.payment.order.destination == *account,
+        })
+    }
+
+    fn used(&self, scope: Option<&Scope>, at: UnixMs) -> u64 {
+        let start = window_start(at);
+        let counted = self.of(scope).filter(|row| row.payment.created_at > start);
+        counted.map(|row| row.counted.get()).sum()
+    }
+
     /// Whatever the clock did, all that was accepted in the day before this instant counts, and all
     /// that was accepted after it.
-    fn usage(&self) -> Usage {
-        let start = window_start(self.now);
-        let counted = self
-            .rows
-            .iter()
-            .filter(|row| row.payment.created_at > start);
+    fn usage(&self, scope: Option<&Scope>) -> Usage {
+        let open = self
+            .of(scope)
+            .filter(|row| !row.payment.status().is_final());
         Usage {
-            daily_used: Drops::new(counted.map(|row| row.counted.get()).sum()).unwrap(),
-            pending: u32::try_from(self.open().len()).unwrap(),
+            daily_used: Drops::new(self.used(scope, self.now)).unwrap(),
+            pending: u32::try_from(open.count()).unwrap(),
         }
+    }
+
+    /// The first instant from now on at which the amount fits beside everything there is.
+    fn resets_at(&self, days: &[(Option<&Scope>, Drops)], amount: Drops) -> Option<UnixMs> {
+        let fits = |at: UnixMs| {
+            let fits = |(scope, daily): &(Option<&Scope>, Drops)| {
+                self.used(*scope, at) + amount.get() <= daily.get()
+            };
+            days.iter().all(fits)
+        };
+        let leaves = self.rows.iter().filter(|row| row.counted > Drops::ZERO);
+        let mut leaves: Vec<UnixMs> = leaves
+            .map(|row| row.payment.created_at.plus_ms(WINDOW_MS))
+            .filter(|at| *at > self.now)
+            .collect();
+        leaves.sort();
+        leaves.into_iter().find(|at| fits(*at))
     }
 
     fn open(&self) -> Vec<usize> {
@@ -233,28 +301,81 @@ impl Book {
         match step {
             Step::Wait(ms) => self.now = self.now.plus_ms(ms),
             Step::SetBack(ms) => self.now = self.now.plus_ms(-ms),
-            Step::Accept(drops) => self.accept(store, drops).await,
+            Step::Accept { drops, client, to } => self.accept(store, drops, client, to).await,
             Step::Deliver(n) => self.end(store, n, Some("tesSUCCESS")).await,
             Step::Fail(n) => self.end(store, n, Some("tecNO_DST")).await,
             Step::Cancel(n) => self.end(store, n, None).await,
+            Step::Reload {
+                client,
+                destination,
+            } => {
+                self.scoped = ScopedCaps {
+                    client: if client { OF_CLIENT } else { ScopeCaps::NONE },
+                    destination: if destination {
+                        OF_ACCOUNT
+                    } else {
+                        ScopeCaps::NONE
+                    },
+                };
+            }
+            Step::Forget => {
+                store.forget_limit_scopes(self.now).await.unwrap();
+            }
+            Step::Look(n) => {
+                let scopes = every_scope();
+                let scope = &scopes[n % scopes.len()];
+                let usage = store.scope_usage(scope, self.now).await.unwrap().usage;
+                assert_eq!(usage, self.usage(Some(scope)), "{scope}");
+            }
         }
     }
 
-    async fn accept(&mut self, store: &Store, drops: u64) {
+    async fn accept(&mut self, store: &Store, drops: u64, by: u8, to: u8) {
         let mut new = request(&format!("key {:?}", id_at(self.now)), "1", self.now);
         new.order.amount = Drops::new(drops).unwrap();
+        new.client = client(by);
+        new.order.destination = account(20 + to);
         new.caps = Caps {
             daily: xrp(CAPS.0),
             max_pending: CAPS.1,
             ..roomy()
         };
-        let expected = xrpayd_core::limits::reserve(&new.caps, self.usage(), new.order.amount);
-        match (store.accept(new).await.unwrap(), expected) {
+        new.scoped = self.scoped;
+        let scopes = new.scopes();
+        let scoped: Vec<Scoped> = scopes
+            .iter()
+            .map(|(scope, caps)| Scoped {
+                kind: scope.kind(),
+                caps: *caps,
+                usage: self.usage(Some(scope)),
+            })
+            .collect();
+        let amount = new.order.amount;
+        let expected = reserve_everywhere(&new.caps, self.usage(None), &scoped, amount);
+        let mut days = vec![(None, new.caps.daily)];
+        days.extend(
+            scopes
+                .iter()
+                .filter_map(|(scope, caps)| Some((Some(scope), caps.daily?))),
+        );
+        match (store.accept(new.clone()).await.unwrap(), expected) {
             (AcceptOutcome::Created(payment), Ok(_)) => {
                 let counted = payment.order.amount;
                 self.rows.push(BookRow { payment, counted });
             }
-            (AcceptOutcome::Refused { breach, .. }, Err(expected)) => assert_eq!(breach, expected),
+            (AcceptOutcome::Refused { breach, resets_at }, Err(expected)) => {
+                assert_eq!(breach, expected);
+                match breach {
+                    Breach::Daily { scope, .. } => {
+                        assert_eq!(resets_at, self.resets_at(&days, amount), "{breach}");
+                        self.refusals.insert((scope, true));
+                    }
+                    Breach::TooManyPending { scope, .. } => {
+                        self.refusals.insert((scope, false));
+                    }
+                    Breach::BelowMinimum { .. } | Breach::AboveMaximum { .. } => panic!("{breach}"),
+                }
+            }
             (outcome, expected) => panic!("{outcome:?} where {expected:?} was right"),
         }
     }
