@@ -121,7 +121,12 @@ pub async fn promote(store: &Store, ladder: &Ladder, wish: Wish) -> Result<Stage
     }
     let to = evaluation.next.clone()?;
     let is_met = evaluation.is_met();
-    if !is_met && wish.override_reason.is_none() {
+    // A reason of blanks is none.
+    let is_overridden = wish
+        .override_reason
+        .as_ref()
+        .is_some_and(|why| !why.trim().is_empty());
+    if !is_met && !is_overridden {
         return Err(Refused::NotMet(evaluation));
     }
     // What is met needs no override; what was said of one is still why.

@@ -32,6 +32,7 @@ mod preflight;
 mod processes;
 mod reload;
 mod returns;
+mod rollout;
 mod scene;
 mod strangers;
 mod submission;

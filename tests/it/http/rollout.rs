@@ -300,6 +300,10 @@ async fn an_override_is_kept_with_its_reason_and_goes_no_higher_than_is_allowed(
             blank.refused(422, "validation_failed"),
             ["/override_reason"]
         );
+        let blanks = bed
+            .promote(&admin, json!({ "override_reason": "  " }))
+            .await;
+        blanks.refused(409, "criteria_not_met");
         let why = "the board said so";
         let promoted = bed.promote(&admin, json!({ "override_reason": why })).await;
         assert_eq!(promoted.status, StatusCode::OK, "{}", promoted.body);
