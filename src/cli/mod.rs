@@ -9,6 +9,7 @@ mod audit;
 mod config;
 mod failure;
 mod keys;
+mod openapi;
 mod operator;
 mod out;
 mod pause;
@@ -67,6 +68,8 @@ enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Print the OpenAPI document of the API.
+    Openapi(openapi::Openapi),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -91,6 +94,7 @@ impl Cli {
             Command::Reconcile(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Config(command) => command.run(),
+            Command::Openapi(command) => command.run(),
             Command::Keys(command) => command.run().await,
             Command::Rollout(command) => command.run().await,
             Command::Wallet(command) => command.run().await,

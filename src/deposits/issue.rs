@@ -12,9 +12,12 @@ mod tests;
 
 use crate::clock::Entropy;
 use crate::request::{AmountRequest, Fault, Faults, FieldError, Metadata, Object, fingerprint};
+use crate::shape::amount::RequestedAmount;
+use crate::shape::scalar;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use utoipa::ToSchema;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::{Amount, Asset};
 use xrpayd_core::ids::{InvoiceId, LedgerIndex, UnixMs};
@@ -28,20 +31,24 @@ const DOMAIN: &[u8] = b"xrpayd/invoice-request/1\n";
 
 /// The body of `POST /v1/invoices`. Everything is optional here, so that a body with several faults is
 /// told all of them at once; what must be there is said by [`read`].
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceRequest {
     /// How much is asked for.
+    #[schema(value_type = RequestedAmount)]
     pub amount: Option<Object<AmountRequest>>,
     /// The wallet that is to be paid; that of the configuration, or the only one, where absent.
     pub wallet: Option<String>,
     /// The caller's own name for it.
+    #[schema(value_type = Option<scalar::Reference>)]
     pub reference: Option<String>,
     /// The caller's own data.
     pub metadata: Option<Metadata>,
     /// Seconds until it expires; as configured where absent.
+    #[schema(minimum = 1, maximum = 31536000)]
     pub expires_in: Option<u64>,
     /// How much less is enough, in hundredths of a percent.
+    #[schema(maximum = 9999)]
     pub tolerance_bps: Option<u32>,
 }
 

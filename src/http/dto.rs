@@ -1,9 +1,10 @@
 //! The shapes of answers.
 
 use crate::rfc3339::Rfc3339;
-use crate::shape::PaymentShape;
+use crate::shape::{PaymentShape, scalar};
 use crate::store::{FeedEvent, PaymentEvent};
 use serde::Serialize;
+use utoipa::ToSchema;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{
@@ -11,9 +12,12 @@ use xrpayd_core::payment::{
 };
 
 /// An amount of XRP.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = XrpAmount)]
 pub struct Amount {
+    #[schema(value_type = scalar::Xrp)]
     currency: &'static str,
+    #[schema(value_type = scalar::Decimal)]
     value: String,
 }
 
@@ -36,97 +40,145 @@ pub struct List<T> {
 }
 
 /// A payment, to those who ask for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
 pub struct PaymentDto<'a> {
     #[serde(flatten)]
     shape: PaymentShape<'a>,
+    /// The account that pays, where its wallet is still configured.
+    #[schema(value_type = Option<scalar::Address>)]
     source: Option<String>,
+    /// What was signed, oldest first.
     attempts: Vec<AttemptDto>,
+    /// How its end is known; null until then.
     proof: Option<ProofDto<'a>>,
+    /// Null where it never had to wait for a second person.
     approval: Option<ApprovalDto<'a>>,
     source_tag: Option<u32>,
+    /// What the ledger carries as the InvoiceID.
+    #[schema(value_type = Option<scalar::TxHash>)]
     invoice_id: Option<String>,
     memos: Vec<MemoDto>,
+    /// The most that one attempt may burn.
+    #[schema(value_type = Option<scalar::Drops>)]
     max_fee_drops: Option<Drops>,
 }
 
 /// The word of a second person on a payment that was accepted to wait for one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentApproval)]
 struct ApprovalDto<'a> {
-    /// `approved`, `rejected` or `remembered`; null while nobody ruled.
+    /// Null while nobody ruled.
+    #[schema(value_type = Option<scalar::ApprovalDecision>)]
     decision: Option<&'static str>,
+    /// What nobody ruled on until then becomes `expired`.
     expires_at: Rfc3339,
+    /// The id of the key that asked for the payment.
     requested_by: &'a str,
+    /// The id of the key that ruled.
     decided_by: Option<&'a str>,
     decided_at: Option<Rfc3339>,
+    /// In the words of whoever rejected it.
     reason: Option<&'a str>,
 }
 
 /// A memo as it was given; what is not UTF-8 cannot have been given.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Memo)]
 struct MemoDto {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     memo_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     format: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     data: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A transaction that was signed for a payment, by its sequence or by a ticket.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentAttempt)]
 struct AttemptDto {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
     sequence: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
     ticket: Option<u32>,
+    #[schema(value_type = scalar::TxHash)]
     tx_hash: TxHash,
+    #[schema(value_type = scalar::Drops)]
     fee_drops: Drops,
+    /// No later ledger can hold it.
+    #[schema(value_type = scalar::LedgerIndex)]
     last_ledger_sequence: LedgerIndex,
+    #[schema(value_type = scalar::AttemptState)]
     state: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// How a payment's end is known.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = Proof)]
 enum ProofDto<'a> {
     /// A validated ledger holds the transaction.
     Validated {
+        #[schema(value_type = scalar::LedgerIndex)]
         ledger_index: LedgerIndex,
+        #[schema(value_type = scalar::LedgerHash)]
         ledger_hash: LedgerHash,
+        /// The servers that agreed.
         servers: &'a [String],
     },
     /// A contiguous validated range does not hold it, and it can enter none.
     Absent {
+        #[schema(value_type = scalar::LedgerIndex)]
         from_ledger: LedgerIndex,
+        #[schema(value_type = scalar::LedgerIndex)]
         to_ledger: LedgerIndex,
+        #[schema(value_type = scalar::LedgerHash)]
         ledger_hash: LedgerHash,
+        /// The servers that agreed.
         servers: &'a [String],
         #[serde(flatten)]
         reason: ReasonDto,
     },
     /// A validated ledger spoke against it while nothing of it could be applied.
     Preflight {
+        #[schema(value_type = scalar::LedgerIndex)]
         ledger_index: LedgerIndex,
+        #[schema(value_type = scalar::LedgerHash)]
         ledger_hash: LedgerHash,
+        /// The servers that agreed.
         servers: &'a [String],
+        /// The result that the ledger would have given.
         would_be: &'static str,
     },
     /// Nothing was ever signed for it.
     NothingSigned,
 }
 
-#[derive(Debug, Serialize)]
+/// Why nothing of a payment can enter a ledger any more.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
+#[schema(as = AbsenceReason)]
 enum ReasonDto {
     SlotFree {
         account_sequence: u32,
+        #[schema(value_type = scalar::LedgerIndex)]
         read_at_ledger: LedgerIndex,
     },
     TicketStands {
         ticket: u32,
+        #[schema(value_type = scalar::LedgerIndex)]
         read_at_ledger: LedgerIndex,
     },
     ConsumedBy {
+        #[schema(value_type = scalar::TxHash)]
         consumer_tx_hash: TxHash,
+        #[schema(value_type = scalar::LedgerIndex)]
         consumer_ledger: LedgerIndex,
     },
 }
@@ -155,12 +207,17 @@ impl<'a> PaymentDto<'a> {
 }
 
 /// Something that was told, as the feed hands it out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct FeedEventDto {
+    /// Its place in the feed.
     sequence: i64,
     #[serde(rename = "type")]
+    #[schema(value_type = super::openapi::words::EventType)]
     kind: String,
     timestamp: Rfc3339,
+    /// The object as it stood after the change.
+    #[schema(value_type = super::openapi::words::EventData)]
     data: serde_json::Value,
 }
 
@@ -178,11 +235,14 @@ impl FeedEventDto {
 }
 
 /// Something that was told about a payment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentEvent)]
 pub struct EventDto {
     #[serde(flatten)]
     event: FeedEventDto,
+    #[schema(value_type = scalar::PaymentId)]
     payment_id: PaymentId,
+    /// That of the payment after the change.
     version: u32,
 }
 

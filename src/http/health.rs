@@ -6,6 +6,7 @@
 
 use super::auth::Peer;
 use super::gate;
+use super::openapi::words;
 use super::origin::Origin;
 use super::router::App;
 use super::state::{AppState, Readiness};
@@ -18,10 +19,11 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 /// How long a measurement of the store is believed.
 const PROBE_TTL: Duration = Duration::from_secs(1);
@@ -34,6 +36,20 @@ pub struct Probe {
     store: Mutex<Option<(Duration, StoreFact)>>,
     payments: Mutex<Option<(Duration, Option<PaymentFacts>)>>,
     webhooks: Mutex<Option<(Duration, Option<WebhookFacts>)>>,
+}
+
+/// One word on one question.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Probe)]
+pub struct ProbeDto {
+    #[schema(value_type = words::ProbeStatus)]
+    status: String,
+    #[schema(value_type = Rfc3339)]
+    timestamp: String,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    reason: Option<String>,
 }
 
 /// `GET /health`
@@ -69,14 +85,19 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 fn answer(state: &AppState, word: &str, why_not: Option<String>) -> Response {
     let timestamp = timestamp(state);
-    match why_not {
-        None => Json(json!({ "status": word, "timestamp": timestamp })).into_response(),
-        Some(why) => {
-            let body =
-                json!({ "status": format!("not {word}"), "timestamp": timestamp, "reason": why });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-        }
-    }
+    let status = match why_not {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let answer = ProbeDto {
+        status: match why_not {
+            None => word.to_owned(),
+            Some(_) => format!("not {word}"),
+        },
+        timestamp,
+        reason: why_not,
+    };
+    (status, Json(answer)).into_response()
 }
 
 fn timestamp(state: &AppState) -> String {

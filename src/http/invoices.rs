@@ -10,8 +10,9 @@ use super::refusal;
 use super::router::App;
 use crate::clock;
 use crate::deposits::issue::{self, InvoiceRequest, Issuing};
+use crate::shape::amount;
 use crate::store::{
-    CancelOutcome, Deposit, InvoiceDocument, IssueOutcome, NewInvoice, RefundDocument,
+    CancelOutcome, Deposit, DepositForm, InvoiceDocument, IssueOutcome, NewInvoice, RefundDocument,
     ShownInvoice, StoreError, amount_refunded,
 };
 use axum::Json;
@@ -21,6 +22,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::InvoiceId;
 use xrpayd_core::invoice::Invoice;
@@ -179,11 +181,16 @@ pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<ShownIn
 }
 
 /// An invoice and what came to it.
-#[derive(Debug, Serialize)]
-struct InvoiceDto {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Invoice)]
+pub(super) struct InvoiceDto {
     #[serde(flatten)]
     document: InvoiceDocument,
+    /// What came to it, in the order of the ledger; at most the first hundred.
+    #[schema(value_type = Vec<DepositForm>)]
     deposits: Vec<Deposit>,
+    /// What was given back and delivered.
+    #[schema(value_type = amount::Amount)]
     amount_refunded: Amount,
     refunds: Vec<RefundDocument>,
 }

@@ -2,6 +2,7 @@
 
 use super::auth::{self, Caller};
 use super::dto::Amount;
+use super::openapi::words;
 use super::problem::{Code, Problem};
 use super::query::LimitsQuery;
 use super::refusal;
@@ -12,6 +13,7 @@ use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::{Scope, ScopeCaps, Usage, WINDOW_MS};
 use xrpayd_core::money::Drops;
@@ -20,8 +22,10 @@ use xrpayd_core::money::Drops;
 const FREES_MAX: usize = 20;
 
 /// The limits of payments in XRP.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Limits)]
 pub struct LimitsDto {
+    #[schema(value_type = words::KindLimits)]
     object: &'static str,
     stage: String,
     window_s: i64,
@@ -34,7 +38,8 @@ pub struct LimitsDto {
     destination: Option<ScopeDto>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LimitCaps)]
 struct CapsDto {
     min_payment: Amount,
     max_payment: Amount,
@@ -43,14 +48,16 @@ struct CapsDto {
     approval_threshold: Option<Amount>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LimitUsage)]
 struct DayDto {
     daily: Amount,
     pending: u32,
 }
 
 /// The limits of one client or destination, which hold besides; null where there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScopeLimits)]
 struct ScopeDto {
     name: String,
     caps: ScopeCapsDto,
@@ -60,21 +67,24 @@ struct ScopeDto {
     frees: FreesDto,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScopeCaps)]
 struct ScopeCapsDto {
     max_payment: Option<Amount>,
     daily: Option<Amount>,
     pending: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScopeLeft)]
 struct ScopeLeftDto {
     daily: Option<Amount>,
     pending: Option<u32>,
 }
 
 /// When what counts against the day no longer will.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = LimitFrees)]
 struct FreesDto {
     /// The next instant at which something leaves the day.
     resets_at: Option<Rfc3339>,
@@ -82,7 +92,8 @@ struct FreesDto {
     frees: Vec<FreeDto>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LimitFree)]
 struct FreeDto {
     at: Rfc3339,
     amount: Amount,

@@ -6,12 +6,14 @@
 
 use super::auth::{Caller, Scope};
 use super::body;
+use super::openapi::words;
 use super::problem::{Code, Problem};
 use super::query;
 use super::refusal;
 use super::router::App;
 use super::rulings::check_reason;
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use crate::store::{Actor, Pause, Switched};
 use axum::Json;
 use axum::body::Body;
@@ -19,21 +21,26 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::pause;
 
 /// What is asked.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// What it is about: `all` unless said otherwise.
+    #[schema(value_type = Option<words::PauseScope>)]
     scope: Option<String>,
     /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     reason: Option<String>,
 }
 
 /// Everything that is paused.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pauses)]
 pub struct PausesDto {
+    #[schema(value_type = words::KindPauses)]
     object: &'static str,
     /// Whether anything is.
     paused: bool,
@@ -44,8 +51,10 @@ pub struct PausesDto {
 }
 
 /// A pause in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pause)]
 struct PauseDto {
+    #[schema(value_type = words::PauseScope)]
     scope: String,
     reason: Option<String>,
     by: String,

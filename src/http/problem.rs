@@ -5,11 +5,13 @@
 //! knows the request's id. Every refusal of every layer ends here, so no answer of the daemon is
 //! ever a bare status.
 
+use super::openapi::words;
 use crate::rfc3339::Rfc3339;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 use xrpayd_core::limits::ScopeKind;
 
 macro_rules! codes {
@@ -138,7 +140,7 @@ codes! {
 }
 
 /// What a refused request did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Nothing: nothing was created or changed.
@@ -148,7 +150,7 @@ pub enum Effect {
 }
 
 /// A fault of one field, header or query parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
     /// A JSON pointer into the body, or `/header/<name>`, `/query/<name>`.
     pub pointer: String,
@@ -286,22 +288,34 @@ impl Problem {
     }
 }
 
-/// The members of a problem document, in the order in which a person reads them.
-#[derive(Serialize)]
-struct Document<'a> {
+/// Why a request was refused (RFC 9457), in the order in which a person reads it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document<'a> {
+    /// `urn:xrpayd:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
+    /// One line for a person, the same for every occurrence.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// This occurrence, in one or two sentences.
     detail: &'a str,
+    #[schema(value_type = words::ProblemCode)]
     code: &'a str,
+    /// What the header `x-request-id` bears.
     request_id: &'a str,
+    /// Whether the same request may succeed later, unchanged.
     retryable: bool,
     effect: Effect,
+    /// The fields at fault.
     errors: &'a [Fault],
     #[serde(flatten)]
+    #[schema(value_type = words::Hints)]
     hint: Option<Hint>,
+    /// Whose limit stands in the way, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::LimitScope)]
     scope: Option<&'static str>,
 }
 

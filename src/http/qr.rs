@@ -8,12 +8,12 @@ use super::auth::{Caller, Scope};
 use super::invoices::{document, find};
 use super::problem::{Code, Problem};
 use super::query;
+use super::revalidate::{self, Copy};
 use super::router::App;
 use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use qrcodegen::{QrCode, QrCodeEcc};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -43,32 +43,8 @@ pub async fn svg(
         let detail = "The link of the invoice is too long for a QR code.";
         return Err(Problem::new(Code::Internal, detail));
     };
-    let tag = format!(
-        "\"{}\"",
-        hex::encode(&Sha256::digest(picture.as_bytes())[..16])
-    );
-    let is_known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .map(|known| known.trim().trim_start_matches("W/"))
-        .any(|known| known == tag || known == "*");
-    let mut response = match is_known {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => picture.into_response(),
-    };
-    let headers = response.headers_mut();
-    if !is_known {
-        let kind = HeaderValue::from_static("image/svg+xml");
-        headers.insert(header::CONTENT_TYPE, kind);
-    }
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    let ask_first = HeaderValue::from_static("private, no-cache");
-    headers.insert(header::CACHE_CONTROL, ask_first);
-    Ok(response)
+    let picture = Copy::of("image/svg+xml", picture);
+    Ok(revalidate::answer(&headers, &picture, "private, no-cache"))
 }
 
 /// The picture of a text; none where the text is too long.

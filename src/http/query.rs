@@ -19,6 +19,8 @@ use xrpayd_core::payment::Status;
 const LIMIT_DEFAULT: u32 = 50;
 /// The most rows of a page.
 const LIMIT_MAX: u32 = 200;
+/// What is wrong with a place in a list.
+const NO_CURSOR: &str = "is not a cursor that a list gave out";
 
 /// The query of `GET /v1/payments`.
 #[derive(Debug)]
@@ -191,6 +193,9 @@ impl PageQuery {
             limit: rows,
             cursor: after,
         } = page(&mut values)?;
+        if after.is_some_and(|after: i64| after < 0) {
+            return Err(Problem::query("cursor", NO_CURSOR));
+        }
         nothing_else(&values)?;
         Ok(Self {
             limit: usize::try_from(rows).unwrap_or(usize::MAX),
@@ -298,8 +303,7 @@ impl<I: FromStr, S> WalkQuery<I, S> {
         let mut values = pairs(query)?;
         let limit = limit(values.remove("limit"))?;
         let cursor = values.remove("cursor");
-        let wanted = "is not a cursor that a list gave out";
-        let cursor = parsed("cursor", cursor, wanted, |text| text.parse().ok())?;
+        let cursor = parsed("cursor", cursor, NO_CURSOR, |text| text.parse().ok())?;
         let status = match statuses {
             Some(read) => {
                 let status = values.remove("status");
@@ -338,12 +342,7 @@ pub fn whole_list(query: Option<&str>) -> Result<(), Problem> {
 fn page<I: FromStr>(values: &mut BTreeMap<String, String>) -> Result<Page<I>, Problem> {
     Ok(Page {
         limit: limit(values.remove("limit"))?,
-        cursor: taken(
-            values,
-            "cursor",
-            "is not a cursor that a list gave out",
-            |text| text.parse().ok(),
-        )?,
+        cursor: taken(values, "cursor", NO_CURSOR, |text| text.parse().ok())?,
     })
 }
 
@@ -458,6 +457,8 @@ mod tests {
             let problem = StreamQuery::read(Some(query)).unwrap_err();
             assert_eq!(problem.errors[0].pointer, pointer, "{query}");
         }
+        let problem = PageQuery::read(Some("cursor=-1")).unwrap_err();
+        assert_eq!(problem.errors[0].pointer, "/query/cursor");
         let query = FeedQuery::read(Some("after=7&limit=5&type=service.*,payment.failed"));
         let query = query.unwrap();
         assert_eq!((query.after, query.limit), (Some(7), 5));

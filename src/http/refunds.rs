@@ -86,22 +86,23 @@ async fn destination(
     };
     let deposit = match named {
         Some(deposit) => deposit,
-        None => match payback::only_payer(shown, &ours) {
-            Payer::Of(deposit) => deposit.clone(),
-            Payer::Several => {
-                let detail = "Several paid this invoice: name the deposit whose payer is refunded, \
+        None => {
+            match payback::only_payer(shown, &ours) {
+                Payer::Of(deposit) => deposit.clone(),
+                Payer::Several => {
+                    let detail = "Several paid this invoice: name the deposit whose payer is refunded, \
                               or a destination.";
-                return Err(
-                    Problem::new(Code::DepositIdRequired, detail).at("/deposit_id", "is required")
-                );
+                    return Err(Problem::new(Code::DepositIdRequired, detail)
+                        .at("/deposit_id", "is required"));
+                }
+                Payer::Nobody => {
+                    // Another invoice takes the same body, so that it is not its shape that is wrong.
+                    let detail = "Whoever paid this invoice cannot be paid: name a destination.";
+                    return Err(Problem::new(Code::ValidationFailed, detail)
+                        .at("/destination", "is required"));
+                }
             }
-            Payer::Nobody => {
-                let detail = "Whoever paid this invoice cannot be paid: name a destination.";
-                return Err(
-                    Problem::new(Code::MissingField, detail).at("/destination", "is required")
-                );
-            }
-        },
+        }
     };
     match payback::returnable(&deposit, &ours) {
         Ok((from, _)) => Ok(((from.to_string(), deposit.source_tag), Some(deposit))),

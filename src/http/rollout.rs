@@ -7,6 +7,7 @@
 use super::auth::{Caller, Scope};
 use super::body;
 use super::dto::Amount;
+use super::openapi::words;
 use super::problem::{Code, Problem};
 use super::query;
 use super::refusal;
@@ -14,6 +15,7 @@ use super::router::App;
 use super::rulings::{check_reason, check_words};
 use crate::config::duration_text;
 use crate::rollout::{self, Evaluation, Eyes, Refused, Report, Wish, capitalised, shown};
+use crate::shape::scalar;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
@@ -22,18 +24,22 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::ToSchema;
 use xrpayd_core::rollout::{Alerts, Criteria, NoDemotion, Stage};
 
 /// The rollout.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rollout)]
 pub struct RolloutDto {
+    #[schema(value_type = words::KindRollout)]
     object: &'static str,
     #[serde(flatten)]
     report: Report,
     stages: Vec<StageDto>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RolloutStage)]
 struct StageDto {
     name: String,
     max_payment: Option<Amount>,
@@ -44,23 +50,31 @@ struct StageDto {
 }
 
 /// The body of a promotion.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PromoteRequest {
+#[schema(as = PromotionRequest)]
+pub(super) struct PromoteRequest {
     /// The stage that the caller saw in force.
     stage: Option<String>,
+    /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     reason: Option<String>,
+    /// Why although the criteria are not met.
+    #[schema(value_type = Option<scalar::Reason>)]
     override_reason: Option<String>,
 }
 
 /// The body of a demotion.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DemoteRequest {
+#[schema(as = DemotionRequest)]
+pub(super) struct DemoteRequest {
     /// The stage that the caller saw in force.
     stage: Option<String>,
     /// The stage that is to be in force; the next one below where it is absent.
     to: Option<String>,
+    /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     reason: Option<String>,
 }
 

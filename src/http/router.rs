@@ -6,9 +6,9 @@ use super::problem::{Code, Problem};
 use super::rate_limit::{RateLimiter, WINDOWS};
 use super::state::AppState;
 use super::{
-    audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics, pause,
-    payments, qr, refunds, returns, rollout, rulings, servers, stream, validate, wallets,
-    webhook_deliveries, webhook_endpoints,
+    audit, compression, deposits, envelope, events, gate, health, invoices, limits, metrics,
+    openapi, pause, payments, qr, refunds, returns, rollout, rulings, servers, stream, validate,
+    wallets, webhook_deliveries, webhook_endpoints,
 };
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -98,7 +98,9 @@ pub fn routes(app: Arc<App>) -> Router {
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
+        .route("/health/ready", get(health::ready))
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::docs));
     guarded
         .merge(open)
         .fallback(not_found)

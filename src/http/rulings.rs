@@ -11,6 +11,7 @@ use super::payments::show;
 use super::problem::{Code, Hint, Problem};
 use super::refusal;
 use super::router::App;
+use crate::shape::scalar;
 use crate::store::{Past, Person, RulingOutcome};
 use axum::Json;
 use axum::body::Body;
@@ -20,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::PaymentId;
 use xrpayd_core::payment::{Ballot, Event, Illegal, Payment};
 
@@ -29,17 +31,25 @@ const REASON_LEN_MAX: usize = 500;
 const PAST_RETRY_S: u64 = 5;
 
 /// The body of an approval.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ApproveRequest {
+#[schema(as = ApprovalRequest)]
+pub(super) struct ApproveRequest {
+    /// The version of the payment that was read.
+    #[schema(value_type = u32)]
     version: Option<u32>,
 }
 
 /// The body of a rejection.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RejectRequest {
+#[schema(as = RejectionRequest)]
+pub(super) struct RejectRequest {
+    /// The version of the payment that was read.
+    #[schema(value_type = u32)]
     version: Option<u32>,
+    /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     reason: Option<String>,
 }
 

@@ -1,37 +1,57 @@
 //! `/v1/servers`: the pool.
 
 use super::auth::{Caller, Scope};
+use super::openapi::words;
 use super::problem::Problem;
 use super::query;
 use super::router::App;
 use super::state::{DisputeRow, Readiness, ServerRow, SideRow};
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex};
 
 /// A server of the pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Server)]
 pub struct ServerDto {
+    #[schema(value_type = words::KindServer)]
     object: &'static str,
+    /// Its configured name.
     name: String,
+    /// Who runs it.
     operator: String,
+    #[schema(value_type = words::ServerState)]
     state: String,
     ready: bool,
+    /// Why it is not ready, in a word.
     cause: Option<String>,
+    /// Why it is not ready, in what was said or seen.
     reason: Option<String>,
+    /// Since when it is in this state.
     since: Option<Rfc3339>,
+    #[schema(value_type = Option<scalar::LedgerIndex>)]
     validated_ledger: Option<LedgerIndex>,
+    /// How far it is behind the pool.
     lag_ledgers: Option<u32>,
+    /// A weighted mean of its answers' times.
     latency_ms: Option<u64>,
+    /// Nineteen of twenty answers come within this.
     latency_p95_ms: Option<u64>,
+    /// Of a thousand answers, how many were of no use.
     errors_per_mille: u32,
+    /// Requests a second that it is asked at most; null until it asked to slow down.
     budget_per_second: Option<u64>,
+    /// The ledgers that it holds.
     complete_ledgers: String,
     build_version: Option<String>,
+    /// 1 is no load.
     load_factor: Option<u64>,
+    /// From 0 to 1,000.
     score: Option<u32>,
 }
 
@@ -62,22 +82,31 @@ impl From<ServerRow> for ServerDto {
 }
 
 /// A contradiction between two servers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dispute)]
 pub struct DisputeDto {
+    #[schema(value_type = words::KindDispute)]
     object: &'static str,
     about: String,
+    #[schema(value_type = words::DisputeOutcome)]
     outcome: String,
+    /// How often it was met.
     times: u64,
     first_at: Rfc3339,
     last_at: Rfc3339,
+    #[schema(value_type = Vec<SideDto>, min_items = 2, max_items = 2)]
     sides: [SideDto; 2],
 }
 
 /// What one server said against another.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DisputeSide)]
 pub struct SideDto {
     server: String,
+    #[schema(value_type = scalar::LedgerIndex)]
     ledger_index: LedgerIndex,
+    /// That ledger's hash by its word.
+    #[schema(value_type = Option<scalar::LedgerHash>)]
     ledger_hash: Option<LedgerHash>,
     says: String,
 }
@@ -108,10 +137,13 @@ impl From<SideRow> for SideDto {
 }
 
 /// The pool: its servers, and beside them what they have said against each other.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServerList)]
 pub struct PoolDto {
     data: Vec<ServerDto>,
+    /// Always null: they are one page.
     next_cursor: Option<String>,
+    /// What servers have said against each other, the newest first.
     disputes: Vec<DisputeDto>,
 }
 

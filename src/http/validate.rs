@@ -9,6 +9,7 @@ mod checks;
 use super::auth::{self, Caller};
 use super::body;
 use super::dto::Amount;
+use super::openapi::words;
 use super::payments::chosen;
 use super::problem::Problem;
 use super::refusal;
@@ -16,6 +17,7 @@ use super::router::App;
 use super::state::{FeeOutlook, Outlook, Routing, SimulationRow, WalletRow};
 use crate::payments::accept::{self, Assessment, PaymentRequest, Policy};
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use crate::store::Store;
 use crate::store::switches::Stop;
 use axum::Json;
@@ -26,34 +28,46 @@ use axum::response::{IntoResponse, Response};
 use checks::{Check, Verdict, Witness};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
 use xrpayd_core::limits::{self, Caps, Scope, ScopeCaps, ScopeRules, Scoped};
 use xrpayd_core::money::Drops;
 use xrpayd_core::preflight::Facts;
 
 /// What would come of a payment.
-#[derive(Debug, Serialize)]
-struct ValidationDto<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentValidation)]
+pub(super) struct ValidationDto<'a> {
+    #[schema(value_type = words::KindPaymentValidation)]
     object: &'static str,
+    /// Whether `verdict` is `valid`.
     valid: bool,
     verdict: Verdict,
     checks: Vec<Check>,
+    /// Null while the fields do not say which payment that is.
     would: Option<WouldDto<'a>>,
     simulation: Option<SimulationDto<'a>>,
-    /// The validated ledger at which the destination was read, and the servers that agreed on it.
+    /// The validated ledger at which the destination was read.
+    #[schema(value_type = Option<scalar::LedgerIndex>)]
     ledger_index: Option<LedgerIndex>,
+    #[schema(value_type = Option<scalar::LedgerHash>)]
     ledger_hash: Option<LedgerHash>,
+    /// The servers that agreed on that ledger.
     servers: &'a [String],
 }
 
 /// The payment that would be made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WouldBePayment)]
 struct WouldDto<'a> {
     wallet: &'a str,
+    #[schema(value_type = scalar::Address)]
     source: String,
+    #[schema(value_type = scalar::Address)]
     destination: String,
     destination_tag: Option<u32>,
     amount: Amount,
+    #[schema(value_type = Option<scalar::Drops>)]
     fee_drops: Option<Drops>,
     stage: &'a str,
     awaiting_approval: bool,
@@ -61,9 +75,11 @@ struct WouldDto<'a> {
 }
 
 /// What one server thinks: a hint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Simulation)]
 struct SimulationDto<'a> {
     engine_result: &'a str,
+    #[schema(value_type = scalar::LedgerIndex)]
     ledger_index: LedgerIndex,
     server: &'a str,
 }

@@ -2,61 +2,94 @@
 
 use super::auth::{Caller, Scope};
 use super::dto::{Amount, List};
+use super::openapi::words;
 use super::problem::{Code, Problem};
 use super::query;
 use super::router::App;
 use super::state::{JournalRow, WalletRow};
+use crate::shape::scalar;
 use crate::store::switches::Standing;
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::LedgerIndex;
 
 /// A wallet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Wallet)]
 pub struct WalletDto {
+    #[schema(value_type = words::KindWallet)]
     object: &'static str,
+    /// Its configured name.
     name: String,
+    #[schema(value_type = scalar::Address)]
     address: String,
+    #[schema(value_type = words::WalletType)]
     wallet_type: String,
+    #[schema(value_type = words::WalletStatus)]
     status: &'static str,
+    /// Whether an operator stopped its signing.
     paused: bool,
+    /// Why it signs nothing, where it was halted.
     halted_reason: Option<String>,
+    /// At `journal_ledger`.
     balance: Option<Amount>,
+    /// What the ledger keeps back.
     reserve: Option<Amount>,
+    /// Balance less reserve less what is in flight.
     spendable: Option<Amount>,
+    /// What is signed and not settled.
     in_flight: Amount,
     in_flight_count: u32,
+    /// The newest ledger that its engine has read.
+    #[schema(value_type = Option<scalar::LedgerIndex>)]
     journal_ledger: Option<LedgerIndex>,
     journal: Option<JournalDto>,
     tickets: Option<TicketsDto>,
 }
 
 /// How far its journal is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WalletJournal)]
 struct JournalDto {
+    /// Everything from this ledger on is booked, through `ledger`.
+    #[schema(value_type = scalar::LedgerIndex)]
     start_ledger: LedgerIndex,
+    #[schema(value_type = scalar::LedgerIndex)]
     ledger: LedgerIndex,
+    /// How far that is behind the newest validated ledger.
     lag_ledgers: u32,
+    /// Whether ledgers before it are still being booked.
     backfilling: bool,
     backfill: Option<BackfillDto>,
+    /// What cannot be read.
     waiting_for: Vec<WaitDto>,
 }
 
 /// The ledgers before it, while they are booked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WalletBackfill)]
 struct BackfillDto {
+    #[schema(value_type = scalar::LedgerIndex)]
     from_ledger: LedgerIndex,
+    #[schema(value_type = scalar::LedgerIndex)]
     to_ledger: LedgerIndex,
+    /// The last ledger that is booked.
+    #[schema(value_type = scalar::LedgerIndex)]
     ledger: LedgerIndex,
+    /// How many transactions that were.
     transactions: u64,
 }
 
 /// Ledgers that cannot be read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WalletWait)]
 struct WaitDto {
+    #[schema(value_type = scalar::LedgerIndex)]
     from_ledger: LedgerIndex,
+    /// How many no quorum of the servers holds; null where something else is wrong.
     missing_ledgers: Option<u32>,
     reason: String,
 }
@@ -85,10 +118,14 @@ impl From<JournalRow> for JournalDto {
 }
 
 /// Its tickets, by which payments pass a transaction that is stuck.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WalletTickets)]
 struct TicketsDto {
+    /// On the ledger.
     standing: u32,
+    /// Of these, the ones that no attempt uses.
     free: u32,
+    /// Being made.
     on_order: u32,
 }
 

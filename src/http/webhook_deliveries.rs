@@ -3,12 +3,14 @@
 use super::auth::Caller;
 use super::body;
 use super::dto::List;
+use super::openapi::words;
 use super::problem::{Code, Problem};
 use super::query::{self, WalkQuery};
 use super::refusal;
 use super::router::App;
 use super::webhook_endpoints::owned;
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use crate::store::webhooks::{Attempt, Delivery, DeliveryState, EndpointStatus};
 use axum::Json;
 use axum::body::Body;
@@ -17,35 +19,49 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use xrpayd_core::ids::{DeliveryId, EndpointId};
 
 /// A message on its way to one endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookDelivery)]
 pub struct DeliveryDto {
+    #[schema(value_type = scalar::WebhookDeliveryId)]
     id: DeliveryId,
+    #[schema(value_type = words::KindWebhookDelivery)]
     object: &'static str,
+    #[schema(value_type = scalar::WebhookEndpointId)]
     endpoint_id: EndpointId,
+    /// What the header `webhook-id` bears.
     event_id: String,
+    /// The type of the event.
     #[serde(rename = "type")]
     type_: String,
     event_at: Rfc3339,
+    #[schema(value_type = words::WebhookDeliveryStatus)]
     status: &'static str,
     attempt_count: usize,
     attempts: Vec<AttemptDto>,
+    /// Null where it is not tried again.
     next_attempt_at: Option<Rfc3339>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
 }
 
 /// A try.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookDeliveryAttempt)]
 struct AttemptDto {
+    /// Counts the tries, from 1.
     n: u32,
     at: Rfc3339,
     duration_ms: u32,
+    #[schema(value_type = words::WebhookOutcome)]
     outcome: String,
     response_status: Option<u32>,
+    /// The first kibibyte of the answer.
     response_excerpt: String,
+    /// What went wrong, where nothing was answered.
     error: Option<String>,
 }
 

@@ -4,6 +4,8 @@
 //! held against the guard here, so that a mistake is told at once, and again at every try, because
 //! names change their minds.
 
+pub mod shapes;
+
 use super::auth::{Caller, Scope};
 use super::body;
 use super::compression::HoldsSecret;
@@ -27,8 +29,9 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value as Document, json};
+use shapes::{
+    ChangeRequest, CreateRequest, RecoverRequest, RecoveryDto, RotateRequest, WithSecret,
+};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,44 +47,6 @@ const OVERLAP_S_DEFAULT: u32 = 24 * 3_600;
 const OVERLAP_S_MAX: u32 = 7 * 24 * 3_600;
 /// How long a name may take to be resolved while somebody waits for the answer.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CreateRequest {
-    url: Option<String>,
-    events: Option<Vec<String>>,
-    description: Option<String>,
-    all_clients: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChangeRequest {
-    url: Option<String>,
-    events: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "given")]
-    description: Option<Option<String>>,
-    status: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RotateRequest {
-    #[serde(alias = "overlap")]
-    overlap_seconds: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecoverRequest {
-    since: Option<String>,
-    include_delivered: Option<bool>,
-}
-
-/// Tells a null that was written from a field that was left out.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
-}
 
 /// `POST /v1/webhook-endpoints`
 pub async fn create(
@@ -151,7 +116,7 @@ pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
-) -> Result<Json<List<Document>>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Scope::WebhooksWrite)?;
     let query = WalkQuery::<EndpointId, Infallible>::read(query.as_deref(), None)?;
     let client = (!caller.is_admin()).then_some(caller.client.as_str());
@@ -162,10 +127,11 @@ pub async fn list(
         .await;
     let page = page.map_err(|error| refusal::store_read(&error))?;
     let last = page.items.last().filter(|_| page.more);
-    Ok(Json(List {
+    let shown = List {
         next_cursor: last.map(|endpoint| endpoint.id.to_string()),
         data: page.items.iter().map(Endpoint::document).collect(),
-    }))
+    };
+    Ok(Json(shown).into_response())
 }
 
 /// `GET /v1/webhook-endpoints/{id}`
@@ -174,9 +140,10 @@ pub async fn one(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Document>, Problem> {
+) -> Result<Response, Problem> {
     query::none(query.as_deref())?;
-    Ok(Json(owned(&app, &caller, &id).await?.document()))
+    let endpoint = owned(&app, &caller, &id).await?;
+    Ok(Json(endpoint.document()).into_response())
 }
 
 /// `PATCH /v1/webhook-endpoints/{id}`
@@ -186,7 +153,7 @@ pub async fn change(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Document>, Problem> {
+) -> Result<Response, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
     let request: ChangeRequest = body::of(&app, &headers, body).await?;
     let url = match request.url {
@@ -216,7 +183,8 @@ pub async fn change(
     let changed = changed.map_err(|error| refusal::store_write(&error))?;
     app.state.webhooks.wake.notify_one();
     tracing::info!(webhook.endpoint = %endpoint.id, key.id = caller.key_id, "a webhook endpoint was changed");
-    changed.map_or_else(|| Err(no_endpoint(&id)), |after| Ok(Json(after.document())))
+    let after = changed.ok_or_else(|| no_endpoint(&id))?;
+    Ok(Json(after.document()).into_response())
 }
 
 /// `DELETE /v1/webhook-endpoints/{id}`
@@ -245,7 +213,7 @@ pub async fn rotate(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let endpoint = owned(&app, &caller, &id).await?;
     let request: RotateRequest = body::or_default(&app, &headers, body).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP_S_DEFAULT);
@@ -267,10 +235,9 @@ pub async fn rotate(
     let rotated = rotated.map_err(|error| refusal::store_write(&error))?;
     app.state.webhooks.wake.notify_one();
     tracing::info!(webhook.endpoint = %endpoint.id, key.id = caller.key_id, "a webhook endpoint's secret was rotated");
-    rotated.map_or_else(
-        || Err(no_endpoint(&id)),
-        |after| Ok((Extension(HoldsSecret), Json(with_secret(&after, &secret)))),
-    )
+    let after = rotated.ok_or_else(|| no_endpoint(&id))?;
+    let shown = Json(with_secret(&after, &secret));
+    Ok((Extension(HoldsSecret), shown).into_response())
 }
 
 /// `POST /v1/webhook-endpoints/{id}/test`: sends an event as any other is sent, and answers with what
@@ -339,14 +306,14 @@ pub async fn recover(
         return Err(no_endpoint(&id));
     };
     app.state.webhooks.wake.notify_one();
-    let shown = json!({
-        "object": "webhook_recovery",
-        "endpoint_id": endpoint.id.to_string(),
-        "since": Rfc3339(since),
-        "include_delivered": delivered_too,
-        "through_sequence": recovering.told_through,
-        "status": "queued",
-    });
+    let shown = RecoveryDto {
+        object: "webhook_recovery",
+        endpoint_id: endpoint.id,
+        since: Rfc3339(since),
+        include_delivered: delivered_too,
+        through_sequence: recovering.told_through,
+        status: "queued",
+    };
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
 }
 
@@ -376,12 +343,11 @@ fn invalid(pointer: &str, detail: &str) -> Problem {
 }
 
 /// The endpoint as it is shown this once.
-fn with_secret(endpoint: &Endpoint, secret: &SigningSecret) -> Document {
-    let mut shown = endpoint.document();
-    if let Some(fields) = shown.as_object_mut() {
-        fields.insert("secret".to_owned(), secret.text().as_str().into());
+fn with_secret<'a>(endpoint: &'a Endpoint, secret: &SigningSecret) -> WithSecret<'a> {
+    WithSecret {
+        endpoint: endpoint.document(),
+        secret: secret.text().as_str().to_owned(),
     }
-    shown
 }
 
 fn sealer(app: &App) -> Result<&Sealer, Problem> {

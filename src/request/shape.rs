@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// An amount of any asset.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +28,27 @@ pub struct AmountRequest {
 /// String pairs; a name that is given twice is refused, because only one of them could be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(pub BTreeMap<String, String>);
+
+/// How metadata may look; the fields' own checks say the same in sentences.
+impl PartialSchema for Metadata {
+    fn schema() -> RefOr<Schema> {
+        let no_nul = || {
+            ObjectBuilder::new()
+                .schema_type(SchemaType::Type(Type::String))
+                .pattern(Some(r"^[^\u0000]*$"))
+        };
+        let names = no_nul().min_length(Some(1)).max_length(Some(40)).build();
+        let values: RefOr<Schema> = no_nul().max_length(Some(500)).into();
+        ObjectBuilder::new()
+            .description(Some("The caller's own data: at most 16 pairs of texts."))
+            .property_names(Some(Schema::Object(names)))
+            .additional_properties(Some(AdditionalProperties::RefOr(values)))
+            .max_properties(Some(16))
+            .into()
+    }
+}
+
+impl ToSchema for Metadata {}
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,10 +5,12 @@ use crate::config::duration_text;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
+use utoipa::ToSchema;
 use xrpayd_core::rollout::{Figure, Finding, Tally};
 
 /// The public form of a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CriterionFinding)]
 pub struct FindingShape {
     /// The criterion, by its name in the configuration.
     pub criterion: &'static str,

@@ -2,9 +2,11 @@
 
 use super::{Evaluation, FindingShape, Refused, evaluate, shown};
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use crate::store::{StageRecord, Store};
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::rollout::Ladder;
 
@@ -21,7 +23,8 @@ pub enum Eyes {
 }
 
 /// The rollout as it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RolloutReport)]
 pub struct Report {
     /// The stage in force.
     pub stage: String,
@@ -44,13 +47,15 @@ pub struct Report {
 }
 
 /// A change of stage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RolloutChange)]
 pub struct Change {
     /// The version that it made.
     pub version: u32,
     /// When.
     pub at: Rfc3339,
     /// `began`, `promoted` or `demoted`.
+    #[schema(value_type = scalar::StageStep)]
     pub change: &'static str,
     /// The stage before.
     pub from: Option<String>,
@@ -65,6 +70,7 @@ pub struct Change {
     /// Why although the criteria were not met.
     pub override_reason: Option<String>,
     /// What was measured.
+    #[schema(value_type = Value)]
     pub evidence: Json,
 }
 

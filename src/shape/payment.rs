@@ -1,47 +1,82 @@
 //! A payment, as far as everybody is told of it. What is of use to those alone who look closer (its
 //! attempts, its proof) is added where it is asked for.
 
+use super::{amount, scalar};
 use crate::rfc3339::Rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::{DepositId, InvoiceId, LedgerIndex, PaymentId, TxHash};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Attempt, AttemptState, Payback, Payment, State};
 
 /// A payment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct PaymentShape<'a> {
+    #[schema(value_type = scalar::PaymentId)]
     id: PaymentId,
+    #[schema(value_type = scalar::KindPayment)]
     object: &'static str,
+    #[schema(value_type = scalar::PaymentStatus)]
     status: &'static str,
+    /// Set while it is `processing`.
+    #[schema(value_type = Option<scalar::PaymentSubstatus>)]
     substatus: Option<&'static str>,
+    /// Counts its changes, from 1.
     version: u32,
+    /// The wallet that pays.
     wallet: &'a str,
+    #[schema(value_type = scalar::Address)]
     destination: String,
     destination_tag: Option<u32>,
+    #[schema(value_type = amount::Amount)]
     amount: Amount,
+    /// Set on `succeeded` alone, from validated metadata.
+    #[schema(value_type = Option<amount::Amount>)]
     delivered_amount: Option<Amount>,
+    /// What validated attempts burned.
+    #[schema(value_type = Option<scalar::Drops>)]
     fee_drops: Option<Drops>,
+    /// Of the validated transaction, or of the newest attempt while none is.
+    #[schema(value_type = Option<scalar::TxHash>)]
     tx_hash: Option<TxHash>,
+    /// Of the validated transaction.
+    #[schema(value_type = Option<scalar::LedgerIndex>)]
     ledger_index: Option<LedgerIndex>,
+    /// Of the validated transaction.
     result_code: Option<&'a str>,
+    /// Set on `failed` alone.
     failure: Option<FailureShape<'a>>,
+    /// The caller's own name for it.
     reference: Option<&'a str>,
+    /// The caller's own data.
     metadata: &'a BTreeMap<String, String>,
+    /// The deposit that it gives back.
+    #[schema(value_type = Option<scalar::DepositId>)]
     return_of: Option<DepositId>,
+    /// The invoice whose money it gives back.
+    #[schema(value_type = Option<scalar::InvoiceId>)]
     refund_of: Option<InvoiceId>,
+    /// The rollout stage in which it was accepted.
     stage: &'a str,
     created_at: Rfc3339,
     updated_at: Rfc3339,
+    /// Afterwards no new attempt is signed.
     expires_at: Option<Rfc3339>,
 }
 
-#[derive(Debug, Serialize)]
+/// Why a payment failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentFailure)]
 struct FailureShape<'a> {
+    /// The reason, for a program.
     code: &'a str,
+    /// The reason, for a person.
     message: &'a str,
+    /// The ledger's own result code.
     ledger_code: &'a str,
+    /// Whether the ledger took its fee all the same.
     fee_charged: bool,
 }
 

@@ -4,10 +4,12 @@ use super::deposits::{Deposit, Place, Returned, place_columns};
 use super::error::StoreError;
 use super::events::News;
 use crate::rfc3339::Rfc3339;
-use serde::ser::SerializeStruct as _;
+use crate::shape::{amount, scalar};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::Amount;
-use xrpayd_core::ids::{PaymentId, UnixMs};
+use xrpayd_core::ids::{DepositId, LedgerIndex, PaymentId, TxHash, UnixMs};
 
 /// The kind of object that a deposit is.
 const OBJECT: &str = "deposit";
@@ -37,10 +39,14 @@ pub(super) fn news_at(deposit: &Deposit, type_: &str, at: UnixMs) -> Result<News
 }
 
 /// The public form of a return.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DepositReturn)]
 struct ReturnForm {
+    #[schema(value_type = scalar::PaymentId)]
     payment_id: PaymentId,
+    #[schema(value_type = scalar::PaybackStatus)]
     status: &'static str,
+    #[schema(value_type = amount::Amount)]
     amount: Amount,
 }
 
@@ -54,33 +60,91 @@ impl ReturnForm {
     }
 }
 
+/// A credit that a validated ledger holds for an account of ours.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Deposit)]
+pub struct DepositForm<'a> {
+    #[schema(value_type = scalar::DepositId)]
+    id: DepositId,
+    #[schema(value_type = scalar::KindDeposit)]
+    object: &'static str,
+    /// The wallet that was credited.
+    wallet: &'a str,
+    #[schema(value_type = scalar::Address)]
+    address: AccountId,
+    #[schema(value_type = scalar::TxHash)]
+    tx_hash: TxHash,
+    #[schema(value_type = scalar::LedgerIndex)]
+    ledger_index: LedgerIndex,
+    /// When its ledger closed; null for what a journal of before deposits holds.
+    closed_at: Option<Rfc3339>,
+    /// The transaction's type by name.
+    transaction_type: &'a str,
+    /// Who paid; null where nobody did, as where an offer was taken.
+    #[schema(value_type = Option<scalar::Address>)]
+    from: Option<AccountId>,
+    /// The payer's own tag: where a return goes.
+    source_tag: Option<u32>,
+    /// The tag that it was paid to; 0 is one.
+    destination_tag: Option<u32>,
+    /// What arrived; null where nobody says how much.
+    #[schema(value_type = Option<amount::Amount>)]
+    delivered_amount: Option<Amount>,
+    /// Whether it came from a wallet of ours, or back to the one it came from.
+    internal: bool,
+    /// Whether its sender marked it as a return.
+    is_return: bool,
+    /// The invoice that took it.
+    #[schema(value_type = Option<scalar::InvoiceId>)]
+    invoice_id: Option<String>,
+    /// Why no invoice took it.
+    #[schema(value_type = Option<scalar::UnmatchedReason>)]
+    unmatched_reason: Option<&'static str>,
+    /// The key by which a person assigned it to its invoice; null where its tag did.
+    assigned_by: Option<&'a str>,
+    /// The payment that gave it back or is about to.
+    #[schema(value_type = Option<scalar::PaymentId>)]
+    returned_by: Option<PaymentId>,
+    /// The newest return.
+    #[serde(rename = "return")]
+    returned: Option<ReturnForm>,
+    /// Counts its changes, from 1.
+    version: u32,
+    created_at: Rfc3339,
+}
+
+impl<'a> DepositForm<'a> {
+    fn of(deposit: &'a Deposit) -> Self {
+        let (invoice_id, unmatched_reason) = place_columns(deposit.place);
+        Self {
+            id: deposit.id,
+            object: OBJECT,
+            wallet: &deposit.wallet,
+            address: deposit.account,
+            tx_hash: deposit.hash,
+            ledger_index: deposit.ledger_index,
+            closed_at: deposit.closed_at.map(Rfc3339),
+            transaction_type: &deposit.transaction_type,
+            from: deposit.from,
+            source_tag: deposit.source_tag,
+            destination_tag: deposit.destination_tag,
+            delivered_amount: deposit.amount.exact(),
+            internal: deposit.place == Place::Internal,
+            is_return: deposit.is_return,
+            invoice_id,
+            unmatched_reason,
+            assigned_by: deposit.assigned_by.as_deref(),
+            returned_by: deposit.returned_by(),
+            returned: deposit.returned.map(ReturnForm::of),
+            version: deposit.version,
+            created_at: Rfc3339(deposit.created_at),
+        }
+    }
+}
+
 /// The public form.
 impl Serialize for Deposit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (invoice, reason) = place_columns(self.place);
-        let delivered: Option<Amount> = self.amount.exact();
-        let mut form = serializer.serialize_struct("Deposit", 22)?;
-        form.serialize_field("id", &self.id)?;
-        form.serialize_field("object", OBJECT)?;
-        form.serialize_field("wallet", &self.wallet)?;
-        form.serialize_field("address", &self.account)?;
-        form.serialize_field("tx_hash", &self.hash)?;
-        form.serialize_field("ledger_index", &self.ledger_index)?;
-        form.serialize_field("closed_at", &self.closed_at.map(Rfc3339))?;
-        form.serialize_field("transaction_type", &self.transaction_type)?;
-        form.serialize_field("from", &self.from)?;
-        form.serialize_field("source_tag", &self.source_tag)?;
-        form.serialize_field("destination_tag", &self.destination_tag)?;
-        form.serialize_field("delivered_amount", &delivered)?;
-        form.serialize_field("internal", &(self.place == Place::Internal))?;
-        form.serialize_field("is_return", &self.is_return)?;
-        form.serialize_field("invoice_id", &invoice)?;
-        form.serialize_field("unmatched_reason", &reason)?;
-        form.serialize_field("assigned_by", &self.assigned_by)?;
-        form.serialize_field("returned_by", &self.returned_by())?;
-        form.serialize_field("return", &self.returned.map(ReturnForm::of))?;
-        form.serialize_field("version", &self.version)?;
-        form.serialize_field("created_at", &Rfc3339(self.created_at))?;
-        form.end()
+        DepositForm::of(self).serialize(serializer)
     }
 }

@@ -64,6 +64,7 @@ pub use audit::{
 };
 pub use backfill::Backfill;
 pub use deposit_list::DepositFilter;
+pub use deposit_news::DepositForm;
 pub use deposits::{Booked, Deposit, Place, Returned};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};

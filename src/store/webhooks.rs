@@ -19,7 +19,8 @@ mod turn;
 
 pub use deliveries::{Attempt, Delivery, DeliveryState, Message, TriedOnce};
 pub use endpoint::{
-    Disabled, Endpoint, EndpointChange, EndpointStatus, NewEndpoint, Reach, Recovery,
+    Disabled, Endpoint, EndpointChange, EndpointDocument, EndpointStatus, NewEndpoint, Reach,
+    Recovery,
 };
 pub use turn::{Claimed, Fanned, Patience, Settled, Tried, Turn, TurnOutcome, Verdict, View};
 

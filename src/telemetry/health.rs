@@ -6,13 +6,21 @@
 //! that do not answer. A payment that is accepted while the ledger is out of reach is paid when it is
 //! back, so the ledger's absence alone is never *unhealthy*.
 
+mod document;
 mod thresholds;
 
 pub use thresholds::{Alert, Thresholds};
 
+use document::{
+    BooksCheck, JournalCheck, LeaseCheck, PaymentsCheck, PlainCheck, WalletCheck, WebhooksCheck,
+    XrplCheck,
+};
 use serde::Serialize;
+use utoipa::ToSchema;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
+
+pub use document::{Checks, Document};
 
 /// Ledgers close every few seconds; none for so long is worth a look.
 pub const LEDGER_AGE_S_MAX: i64 = 30;
@@ -21,8 +29,9 @@ pub const LEDGER_AGE_S_MAX: i64 = 30;
 pub const OLDEST_UNDELIVERED_S_MAX: i64 = 900;
 
 /// One word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HealthStatus)]
 pub enum Status {
     /// All is well.
     Healthy,
@@ -161,93 +170,6 @@ pub enum Audience {
     Operator,
     /// Anybody.
     Stranger,
-}
-
-/// The document of `GET /health`.
-#[derive(Debug, Serialize)]
-pub struct Document {
-    /// The worst of the checks.
-    pub status: Status,
-    /// When it was made.
-    pub timestamp: String,
-    /// Each check.
-    pub checks: Checks,
-}
-
-/// The checks.
-#[derive(Debug, Serialize)]
-pub struct Checks {
-    xrpl: XrplCheck,
-    wallet: WalletCheck,
-    journal: JournalCheck,
-    payments: PaymentsCheck,
-    store: PlainCheck,
-    books: BooksCheck,
-    webhooks: WebhooksCheck,
-    process: PlainCheck,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lease: Option<LeaseCheck>,
-}
-
-#[derive(Debug, Serialize)]
-struct XrplCheck {
-    status: Status,
-    servers_ready: usize,
-    servers_configured: usize,
-    quorum: usize,
-    latency_ms: Option<u64>,
-    validated_ledger: Option<LedgerIndex>,
-    ledger_age_s: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct WalletCheck {
-    status: Status,
-    balance_xrp: Option<String>,
-    spendable_xrp: Option<String>,
-    halted: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct JournalCheck {
-    status: Status,
-    waiting: usize,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    detail: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct PaymentsCheck {
-    status: Status,
-    paused: bool,
-    pending: Option<u64>,
-    oldest_age_s: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct BooksCheck {
-    status: Status,
-    checked_through: Option<LedgerIndex>,
-    differences: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
-struct WebhooksCheck {
-    status: Status,
-    oldest_undelivered_s: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct PlainCheck {
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct LeaseCheck {
-    status: Status,
-    held: bool,
 }
 
 /// Folds the facts into the document.

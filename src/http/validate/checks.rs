@@ -3,6 +3,7 @@
 //! All of them are always there and in the same order, so that a caller finds what passed as well as
 //! what did not. A check that another fault leaves nothing to look at is `unknown`.
 
+use crate::http::openapi::words;
 use crate::http::problem::{Code, Hint};
 use crate::http::refusal;
 use crate::http::state::{FeeOutlook, Outlook, WalletRow};
@@ -10,6 +11,7 @@ use crate::payments::accept::{Assessment, Policy};
 use crate::rfc3339::Rfc3339;
 use crate::store::switches::Stop;
 use serde::Serialize;
+use utoipa::ToSchema;
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::limits::{self, Breach, Caps, ScopeCaps, ScopeKind, Scoped, Usage};
 use xrpayd_core::money::Drops;
@@ -40,8 +42,9 @@ pub(super) struct Witness<'a> {
 }
 
 /// What a check came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CheckStatus)]
 pub(super) enum Status {
     /// Nothing stands in the way.
     Pass,
@@ -54,7 +57,7 @@ pub(super) enum Status {
 }
 
 /// What all checks come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     /// Every check passed, or warned.
@@ -66,16 +69,23 @@ pub(super) enum Verdict {
 }
 
 /// One check.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Check {
+    /// The code that a refusal for it would bear.
     code: &'static str,
     status: Status,
     detail: String,
+    /// The field that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pointer: Option<String>,
+    /// When the daily limit has room.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Rfc3339)]
     resets_at: Option<Rfc3339>,
+    /// Whose limit it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = words::LimitScope)]
     scope: Option<&'static str>,
 }
 

@@ -11,9 +11,12 @@ mod tests;
 
 use super::{MemoRequest, PaymentRequest};
 use crate::request::{AmountRequest, Fault, Faults, FieldError, Object, fingerprint};
+use crate::shape::amount::RequestedAmount;
+use crate::shape::scalar;
 use crate::store::{Deposit, PaybackRow, PaybackState, Place, ShownInvoice};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::{DepositId, InvoiceId, TxHash};
@@ -26,38 +29,45 @@ const DOMAIN: &[u8] = b"xrpayd/payback-request/1\n";
 const ACCOUNT_DELETE: &str = "AccountDelete";
 
 /// The body of `POST /v1/deposits/{id}/assign`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssignRequest {
     /// The invoice that the deposit is for.
+    #[schema(value_type = scalar::InvoiceId)]
     pub invoice_id: Option<String>,
     /// The version of the deposit that was read.
     pub version: Option<u32>,
 }
 
 /// The body of `POST /v1/deposits/{id}/return`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReturnRequest {
     /// How much goes back; all that was delivered where absent.
+    #[schema(value_type = Option<RequestedAmount>)]
     pub amount: Option<Object<AmountRequest>>,
     /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     pub reason: Option<String>,
 }
 
 /// The body of `POST /v1/invoices/{id}/refunds`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRequest {
     /// How much goes back; all that is left of what was received where absent.
+    #[schema(value_type = Option<RequestedAmount>)]
     pub amount: Option<Object<AmountRequest>>,
     /// Who is paid, where it is not whoever paid: a classic address or an X-address.
+    #[schema(value_type = Option<scalar::Destination>)]
     pub destination: Option<String>,
     /// The tag there.
     pub destination_tag: Option<u32>,
     /// The deposit whose payer is paid, where there are several.
+    #[schema(value_type = Option<scalar::DepositId>)]
     pub deposit_id: Option<String>,
     /// Why, in a person's words.
+    #[schema(value_type = Option<scalar::Reason>)]
     pub reason: Option<String>,
 }
 

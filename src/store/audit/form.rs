@@ -2,26 +2,38 @@
 
 use super::{Actor, AuditEntry};
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use serde::Serialize;
 use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 /// An entry of the audit log, as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct AuditForm {
+    #[schema(value_type = scalar::KindAuditEntry)]
     object: &'static str,
+    /// Its place in the log, from 1.
     sequence: i64,
     at: Rfc3339,
     actor: ActorForm,
+    /// What was done.
     action: String,
+    /// What it was done to.
     subject: String,
+    /// Before, after, and what was said.
+    #[schema(value_type = scalar::AnyObject)]
     data: Json,
+    /// The hash of the entry before it.
     prev_hash: String,
+    /// The hash over all of it.
     hash: String,
 }
 
 /// Who changed something, as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = Actor)]
 pub enum ActorForm {
     /// A client's key, by the API.
     Key {

@@ -2,12 +2,14 @@
 //! an event need not ask back.
 
 use crate::rfc3339::Rfc3339;
+use crate::shape::{amount, scalar};
 use crate::store::error::StoreError;
 use crate::store::events::News;
 use crate::store::paybacks::{PaybackRow, PaybackState};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 use xrpayd_core::amount::Amount;
 use xrpayd_core::ids::{DepositId, InvoiceId, PaymentId};
 use xrpayd_core::invoice::{Invoice, InvoiceStatus, Step, payment_uri};
@@ -19,25 +21,45 @@ use xrpayd_core::xaddress::{XAddress, XNetwork};
 const OBJECT: &str = "invoice";
 
 /// An invoice as the outside sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct InvoiceDocument {
+    #[schema(value_type = scalar::InvoiceId)]
     id: InvoiceId,
+    #[schema(value_type = scalar::KindInvoice)]
     object: &'static str,
+    #[schema(value_type = scalar::InvoiceStatus)]
     status: &'static str,
+    /// Whether more came than was asked for.
     overpaid: bool,
+    /// Whether something came after its end.
     paid_late: bool,
+    /// Counts its changes, from 1.
     version: u32,
+    /// The wallet that is paid.
     wallet: String,
+    #[schema(value_type = amount::Amount)]
     amount: Amount,
+    /// The sum of its deposits.
+    #[schema(value_type = amount::Amount)]
     amount_received: Amount,
+    /// What is still to come; null where the ledger's number cannot hold it.
+    #[schema(value_type = Option<amount::Amount>)]
     amount_due: Option<Amount>,
+    /// How much less is enough, in hundredths of a percent.
     tolerance_bps: u32,
+    #[schema(value_type = scalar::Address)]
     address: String,
+    /// The invoice's own.
     destination_tag: u32,
+    /// Address and tag in one.
+    #[schema(value_type = scalar::XAddress)]
     x_address: String,
+    /// The link for a payer's wallet; null at the invoice's end.
     payment_uri: Option<String>,
     expires_at: Rfc3339,
+    /// The caller's own name for it.
     reference: Option<String>,
+    /// The caller's own data.
     metadata: BTreeMap<String, String>,
     created_at: Rfc3339,
     updated_at: Rfc3339,
@@ -128,13 +150,20 @@ pub(super) fn news(
 }
 
 /// A refund as the outside sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Refund)]
 pub struct RefundDocument {
+    #[schema(value_type = scalar::PaymentId)]
     payment_id: PaymentId,
+    #[schema(value_type = scalar::PaybackStatus)]
     status: &'static str,
+    #[schema(value_type = amount::Amount)]
     amount: Amount,
+    #[schema(value_type = scalar::Address)]
     destination: String,
     destination_tag: Option<u32>,
+    /// The deposit whose payer is paid, where one is named.
+    #[schema(value_type = Option<scalar::DepositId>)]
     deposit_id: Option<DepositId>,
     reason: Option<String>,
     created_at: Rfc3339,

@@ -1,10 +1,12 @@
 //! An endpoint: who is told, where, of what, and whether. Its shape in the database and in public.
 
 use crate::rfc3339::Rfc3339;
+use crate::shape::scalar;
 use crate::store::db::Row;
 use crate::store::error::StoreError;
 use crate::store::events::FeedFilter;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use xrpayd_core::ids::{EndpointId, UnixMs};
 
 /// The kind of object that an endpoint is.
@@ -128,29 +130,59 @@ impl Endpoint {
 
     /// The public object: the API shows it and events tell it. Its secret is no part of it.
     #[must_use]
-    pub fn document(&self) -> Json {
+    pub fn document(&self) -> EndpointDocument<'_> {
         let (status, reason, since) = match self.status {
             EndpointStatus::Enabled => ("enabled", None, None),
             EndpointStatus::Disabled { why, at } => ("disabled", Some(why.as_str()), Some(at)),
         };
-        json!({
-            "id": self.id.to_string(),
-            "object": OBJECT,
-            "url": self.url,
-            "events": self.events,
-            "all_clients": self.reach == Reach::All,
-            "description": self.description,
-            "status": status,
-            "disabled_reason": reason,
-            "disabled_at": since.map(Rfc3339),
-            "failing_since": self.failing_since.map(Rfc3339),
-            "last_success_at": self.last_success_at.map(Rfc3339),
-            "previous_secret_expires_at": self.old_secret.as_ref().map(|(_, until)| Rfc3339(*until)),
-            "version": self.version,
-            "created_at": Rfc3339(self.created_at),
-            "updated_at": Rfc3339(self.updated_at),
-        })
+        EndpointDocument {
+            id: self.id,
+            object: OBJECT,
+            url: &self.url,
+            events: &self.events,
+            all_clients: self.reach == Reach::All,
+            description: self.description.as_deref(),
+            status,
+            disabled_reason: reason,
+            disabled_at: since.map(Rfc3339),
+            failing_since: self.failing_since.map(Rfc3339),
+            last_success_at: self.last_success_at.map(Rfc3339),
+            previous_secret_expires_at: self.old_secret.as_ref().map(|(_, until)| Rfc3339(*until)),
+            version: self.version,
+            created_at: Rfc3339(self.created_at),
+            updated_at: Rfc3339(self.updated_at),
+        }
     }
+}
+
+/// A webhook endpoint, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookEndpoint)]
+pub struct EndpointDocument<'a> {
+    #[schema(value_type = scalar::WebhookEndpointId)]
+    id: EndpointId,
+    #[schema(value_type = scalar::KindWebhookEndpoint)]
+    object: &'static str,
+    url: &'a str,
+    /// The types, families such as `payment.*`, or `*`, that it is told of.
+    events: &'a [String],
+    /// Whether it is told of every client's events.
+    all_clients: bool,
+    description: Option<&'a str>,
+    #[schema(value_type = scalar::WebhookEndpointStatus)]
+    status: &'static str,
+    #[schema(value_type = Option<scalar::WebhookDisabledReason>)]
+    disabled_reason: Option<&'static str>,
+    disabled_at: Option<Rfc3339>,
+    /// Since when it has taken nothing.
+    failing_since: Option<Rfc3339>,
+    last_success_at: Option<Rfc3339>,
+    /// Until then deliveries are signed with the secret before the last rotation too.
+    previous_secret_expires_at: Option<Rfc3339>,
+    /// Counts its changes, from 1.
+    version: u32,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
 }
 
 /// An endpoint that is to be made.

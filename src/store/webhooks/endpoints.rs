@@ -346,6 +346,8 @@ pub(super) async fn disable(
         version: endpoint.version,
         type_: "webhook_endpoint.disabled".to_owned(),
         at: now,
-        data: endpoint.document(),
+        data: serde_json::to_value(endpoint.document()).map_err(|error| {
+            StoreError::corrupt(format!("webhook endpoint {id}"), error.to_string())
+        })?,
     }))
 }

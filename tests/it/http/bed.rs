@@ -1,5 +1,6 @@
 //! An API on a store of its own, with a clock that is stepped by hand.
 
+use super::schema::Exchange;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -410,9 +411,22 @@ impl Bed {
 
     /// Asks another than the bed's own API.
     pub async fn send_to(&self, router: &Router, call: Call) -> Answer {
-        let response = router.clone().oneshot(call.build()).await.unwrap();
+        let asked = call.body.clone();
+        let request = call.build();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let response = router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
+        // Whatever a test is about: nothing is taken or answered that the document does not describe.
+        let exchange = Exchange {
+            method: &method,
+            uri: &uri,
+            asked: &asked,
+            status: parts.status,
+            headers: &parts.headers,
+            answered: &bytes,
+        };
+        exchange.is_described();
         Answer {
             status: parts.status,
             headers: parts.headers,
