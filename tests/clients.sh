@@ -21,24 +21,14 @@ say() { echo "tests/clients.sh: $*" >&2; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 pins=$root/crates/sandbox/tests/clients
 place=${CARGO_TARGET_DIR:-$root/target}/model-clients
+# shellcheck source=tests/python.sh
+. "$root/tests/python.sh"
 mkdir -p "$place"
 place=$(cd "$place" && pwd)
 
 # Two runs at once would install over each other.
 exec 9>"$place/lock"
 flock 9
-
-# xrpl-py's pins hold from Python 3.11 on.
-find_python() {
-    local python
-    for python in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
-        if command -v "$python" >/dev/null && "$python" -c \
-            'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$python"
-            return
-        fi
-    done
-}
 
 # xrpl.js 5 wants Node.js 20.19 or later.
 is_recent() {
@@ -50,18 +40,7 @@ install() {
     local python
     rm -rf "$place/venv" "$place/bin" "$place/node_modules"
     mkdir "$place/bin"
-    python=$(find_python)
-    if [ -z "$python" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        say "installing python3-venv"
-        apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            python3 python3-venv >&2
-        python=$(find_python)
-    fi
-    if [ -z "$python" ]; then
-        say "Python 3.11 with venv is not installed (Debian: apt-get install python3-venv)"
-        return 1
-    fi
+    python=$(need_python) || return 1
     say "installing xrpl-py"
     "$python" -m venv "$place/venv"
     "$place/venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
@@ -82,7 +61,7 @@ install() {
 }
 
 # What is installed is of use for as long as the pins, and the programs it was made with, are the same.
-wanted=$(cat "$pins"/package*.json "$pins"/requirements*.txt "$0" | sha256sum)
+wanted=$(cat "$pins"/package*.json "$pins"/requirements*.txt "$0" "$root/tests/python.sh" | sha256sum)
 if [ "$(cat "$place/installed" 2>/dev/null || true)" != "$wanted" ] ||
     ! is_recent "$place/bin/node" || ! "$place/venv/bin/python" -c 'import xrpl' 2>/dev/null; then
     rm -f "$place/installed"

@@ -34,6 +34,7 @@ mod reload;
 mod returns;
 mod rollout;
 mod scene;
+mod schemathesis;
 mod strangers;
 mod submission;
 mod tickets;
