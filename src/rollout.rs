@@ -17,7 +17,7 @@ use crate::store::{Actor, StageChange, StageInForce, StageOutcome, Step, Store, 
 use serde_json::{Value as Json, json};
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::rollout::{
-    Finding, InForce, Ladder, NoDemotion, NoPromotion, all_met, evaluate as judge,
+    Criteria, Finding, InForce, Ladder, NoDemotion, NoPromotion, all_met, evaluate as judge,
 };
 
 /// Two at once are one too many; more than a few in a row are somebody's loop.
@@ -95,6 +95,8 @@ pub async fn evaluate(store: &Store, ladder: &Ladder, now: UnixMs) -> Result<Eva
     let next = ladder.above(&in_force.stage);
     let findings = match ladder.in_force(&in_force.stage) {
         InForce::Unknown => Vec::new(),
+        // The last stage asks nothing, and would be measured over the longest time.
+        InForce::Known(_, stage) if stage.criteria == Criteria::default() => Vec::new(),
         InForce::Known(_, stage) => {
             let criteria = &stage.criteria;
             let within_ms = criteria.confirmed.map_or(0, |wanted| wanted.within_ms);
@@ -230,6 +232,24 @@ async fn leave(
         StageOutcome::Changed(now) => told(&change, now),
         StageOutcome::Moved(now) => now,
     })
+}
+
+/// Leaves the stage in force where the configuration does not allow it any more; the stage afterwards,
+/// where it did.
+///
+/// # Errors
+/// The store failed.
+pub async fn leave_what_is_too_high(
+    store: &Store,
+    ladder: &Ladder,
+    now: UnixMs,
+) -> Result<Option<StageInForce>, StoreError> {
+    match store.stage_in_force().await? {
+        Some(from) if ladder.is_above_highest(&from.stage) => {
+            leave(store, ladder, from, now).await.map(Some)
+        }
+        Some(_) | None => Ok(None),
+    }
 }
 
 /// Goes down one stage where too many payments fail, by the configuration's own measure; the stage in

@@ -97,6 +97,8 @@ pub struct Caller {
     /// The client that the key belongs to; what owns payments and idempotency keys.
     pub client: String,
     scopes: Scopes,
+    /// The hash of the secret that it came in with.
+    secret_hash: [u8; 32],
     /// The key's own rate limits.
     pub limits: KeyLimits,
     /// The secret to check a signature with, where this key requires signed requests.
@@ -127,6 +129,7 @@ impl Caller {
             key_id: "anonymous".to_owned(),
             client: "anonymous".to_owned(),
             scopes: Scopes::All,
+            secret_hash: [0; 32],
             limits: KeyLimits::default(),
             signing_secret: None,
         }
@@ -225,7 +228,8 @@ impl Authenticator {
         let Bearer { id, secret } = presented;
         let key = self.key(store, id, monotonic).await;
         let key = key.map_err(|error| store_away(&error))?;
-        let (key, secret_is) = match (matching(key.as_deref(), secret), key) {
+        let presented = hash_secret(secret);
+        let (key, secret_is) = match (matching(key.as_deref(), &presented), key) {
             (Some(secret_is), Some(key)) => (key, secret_is),
             (None, _) | (_, None) => {
                 let detail = "The API key is not known.";
@@ -254,6 +258,7 @@ impl Authenticator {
                 .require_signature
                 .then(|| SigningSecret(zeroize::Zeroizing::new(secret.to_owned()))),
             scopes: Scopes::Listed(key),
+            secret_hash: presented,
         })
     }
 
@@ -273,7 +278,12 @@ impl Authenticator {
             return Ok(true);
         };
         let key = self.key(store, &caller.key_id, monotonic).await?;
-        Ok(key.is_some_and(|key| ended(&key, now).is_none()))
+        let secret_holds = match matching(key.as_deref(), &caller.secret_hash) {
+            Some(Whose::Current) => true,
+            Some(Whose::Previous { until }) => until > now,
+            None => false,
+        };
+        Ok(secret_holds && key.is_some_and(|key| ended(&key, now).is_none()))
     }
 
     async fn key(
@@ -314,8 +324,7 @@ enum Whose {
 
 /// Which secret of `key` this is. Both are compared, whole, whatever the first comparison says, and a
 /// key that does not exist is compared with as well.
-fn matching(key: Option<&ApiKey>, secret: &str) -> Option<Whose> {
-    let presented = hash_secret(secret);
+fn matching(key: Option<&ApiKey>, presented: &[u8; 32]) -> Option<Whose> {
     let previous = key.and_then(|key| key.previous);
     let is_current = presented.ct_eq(&key.map_or([0; 32], |key| key.secret_hash));
     let is_previous = presented.ct_eq(&previous.map_or([0; 32], |previous| previous.hash));

@@ -112,7 +112,9 @@ pub async fn promote(
         .await
         .map_err(|refused| refusal_of(&refused))?;
     app.state.switches.look_again().await;
-    seen(&app, &caller).await
+    // The change is made: who cannot be shown it must not take it for one that was not.
+    let shown = seen(&app, &caller).await;
+    shown.map_err(Problem::effect_unknown)
 }
 
 /// `POST /v1/rollout/demote`
@@ -137,7 +139,9 @@ pub async fn demote(
         .await
         .map_err(|refused| refusal_of(&refused))?;
     app.state.switches.look_again().await;
-    seen(&app, &caller).await
+    // The change is made: who cannot be shown it must not take it for one that was not.
+    let shown = seen(&app, &caller).await;
+    shown.map_err(Problem::effect_unknown)
 }
 
 /// The rollout as it stands, for this caller's eyes.
@@ -148,6 +152,8 @@ async fn seen(app: &App, caller: &Caller) -> Result<Json<RolloutDto>, Problem> {
         true => Eyes::Administrator,
         false => Eyes::Reader,
     };
+    // Measuring reads all that ended at the stage: one caller at a time may cost that.
+    let _turn = app.measuring.lock().await;
     let report = rollout::report(store, &ladder, eyes, now).await;
     Ok(Json(RolloutDto {
         object: "rollout",

@@ -30,6 +30,8 @@ pub struct App {
     pub probe: health::Probe,
     /// Counts streams.
     pub streams: stream::Streams,
+    /// Held by whoever has the rollout measured.
+    pub measuring: tokio::sync::Mutex<()>,
 }
 
 impl App {
@@ -52,6 +54,7 @@ impl App {
             fence: Fence::new(Arc::clone(clock), failures),
             probe: health::Probe::default(),
             streams: stream::Streams::default(),
+            measuring: tokio::sync::Mutex::default(),
             state,
         })
     }

@@ -7,10 +7,11 @@
 //! is refused because the store does not answer: what could not be told is kept and told later. Used
 //! signatures are forgotten here too, once nobody believes them any more.
 
+use super::fence::PROVEN_FOR;
 use super::rate_limit::MinuteCount;
 use super::router::App;
 use super::signature;
-use crate::store::{KeyCount, StoreError};
+use crate::store::{ApiKey, KeyCount, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Goes on from what the store knows.
 pub async fn begin(app: &App) {
+    remember_proven(app).await;
     let now = app.state.clock.monotonic();
     match app.state.store.key_counts(oldest(app, now)).await {
         Ok(known) => app
@@ -30,6 +32,26 @@ pub async fn begin(app: &App) {
         Err(error) => {
             // The limits of money stand in the store; this one only keeps floods out.
             tracing::warn!(%error, "how often keys were used is not known: their hour begins anew");
+        }
+    }
+}
+
+/// Lets the keys past their address's fence that were right not long ago, as before the restart.
+async fn remember_proven(app: &App) {
+    let now = app.state.clock.now();
+    let recent_ms = i64::try_from(PROVEN_FOR.as_millis()).unwrap_or(i64::MAX);
+    match app.state.store.list_keys().await {
+        Ok(keys) => {
+            let is_recent = |key: &&ApiKey| {
+                let used = key.last_used_at;
+                used.is_some_and(|at| now.since_ms(at) < recent_ms)
+            };
+            for key in keys.iter().filter(is_recent) {
+                app.fence.proved(&key.id);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "which keys were in use is not known: they prove themselves anew");
         }
     }
 }

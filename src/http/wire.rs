@@ -33,12 +33,16 @@ const PLACEHOLDER: &[u8] = b"GET / HTTP/1.1\r\nhost: unfit\r\nconnection: close\
 /// answer reaches only who is not reset under it.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a reader may take nothing of an answer once the connection is to end.
+const LAST_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// What the connection's owner and its requests know of it.
 #[derive(Debug)]
 pub struct Carrier {
     inner: Mutex<Inner>,
     leaving: AtomicBool,
+    /// Whether a part of an answer waits for its reader.
+    stalls: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -76,6 +80,7 @@ impl Carrier {
                 served: false,
             }),
             leaving: AtomicBool::new(false),
+            stalls: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
@@ -117,11 +122,11 @@ impl Carrier {
         }
     }
 
-    /// Since when the connection has waited for a request; nothing while one is under way, or where it
-    /// leaves already.
+    /// Since when the connection has waited for a request; nothing while one is under way, an answer is
+    /// not all sent, or it leaves already.
     #[must_use]
     pub fn waits_since(&self) -> Option<Instant> {
-        if self.is_leaving() {
+        if self.is_leaving() || self.stalls.load(Ordering::Relaxed) {
             return None;
         }
         self.with(|inner| (inner.under_way == 0).then_some(inner.idle_since))
@@ -282,6 +287,10 @@ impl Wire {
         let Some(idle_since) = waits else {
             return Poll::Pending;
         };
+        if self.stall.is_some() {
+            // The end of the last answer is still on its way, and has a clock of its own.
+            return Poll::Pending;
+        }
         let deadline = match self.head_since {
             // What came while the last answer was under way counts from that answer's end.
             Some(since) => since.max(idle_since) + self.times.head,
@@ -319,11 +328,27 @@ impl Wire {
         }
     }
 
-    /// Gives a reader up who has taken nothing for [`WRITE_STALL_MAX`].
+    /// Notes that something was sent.
+    fn moves(&mut self, cx: &Context<'_>) {
+        if self.stall.take().is_some() {
+            self.carrier.stalls.store(false, Ordering::Relaxed);
+            // Whether the connection waits for a request now is looked at again.
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Gives a reader up who has taken nothing for [`WRITE_STALL_MAX`], or for [`LAST_STALL_MAX`] where
+    /// the connection is to end.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.carrier.stalls.store(true, Ordering::Relaxed);
+        self.carrier.waker.register(cx.waker());
         let stall = self
             .stall
             .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + WRITE_STALL_MAX)));
+        let at_last = Instant::now() + LAST_STALL_MAX;
+        if self.carrier.is_leaving() && stall.deadline() > at_last {
+            stall.as_mut().reset(at_last);
+        }
         ready!(stall.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -394,7 +419,7 @@ impl AsyncWrite for Wire {
         let wire = self.get_mut();
         match Pin::new(&mut wire.stream).poll_write(cx, bytes) {
             Poll::Ready(written) => {
-                wire.stall = None;
+                wire.moves(cx);
                 Poll::Ready(written)
             }
             Poll::Pending => wire.poll_stall(cx),
@@ -409,7 +434,7 @@ impl AsyncWrite for Wire {
         let wire = self.get_mut();
         match Pin::new(&mut wire.stream).poll_write_vectored(cx, slices) {
             Poll::Ready(written) => {
-                wire.stall = None;
+                wire.moves(cx);
                 Poll::Ready(written)
             }
             Poll::Pending => wire.poll_stall(cx),

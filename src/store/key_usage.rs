@@ -15,6 +15,10 @@ const COLUMNS: Columns = &[
     ("count", Kind::Int),
 ];
 
+/// The window of an hour, and an hour by which clocks may differ: what stands later than that was counted
+/// by a clock that was wrong.
+const MINUTES_KEPT_MAX: i64 = 120;
+
 /// The writes of a key in one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCount {
@@ -70,8 +74,10 @@ impl Store {
              and (api_keys.last_used_at is null or api_keys.last_used_at < v.at)",
         )
         .await?;
-        let forget = "delete from key_counts where minute < $1";
-        tx.execute(forget, vec![oldest_minute.into()]).await?;
+        let far_ahead = oldest_minute.saturating_add(MINUTES_KEPT_MAX);
+        let forget = "delete from key_counts where minute < $1 or minute > $2";
+        tx.execute(forget, vec![oldest_minute.into(), far_ahead.into()])
+            .await?;
         let mut keys: Vec<&str> = counts.iter().map(|count| count.key.as_str()).collect();
         keys.dedup();
         let known = tx

@@ -108,7 +108,8 @@ fn a_million_callers_take_no_more_memory_than_one_and_push_nobody_out_to_his_adv
         let _ = fence.failed(v4(n), None, TEN);
     }
     let grown = resident_bytes().saturating_sub(resident);
-    assert!(grown < 16 << 20, "a million callers took {grown} bytes");
+    // Other tests of this process take memory meanwhile; a record for each caller would take more.
+    assert!(grown < 64 << 20, "a million callers took {grown} bytes");
     let after = fence.admit(culprit, None, TEN).unwrap_err();
     assert!(
         after.wait_ms >= before.wait_ms,

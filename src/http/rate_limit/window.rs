@@ -7,6 +7,9 @@ pub const SLOTS: usize = 60;
 /// The ring holds the slots of one window and the one that is partly in it.
 pub const RING: usize = SLOTS + 1;
 
+/// How far ahead of ours another replica's clock may be.
+const SLOTS_AHEAD_MAX: u64 = 2;
+
 /// The counts of one window.
 #[derive(Debug)]
 pub struct Window {
@@ -60,13 +63,15 @@ impl Window {
         (self.newest, self.newest.saturating_sub(SLOTS as u64))
     }
 
-    /// Counts these instead, each in its slot. What has left is passed over; what is said to be yet to
-    /// come is counted as of now.
+    /// Counts these instead, each in its slot. What has left is passed over. What another's clock puts a
+    /// little ahead is counted as of now; what is further ahead was counted by a clock that was wrong, and
+    /// would count for as long as it was.
     pub fn refill(&mut self, counts: impl Iterator<Item = (u64, u32)>) {
         self.counts = [0; RING];
         self.used = 0;
         let (newest, oldest) = self.slots();
-        for (slot, count) in counts.filter(|(slot, _)| *slot >= oldest) {
+        let latest = newest.saturating_add(SLOTS_AHEAD_MAX);
+        for (slot, count) in counts.filter(|(slot, _)| (oldest..=latest).contains(slot)) {
             let place = Self::place(slot.min(newest));
             self.counts[place] = self.counts[place].saturating_add(count);
             self.used = self.used.saturating_add(count);
@@ -96,5 +101,26 @@ impl Window {
             remaining: limit.saturating_sub(self.used),
             wait_ms: self.until_freed_ms(over, now_ms),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_clock_far_ahead_has_counted_counts_for_nothing() {
+        let mut window = Window::new(60_000);
+        window.advance(600_000);
+        let (newest, oldest) = window.slots();
+        let told = [
+            (oldest - 1, 1),
+            (oldest, 2),
+            (newest, 4),
+            (newest + SLOTS_AHEAD_MAX, 8),
+            (newest + SLOTS_AHEAD_MAX + 1, 16),
+        ];
+        window.refill(told.into_iter());
+        assert_eq!(window.used(), 14);
     }
 }
