@@ -452,7 +452,7 @@ fn callers_are_known_by_networks_and_limited_by_three_numbers_or_more() {
         (limits.admin_per_minute, limits.checks_per_minute),
         (30, 30)
     );
-    assert_eq!(limits.failures_per_minute.get(), 30);
+    assert_eq!(limits.failures_per_minute.get(), 120);
     let more = "[http]\ntrusted_proxies = [\"10.1.2.3/8\", \"::ffff:192.0.2.1\"]\n\
                 [auth]\nadmin_cidrs = [\"fd00::/8\"]\n\
                 [rate_limit]\nper_minute = 7\nadmin_per_minute = 2\n";
