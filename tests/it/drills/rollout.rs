@@ -152,19 +152,17 @@ async fn a_stage_at_which_payments_fail_is_given_up_without_a_person() {
         .await;
     assert_eq!(stage().await, "beta");
 
-    // The ledger asks for more than these may burn until their time is out.
-    scene
-        .ledger
-        .fault_all(&json!({ "kind": "fee_spike", "load_factor": 100 }))
-        .await;
-    for n in 0..4 {
-        let mut body = of(10 + n, "1");
-        body["max_fee_drops"] = json!("10");
-        body["expires_in"] = json!(1);
-        let (status, held) = merchant
-            .post("/v1/payments", Some(&format!("held-{n}")), &body)
+    // The ledger takes the fee of these, and pays nobody.
+    for tag in 10..14 {
+        let force = json!({
+            "kind": "force_result", "destination_tag": tag, "result": "tecPATH_DRY",
+        });
+        scene.ledger.fault_all(&force).await;
+        let key = format!("failing-{tag}");
+        let (status, failing) = merchant
+            .post("/v1/payments", Some(&key), &of(tag, "1"))
             .await;
-        assert_eq!(status, 201, "{held}");
+        assert_eq!(status, 201, "{failing}");
     }
     merchant
         .until("/v1/limits", |limits| limits["stage"] == "internal")

@@ -199,6 +199,49 @@ async fn the_listener_serves_and_lets_an_open_request_end_when_it_is_told_to_sto
     bed.end().await;
 }
 
+#[tokio::test]
+async fn an_answer_that_is_on_its_way_when_the_stop_comes_arrives_whole() {
+    const ASKED: usize = 64;
+    let bed = Bed::new().await;
+    let (address, _) = serve(&bed).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // More than both ends of a connection hold for a reader who does not read.
+    let ask = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(ASKED);
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let labels = ["GET", "/openapi.json", "200"];
+    let family = &bed.metrics.http_requests_total;
+    let answered = || family.with_label_values(&labels).get();
+    let mut seen = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = answered();
+        if now > 0 && now == seen {
+            break;
+        }
+        seen = now;
+    }
+    assert!(seen < ASKED as u64, "it never had to wait for its reader");
+    bed.web.cancel();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let mut rest = std::str::from_utf8(&bytes).unwrap();
+    let mut whole = 0;
+    while !rest.is_empty() {
+        let (head, after) = rest.split_once("\r\n\r\n").unwrap();
+        let lines = head.lines();
+        let length = lines.filter_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.last().unwrap().parse().unwrap();
+        assert!(after.len() >= length, "{head}\n{} of it", after.len());
+        whole += u64::from(head.starts_with("HTTP/1.1 200 OK"));
+        rest = &after[length..];
+    }
+    assert_eq!(whole, seen);
+    let drained = bed.web.shutdown(Duration::from_secs(10)).await;
+    assert_eq!(drained, Drained::Clean);
+    bed.end().await;
+}
+
 /// Waits until what a socket of the listener has to send no longer changes; how many bytes that is.
 async fn stalls(server: SocketAddr, client: SocketAddr) -> u64 {
     let port = |address: SocketAddr| format!(":{:04X}", address.port());
