@@ -229,9 +229,9 @@ async fn an_answer_that_is_on_its_way_when_the_stop_comes_arrives_whole() {
     let mut whole = 0;
     while !rest.is_empty() {
         let (head, after) = rest.split_once("\r\n\r\n").unwrap();
-        let lines = head.lines();
-        let length = lines.filter_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.last().unwrap().parse().unwrap();
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.unwrap().parse().unwrap();
         assert!(after.len() >= length, "{head}\n{} of it", after.len());
         whole += u64::from(head.starts_with("HTTP/1.1 200 OK"));
         rest = &after[length..];
