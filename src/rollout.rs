@@ -234,26 +234,8 @@ async fn leave(
     })
 }
 
-/// Leaves the stage in force where the configuration does not allow it any more; the stage afterwards,
-/// where it did.
-///
-/// # Errors
-/// The store failed.
-pub async fn leave_what_is_too_high(
-    store: &Store,
-    ladder: &Ladder,
-    now: UnixMs,
-) -> Result<Option<StageInForce>, StoreError> {
-    match store.stage_in_force().await? {
-        Some(from) if ladder.is_above_highest(&from.stage) => {
-            leave(store, ladder, from, now).await.map(Some)
-        }
-        Some(_) | None => Ok(None),
-    }
-}
-
-/// Goes down one stage where too many payments fail, by the configuration's own measure; the stage in
-/// force afterwards, where this process changed it.
+/// Goes down where the configuration does not allow the stage any more, and one stage where too many
+/// payments fail by its own measure; the stage in force afterwards, where it was left.
 ///
 /// # Errors
 /// The store failed.
@@ -262,10 +244,13 @@ pub async fn demote_where_breached(
     ladder: &Ladder,
     now: UnixMs,
 ) -> Result<Option<StageInForce>, StoreError> {
-    let Some(rule) = ladder.auto_demotion else {
+    let Some(from) = store.stage_in_force().await? else {
         return Ok(None);
     };
-    let Some(from) = store.stage_in_force().await? else {
+    if ladder.is_above_highest(&from.stage) {
+        return leave(store, ladder, from, now).await.map(Some);
+    }
+    let Some(rule) = ladder.auto_demotion else {
         return Ok(None);
     };
     let Ok(below) = ladder.below(&from.stage, None) else {

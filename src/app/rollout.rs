@@ -51,14 +51,8 @@ impl Keeper {
     async fn look(&self) -> Result<(), StoreError> {
         let ladder = self.rules.borrow().ladder.clone();
         let now = self.clock.now();
-        // Another replica may have gone up meanwhile by an older configuration, and a reload may have
-        // found the store away.
-        if rollout::leave_what_is_too_high(&self.store, &ladder, now)
-            .await?
-            .is_some()
-        {
-            self.switches.look_again().await;
-        }
+        // Of a stage that is not allowed, too: another replica may have gone up by an older configuration,
+        // and a reload may have found the store away.
         if rollout::demote_where_breached(&self.store, &ladder, now)
             .await?
             .is_some()

@@ -118,16 +118,7 @@ fn print(output: OutputArgs, first: String, switched: &Switched) -> Result<(), F
             pause.by
         );
     }
-    let pauses: Vec<Value> = switched.pauses.iter().map(document).collect();
+    let pauses: Vec<Value> = switched.pauses.iter().map(InForce::document).collect();
     let answer = json!({ "changed": switched.changed, "pauses": pauses });
     output.print(&human, &answer)
-}
-
-fn document(pause: &InForce) -> Value {
-    json!({
-        "scope": pause.scope.to_string(),
-        "reason": pause.reason,
-        "by": pause.by,
-        "since": Rfc3339(pause.at).to_string(),
-    })
 }

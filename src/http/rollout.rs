@@ -111,10 +111,7 @@ pub async fn promote(
     rollout::promote(&app.state.store, &ladder, wish)
         .await
         .map_err(|refused| refusal_of(&refused))?;
-    app.state.switches.look_again().await;
-    // The change is made: who cannot be shown it must not take it for one that was not.
-    let shown = seen(&app, &caller).await;
-    shown.map_err(Problem::effect_unknown)
+    changed(&app, &caller).await
 }
 
 /// `POST /v1/rollout/demote`
@@ -138,9 +135,14 @@ pub async fn demote(
     rollout::demote(&app.state.store, &ladder, said.to.as_deref(), wish)
         .await
         .map_err(|refused| refusal_of(&refused))?;
+    changed(&app, &caller).await
+}
+
+/// The rollout after a change. The change is made: who cannot be shown it must not take it for one that
+/// was not.
+async fn changed(app: &App, caller: &Caller) -> Result<Json<RolloutDto>, Problem> {
     app.state.switches.look_again().await;
-    // The change is made: who cannot be shown it must not take it for one that was not.
-    let shown = seen(&app, &caller).await;
+    let shown = seen(app, caller).await;
     shown.map_err(Problem::effect_unknown)
 }
 

@@ -32,6 +32,19 @@ pub struct Pause {
     pub at: UnixMs,
 }
 
+impl Pause {
+    /// It as it is shown.
+    #[must_use]
+    pub fn document(&self) -> Json {
+        json!({
+            "scope": self.scope.to_string(),
+            "reason": self.reason,
+            "by": self.by,
+            "since": Rfc3339(self.at).to_string(),
+        })
+    }
+}
+
 /// What came of the wish to pause or to resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switched {
@@ -229,8 +242,8 @@ impl Store {
             object: scope.to_string(),
             data: json!({
                 "reason": reason,
-                "before": was.map(document),
-                "in_force": pauses.iter().map(document).collect::<Vec<_>>(),
+                "before": was.map(Pause::document),
+                "in_force": pauses.iter().map(Pause::document).collect::<Vec<_>>(),
             }),
         };
         audit::note(&mut tx, vec![audited]).await?;
@@ -284,13 +297,4 @@ async fn hold_what_begins(tx: &mut Tx, scope: &Scope) -> Result<(), StoreError> 
     let limits = format!("select scope from limit_state where scope = 'all'{lock}");
     tx.fetch(limits, Vec::new()).await?;
     Ok(())
-}
-
-fn document(pause: &Pause) -> Json {
-    json!({
-        "scope": pause.scope.to_string(),
-        "reason": pause.reason,
-        "by": pause.by,
-        "since": Rfc3339(pause.at).to_string(),
-    })
 }

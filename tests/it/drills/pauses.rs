@@ -63,6 +63,18 @@ async fn until_all_wait(scene: &Scene) {
     }
 }
 
+/// Asks for a payment, which is refused because payments are paused.
+async fn is_refused(scene: &Scene, tag: u32, key: &str) {
+    let body = json!({ "destination": super::scene::SHOP, "destination_tag": tag,
+        "amount": { "currency": "XRP", "value": "1" } });
+    let (status, refused) = scene.merchant.post("/v1/payments", Some(key), &body).await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (503, &json!("paused")),
+        "{refused:#}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_amid_a_stream_of_payments_begins_nothing_settles_what_flies_and_loses_nothing() {
     for store in stores().await {
@@ -78,17 +90,7 @@ async fn a_pause_amid_a_stream_of_payments_begins_nothing_settles_what_flies_and
             "the pause came too late to show anything"
         );
         // What is asked for now is refused, and was not made.
-        let body = json!({ "destination": super::scene::SHOP, "destination_tag": 99,
-            "amount": { "currency": "XRP", "value": "1" } });
-        let (status, refused) = scene
-            .merchant
-            .post("/v1/payments", Some("late"), &body)
-            .await;
-        assert_eq!(
-            (status, &refused["code"]),
-            (503, &json!("paused")),
-            "{refused:#}"
-        );
+        is_refused(&scene, 99, "late").await;
         until_all_wait(&scene).await;
         // A pause outlives the process, killed or not.
         daemon.kill();
@@ -151,17 +153,7 @@ async fn the_command_stops_a_running_daemon_and_is_seen_within_two_seconds() {
         assert_eq!(done["changed"], true);
         let answered = Instant::now();
         // The very first request after the command is refused: the store says so, seen or not.
-        let body = json!({ "destination": super::scene::SHOP, "destination_tag": 1,
-            "amount": { "currency": "XRP", "value": "1" } });
-        let (status, refused) = scene
-            .merchant
-            .post("/v1/payments", Some("one"), &body)
-            .await;
-        assert_eq!(
-            (status, &refused["code"]),
-            (503, &json!("paused")),
-            "{refused:#}"
-        );
+        is_refused(&scene, 1, "one").await;
         scene
             .merchant
             .until("/v1/pause", |told| told["paused"] == true)
@@ -210,17 +202,7 @@ async fn a_switch_that_cannot_be_read_begins_nothing_and_settles_what_flies() {
             .unwrap();
         let before = signed(&scene).await;
         assert!(before.len() < 20, "it came too late to show anything");
-        let body = json!({ "destination": super::scene::SHOP, "destination_tag": 99,
-            "amount": { "currency": "XRP", "value": "1" } });
-        let (status, refused) = scene
-            .merchant
-            .post("/v1/payments", Some("late"), &body)
-            .await;
-        assert_eq!(
-            (status, &refused["code"]),
-            (503, &json!("paused")),
-            "{refused:#}"
-        );
+        is_refused(&scene, 99, "late").await;
         scene
             .merchant
             .until("/v1/pause", |told| told["readable"] == false)
