@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Runs a command beside the programs that the tests take from Debian's packages: tests/packages.sh
+# cargo test …
+#
+# The command finds nginx in XRPAYD_TEST_NGINX, pgbouncer in XRPAYD_TEST_PGBOUNCER, shellcheck in
+# XRPAYD_TEST_SHELLCHECK, and in XRPAYD_TEST_FAKETIME the library of libfaketime that is preloaded into
+# a process of several threads. A variable that is set already is left as it is. What is missing is
+# installed where the caller may install it; where nginx or pgbouncer would then be started as a service
+# of the machine, it is not: a test starts its own.
+set -euo pipefail
+
+if [ "$#" -eq 0 ]; then
+    echo "usage: tests/packages.sh COMMAND [ARGUMENT]…" >&2
+    exit 2
+fi
+
+say() { echo "tests/packages.sh: $*" >&2; }
+
+# A daemon's program is often not on the path of a user who is not root.
+find_program() {
+    local place
+    for place in "$(command -v "$1" || true)" "/usr/sbin/$1" "/usr/local/sbin/$1"; do
+        if [ -n "$place" ] && [ -x "$place" ]; then
+            echo "$place"
+            return
+        fi
+    done
+}
+
+find_faketime() {
+    local place
+    for place in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 \
+        /usr/local/lib/faketime/libfaketimeMT.so.1; do
+        if [ -f "$place" ]; then
+            echo "$place"
+            return
+        fi
+    done
+}
+
+find_all() {
+    nginx=${XRPAYD_TEST_NGINX:-$(find_program nginx)}
+    pgbouncer=${XRPAYD_TEST_PGBOUNCER:-$(find_program pgbouncer)}
+    shellcheck=${XRPAYD_TEST_SHELLCHECK:-$(find_program shellcheck)}
+    faketime=${XRPAYD_TEST_FAKETIME:-$(find_faketime)}
+    missing=()
+    if [ -z "$nginx" ]; then missing+=(nginx-light); fi
+    if [ -z "$pgbouncer" ]; then missing+=(pgbouncer); fi
+    if [ -z "$shellcheck" ]; then missing+=(shellcheck); fi
+    if [ -z "$faketime" ]; then missing+=(libfaketime); fi
+}
+
+# Debian starts the services of a package that it installs, unless this program says no.
+policy=/usr/sbin/policy-rc.d
+install() {
+    local forbids=
+    say "installing $*"
+    if [ ! -e "$policy" ]; then
+        forbids=yes
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+    local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
+    "${apt[@]}" update >&2
+    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "$@" >&2
+    if [ -n "$forbids" ]; then
+        rm -f "$policy"
+        trap - EXIT
+    fi
+}
+
+find_all
+if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    # Two runs at once would take the policy away from each other.
+    exec 9>"${TMPDIR:-/tmp}/xrpayd-packages.lock"
+    flock 9
+    find_all
+    if [ "${#missing[@]}" -gt 0 ]; then install "${missing[@]}"; fi
+    exec 9>&-
+    find_all
+fi
+if [ "${#missing[@]}" -gt 0 ]; then
+    say "not installed (Debian: apt-get install ${missing[*]})"
+    exit 1
+fi
+
+export XRPAYD_TEST_NGINX=$nginx
+export XRPAYD_TEST_PGBOUNCER=$pgbouncer
+export XRPAYD_TEST_SHELLCHECK=$shellcheck
+export XRPAYD_TEST_FAKETIME=$faketime
+exec "$@"
