@@ -13,6 +13,7 @@ mod gauges;
 pub mod home;
 pub mod keys;
 mod live;
+mod patience;
 pub mod reconcile;
 mod reload;
 mod retention;
@@ -134,10 +135,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         entropy: Arc::new(OsEntropy::new()?),
         metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
     };
-    let store = Store::open(&build::store_config(&config)?, Access::Daemon).await?;
+    let store_config = build::store_config(&config)?;
+    let opened = patience::answered(&signals, || Store::open(&store_config, Access::Daemon));
+    let Some(store) = opened.await? else {
+        return Ok(());
+    };
     // What cannot start leaves the database nobody's.
     let wallets = build::wallets(&config)?;
-    home::enter(&store, &config, ground.clock.now()).await?;
     let configured = options.configured;
     let diary = Diary::new(
         store.clone(),
@@ -146,16 +150,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         &config,
     );
     let diary = Arc::new(diary);
-    let is_begun = diary.begin().await?;
-    let older = store.book_older_deposits(ground.clock.now()).await?;
-    if older > 0 {
-        tracing::info!(
-            deposits = older,
-            "credits of an older journal are booked as deposits"
-        );
+    let loads = Loads::default();
+    let settled = patience::answered(&signals, || settle(&store, &config, &ground, &loads));
+    if settled.await?.is_none() {
+        store.close().await;
+        return Ok(());
     }
-    let ladder = config.ladder();
-    crate::rollout::settle(&store, &ladder, ground.clock.now()).await?;
+    let is_begun = diary.begin().await?;
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
@@ -165,12 +166,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let known = Known {
         preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
         pasts: Pasts::of(config.wallets.keys().cloned()),
-        loads: Loads::default(),
+        loads: loads.clone(),
         switches: switches.clone(),
     };
     if config.routed_wallets().len() > 1 {
-        known.loads.read(&store).await?;
-        let loads = known.loads.clone();
         watchers.spawn("loads", loads.follow(store.clone()));
     }
     let eyes = (&store, &pool, &known);
@@ -258,6 +257,29 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         }
         left => Err(AppError::Forced(left)),
     }
+}
+
+/// What a start changes and reads in the database before anything runs on it. Each part may be done
+/// again.
+async fn settle(
+    store: &Store,
+    config: &Config,
+    ground: &Ground,
+    loads: &Loads,
+) -> Result<(), AppError> {
+    home::enter(store, config, ground.clock.now()).await?;
+    let older = store.book_older_deposits(ground.clock.now()).await?;
+    if older > 0 {
+        tracing::info!(
+            deposits = older,
+            "credits of an older journal are booked as deposits"
+        );
+    }
+    crate::rollout::settle(store, &config.ladder(), ground.clock.now()).await?;
+    if config.routed_wallets().len() > 1 {
+        loads.read(store).await?;
+    }
+    Ok(())
 }
 
 /// Why the daemon ended, in a few words.

@@ -9,7 +9,7 @@ use crate::store::fresh_postgres;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SHOPPERS: u64 = 4;
 
@@ -160,5 +160,49 @@ async fn a_commit_whose_answer_is_lost_is_found_out_and_never_guessed() {
          {succeeded} of them succeeded"
     );
     assert!(done > 0 && undone > 0);
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_a_database_that_is_away_or_loses_its_answers() {
+    if fresh_postgres().await.is_none() {
+        return;
+    }
+    let server = Server::start();
+    let seed = seed();
+    let link = Link::to(&server.url, Dice::new(seed, 3_000)).await;
+    let stage = Stage::new(seed, Some(&link.url));
+    server.ctl("kill");
+    let mut daemon = stage.setup.start();
+    let deadline = Instant::now() + GRACE;
+    while !stage
+        .setup
+        .log()
+        .contains("the start waits for the database")
+    {
+        assert!(
+            !daemon.has_ended() && Instant::now() < deadline,
+            "{}",
+            stage.setup.log()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.ctl("start");
+    stage.setup.ready().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+
+    link.lose_commits(1_000);
+    daemon = stage.setup.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!daemon.has_ended(), "{}", stage.setup.log());
+    link.lose_commits(0);
+    stage.setup.ready().await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+
+    // Nor does it wait longer than it is let.
+    server.ctl("kill");
+    daemon = stage.setup.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!daemon.has_ended(), "{}", stage.setup.log());
     assert_eq!(daemon.terminate(GRACE), Some(0));
 }
