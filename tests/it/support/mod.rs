@@ -7,6 +7,7 @@
 )]
 
 pub mod daemon;
+pub mod fleet;
 pub mod ledger;
 pub mod merchant;
 pub mod process;
