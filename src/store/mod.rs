@@ -24,6 +24,7 @@ mod deposits_older;
 mod error;
 mod events;
 mod halts;
+mod hints;
 mod home;
 mod invoices;
 mod journal;
@@ -68,6 +69,7 @@ pub use deposit_news::DepositForm;
 pub use deposits::{Booked, Deposit, Place, Returned};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
+pub use hints::Hint;
 pub use home::Home;
 pub use invoices::{
     AssignOutcome, Assignment, CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome,
@@ -148,6 +150,7 @@ struct Inner {
     writer: OnceLock<accept::Queue>,
     /// Whether requests are being repeated at the moment: a hint, for speed alone.
     keys_repeat: AtomicBool,
+    hints: hints::Hints,
 }
 
 impl Store {
@@ -171,6 +174,7 @@ impl Store {
                 db: db::Db::new(dialect),
                 writer: OnceLock::new(),
                 keys_repeat: AtomicBool::new(false),
+                hints: hints::Hints::new(),
             }),
         })
     }
