@@ -10,6 +10,7 @@ impl Payments {
         self.of_the_ledger(world, acts);
         self.of_the_client(world, acts);
         self.of_the_operator(world, acts);
+        self.of_the_leases(world, acts);
         for w in 0..world.writers.len() {
             self.of_a_writer(world, w, acts);
         }
@@ -80,15 +81,17 @@ impl Payments {
     }
 
     fn of_a_writer(&self, world: &World, w: usize, acts: &mut Vec<Act>) {
-        if !world.is_up_to_date(w) {
+        let writer = &world.writers[w];
+        let takes_turns = self.bounds.leases.is_some();
+        let is_behind = !takes_turns && !world.is_up_to_date(w);
+        if is_behind {
             acts.push(Act::Start(w));
         }
-        let writer = &world.writers[w];
-        if !writer.alive || (world.left.stale == 0 && !world.is_up_to_date(w)) {
+        if !writer.alive || (world.left.stale == 0 && is_behind) {
             return;
         }
         let mut fates = vec![Fate::Lives];
-        if world.left.deaths > 0 {
+        if world.left.deaths > 0 && !takes_turns {
             fates.push(Fate::Dies);
         }
         let (cursor, tip) = (

@@ -49,8 +49,10 @@ impl World {
         let mut writers: Vec<Key> = self
             .writers
             .iter()
-            .map(|writer| {
+            .enumerate()
+            .map(|(w, writer)| {
                 let mut key = Key::new();
+                self.lease_of(w, &mut key);
                 memory(writer, &self.db, &mut key);
                 if writer.alive {
                     old_queue(&writer.seen, &self.db).for_each(|p| content(p, &mut key));
@@ -76,11 +78,28 @@ impl World {
             left.pauses,
             u8::from(self.db.is_paused),
             u8::from(self.begun_while_paused),
+            left.leases.lapses,
+            left.leases.renewals,
+            left.leases.releases,
+            self.lease.left,
+            self.broken.bits(),
         ]);
         for end in self.ends {
             key.push(end.map_or(0, |end| 1 + end as u8));
         }
         key
+    }
+
+    /// What of a writer's lease can still matter, and of what it has not sent.
+    fn lease_of(&self, w: usize, key: &mut Key) {
+        let writer = &self.writers[w];
+        writer.lease_key(self.holds(w), key);
+        key.push(u8::from(self.last_hand == Some((self.lease.epoch, w))));
+        let truth = &self.truth;
+        let outbox = writer.outbox.iter();
+        for tx in outbox.filter(|tx| truth.could_apply(tx) && !truth.wire.contains(tx)) {
+            hash(tx.tx_hash(), key);
+        }
     }
 
     fn truth(&self, key: &mut Key) {

@@ -6,9 +6,11 @@
 //! happens until the writer starts again; a crash before a commit leaves no trace, and so is every
 //! state in which the writer has not taken the step.
 
+use super::leases::{self, Asked, Beside, Broken, LeaseAct, Leases, Row, Tenure};
 use super::ledger::{self, Lie, Outcome, Truth, Tx};
 use super::plants::Plant;
 use super::store::{self, Checks, Shared, Store};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use xrpayd_core::engine::{Conditions, Desk, Settings, Tick, recognise};
@@ -50,6 +52,8 @@ pub struct Bounds {
     pub cancels: u8,
     /// Times that the operator pauses the wallet. It is resumed at any later time.
     pub pauses: u8,
+    /// How the writers take turns; nothing where none knows of another.
+    pub leases: Option<Leases>,
 }
 
 /// What of the bounds is left.
@@ -64,6 +68,7 @@ pub struct Left {
     pub raises: u8,
     pub cancels: u8,
     pub pauses: u8,
+    pub leases: leases::Left,
 }
 
 /// A process that signs for the wallet, by what it last read of the store.
@@ -75,6 +80,12 @@ pub struct Writer {
     pub seen: Shared,
     /// The newest ledger when it started.
     pub began: u8,
+    /// The lease under which it works.
+    pub tenure: Option<Tenure>,
+    /// Its question for more time.
+    pub asked: Option<Asked>,
+    /// What it has committed and not sent yet; where there are no leases, it is sent at once.
+    pub outbox: BTreeSet<Tx>,
 }
 
 /// Everything at one moment.
@@ -88,6 +99,12 @@ pub struct World {
     pub ends: [Option<Status>; PAYMENTS as usize],
     /// Whether something new was signed while the wallet was paused.
     pub begun_while_paused: bool,
+    /// The lease of the wallet.
+    pub lease: Row,
+    /// Who signed last, and under which epoch.
+    pub last_hand: Option<(u8, usize)>,
+    /// Which promises of leases are broken.
+    pub broken: Broken,
 }
 
 /// Whether a process goes on after its commit.
@@ -121,6 +138,7 @@ pub enum Act {
     Root(usize, u8, Option<Lie>, Fate),
     Answered(usize, TxHash, Answer),
     Expire(usize, Fate),
+    Lease(LeaseAct),
     /// What a planted bug adds.
     Bug(usize, u8),
 }
@@ -131,6 +149,12 @@ pub struct Met {
     pub refused_commits: AtomicUsize,
     pub outvoted_lies: AtomicUsize,
     pub refused_pages: AtomicUsize,
+    /// Commits of one who did not hold the wallet any more.
+    pub refused_by_lease: AtomicUsize,
+    /// What was committed and did not leave, because the time was up.
+    pub kept_back: AtomicUsize,
+    /// What left after the lease had run out.
+    pub sent_late: AtomicUsize,
 }
 
 /// The model.
@@ -170,10 +194,12 @@ impl Payments {
     }
 
     pub fn checks(&self) -> Checks {
+        let beside = self.bounds.leases.map(|leases| leases.beside) != Some(Beside::Nothing);
+        let is_past_open = matches!(self.plant, Some(Plant::CursorPastOpen | Plant::CursorAlone));
         Checks {
-            versions: self.plant != Some(Plant::NoVersions),
-            overlooked: !matches!(self.plant, Some(Plant::CursorPastOpen | Plant::CursorAlone)),
-            behind: self.plant != Some(Plant::SignBehindJournal),
+            versions: beside && self.plant != Some(Plant::NoVersions),
+            overlooked: beside && !is_past_open,
+            behind: beside && self.plant != Some(Plant::SignBehindJournal),
             pauses: self.plant != Some(Plant::SignWhilePaused),
         }
     }
@@ -189,15 +215,19 @@ impl Payments {
             raises,
             cancels,
             pauses,
+            leases,
             ..
         } = self.bounds;
         let mut store = Store::new();
         store.payments.push(self.order(0));
         let db = Arc::new(store);
         let writer = Writer {
-            alive: true,
+            alive: leases.is_none(),
             seen: Arc::clone(&db),
             began: 0,
+            tenure: None,
+            asked: None,
+            outbox: BTreeSet::new(),
         };
         World {
             truth: Truth::new(),
@@ -213,9 +243,13 @@ impl Payments {
                 raises,
                 cancels,
                 pauses,
+                leases: leases.map_or_else(leases::Left::default, Leases::left),
             },
             ends: [None; PAYMENTS as usize],
             begun_while_paused: false,
+            lease: Row::FREE,
+            last_hand: None,
+            broken: Broken::default(),
         }
     }
 
@@ -307,12 +341,13 @@ impl World {
             alive: true,
             seen: Arc::clone(&self.db),
             began: self.truth.ledger,
+            ..self.writers[w].clone()
         };
         let due = self.desk(w).due_for_sending(Tick(0));
         let sent = due.into_iter().map(|(hash, _)| Tx::of(hash));
-        let truth = &mut self.truth;
+        let truth = &self.truth;
         let sent: Vec<Tx> = sent.filter(|tx| truth.could_apply(tx)).collect();
-        truth.wire.extend(sent);
+        self.leave(w, sent.into_iter());
     }
 
     /// A writer dies right after its commit.

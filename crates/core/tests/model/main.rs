@@ -15,7 +15,9 @@
 )]
 
 mod acts;
+mod holders;
 mod key;
+mod leases;
 mod ledger;
 mod machine;
 mod plants;
@@ -55,8 +57,10 @@ impl Model for Payments {
             answers,
             cancels,
             pauses,
+            leases,
             ..
         } = self.bounds;
+        rules.extend(leases.into_iter().flat_map(leases::rules));
         if pauses > 0 {
             rules.extend(rules::with_pauses());
         }
@@ -93,6 +97,7 @@ const PLAIN: Bounds = Bounds {
     raises: 0,
     cancels: 0,
     pauses: 0,
+    leases: None,
 };
 
 /// A shorter run, for what multiplies.
@@ -117,12 +122,16 @@ fn exhaust(name: &str, bounds: Bounds, states_min: usize) -> Payments {
     let checker = model.clone().checker().threads(2).spawn_bfs().join();
     let states = checker.unique_state_count();
     println!(
-        "{name}: {states} states, {} steps, {} deep, {} commits and {} pages refused, {} lies outvoted, {:?}",
+        "{name}: {states} states, {} steps, {} deep, {} commits and {} pages refused, {} lies outvoted; \
+         by leases {} commits refused, {} times nothing sent; {} sent late; {:?}",
         checker.state_count(),
         checker.max_depth(),
         model.met.refused_commits.load(Ordering::Relaxed),
         model.met.refused_pages.load(Ordering::Relaxed),
         model.met.outvoted_lies.load(Ordering::Relaxed),
+        model.met.refused_by_lease.load(Ordering::Relaxed),
+        model.met.kept_back.load(Ordering::Relaxed),
+        model.met.sent_late.load(Ordering::Relaxed),
         began.elapsed()
     );
     checker.assert_properties();
@@ -275,7 +284,7 @@ fn wider_bounds_where_they_are_asked_for() {
         ("two writers, longer", longer, 970_000),
         ("two writers, as stale as can be", never_read_again, 500_000),
     ];
-    for (name, bounds, states_min) in wide {
+    for (name, bounds, states_min) in wide.into_iter().chain(holders::wide()) {
         exhaust(name, bounds, states_min);
     }
 }

@@ -1,6 +1,8 @@
 //! Bugs that are planted to see the checker find them: each breaks one rule of the machine, of the
 //! store or of the reading of the ledger. A model that no bug disturbs would prove nothing.
 
+use super::holders::{LAPSE, RENEWED, turns};
+use super::leases::{Beside, Leases};
 use super::ledger::{self, Tx};
 use super::machine::{Bounds, Fate, Payments, World};
 use super::steps::{change, with_bytes};
@@ -36,11 +38,27 @@ pub enum Plant {
     PastSequenceIsFinal,
     /// A commit is made whatever the operator has paused.
     SignWhilePaused,
+    /// A commit is made whoever holds the wallet.
+    EpochUnchecked,
+    /// The same, and the store's other checks are not made either.
+    NothingKeepsApart,
+    /// Who takes the wallet works under the epoch of whoever had it.
+    TakingKeepsEpoch,
+    /// A renewal sets the row whoever it names by now.
+    RenewalTakesBack,
+    /// A holder counts its time from the answer to its question and not from the question.
+    DeadlineFromAnswer,
+    /// A holder judges its time by a clock that somebody sets back.
+    ClockSetBack,
+    /// The wallet is given away before what works on it has ended.
+    ReleasedTooEarly,
+    /// A process goes on with what it knew before it took the wallet.
+    MemoryKept,
 }
 
 impl Plant {
     /// Every planted bug.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::QuorumOfOne,
         Self::ForgetLastLedger,
         Self::TrustNotFound,
@@ -52,18 +70,34 @@ impl Plant {
         Self::SignBehindJournal,
         Self::PastSequenceIsFinal,
         Self::SignWhilePaused,
+        Self::EpochUnchecked,
+        Self::NothingKeepsApart,
+        Self::TakingKeepsEpoch,
+        Self::RenewalTakesBack,
+        Self::DeadlineFromAnswer,
+        Self::ClockSetBack,
+        Self::ReleasedTooEarly,
+        Self::MemoryKept,
     ];
 
     /// The rule that it breaks.
     pub const fn breaks(self) -> &'static str {
         match self {
-            Self::NewSlotAfterTimeout => "no payment is delivered twice",
+            Self::NewSlotAfterTimeout | Self::NothingKeepsApart | Self::MemoryKept => {
+                "no payment is delivered twice"
+            }
             Self::QuorumOfOne | Self::TrustNotFound | Self::PastSequenceIsFinal => {
                 "an end agrees with the ledger"
             }
             Self::ForgetLastLedger => "what ended undelivered can never be delivered",
             Self::SendBeforeCommit => "nothing leaves that is not durable",
             Self::NoVersions => "an end never changes",
+            Self::EpochUnchecked => "a commit is made under the lease in force",
+            Self::TakingKeepsEpoch => "two hands never sign under one epoch",
+            Self::RenewalTakesBack => "every taking raises the epoch",
+            Self::DeadlineFromAnswer | Self::ClockSetBack | Self::ReleasedTooEarly => {
+                "nothing leaves after the lease"
+            }
             Self::SignWhilePaused => "nothing new is signed while the wallet is paused",
             Self::CursorAlone | Self::CursorPastOpen | Self::SignBehindJournal => {
                 "every payment has its end"
@@ -88,6 +122,21 @@ impl Plant {
                 ..plain
             },
             Self::SignWhilePaused => Bounds { pauses: 1, ..plain },
+            Self::EpochUnchecked | Self::TakingKeepsEpoch | Self::ClockSetBack => turns(LAPSE),
+            Self::RenewalTakesBack | Self::DeadlineFromAnswer => turns(RENEWED),
+            Self::ReleasedTooEarly => turns(Leases {
+                releases: 1,
+                ..LAPSE
+            }),
+            Self::NothingKeepsApart => turns(Leases {
+                beside: Beside::Nothing,
+                ..LAPSE
+            }),
+            Self::MemoryKept => turns(Leases {
+                lapses: 2,
+                beside: Beside::Nothing,
+                ..LAPSE
+            }),
             Self::QuorumOfOne
             | Self::TrustNotFound
             | Self::NewSlotAfterTimeout
@@ -123,7 +172,15 @@ impl Plant {
             | Self::NoVersions
             | Self::CursorPastOpen
             | Self::SignWhilePaused
-            | Self::SignBehindJournal => false,
+            | Self::SignBehindJournal
+            | Self::EpochUnchecked
+            | Self::NothingKeepsApart
+            | Self::TakingKeepsEpoch
+            | Self::RenewalTakesBack
+            | Self::DeadlineFromAnswer
+            | Self::ClockSetBack
+            | Self::ReleasedTooEarly
+            | Self::MemoryKept => false,
         };
         if !does {
             return false;

@@ -59,6 +59,7 @@ impl Payments {
                 self.carry_out(&mut next, *w, step, Fate::Lives)
             }
             Act::Expire(w, fate) => self.expire(&mut next, *w, *fate),
+            Act::Lease(act) => self.lease(&mut next, *act),
             Act::Bug(w, n) => self
                 .plant
                 .is_some_and(|plant| plant.act(self, &mut next, *w, *n)),
@@ -176,7 +177,7 @@ impl Payments {
             raised,
         ));
         if self.write(world, w, &commit, fate) {
-            world.truth.wire.insert(raised);
+            world.leave(w, std::iter::once(raised));
         }
         true
     }
@@ -271,13 +272,18 @@ impl Payments {
         if self.write(world, w, step.commit(), fate) {
             let done = desk.made_durable(step);
             let sent = done.send.iter().map(|(hash, _)| Tx::of(*hash));
-            world.truth.wire.extend(sent);
+            world.leave(w, sent);
         }
         true
     }
 
     /// Writes a commit; whether the writer is still there to act on it.
     pub fn write(&self, world: &mut World, w: usize, commit: &LaneCommit, fate: Fate) -> bool {
+        if !self.takes_from(world, w) {
+            self.met.refused_by_lease.fetch_add(1, Ordering::Relaxed);
+            world.writers[w].end();
+            return false;
+        }
         let mut db = (*world.db).clone();
         let begins = db.is_paused && db.begins(commit);
         if db.commit(commit, self.checks()).is_err() {
@@ -290,6 +296,7 @@ impl Payments {
         world.left.stale = world.left.stale.saturating_sub(is_stale);
         world.db = Arc::new(db);
         world.begun_while_paused |= begins;
+        world.note_commit(w, commit);
         if fate == Fate::Dies {
             world.die(w);
             return false;
