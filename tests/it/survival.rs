@@ -16,6 +16,7 @@ mod kills;
 mod link;
 mod machine;
 mod payers;
+mod promotion;
 mod receipts;
 mod shoppers;
 mod stage;

@@ -1,0 +1,377 @@
+//! Two PostgreSQL servers of one test's own, one of which streams to the other: killed, frozen, cut
+//! off, promoted and taken in again as an operator's machines would be.
+//!
+//! Owns their processes and their folder, which end with it; where the test itself is killed, the
+//! servers are too. Whoever calls makes sure first that PostgreSQL is there to be tested on.
+
+use super::process::free_port;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take for what it is asked to, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often is looked whether it has done so.
+const GLANCE: Duration = Duration::from_millis(20);
+/// The role that owns everything.
+const ROLE: &str = "xrpayd";
+
+/// What both are set to. A server that is killed keeps what it gave to the system, so nothing has to be
+/// synced where nobody cuts the power; and what a rewind reads stays, also over a recovery.
+const SETTINGS: &str = "fsync = off\nshared_buffers = 32MB\nwal_keep_size = 256MB\n\
+                        wal_retrieve_retry_interval = 100ms\n";
+
+/// What a commit on the primary waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replication {
+    /// The primary's own disk: a promotion may lose what was answered.
+    Asynchronous,
+    /// The standby's disk too.
+    Synchronous,
+}
+
+/// A primary and its standby. A test that starts them is not to be on a thread that ends before it
+/// does: with that thread the servers end.
+#[derive(Debug)]
+pub struct Clusters {
+    servers: [Server; 2],
+    primary: usize,
+    // The last to go: the servers are ended before their files are taken away.
+    _folder: tempfile::TempDir,
+}
+
+impl Clusters {
+    /// Makes and starts both, and waits until the standby streams.
+    pub async fn start(replication: Replication) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tools = Tools::find(folder.path());
+        let server = |name: &str| Server {
+            tools: tools.clone(),
+            data: folder.path().join(name),
+            port: free_port(),
+            process: None,
+        };
+        let mut servers = [server("one"), server("two")];
+        let [one, two] = &mut servers;
+        let (data, role) = (one.data.display().to_string(), ROLE);
+        let initdb = ["-D", &data, "-U", role, "-A", "trust", "-E", "UTF8"];
+        tools.run(
+            "initdb",
+            &[&initdb[..], &["--locale=C.UTF-8", "-k", "-N"]].concat(),
+        );
+        let settings = one.data.join("postgresql.conf");
+        let mut settings = OpenOptions::new().append(true).open(settings).unwrap();
+        settings.write_all(SETTINGS.as_bytes()).unwrap();
+        one.open().await;
+        let (data, port) = (two.data.display().to_string(), one.port.to_string());
+        let copy = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", role];
+        tools.run(
+            "pg_basebackup",
+            &[&copy[..], &["-R", "-N", "-c", "fast"]].concat(),
+        );
+        two.open().await;
+        let clusters = Self {
+            servers,
+            primary: 0,
+            _folder: folder,
+        };
+        clusters.streams().await;
+        clusters.replicate(replication).await;
+        clusters
+    }
+
+    /// The one that takes writes.
+    pub const fn primary(&self) -> &Server {
+        &self.servers[self.primary]
+    }
+
+    /// The other one.
+    pub const fn standby(&self) -> &Server {
+        &self.servers[1 - self.primary]
+    }
+
+    /// The one that takes writes, to be hurt.
+    pub const fn primary_mut(&mut self) -> &mut Server {
+        &mut self.servers[self.primary]
+    }
+
+    /// The URL that names both servers, in the order in which they were made.
+    pub fn url(&self, database: &str) -> String {
+        let [one, two] = self.servers.each_ref().map(|server| server.port);
+        format!("postgres://{ROLE}@127.0.0.1:{one},127.0.0.1:{two}/{database}?sslmode=disable")
+    }
+
+    /// Sets what commits on the primary wait for from here on.
+    pub async fn replicate(&self, replication: Replication) {
+        let names = match replication {
+            Replication::Asynchronous => "",
+            Replication::Synchronous => "*",
+        };
+        self.primary()
+            .configure("synchronous_standby_names", names)
+            .await;
+        let is_so = match replication {
+            Replication::Asynchronous => "select true",
+            Replication::Synchronous => {
+                "select exists (select 1 from pg_stat_replication where sync_state = 'sync')"
+            }
+        };
+        self.primary().comes_true(is_so).await;
+    }
+
+    /// The standby receives nothing any more; what the primary answers from here on it alone has.
+    pub async fn cut(&self) {
+        self.standby().configure("primary_conninfo", "").await;
+        let gone = "select not exists (select 1 from pg_stat_replication)";
+        self.primary().comes_true(gone).await;
+    }
+
+    /// Waits until the standby streams.
+    pub async fn streams(&self) {
+        let streams = "select exists (select 1 from pg_stat_replication where state = 'streaming')";
+        self.primary().comes_true(streams).await;
+    }
+
+    /// Makes the standby the primary, whatever became of the old one; its commits wait for nobody.
+    pub async fn promote(&mut self) {
+        let standby = self.standby();
+        let data = standby.data.display().to_string();
+        standby.tools.run("pg_ctl", &["-D", &data, "-w", "promote"]);
+        standby.comes_true("select not pg_is_in_recovery()").await;
+        // There is nobody that it could wait for.
+        standby.configure("synchronous_standby_names", "").await;
+        // Without one, pg_rewind would take the server for one of the old timeline.
+        standby.execute("checkpoint").await;
+        self.primary = 1 - self.primary;
+    }
+
+    /// Takes the server that is not the primary in again as the standby: what it has that the primary
+    /// has not is wound back.
+    pub async fn rejoin(&mut self) {
+        let source = format!("host=127.0.0.1 port={} user={ROLE}", self.primary().port);
+        let source = format!("{source} dbname=postgres");
+        let back = &mut self.servers[1 - self.primary];
+        back.kill();
+        let data = back.data.display().to_string();
+        let rewind = ["-D", &data, "--source-server", &source, "-R", "-N"];
+        back.tools.run("pg_rewind", &rewind);
+        back.open().await;
+        self.streams().await;
+    }
+}
+
+/// One PostgreSQL server.
+#[derive(Debug)]
+pub struct Server {
+    tools: Tools,
+    data: PathBuf,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// The URL of a database on this server alone.
+    pub fn url(&self, database: &str) -> String {
+        let port = self.port;
+        format!("postgres://{ROLE}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
+    /// Makes an empty database.
+    pub async fn create_database(&self, name: &str) {
+        self.execute(&format!("create database {name}")).await;
+    }
+
+    /// Runs a statement in the database `postgres`.
+    pub async fn execute(&self, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        let sql = AssertSqlSafe(sql.to_owned());
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Changes a setting for good, and has the server heed it.
+    async fn configure(&self, setting: &str, value: &str) {
+        self.execute(&format!("alter system set {setting} = '{value}'"))
+            .await;
+        self.execute("select pg_reload_conf()").await;
+    }
+
+    /// Waits until a condition holds on this server.
+    pub async fn comes_true(&self, condition: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.says(condition).await.is_none_or(|holds| !holds) {
+            assert!(Instant::now() < deadline, "{condition}: {}", self.log());
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// Its answer to a condition; `None` where it does not answer.
+    async fn says(&self, condition: &str) -> Option<bool> {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.ok()?;
+        let condition = AssertSqlSafe(condition.to_owned());
+        let row = connection.fetch_one(condition).await.ok()?;
+        connection.close().await.ok()?;
+        Some(row.get(0))
+    }
+
+    /// Starts it where it was left, and waits until it answers.
+    pub async fn open(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        // Its own end is a kill, which leaves this file; the process that it names is gone.
+        let _ = std::fs::remove_file(self.data.join("postmaster.pid"));
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .unwrap();
+        let folder = self.tools.folder.display().to_string();
+        let process = self
+            .tools
+            .command("postgres")
+            .arg("-D")
+            .arg(&self.data)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-k", &folder])
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        self.comes_true("select true").await;
+    }
+
+    /// Ends it and everything that it is made of at once, as a machine that loses its power does.
+    pub fn kill(&mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        let pid = process.id();
+        // Held still it makes no new processes, so that all there are can be counted.
+        signal("-STOP", &[pid]);
+        signal("-KILL", &children_of(pid));
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Holds it still with its connections open: nobody is told, and nobody is answered.
+    pub fn freeze(&self) {
+        self.signal_all("-STOP");
+    }
+
+    /// Lets it go on where it was held.
+    pub fn thaw(&self) {
+        self.signal_all("-CONT");
+    }
+
+    fn signal_all(&self, name: &str) {
+        let pid = self.process.as_ref().expect("it runs").id();
+        signal(name, &[pid]);
+        signal(name, &children_of(pid));
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+
+    /// The end of its log, for a failure's message.
+    pub fn log(&self) -> String {
+        super::daemon::tail(&self.log_path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// PostgreSQL's programs, run as the user that they may be run as.
+#[derive(Debug, Clone)]
+struct Tools {
+    programs: PathBuf,
+    folder: PathBuf,
+    user: Option<(u32, u32)>,
+}
+
+impl Tools {
+    /// The newest PostgreSQL that tests/postgres.sh would take, at home in `folder`.
+    fn find(folder: &Path) -> Self {
+        let find = "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1";
+        let mut programs = said_by(Command::new("sh").args(["-c", find]));
+        if programs.is_empty() {
+            let find = "dirname \"$(command -v initdb)\"";
+            programs = said_by(Command::new("sh").args(["-c", find]));
+        }
+        let number = |of: &str, name: &str| said_by(Command::new("id").args([of, name])).parse();
+        // PostgreSQL refuses to run as root.
+        let is_root = said_by(Command::new("id").arg("-u")) == "0";
+        let user = is_root.then(|| {
+            let named = |name: &str| Some((number("-u", name).ok()?, number("-g", name).ok()?));
+            named("postgres").or_else(|| named("nobody")).unwrap()
+        });
+        if let Some((uid, gid)) = user {
+            chown(folder, Some(uid), Some(gid)).unwrap();
+        }
+        // The servers' sockets are there too; the data has folders of its own.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self {
+            programs: programs.into(),
+            folder: folder.to_owned(),
+            user,
+        }
+    }
+
+    /// A program that ends where this thread ends.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some((uid, gid)) = self.user {
+            command.args([format!("--reuid={uid}"), format!("--regid={gid}")]);
+            command.arg("--clear-groups");
+        }
+        command.arg(self.programs.join(program));
+        command.current_dir(&self.folder);
+        command
+    }
+
+    /// Runs a program to its success.
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let output = self.command(program).args(arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {errors}");
+    }
+}
+
+fn said_by(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The processes that `pid` made.
+fn children_of(pid: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|number: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            // The name may hold anything; the state and the parent follow its bracket.
+            let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+            after.split_whitespace().nth(1) == Some(&pid.to_string())
+        })
+        .collect()
+}
+
+/// Sends a signal to processes, of which any may have ended by itself.
+fn signal(name: &str, pids: &[u32]) {
+    let pids = pids.iter().map(u32::to_string);
+    let _ = Command::new("kill")
+        .arg(name)
+        .args(pids)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+}
