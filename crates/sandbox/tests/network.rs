@@ -406,6 +406,36 @@ async fn an_auditor_reads_the_truth_of_one_account_in_pages() {
 }
 
 #[tokio::test]
+async fn an_auditor_who_asked_for_it_reads_what_was_submitted_to_which_server() {
+    let network = Network::start(by_hand(2)).await.unwrap();
+    let (alice, bob) = (key(1), key(2));
+    let sequence = fund(&network, &alice, 1_000);
+    let mut first = Client::connect(network.addresses()[0]).await;
+    let mut second = Client::connect(network.addresses()[1]).await;
+    first
+        .submit(&payment(&alice, &bob, sequence, 1_000_000))
+        .await;
+    let record = |after: usize| json!({"command": "sandbox_submissions", "after": after});
+    let begun = first.result(record(0)).await;
+    assert_eq!(begun, json!({"arrivals": [], "kept": 0, "unkept": 0}));
+    let known = payment(&alice, &bob, sequence, 1_000_000);
+    let premature = payment(&alice, &bob, sequence + 7, 1_000_000);
+    let sent = [second.submit(&known).await, first.submit(&premature).await];
+    let told = first.result(record(0)).await;
+    let arrivals = told["arrivals"].as_array().unwrap();
+    let hashes: Vec<&Value> = sent.iter().map(|sent| &sent["tx_json"]["hash"]).collect();
+    let noted: Vec<&Value> = arrivals.iter().map(|one| &one["hash"]).collect();
+    assert_eq!(noted, hashes);
+    let servers: Vec<&Value> = arrivals.iter().map(|one| &one["server"]).collect();
+    assert_eq!(servers, [1, 0]);
+    assert!(arrivals[0]["at_us"].as_u64() <= arrivals[1]["at_us"].as_u64());
+    assert_eq!(arrivals[0]["account"], alice.account_id().to_string());
+    let rest = first.result(record(1)).await;
+    assert_eq!(rest["arrivals"], json!([arrivals[1]]));
+    network.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_that_says_goodbye_hears_it_back() {
     use futures_util::{SinkExt as _, StreamExt as _};
     use tokio_tungstenite::tungstenite::Message;

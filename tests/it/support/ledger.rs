@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// Servers that a daemon may know.
-const SERVERS: usize = 3;
+/// Servers that a daemon knows.
+pub const SERVERS: usize = 3;
 /// Submissions on one connection that are answered before more are made.
 const SUBMITTED_TOGETHER: usize = 32;
 
-/// `xrpayd sandbox-ledger` with three servers, and a fourth that no daemon knows: the auditor asks
-/// there, so that no fault of the others keeps the truth from it or a fault from being cleared.
+/// `xrpayd sandbox-ledger` with three servers a daemon, and one more that no daemon knows: the auditor
+/// asks there, so that no fault of the others keeps the truth from it or a fault from being cleared.
 #[derive(Debug)]
 pub struct Ledger {
     #[expect(dead_code, reason = "held for its drop")]
@@ -37,10 +37,24 @@ impl Ledger {
         fund: &[(&str, &str)],
         more: &[&str],
     ) -> Self {
+        Self::start_for(1, folder, close_interval, fund, more)
+    }
+
+    /// The same with servers for so many daemons, three for each alone: what arrives at one of them
+    /// comes from that daemon.
+    pub fn start_for(
+        daemons: usize,
+        folder: &Path,
+        close_interval: &str,
+        fund: &[(&str, &str)],
+        more: &[&str],
+    ) -> Self {
+        let count = daemons * SERVERS + 1;
+        let listen = vec!["127.0.0.1:0"; count].join(",");
         let mut arguments: Vec<String> = [
             "sandbox-ledger",
             "--listen",
-            "127.0.0.1:0,127.0.0.1:0,127.0.0.1:0,127.0.0.1:0",
+            &listen,
             "--close-interval",
             close_interval,
         ]
@@ -52,7 +66,7 @@ impl Ledger {
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let mut process = Process::start(&arguments, &folder.join("ledger.log"));
         let mut urls: Vec<String> = process
-            .first_lines(SERVERS + 1)
+            .first_lines(count)
             .iter()
             .map(|line| {
                 let at = line.find("ws://").expect("a line names its server's URL");
@@ -130,6 +144,26 @@ impl Ledger {
             sink.flush().await.unwrap();
             for _ in window {
                 source.next().await.expect("an answer").unwrap();
+            }
+        }
+    }
+
+    /// The servers of one daemon.
+    pub fn urls_of(&self, daemon: usize) -> &[String] {
+        &self.urls[daemon * SERVERS..(daemon + 1) * SERVERS]
+    }
+
+    /// Everything that was submitted to any server since this was asked first, in the order of its
+    /// arrival.
+    pub async fn submissions(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let question = json!({ "command": "sandbox_submissions", "after": all.len() });
+            let told = self.ask(question).await;
+            assert_eq!(told["unkept"], 0, "there were more than are kept");
+            all.extend(told["arrivals"].as_array().unwrap().iter().cloned());
+            if told["kept"] == all.len() {
+                return all;
             }
         }
     }

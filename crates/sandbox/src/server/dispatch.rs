@@ -8,7 +8,7 @@ use super::path_find;
 use super::shared::Shared;
 use super::{absent, legacy};
 use super::{
-    account, admin, channel, clio, definitions, deposit, entry, features, gateway, info,
+    account, admin, arrivals, channel, clio, definitions, deposit, entry, features, gateway, info,
     ledger_data, ledger_methods, lines, misc, objects, offers, sandbox, signing, simulate, submit,
     subscribe, transaction, wallet,
 };
@@ -136,6 +136,7 @@ fn open_method(command: &str) -> Option<Method> {
         "subscribe" => subscribe::subscribe,
         "unsubscribe" => subscribe::unsubscribe,
         "sandbox_counts" => sandbox::counts,
+        "sandbox_submissions" => arrivals::submissions,
         "sandbox_truth" => sandbox::truth,
         "feature" => features::feature,
         "server_definitions" => definitions::server_definitions,

@@ -6,6 +6,7 @@
 mod absent;
 mod account;
 mod admin;
+mod arrivals;
 mod book_changes;
 mod books;
 mod channel;

@@ -3,6 +3,7 @@
 //! Owns the locks. Neither is held across an await, and where both are needed the network's
 //! is taken and released first.
 
+use super::arrivals::Arrivals;
 use super::connection::{Cut, Role};
 use super::desk::Desk;
 use super::dispatch::Client;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     verified: Mutex<Recent<TxHash, ()>>,
     desks: Vec<Mutex<Desk>>,
     consumers: Vec<Mutex<Consumers>>,
+    arrivals: Mutex<Arrivals>,
     /// How often each server was asked for each method that it has.
     counts: Vec<Mutex<BTreeMap<String, u64>>>,
     /// Changes when all connections of a server are to be closed.
@@ -76,6 +78,7 @@ impl Shared {
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
             desks: (0..count).map(|_| Mutex::default()).collect(),
             consumers: (0..count).map(|_| Mutex::default()).collect(),
+            arrivals: Mutex::default(),
             counts: (0..count).map(|_| Mutex::default()).collect(),
             cuts: (0..count).map(|_| watch::Sender::new(Cut::NONE)).collect(),
             patience_ms: (0..count).map(|_| AtomicU64::new(PATIENCE_MS)).collect(),
@@ -119,6 +122,11 @@ impl Shared {
     /// How often a server was asked for what.
     pub(crate) fn counted(&self, server: usize) -> BTreeMap<String, u64> {
         lock(&self.counts[server]).clone()
+    }
+
+    /// What was submitted to any server.
+    pub(super) fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        lock(&self.arrivals)
     }
 
     /// The network. The guard must be dropped before any await.

@@ -26,6 +26,9 @@ pub(super) fn submit(call: &Call<'_>) -> Answer {
     let blob = hex::decode(text).ok().filter(|blob| !blob.is_empty());
     let blob = blob.ok_or_else(RpcError::invalid_params)?;
     let (tx, mut json) = parse(blob)?;
+    call.shared
+        .arrivals()
+        .note(call.server(), tx.account, tx.hash);
     check(call, &tx)?;
     let fail_hard = call.flag("fail_hard")?;
     let origin = if fail_hard {
