@@ -7,6 +7,7 @@
 //! On failure: a machine whose random source does not answer cannot make keys or identifiers, so
 //! [`OsEntropy::new`] refuses to start, and a later failure stops the process.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use xrpayd_core::ids::UnixMs;
@@ -187,6 +188,15 @@ pub fn random_up_to(entropy: &dyn Entropy, max: u64) -> u64 {
     let drawn = u128::from(u64::from_le_bytes(bytes));
     let scaled = (drawn * (u128::from(max) + 1)) >> 64;
     u64::try_from(scaled).unwrap_or(max)
+}
+
+/// A part of a pause, drawn anew each time, so that those who meet do not meet again. Nothing is decided
+/// by it, so it needs no source that can fail.
+#[must_use]
+pub fn part_of(pause: Duration) -> Duration {
+    let drawn = RandomState::new().hash_one(());
+    let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(drawn.checked_rem(micros).unwrap_or(0))
 }
 
 /// A UUID of version 7: 48 bits of `now` in front, so that identifiers sort by the time they were

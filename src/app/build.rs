@@ -3,7 +3,7 @@
 use super::AppError;
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
-use crate::config::{Config, Wallet as WalletSettings, secrets};
+use crate::config::{self, Config, Wallet as WalletSettings, secrets};
 use crate::deposits::issue;
 use crate::http::edges::Edges;
 use crate::http::state::{Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings};
@@ -12,7 +12,7 @@ use crate::payments::engine::{self, Deps, Settings, View};
 use crate::payments::last_run::LastRun;
 use crate::reconcile;
 use crate::store::switches::Switches;
-use crate::store::{Store, StoreConfig};
+use crate::store::{Pooler, Store, StoreConfig};
 use crate::supervise::Supervisor;
 use crate::telemetry::health::Thresholds;
 use crate::telemetry::metrics::Metrics;
@@ -35,17 +35,29 @@ pub(super) struct Ground {
 }
 
 /// The store's settings, with the URL out of its secret where it is one.
-pub(super) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
+pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
     let url = config
         .store
         .url
         .resolve()
         .map_err(|error| AppError::StoreUrl(error.to_string()))?;
+    if config.profile == config::Profile::Production
+        && let Some(why) = config::unverified(url.expose_secret())
+    {
+        return Err(AppError::StoreUrl(why.to_owned()));
+    }
     Ok(StoreConfig {
         url: url.expose_secret().to_owned(),
         max_connections: config.store.max_connections,
         acquire_timeout: config.store.acquire_timeout,
         idle_timeout: config.store.idle_timeout,
+        statement_timeout: config.store.statement_timeout,
+        lock_timeout: config.store.lock_timeout,
+        idle_in_transaction_timeout: config.store.idle_in_transaction_timeout,
+        pooler: match config.store.pooler {
+            config::Pooler::None => Pooler::None,
+            config::Pooler::Transaction => Pooler::Transaction,
+        },
     })
 }
 

@@ -36,6 +36,7 @@ use crate::webhooks::Dispatcher;
 use crate::xrpl::BadRoots;
 use audit::{Configured, Diary};
 use build::Ground;
+pub(crate) use build::store_config;
 use live::{Known, LiveView};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,10 +1,9 @@
 //! The store as a command uses it, beside a daemon that may be running on it.
 
 use super::failure::Failure;
-use crate::app::home;
+use crate::app::{home, store_config};
 use crate::config::Config;
 use crate::store::{Access, Store, StoreConfig, StoreError};
-use secrecy::ExposeSecret as _;
 use std::future::Future;
 
 /// Opens the store of a configuration, does `work` with it and closes it again.
@@ -16,17 +15,12 @@ where
     F: FnOnce(Store) -> Done,
     Done: Future<Output = Result<T, Failure>>,
 {
-    let url = config
-        .store
-        .url
-        .resolve()
-        .map_err(|error| Failure::because("The URL of the store cannot be had.", error))?;
+    let settings = store_config(config)
+        .map_err(|error| Failure::because("The store cannot be opened.", error))?;
     let settings = StoreConfig {
-        url: url.expose_secret().to_owned(),
         // A command does one thing after the other.
         max_connections: 1,
-        acquire_timeout: config.store.acquire_timeout,
-        idle_timeout: config.store.idle_timeout,
+        ..settings
     };
     let store = Store::open(&settings, Access::Tool)
         .await

@@ -345,6 +345,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
 }
 
 const LAST_RUN_DIR: &str = "store.last_run_dir";
+const STATEMENT_TIMEOUT: &str = "store.statement_timeout";
 
 fn store(r: &mut Reader) -> Option<StoreSettings> {
     let url = r.required("store.url");
@@ -352,6 +353,16 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
     let idle_timeout = positive(r, "store.idle_timeout");
     let acquire_timeout = positive(r, "store.acquire_timeout");
     let replicas = r.number("store.replicas", 1..=1_000);
+    let statement_timeout = positive(r, STATEMENT_TIMEOUT);
+    let lock_timeout = positive(r, "store.lock_timeout");
+    if let (Some(lock), Some(statement)) = (lock_timeout, statement_timeout)
+        && lock >= statement
+    {
+        let why = "must be longer than store.lock_timeout, or who waits for a lock is given up on";
+        r.error(STATEMENT_TIMEOUT, why);
+    }
+    let idle_in_transaction_timeout = positive(r, "store.idle_in_transaction_timeout");
+    let pooler = r.required("store.pooler");
     let last_run_dir = r.optional::<String>(LAST_RUN_DIR).map(PathBuf::from);
     if last_run_dir.as_ref().is_some_and(|folder| !folder.is_dir()) {
         r.error(LAST_RUN_DIR, "is no folder");
@@ -361,6 +372,10 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
         max_connections: max_connections?,
         idle_timeout: idle_timeout?,
         acquire_timeout: acquire_timeout?,
+        statement_timeout: statement_timeout?,
+        lock_timeout: lock_timeout?,
+        idle_in_transaction_timeout: idle_in_transaction_timeout?,
+        pooler: pooler?,
         replicas: replicas?,
         last_run_dir,
     })

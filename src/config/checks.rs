@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config, reader: &Reader) -> (Vec<Problem>, Vec<Prob
         servers_of_production(config, reader, &mut found);
         switches_of_production(config, reader, &mut found);
         secrets_of_production(config, reader, &mut found);
+        store_of_production(config, reader, &mut found);
         stages_of_production(config, reader, &mut found);
     }
     (found.errors, found.warnings)
@@ -248,6 +249,13 @@ fn switches_of_production(config: &Config, reader: &Reader, found: &mut Findings
         found
             .errors
             .push(problem(reader, "telemetry.log_level", message));
+    }
+}
+
+/// A URL that is a secret of its own is looked at when it is resolved.
+fn store_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
+    if let Some(why) = config.store.url.unverified() {
+        found.errors.push(problem(reader, "store.url", why));
     }
 }
 

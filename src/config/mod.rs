@@ -29,13 +29,13 @@ pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
 pub use reload::is_taken_over;
 pub use schema::{
-    Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Profile, RateLimit,
-    Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
+    Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Pooler, Profile,
+    RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};
 pub use stages::{Criteria, Rollout, Stage};
-pub use url::{ServerUrl, StoreUrl};
+pub use url::{ServerUrl, StoreUrl, unverified};
 pub use value::{duration, duration_text};
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The configuration as the rest of the daemon sees it: strict types, nothing optional that always
 //! is there.
 
+mod store;
+
+pub use store::{Pooler, StoreSettings};
+
 use super::secrets::SecretRef;
 use super::stages::Rollout;
-use super::url::{ServerUrl, StoreUrl};
+use super::url::ServerUrl;
 use crate::telemetry::health::Alert;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -322,23 +326,6 @@ pub struct RateLimit {
     pub checks_per_minute: u32,
     /// Failed attempts of one address in a minute.
     pub failures_per_minute: NonZeroU32,
-}
-
-/// Section `store`.
-#[derive(Debug, Clone)]
-pub struct StoreSettings {
-    /// Where the database is.
-    pub url: StoreUrl,
-    /// The most connections that are held.
-    pub max_connections: u32,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
-    /// How long a request waits for a connection.
-    pub acquire_timeout: Duration,
-    /// How many daemons share the database.
-    pub replicas: u32,
-    /// Where this machine writes down what it signed last, outside the database.
-    pub last_run_dir: Option<PathBuf>,
 }
 
 /// Section `invoices`.

@@ -273,6 +273,26 @@ const ROWS: &[Setting] = &[
         "How long a request waits for a free connection before it is refused.",
     ),
     row(
+        "store.statement_timeout",
+        Kind::Duration,
+        "How long PostgreSQL may take for one statement. A second after that its answer is given up on, a commit's too: what was asked is undone, or unknown and looked up, and the request is answered with 503. Longer than `lock_timeout`.",
+    ),
+    row(
+        "store.lock_timeout",
+        Kind::Duration,
+        "How long a statement waits on PostgreSQL for what other transactions have locked, before it is tried again and then refused.",
+    ),
+    row(
+        "store.idle_in_transaction_timeout",
+        Kind::Duration,
+        "After how long PostgreSQL ends a transaction that its client does not go on with, and frees what that has locked: so long a process that is frozen in the middle holds up the others. Not longer than a lease.",
+    ),
+    row(
+        "store.pooler",
+        Kind::Choice(&["none", "transaction"]),
+        "What lies between the daemon and PostgreSQL: `transaction` for a pooler that deals out connections by the transaction, such as PgBouncer's `pool_mode = transaction`. Behind one that is not named here the daemon does not start.",
+    ),
+    row(
         "store.replicas",
         Kind::Number,
         "How many daemons share this database. SQLite serves one.",

@@ -66,12 +66,7 @@ impl ServerUrl {
     /// Whether the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.host();
-        host == "localhost"
-            || host.ends_with(".localhost")
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback())
+        is_loopback(self.host())
     }
 
     /// Host and, where it was written, port: the name of a server that was given none.
@@ -164,6 +159,16 @@ impl StoreUrl {
         }
     }
 
+    /// Why production does not go to the database over this URL; `None` where nothing is wrong with it,
+    /// and behind a reference until that is resolved.
+    #[must_use]
+    pub fn unverified(&self) -> Option<&'static str> {
+        match self {
+            Self::Plain(url) => unverified(url.expose_secret()),
+            Self::Reference(_) => None,
+        }
+    }
+
     /// Whether the database is a file of this machine; unknown behind a reference.
     #[must_use]
     pub fn is_sqlite(&self) -> Option<bool> {
@@ -184,6 +189,56 @@ impl StoreUrl {
             Self::Reference(_) => false,
         }
     }
+}
+
+/// Why real money does not cross the way to the database at `url`: another machine's, whose certificate
+/// is not checked against its name. `None` where nothing is wrong with it.
+#[must_use]
+pub fn unverified(url: &str) -> Option<&'static str> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return None;
+    }
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = place.split('/').next().unwrap_or_default();
+    let at_hosts = authority.rsplit('@').next().unwrap_or_default();
+    let mut hosts: Vec<String> = at_hosts.split(',').map(str::to_owned).collect();
+    let mut mode = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "host" | "hostaddr" => {
+                hosts.retain(|host| !host.is_empty());
+                hosts.push(value.into_owned());
+            }
+            "sslmode" | "ssl-mode" => mode = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    let is_verified = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("verify-full"));
+    let is_here = hosts.iter().all(|host| is_this_machine(host));
+    if is_verified || is_here {
+        return None;
+    }
+    Some(
+        "leads to another machine without verifying it: add ?sslmode=verify-full, and \
+         &sslrootcert=PATH where the certificate is not signed by an authority that this machine knows",
+    )
+}
+
+/// A name or an address of this machine, or the folder of a socket.
+fn is_this_machine(host: &str) -> bool {
+    if host.starts_with('/') || host.starts_with("%2F") || host.starts_with("%2f") {
+        return true;
+    }
+    split_port(host).is_some_and(|(host, _)| is_loopback(host))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 fn userinfo(url: &str) -> Option<&str> {
@@ -271,12 +326,47 @@ mod tests {
         assert_eq!(sqlite.to_string(), "sqlite:///var/lib/pay.db");
     }
 
+    #[test]
+    fn only_a_verified_server_or_this_machine_is_good_enough_for_real_money() {
+        for good in [
+            "sqlite:///var/lib/pay.db",
+            "postgres://localhost/pay",
+            "postgres://pay:p%40ss@127.0.0.1:5432/pay",
+            "postgresql://[::1]:5432/pay?sslmode=disable",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/pay",
+            "postgres:///pay?host=/var/run/postgresql",
+            "postgres://db.example.org/pay?sslmode=verify-full",
+            "postgres://a.example.org:5432,b.example.org/pay?application_name=x&sslmode=VERIFY-FULL",
+        ] {
+            assert_eq!(unverified(good), None, "{good}");
+        }
+        for bad in [
+            "postgres://db.example.org/pay",
+            "postgres://db.example.org/pay?sslmode=require",
+            "postgres://db.example.org/pay?sslmode=verify-ca",
+            "postgres://db.example.org/pay?sslmode=verify-full&sslmode=prefer",
+            "postgres://db.example.org/pay?SSLMODE=verify-full",
+            "postgres://127.0.0.1.example.org/pay",
+            "postgres://localhost,db.example.org/pay",
+            "postgres://localhost/pay?host=db.example.org",
+            "postgres://user@localhost@db.example.org/pay",
+            "postgres:///pay",
+        ] {
+            let why = unverified(bad);
+            assert!(
+                why.is_some_and(|why| why.contains("sslmode=verify-full")),
+                "{bad}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_reader_panic(text: String) {
             let _ = ServerUrl::parse(&text).map(|url| url.to_string());
             let _ = ServerUrl::parse(&format!("wss://{text}")).map(|url| url.to_string());
             let _ = StoreUrl::parse(&format!("postgres://{text}")).map(|url| url.to_string());
+            let _ = unverified(&format!("postgres://{text}"));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Values are read one by one rather than by a derived `Deserialize` of the whole, for that stops at
 //! the first error and quotes the offending text.
 
-use super::schema::{KeyAlgorithm, LogFormat, LogLevel};
+use super::schema::{KeyAlgorithm, LogFormat, LogLevel, Pooler};
 use super::secrets::SecretRef;
 use crate::cidr;
 use base64::Engine as _;
@@ -257,6 +257,7 @@ macro_rules! choice {
 choice!(LogLevel);
 choice!(LogFormat);
 choice!(KeyAlgorithm);
+choice!(Pooler);
 
 #[cfg(test)]
 mod tests {

@@ -11,11 +11,12 @@
 //! batch again settles that too, because a payment that is there under the id it was given is the
 //! one that was asked for.
 
-use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
+use super::db::Tx;
 use super::error::{Conflict, StoreError};
 use super::events::News;
 use super::limits::{Scopes, Wanted};
 use super::pauses::{self, Pause};
+use super::retry::Tries;
 use super::verdicts::{Decided, Guess, Verdict, decide_all, known_keys};
 use super::{Store, events, limits, payment_news, payments, rollout};
 use crate::supervise::Supervisor;
@@ -227,7 +228,7 @@ impl Store {
             true => Keys::LookUp,
             false => Keys::Presume,
         };
-        let mut tries = 0;
+        let mut tries = Tries::default();
         let verdicts = loop {
             match self.accept_once(news, keys).await {
                 Err(StoreError::Conflict(_) | StoreError::PausesUnreadable(_))
@@ -235,10 +236,8 @@ impl Store {
                 {
                     keys = Keys::LookUp;
                 }
-                Err(error) if tries < CONTENTION_RETRIES_MAX && worth_another_try(&error) => {
+                Err(error) if worth_another_try(&error) && tries.another().await => {
                     keys = Keys::LookUp;
-                    tries += 1;
-                    pause_before_retry(tries).await;
                 }
                 other => break other?,
             }

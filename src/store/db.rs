@@ -12,9 +12,6 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 use std::borrow::Cow;
 use tokio::sync::watch;
 
-/// How often a transaction is tried again when others were in its way.
-pub(super) const CONTENTION_RETRIES_MAX: u32 = 5;
-
 /// The open database.
 #[derive(Debug)]
 pub(super) struct Db {
@@ -65,10 +62,16 @@ impl Db {
 
     fn begun(&self, on: TxOn) -> Tx {
         let feed = self.feed.clone();
+        let (patience, prepares) = match &self.dialect {
+            Dialect::Sqlite(_) => (None, true),
+            Dialect::Postgres(db) => (Some(db.patience().clone()), db.prepares()),
+        };
         Tx {
             on,
             feed,
             told: None,
+            patience,
+            prepares,
         }
     }
 
@@ -79,12 +82,6 @@ impl Db {
             Dialect::Postgres(db) => db.close().await,
         }
     }
-}
-
-/// Waits a little longer after each failure, so that who was in the way gets done.
-pub(super) async fn pause_before_retry(tries: u32) {
-    let pause_ms = 2_u64 << tries.min(CONTENTION_RETRIES_MAX);
-    tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
 }
 
 /// A value of a statement.
@@ -146,6 +143,10 @@ pub(super) struct Tx {
     feed: watch::Sender<i64>,
     /// The last sequence that this transaction drew.
     told: Option<i64>,
+    /// How long an answer is waited for, where a network lies in between.
+    patience: Option<postgres::Patience>,
+    /// Whether statements stay prepared on the connection.
+    prepares: bool,
 }
 
 /// The driver's transaction.
@@ -191,7 +192,8 @@ impl Tx {
             }
             TxOn::Postgres(tx) => {
                 let query = sqlx::query_with(sql, postgres::arguments(values)?);
-                let rows = query.fetch_all(&mut **tx).await?;
+                let answer = query.persistent(self.prepares).fetch_all(&mut **tx);
+                let rows = within(self.patience.as_ref(), answer).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -227,7 +229,9 @@ impl Tx {
             }
             TxOn::Postgres(tx) => {
                 let query = sqlx::query_with(sql, postgres::arguments(values)?);
-                Ok(query.execute(&mut **tx).await?.rows_affected())
+                let answer = query.persistent(self.prepares).execute(&mut **tx);
+                let done = within(self.patience.as_ref(), answer).await?;
+                Ok(done.rows_affected())
             }
         }
     }
@@ -321,26 +325,38 @@ impl Tx {
         self.told = Some(last);
     }
 
-    /// Makes everything durable. A connection that breaks here leaves the outcome unknown.
+    /// Makes everything durable. A connection that breaks here, or is silent for too long, leaves the
+    /// outcome unknown.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         let answer = match self.on {
-            TxOn::Sqlite(tx) => tx.commit().await,
-            TxOn::Postgres(tx) => tx.commit().await,
+            TxOn::Sqlite(tx) => tx.commit().await.map_err(StoreError::from),
+            TxOn::Postgres(tx) => within(self.patience.as_ref(), tx.commit()).await,
         };
         // Also where nobody knows whether it was done: whoever is woken looks for himself.
         if let Some(last) = self.told {
             self.feed.send_modify(|known| *known = last.max(*known));
         }
-        answer.map_err(|error| StoreError::from(error).of_commit())
+        answer.map_err(StoreError::of_commit)
     }
 
     /// Forgets everything; also the proper end of a transaction that only read.
     pub(super) async fn end(self) -> Result<(), StoreError> {
         match self.on {
             TxOn::Sqlite(tx) => tx.rollback().await?,
-            TxOn::Postgres(tx) => tx.rollback().await?,
+            TxOn::Postgres(tx) => within(self.patience.as_ref(), tx.rollback()).await?,
         }
         Ok(())
+    }
+}
+
+/// The answer, unless somebody's patience ends before it comes.
+async fn within<T>(
+    patience: Option<&postgres::Patience>,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    match patience {
+        Some(patience) => patience.wait(answer).await,
+        None => Ok(answer.await?),
     }
 }
 

@@ -23,10 +23,10 @@ pub(super) use refunds::{refunded, touch};
 pub use shown::ShownInvoice;
 pub(super) use taking::{expire, take};
 
-use super::Store;
-use super::db::{CONTENTION_RETRIES_MAX, Tx, Value, pause_before_retry};
+use super::db::{Tx, Value};
 use super::error::StoreError;
 use super::events;
+use super::{Store, retry};
 use xrpayd_core::ids::{InvoiceId, UnixMs};
 use xrpayd_core::invoice::{Event, Illegal, Invoice, decide};
 
@@ -81,16 +81,7 @@ impl Store {
     /// Nothing was issued, unless [`StoreError::effect_unknown`].
     pub async fn issue(&self, new: &NewInvoice) -> Result<IssueOutcome, StoreError> {
         rows::refuse_nul(new)?;
-        let mut tries = 0;
-        loop {
-            match self.issue_once(new).await {
-                Err(error) if error.is_contention() && tries < CONTENTION_RETRIES_MAX => {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => return other,
-            }
-        }
+        retry::while_contended(|| self.issue_once(new)).await
     }
 
     async fn issue_once(&self, new: &NewInvoice) -> Result<IssueOutcome, StoreError> {
@@ -156,16 +147,7 @@ impl Store {
         network_id: u32,
         now: UnixMs,
     ) -> Result<CancelOutcome, StoreError> {
-        let mut tries = 0;
-        loop {
-            match self.cancel_once(id, client, network_id, now).await {
-                Err(error) if error.is_contention() && tries < CONTENTION_RETRIES_MAX => {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => return other,
-            }
-        }
+        retry::while_contended(|| self.cancel_once(id, client, network_id, now)).await
     }
 
     async fn cancel_once(

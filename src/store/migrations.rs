@@ -5,7 +5,8 @@
 
 use super::error::StoreError;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{PgPool, SqlSafeStr as _, SqlitePool};
+use sqlx::{SqlSafeStr as _, SqlitePool};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const TABLE: &str = "_sqlx_migrations";
@@ -46,7 +47,7 @@ fn for_sqlite() -> Vec<Migration> {
     )
 }
 
-fn for_postgres() -> Vec<Migration> {
+pub(super) fn for_postgres() -> Vec<Migration> {
     migrations!(
         "postgres",
         (1, "payments", "0001_payments.sql"),
@@ -78,6 +79,38 @@ fn newest(migrations: &[Migration]) -> i64 {
         .unwrap_or(0)
 }
 
+/// What a database says has been applied to it: versions and checksums.
+#[derive(Debug, Default)]
+pub(super) struct Applied(pub(super) Vec<(i64, Vec<u8>)>);
+
+/// What has to be applied still, in order.
+///
+/// # Errors
+/// The database is not this program's: it is newer, or what was applied is not what is known under the
+/// same number.
+pub(super) fn missing<'a>(
+    known: &'a [Migration],
+    applied: &Applied,
+) -> Result<Vec<&'a Migration>, StoreError> {
+    let mut is_applied = BTreeSet::new();
+    for (version, checksum) in &applied.0 {
+        let Some(migration) = known.iter().find(|known| known.version == *version) else {
+            let found = *version;
+            let known = newest(known);
+            return Err(StoreError::Newer { found, known });
+        };
+        if *migration.checksum != **checksum {
+            let edited = MigrateError::VersionMismatch(*version);
+            return Err(StoreError::Migration(Arc::new(edited)));
+        }
+        is_applied.insert(*version);
+    }
+    Ok(known
+        .iter()
+        .filter(|migration| !is_applied.contains(&migration.version))
+        .collect())
+}
+
 /// Brings a SQLite database up to date.
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     let migrations = for_sqlite();
@@ -86,17 +119,10 @@ pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     run.map_err(|error| of_migration(error, known))
 }
 
-/// Brings a PostgreSQL database up to date.
-pub(super) async fn run_postgres(pool: &PgPool) -> Result<(), StoreError> {
-    let migrations = for_postgres();
-    let known = newest(&migrations);
-    let run = Migrator::with_migrations(migrations).run(pool).await;
-    run.map_err(|error| of_migration(error, known))
-}
-
 /// Checks that a SQLite database which a running daemon uses has this program's schema.
 pub(super) async fn check_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
-    let known = newest(&for_sqlite());
+    let migrations = for_sqlite();
+    let known = newest(&migrations);
     let mut connection = pool.acquire().await?;
     let is_new = sqlx::query("select 1 from sqlite_schema where name = $1")
         .bind(TABLE)
@@ -109,16 +135,13 @@ pub(super) async fn check_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     let applied = connection
         .list_applied_migrations(TABLE)
         .await
-        .map_err(|error| of_migration(error, known))?;
-    match applied
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0)
-    {
-        found if found > known => Err(StoreError::Newer { found, known }),
-        found if found < known => Err(StoreError::MigrationBlocked { known }),
-        _ => Ok(()),
+        .map_err(|error| of_migration(error, known))?
+        .into_iter()
+        .map(|migration| (migration.version, migration.checksum.into_owned()));
+    if missing(&migrations, &Applied(applied.collect()))?.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::MigrationBlocked { known })
     }
 }
 

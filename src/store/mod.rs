@@ -46,6 +46,7 @@ mod reconcile;
 mod reconcile_deposits;
 mod remembered;
 mod retention;
+mod retry;
 mod rollout;
 mod ruling;
 mod signatures;
@@ -113,10 +114,28 @@ pub struct StoreConfig {
     pub acquire_timeout: Duration,
     /// After how long an unused connection is closed.
     pub idle_timeout: Duration,
+    /// How long PostgreSQL may take for a statement or a commit before its answer is given up on.
+    pub statement_timeout: Duration,
+    /// How long a statement waits for what others have locked; shorter than `statement_timeout`.
+    pub lock_timeout: Duration,
+    /// After how long PostgreSQL ends a transaction that was begun and left alone.
+    pub idle_in_transaction_timeout: Duration,
+    /// What lies between us and PostgreSQL.
+    pub pooler: Pooler,
+}
+
+/// What lies between us and PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or what leaves a connection of the server to us for as long as ours lives.
+    None,
+    /// What deals out connections of the server by the transaction: no statement stays prepared.
+    Transaction,
 }
 
 impl StoreConfig {
-    /// The default settings for `url`: 20 connections, 2 s to get one, closed after 30 s unused.
+    /// The default settings for `url`: 20 connections, 2 s to get one, closed after 30 s unused; 15 s
+    /// for a statement, 10 s for a lock, 5 s idle in a transaction; no pooler.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -124,6 +143,10 @@ impl StoreConfig {
             max_connections: 20,
             acquire_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(15),
+            lock_timeout: Duration::from_secs(10),
+            idle_in_transaction_timeout: Duration::from_secs(5),
+            pooler: Pooler::None,
         }
     }
 }

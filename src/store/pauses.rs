@@ -8,11 +8,11 @@
 //! On failure nothing is begun: a table that cannot be read, or that lacks the row it was made with,
 //! is [`StoreError::PausesUnreadable`], which counts as a pause of everything.
 
-use super::Store;
 use super::audit::{self, Actor, Audited};
-use super::db::{CONTENTION_RETRIES_MAX, Row, Tx, pause_before_retry};
+use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::events::{self, HOUSE, News};
+use super::{Store, retry};
 use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -188,20 +188,9 @@ impl Store {
             let field = "the reason";
             return Err(StoreError::NulInText { field });
         }
-        let mut tries = 0;
-        loop {
-            match self.switch_once(way, scope, reason, by, now).await {
-                // Done twice it is done once, so a commit without an answer is no reason to stop.
-                Err(error)
-                    if tries < CONTENTION_RETRIES_MAX
-                        && (error.is_contention() || error.effect_unknown()) =>
-                {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => return other,
-            }
-        }
+        // Done twice it is done once, so a commit without an answer is no reason to stop.
+        let worth = |error: &StoreError| error.is_contention() || error.effect_unknown();
+        retry::again_if(worth, || self.switch_once(way, scope, reason, by, now)).await
     }
 
     async fn switch_once(

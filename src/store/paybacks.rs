@@ -20,12 +20,12 @@ pub(super) use settle::settle;
 
 use super::accept::{Keys, NewPayment, refuse_nul};
 use super::audit::{self, Actor, Audited};
-use super::db::{CONTENTION_RETRIES_MAX, Tx, pause_before_retry};
+use super::db::Tx;
 use super::deposits::{self, Returned};
 use super::error::{Conflict, StoreError};
 use super::pauses::Pause;
 use super::verdicts::Verdict;
-use super::{Store, events, invoices};
+use super::{Store, events, invoices, retry};
 use claim::{Claim, Granted};
 use serde_json::json;
 use xrpayd_core::amount::Amount;
@@ -122,16 +122,7 @@ impl Store {
     /// Nothing was accepted, unless [`StoreError::effect_unknown`]: then the same request tells.
     pub async fn pay_back(&self, new: &NewPayback) -> Result<PaybackOutcome, StoreError> {
         refuse_nul(&new.new)?;
-        let mut tries = 0;
-        let step = loop {
-            match self.pay_back_once(new).await {
-                Err(error) if tries < CONTENTION_RETRIES_MAX && worth_another_try(&error) => {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => break other?,
-            }
-        };
+        let step = retry::again_if(worth_another_try, || self.pay_back_once(new)).await?;
         Ok(match step {
             Step::Created(payment) => PaybackOutcome::Created(*payment),
             Step::Known(id) => PaybackOutcome::Replayed(self.known_payment(id).await?),

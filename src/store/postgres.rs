@@ -2,67 +2,155 @@
 //!
 //! TLS follows the URL's `sslmode`; `verify-full` with `sslrootcert` is what a network that is not
 //! private needs. Every commit is durable before it is answered, whatever the server's default.
+//!
+//! Nothing relies on the state of a session: what a transaction needs is said with its `begin`
+//! ([`session`]), so it holds behind a pooler that deals out connections by the transaction too.
+//! A server that does not answer is given up on after a stated time, and the connections of that
+//! moment are not trusted any more ([`trust`]).
+
+mod migrate;
+mod pooler;
+mod session;
+mod trust;
+mod url;
 
 use super::db::{Columns, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
-use super::{StoreConfig, migrations};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Arguments as _, ConnectOptions as _, Executor as _, Transaction};
-use std::str::FromStr as _;
+use super::{Pooler, StoreConfig};
+use session::Session;
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions};
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Transaction};
+use std::sync::Arc;
+use std::time::Duration;
+pub(super) use trust::Patience;
+use trust::Trust;
 
 /// More rows in one statement gain nothing and hold memory.
 const BATCH_ROWS_MAX: usize = 1_000;
-
-/// Settings of every connection. A lock that nobody gives back within ten seconds belongs to a
-/// replica that hangs; a transaction that is left idle for half a minute is ended by the server.
-/// A server that is set to answer commits before they are durable is overruled.
-const SESSION: &str = "select set_config('lock_timeout', '10s', false), \
-     set_config('idle_in_transaction_session_timeout', '30s', false), \
-     case when current_setting('synchronous_commit') = 'off' \
-     then set_config('synchronous_commit', 'on', false) end";
+/// How often a transaction is begun anew because its connection had been cut while nobody used it.
+const BEGINS_MAX: u32 = 3;
+/// How much longer than the server's own limit its answer is waited for: the way there and back.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct Postgres {
     pool: PgPool,
+    session: Session,
+    patience: Patience,
+    /// Whether statements stay prepared on a connection.
+    prepares: bool,
 }
 
 /// Connects and brings the schema up to date; replicas that start together wait for each other.
 pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
-    let options = PgConnectOptions::from_str(&config.url)?
-        .application_name("xrpayd")
-        .disable_statement_logging();
+    let trust = Arc::new(Trust::new());
+    let pool = connect(config, &trust).await?;
+    let postgres = Postgres {
+        pool,
+        session: Session::new(config),
+        patience: Patience {
+            limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
+            trust,
+        },
+        prepares: config.pooler == Pooler::None,
+    };
+    if postgres.prepares {
+        pooler::refuse_unnamed(&postgres.pool).await?;
+    }
+    migrate::run(&postgres.pool).await?;
+    Ok(postgres)
+}
+
+async fn connect(config: &StoreConfig, trust: &Arc<Trust>) -> Result<PgPool, StoreError> {
+    let options = url::options(&config.url)?;
+    let trust = Arc::clone(trust);
+    let patience = config.acquire_timeout;
     let pool = PgPoolOptions::new()
         .max_connections(config.max_connections.max(2))
         .acquire_timeout(config.acquire_timeout)
         .idle_timeout(config.idle_timeout)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
+        // The `begin` tells whether the connection is alive, without a way of its own.
+        .test_before_acquire(false)
+        .before_acquire(move |_, connection| {
+            let is_trusted = trust.holds(connection.age);
+            Box::pin(async move { Ok(is_trusted) })
+        })
+        .after_release(move |connection, _| {
+            Box::pin(async move {
+                // What was left in the middle is rolled back now; who does not answer to that is
+                // not waited for, because his place in the pool is.
+                if connection.should_flush() {
+                    let ping = tokio::time::timeout(patience, connection.ping());
+                    ping.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                }
+                Ok(true)
+            })
         })
         .connect_with(options)
         .await?;
-    migrations::run_postgres(&pool).await?;
-    Ok(Postgres { pool })
+    Ok(pool)
 }
 
 impl Postgres {
     /// Read committed: what has to be read unchanged until the end is locked row by row.
     pub(super) async fn write(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self
-            .pool
-            .begin_with("begin isolation level read committed read write")
-            .await?)
+        self.begin(&self.session.write).await
     }
 
     pub(super) async fn read(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self
-            .pool
-            .begin_with("begin isolation level repeatable read read only")
-            .await?)
+        self.begin(&self.session.read).await
+    }
+
+    async fn begin(&self, how: &str) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+        let mut begins = 1;
+        loop {
+            let begun = self.pool.begin_with(AssertSqlSafe(how.to_owned()));
+            match tokio::time::timeout(self.patience.limit, begun).await {
+                Ok(Ok(transaction)) => return Ok(transaction),
+                Ok(Err(busy @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))) => {
+                    return Err(busy.into());
+                }
+                // Nothing has been asked for yet, so asking another connection is safe.
+                Ok(Err(cut)) => {
+                    self.patience.trust.lose();
+                    if begins == BEGINS_MAX || !is_cut(&cut) {
+                        return Err(cut.into());
+                    }
+                    begins += 1;
+                }
+                Err(_) => {
+                    self.patience.trust.lose();
+                    return Err(trust::no_answer());
+                }
+            }
+        }
+    }
+
+    /// How long an answer is waited for, and what follows where there is none.
+    pub(super) const fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    /// Whether statements stay prepared on a connection.
+    pub(super) const fn prepares(&self) -> bool {
+        self.prepares
     }
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Whether the connection has ended, rather than the server refused something.
+fn is_cut(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
+        // Ended by an operator, by a crash, because it idled; or left in the middle of something.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["57P01", "57P02", "57P05", "25P02"].contains(&code.as_ref())),
+        _ => false,
     }
 }
 

@@ -14,10 +14,10 @@ mod plans;
 pub use incidents::{Closing, Incident, IncidentKind};
 
 use super::audit::{self, Actor, Audited};
-use super::db::{CONTENTION_RETRIES_MAX, Row, Tx, pause_before_retry};
+use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::events::{self, HOUSE, News};
-use super::{Store, limits};
+use super::{Store, limits, retry};
 use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
 use xrpayd_core::ids::UnixMs;
@@ -192,16 +192,7 @@ impl Store {
             let field = "reason";
             return Err(StoreError::NulInText { field });
         }
-        let mut tries = 0;
-        loop {
-            match self.change_stage_once(change).await {
-                Err(error) if tries < CONTENTION_RETRIES_MAX && error.is_contention() => {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => return other,
-            }
-        }
+        retry::while_contended(|| self.change_stage_once(change)).await
     }
 
     async fn change_stage_once(&self, change: &StageChange) -> Result<StageOutcome, StoreError> {

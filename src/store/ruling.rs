@@ -5,10 +5,9 @@
 //! lane that signs it at the same moment, or another person, makes one of the two start again.
 
 use super::audit::{self, Actor, Audited};
-use super::db::CONTENTION_RETRIES_MAX;
-use super::db::pause_before_retry;
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
+use super::retry::Tries;
 use super::{Store, changes, events, payments};
 use serde_json::json;
 use xrpayd_core::amount::Amount;
@@ -83,15 +82,13 @@ impl Store {
         past: Past<'_>,
         now: UnixMs,
     ) -> Result<RulingOutcome, StoreError> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
             match self.rule_once(id, by, event.clone(), past, now).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(CommitError::Store(error)) if !error.is_contention() => return Err(error),
-                Err(error) if tries < CONTENTION_RETRIES_MAX => {
+                Err(error) if tries.another().await => {
                     tracing::debug!(payment.id = %id, %error, "a person's word is taken up again");
-                    tries += 1;
-                    pause_before_retry(tries).await;
                 }
                 Err(CommitError::Store(error)) => return Err(error),
                 Err(

@@ -10,6 +10,7 @@ mod accept;
 mod approval;
 mod audit;
 mod backfill;
+mod contention;
 mod deposits;
 mod feed;
 mod home;
@@ -29,6 +30,7 @@ mod scopes;
 mod strictness;
 mod taking;
 mod tickets;
+mod timeouts;
 mod webhooks;
 
 pub use bed::{fresh_postgres, request};

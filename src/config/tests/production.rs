@@ -10,7 +10,7 @@ servers = ["wss://s1.ripple.com", "wss://xrplcluster.com"]
 address = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh"
 seed = "file:/run/secrets/hot_wallet_seed"
 [store]
-url = "postgres://db.example.org/xrpayd"
+url = "postgres://db.example.org/xrpayd?sslmode=verify-full"
 [telemetry]
 alert_receiver = "https://alerts.example.org"
 "#;
@@ -146,8 +146,30 @@ fn production_refuses_a_stage_above_the_hard_caps() {
 fn production_refuses_a_secret_of_the_environment() {
     let error = refused("file:/run/secrets/hot_wallet_seed", "env:HOT_SEED");
     assert!(error.message.contains("environment"), "{error}");
-    let error = refused("postgres://db.example.org/xrpayd", "env:DATABASE_URL");
+    let error = refused(
+        "postgres://db.example.org/xrpayd?sslmode=verify-full",
+        "env:DATABASE_URL",
+    );
     assert_eq!(error.key, "store.url");
+}
+
+#[test]
+fn production_refuses_a_database_of_another_machine_that_is_not_verified() {
+    for to in [
+        "",
+        "?sslmode=disable",
+        "?sslmode=require",
+        "?sslmode=verify-ca",
+    ] {
+        let error = refused("?sslmode=verify-full", to);
+        assert_eq!(error.key, "store.url", "{to}");
+        assert!(error.message.contains("?sslmode=verify-full"), "{error}");
+    }
+    let here = GOOD.replace(
+        "db.example.org/xrpayd?sslmode=verify-full",
+        "localhost/xrpayd",
+    );
+    load(Some("production"), &[&here], &[]).unwrap();
 }
 
 #[test]
@@ -166,7 +188,7 @@ fn production_refuses_what_is_called_after_another_environment() {
             "store.url",
         ),
         (
-            "postgres://db.example.org/xrpayd",
+            "postgres://db.example.org/xrpayd?sslmode=verify-full",
             "sqlite:///var/lib/xrpayd/sandbox.db",
             "store.url",
         ),

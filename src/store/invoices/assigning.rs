@@ -2,10 +2,10 @@
 
 use super::{by_id, document, rows};
 use crate::store::audit::{self, Actor, Audited};
-use crate::store::db::{CONTENTION_RETRIES_MAX, pause_before_retry};
 use crate::store::deposit_news;
 use crate::store::deposits::{self, Deposit, Place};
 use crate::store::error::StoreError;
+use crate::store::retry;
 use crate::store::{Store, events};
 use serde_json::json;
 use xrpayd_core::ids::{DepositId, InvoiceId, UnixMs};
@@ -59,16 +59,7 @@ impl Store {
         assignment: Assignment<'_>,
         now: UnixMs,
     ) -> Result<AssignOutcome, StoreError> {
-        let mut tries = 0;
-        loop {
-            match self.assign_once(assignment, now).await {
-                Err(error) if error.is_contention() && tries < CONTENTION_RETRIES_MAX => {
-                    tries += 1;
-                    pause_before_retry(tries).await;
-                }
-                other => return other,
-            }
-        }
+        retry::while_contended(|| self.assign_once(assignment, now)).await
     }
 
     async fn assign_once(

@@ -1,0 +1,45 @@
+//! What the section `store` says.
+
+use crate::config::url::StoreUrl;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What lies between the daemon and PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler that leaves a connection to us for as long as ours lives.
+    None,
+    /// A pooler that deals out connections by the transaction.
+    Transaction,
+}
+
+impl Pooler {
+    /// Every choice with its name in the configuration.
+    pub const ALL: [(&'static str, Self); 2] =
+        [("none", Self::None), ("transaction", Self::Transaction)];
+}
+
+/// Section `store`.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// Where the database is.
+    pub url: StoreUrl,
+    /// The most connections that are held.
+    pub max_connections: u32,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long a statement or a commit may take.
+    pub statement_timeout: Duration,
+    /// How long a statement waits for what others have locked.
+    pub lock_timeout: Duration,
+    /// How long the server leaves a transaction alone that nobody goes on with.
+    pub idle_in_transaction_timeout: Duration,
+    /// What lies between the daemon and the server.
+    pub pooler: Pooler,
+    /// How many daemons share the database.
+    pub replicas: u32,
+    /// Where this machine writes down what it signed last, outside the database.
+    pub last_run_dir: Option<PathBuf>,
+}

@@ -1,0 +1,92 @@
+//! How long the server is waited for, and what becomes of its connections when it does not answer.
+//!
+//! A network that drops everything, and a server whose machine died, reset no connection: waiting is
+//! all that tells. What has been asked then is unknown or undone, as for any broken connection, and
+//! the other connections of that moment most likely lead to the same silence. So none of them is used
+//! again; new ones are made.
+
+use crate::store::error::StoreError;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Since when connections are trusted.
+#[derive(Debug)]
+pub(super) struct Trust {
+    opened_at: Instant,
+    /// Milliseconds after `opened_at`; connections from before that are not used again.
+    since_ms: AtomicU64,
+}
+
+impl Trust {
+    pub(super) fn new() -> Self {
+        Self {
+            opened_at: Instant::now(),
+            since_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// From now on only connections that are made after this moment are trusted.
+    pub(super) fn lose(&self) {
+        let now_ms = self.opened_at.elapsed().as_millis();
+        let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+        self.since_ms.fetch_max(now_ms.saturating_add(1), Relaxed);
+    }
+
+    /// Whether a connection of this age is trusted.
+    pub(super) fn holds(&self, age: Duration) -> bool {
+        let since = Duration::from_millis(self.since_ms.load(Relaxed));
+        since.is_zero() || self.opened_at.elapsed().saturating_sub(age) >= since
+    }
+}
+
+/// How long an answer is waited for.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Patience {
+    pub(super) limit: Duration,
+    pub(super) trust: Arc<Trust>,
+}
+
+impl Patience {
+    /// The answer, unless it does not come in time.
+    pub(in crate::store) async fn wait<T>(
+        &self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.limit, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                self.trust.lose();
+                Err(no_answer())
+            }
+        }
+    }
+}
+
+/// The server did not answer in time.
+pub(super) fn no_answer() -> StoreError {
+    let silence = std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the server did not answer in time",
+    );
+    StoreError::from(sqlx::Error::Io(silence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_of_before_a_silence_are_not_trusted_and_later_ones_are() {
+        let trust = Trust::new();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(trust.holds(Duration::from_secs(9)) && trust.holds(Duration::ZERO));
+        trust.lose();
+        assert!(!trust.holds(Duration::ZERO), "made in that very moment");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!trust.holds(Duration::from_secs(2)));
+        assert!(trust.holds(Duration::from_millis(500)));
+    }
+}
