@@ -185,6 +185,16 @@ impl Audit {
         self.blame(|| "something new was signed while everything was paused".to_owned());
     }
 
+    /// What was committed by one who did not hold the wallet.
+    pub fn committed_without_lease(&mut self, life: u64) {
+        self.blame(|| format!("p{life} made a commit under a lease that was not in force"));
+    }
+
+    /// What was sent by one whose lease had run out, or was another's.
+    pub fn sent_without_lease(&mut self, life: u64) {
+        self.blame(|| format!("p{life} sent something after its lease"));
+    }
+
     /// The limits as a client was shown them.
     pub fn limits(&mut self, used: u64, daily: u64, pending: u32, most: u32) {
         if used > daily || pending > most {

@@ -49,6 +49,8 @@ pub struct Tables {
     pub counted_through: Option<UnixMs>,
     /// Whether the operator has paused everything.
     pub is_paused: bool,
+    /// Who may write, in worlds with leases.
+    pub lease: crate::lease::Row,
 }
 
 /// The row of a wallet.

@@ -53,6 +53,7 @@ impl World {
         match fault {
             Fault::Kill => self.kill_all(),
             Fault::Stop => self.stop(),
+            Fault::Second if self.swarm.lease.is_some() => self.hand_over(),
             Fault::Second => {
                 if self.chance.chance(500) {
                     self.stop();
@@ -163,8 +164,10 @@ impl World {
             server.catch_up(last);
         }
         // Of several processes the newest stays.
-        let newest = self.lives.iter().map(|life| life.id).max();
-        self.lives.retain(|life| Some(life.id) == newest);
+        if self.swarm.lease.is_none() {
+            let newest = self.lives.iter().map(|life| life.id).max();
+            self.lives.retain(|life| Some(life.id) == newest);
+        }
         self.go_on();
         if self.lives.is_empty() {
             self.agenda.put(1, Event::Start);
@@ -184,7 +187,7 @@ impl World {
 
     /// A process is started, unless one is there or must not be yet.
     pub(crate) fn start(&mut self) {
-        if !self.lives.is_empty() {
+        if self.lives.len() >= self.processes() {
             return;
         }
         if self.chain.last() < self.troubles.start_from {
@@ -197,17 +200,33 @@ impl World {
 
     fn bear(&mut self) {
         self.births += 1;
-        let is_second = !self.lives.is_empty();
+        let is_second = !self.lives.is_empty() && self.swarm.lease.is_none();
         self.tally.add(Seen::TwoProcesses, u64::from(is_second));
         self.troubles.two_writers |= is_second;
         let life = Life::new(self.births);
         self.tell(|| format!("p{}: starts", life.id));
-        self.soon(&life, 20, Act::Begin);
-        self.soon(&life, 40, Act::Wake);
+        if self.swarm.lease.is_some() {
+            self.stand_by(&life);
+        } else {
+            self.soon(&life, 20, Act::Begin);
+            self.soon(&life, 40, Act::Wake);
+        }
         self.lives.push(life);
     }
 
+    /// All processes are stopped; of two that take turns only one is, so that the other goes on.
     fn stop(&mut self) {
+        if self.swarm.lease.is_some() {
+            let holder = self.lives.iter().position(|life| self.holds(life));
+            let which = match self.chance.chance(700) {
+                true => holder,
+                false => Some(self.chance.index(self.lives.len())),
+            };
+            if let Some(life) = which.and_then(|at| self.lives.get_mut(at)) {
+                life.frozen = true;
+            }
+            return;
+        }
         for life in &mut self.lives {
             life.frozen = true;
         }

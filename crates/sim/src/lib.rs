@@ -7,6 +7,7 @@
 //!   is signed.
 //! - `life` is a process around [`xrpayd_core::engine::Desk`], with `turn` for its pass and `pool` for its
 //!   way to the servers; `disk` is its database.
+//! - `lease` says which of two processes works, in the worlds that have two.
 //! - `client` asks and looks, `front` answers; `faults` strikes and heals; `audit` reads the chain and
 //!   the answers, and nothing else; `tally` and `count` see what happened.
 //!
@@ -33,6 +34,7 @@ mod count;
 mod disk;
 mod faults;
 mod front;
+mod lease;
 mod life;
 mod pool;
 mod prng;

@@ -6,6 +6,7 @@
 
 use crate::client::Request;
 use crate::disk::Refused;
+use crate::lease::{LeaseAct, Tenure};
 use crate::pool::{Blobs, Query, Reason, Said, Sending};
 use crate::tally::Seen;
 use crate::world::{Event, Plant, World, short};
@@ -45,6 +46,8 @@ pub enum Act {
     GiveUp(u64),
     /// A client's request.
     Http(usize, Request),
+    /// Something of its lease.
+    Lease(LeaseAct),
 }
 
 /// What the engine is told of a write.
@@ -54,6 +57,8 @@ pub enum Wrote {
     Done,
     /// Something has moved; nothing was written.
     Moved,
+    /// The wallet is another's by now; nothing was written.
+    Lost,
     /// It failed, or its answer was lost.
     Unknown,
 }
@@ -130,6 +135,8 @@ pub struct Life {
     pub mail: VecDeque<Mail>,
     /// Questions that are open.
     pub queries: BTreeMap<u64, Query>,
+    /// The lease under which it works, in worlds with leases.
+    pub tenure: Option<Tenure>,
     /// Submissions whose answers are awaited.
     pub sendings: BTreeMap<u64, Sending>,
     pub(crate) desk: Option<Desk>,
@@ -162,6 +169,7 @@ impl Life {
             dead: false,
             mail: VecDeque::new(),
             queries: BTreeMap::new(),
+            tenure: None,
             sendings: BTreeMap::new(),
             desk: None,
             doing: Doing::Starting,
@@ -200,8 +208,8 @@ impl Life {
     /// Whether nothing is open any more.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let desk = self.desk.as_ref();
-        desk.is_some_and(|desk| desk.flights().is_empty() && desk.lane().open_len() == 0)
+        let is_done = |desk: &Desk| desk.flights().is_empty() && desk.lane().open_len() == 0;
+        self.desk.as_ref().is_some_and(is_done)
     }
 
     /// What is open, for a person.
@@ -228,13 +236,14 @@ impl Life {
     }
 
     /// Everything in memory is dropped.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         let fresh = Self::new(self.id);
         *self = Self {
             generation: self.generation + 1,
             parked: std::mem::take(&mut self.parked),
             frozen: self.frozen,
             numbers: self.numbers,
+            tenure: self.tenure,
             ..fresh
         };
     }
@@ -249,7 +258,7 @@ impl World {
         let mut life = self.lives.swap_remove(at);
         if life.frozen {
             life.parked.push((generation, act));
-        } else if generation == life.generation || matches!(act, Act::Http(..)) {
+        } else if generation == life.generation || matches!(act, Act::Http(..) | Act::Lease(_)) {
             self.act(&mut life, act);
         }
         if life.dead {
@@ -262,6 +271,7 @@ impl World {
     fn act(&mut self, life: &mut Life, act: Act) {
         match act {
             Act::Http(client, request) => return self.http(life, client, request),
+            Act::Lease(act) => return self.keep(life, act),
             Act::Begin => self.begin(life),
             Act::Poll => {
                 life.request = self.tables.open_request();
@@ -276,7 +286,7 @@ impl World {
             Act::GiveUp(number) => self.give_up(life, number),
         }
         while !life.dead && matches!(life.doing, Doing::Idle) && self.turn(life) {}
-        if !life.dead && matches!(life.doing, Doing::Starting) {
+        if !life.dead && matches!(life.doing, Doing::Starting) && self.holds(life) {
             self.anchor(life);
         }
     }
@@ -366,7 +376,10 @@ impl World {
             return self.crash(life, Seen::DiedBeforeWrite);
         }
         let troubled = self.troubles.bad_disk;
-        let wrote = if troubled && self.chance.chance(300) {
+        let wrote = if !self.is_taken_from(life) {
+            self.tally.see(Seen::RefusedByLease);
+            Wrote::Lost
+        } else if troubled && self.chance.chance(300) {
             self.tally.see(Seen::WriteFailed);
             Wrote::Unknown
         } else {
@@ -380,6 +393,9 @@ impl World {
             let written = self.tables.commit(&commit);
             if is_begun && written.is_ok() {
                 self.audit.signed_while_paused();
+            }
+            if written.is_ok() && !self.holds(life) {
+                self.audit.committed_without_lease(life.id);
             }
             match written {
                 Ok(()) if troubled && self.chance.chance(300) => {
@@ -412,6 +428,9 @@ impl World {
         let Doing::Writing(step, after) = std::mem::replace(&mut life.doing, Doing::Idle) else {
             return;
         };
+        if wrote == Wrote::Lost {
+            return self.lose(life);
+        }
         let is_taken = wrote == Wrote::Done
             || (wrote == Wrote::Moved && self.is_planted(Plant::IgnoreRefusal));
         let desk = life.desk.take();

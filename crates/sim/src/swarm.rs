@@ -132,6 +132,8 @@ pub struct Swarm {
     pub daily: u64,
     /// Payments that may be on their way at once.
     pub max_pending: u32,
+    /// How long a lease lasts where two processes take turns.
+    pub lease: Option<u64>,
 }
 
 impl Swarm {
@@ -213,6 +215,7 @@ impl Swarm {
             lost_replies: some(chance, 400),
             daily: if is_tight { 40_000_000 } else { 1_000_000_000 },
             max_pending: if is_tight { 5 } else { 100 },
+            lease: None,
         }
     }
 }

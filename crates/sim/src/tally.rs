@@ -124,10 +124,18 @@ pub enum Seen {
     HeldForPause,
     /// A signature that a pause came before.
     RefusedByPause,
+    /// A process whose deadline passed while it had the wallet.
+    DeadlinePassed,
+    /// A wallet that was taken from a process that was still there.
+    TakenOver,
+    /// A wallet that was given away.
+    HandedOver,
+    /// A write of a process that had the wallet no more.
+    RefusedByLease,
 }
 
 /// Everything that is counted.
-pub const SEEN: [Seen; 57] = [
+pub const SEEN: [Seen; 61] = [
     Seen::RequestLost,
     Seen::AnswerLost,
     Seen::AnswerDoubled,
@@ -185,6 +193,10 @@ pub const SEEN: [Seen; 57] = [
     Seen::DatabaseReplaced,
     Seen::HeldForPause,
     Seen::RefusedByPause,
+    Seen::DeadlinePassed,
+    Seen::TakenOver,
+    Seen::HandedOver,
+    Seen::RefusedByLease,
 ];
 
 /// How often each was seen, and each fault struck.

@@ -23,6 +23,11 @@ const PAGES_AHEAD: usize = 2;
 impl World {
     /// One thing of the engine's pass; `false` when it has to wait for something.
     pub(crate) fn turn(&mut self, life: &mut Life) -> bool {
+        if !self.may_work(life) {
+            self.tally.see(Seen::DeadlinePassed);
+            self.lose(life);
+            return false;
+        }
         let Some(mut desk) = life.desk.take() else {
             return false;
         };
@@ -240,6 +245,7 @@ impl World {
             let sent: Vec<String> = blobs.iter().map(|(hash, _)| short(&hash.0)).collect();
             format!("p{}: sends {}", life.id, sent.join(" "))
         });
+        self.note_sending(life);
         self.send(life, blobs);
         if self.chance.chance(self.swarm.crash_at_await) {
             self.crash(life, Seen::DiedAfterSend);
@@ -310,7 +316,9 @@ impl World {
                     }
                     Err(PageRefused::Untrue(why)) => {
                         self.tell(|| format!("p{}: refuses a page: {why}", life.id));
-                        self.halt(&why);
+                        if self.is_taken_from(life) {
+                            self.halt(&why);
+                        }
                         self.reload(life);
                         false
                     }
@@ -358,6 +366,9 @@ impl World {
     /// What older ledgers remember is written down, and the reading goes on.
     fn recalled(&mut self, life: &mut Life, desk: &mut Desk, page: &Page) {
         life.is_recalling = false;
+        if !self.is_taken_from(life) {
+            return self.lose(life);
+        }
         let sent = page
             .entries
             .iter()

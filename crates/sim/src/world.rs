@@ -48,10 +48,14 @@ pub enum Plant {
     StaleTickets,
     /// What came in is written after its page, in a transaction of its own.
     BookApart,
+    /// A commit is made whoever holds the wallet.
+    StaleEpoch,
+    /// A holder counts its time from the answer and not from its question.
+    LateDeadline,
 }
 
 /// Every planted bug, by its name on the command line.
-pub const PLANTS: [(&str, Plant); 8] = [
+pub const PLANTS: [(&str, Plant); 10] = [
     ("lying-disk", Plant::LyingDisk),
     ("send-first", Plant::SendFirst),
     ("one-voice", Plant::OneVoice),
@@ -60,6 +64,8 @@ pub const PLANTS: [(&str, Plant); 8] = [
     ("forget-past", Plant::ForgetPast),
     ("stale-tickets", Plant::StaleTickets),
     ("book-apart", Plant::BookApart),
+    ("stale-epoch", Plant::StaleEpoch),
+    ("late-deadline", Plant::LateDeadline),
 ];
 
 /// What happens.
@@ -81,6 +87,8 @@ pub enum Event {
     Life(u64, u64, Act),
     /// A request reaches a server.
     Reach(usize, Ask),
+    /// A question about the lease reaches the database.
+    Lease(crate::lease::Question),
     /// Something reaches a client.
     Client(usize, ToClient),
     /// The clients look at their payments, the operator at the wallet.
@@ -102,7 +110,7 @@ pub struct World {
     pub servers: Vec<Server>,
     /// The database.
     pub tables: Tables,
-    /// The processes, of which at most one should be.
+    /// The processes, of which at most one should work.
     pub lives: Vec<Life>,
     /// How many there ever were.
     pub births: u64,
@@ -130,7 +138,8 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, plants: BTreeSet<Plant>, is_traced: bool) -> Self {
         let mut chance = Prng::new(seed);
-        let swarm = Swarm::draw(&mut chance);
+        let mut swarm = Swarm::draw(&mut chance);
+        swarm.lease = crate::lease::draw(seed);
         let mut servers: Vec<Server> = (0..swarm.servers)
             .map(|_| Server::new(chance.bits()))
             .collect();
@@ -160,7 +169,9 @@ impl World {
         };
         let swarm = world.swarm.clone();
         world.tell(|| format!("{swarm:?}"));
-        world.agenda.put(1, Event::Start);
+        for _ in 0..world.processes() {
+            world.agenda.put(1, Event::Start);
+        }
         world.agenda.put(swarm.close, Event::Close);
         world.agenda.put(swarm.close, Event::Look);
         world.agenda.put(swarm.fault_every, Event::Trouble);
@@ -243,6 +254,7 @@ impl World {
             Event::Start => self.start(),
             Event::Life(life, generation, act) => self.live(life, generation, act),
             Event::Reach(server, ask) => self.reach(server, ask),
+            Event::Lease(asked) => self.answer_lease(asked),
             Event::Client(client, to) => self.befall(client, to),
             Event::Look => self.look(),
         }
@@ -304,7 +316,8 @@ impl World {
         let bound = self.swarm.window * HEALED_WINDOWS + 60;
         let is_settled = self.clients.iter().all(Client::is_served)
             && self.audit.is_settled()
-            && self.lives.iter().all(Life::is_quiet)
+            && self.restless().is_none()
+            && self.has_holder()
             && self.tables.open_request().is_none()
             && self.tables.usage.pending == 0
             && self
@@ -334,19 +347,29 @@ impl World {
         true
     }
 
+    /// A process with something open, or one that never began though nobody else would.
+    fn restless(&self) -> Option<&Life> {
+        let stands_by = |life: &Life| self.swarm.lease.is_some() && life.desk.is_none();
+        self.lives
+            .iter()
+            .find(|life| !life.is_quiet() && !stands_by(life))
+    }
+
     /// What must hold of the processes and the wallet at the end, by what they show.
     fn last_look(&mut self) {
         if self.audit.violation.is_some() {
             return;
         }
-        let restless = self.lives.iter().find(|life| !life.is_quiet());
+        let restless = self.restless();
         let unserved = self
             .clients
             .iter()
             .filter(|client| !client.is_served())
             .count();
         let halted = self.tables.wallet.as_ref().and_then(|w| w.halted.clone());
-        let wrong = if let Some(life) = restless {
+        let wrong = if !self.has_holder() {
+            Some("nobody has the wallet".to_owned())
+        } else if let Some(life) = restless {
             Some(format!("attempts are open for ever: {}", life.open_line()))
         } else if unserved > 0 {
             Some(format!("{unserved} clients were never answered"))

@@ -65,9 +65,10 @@ const fn least(seen: Seen, seeds: u64) -> u64 {
         | Seen::RangeClamped
         | Seen::RefusedBeforeSigned
         | Seen::RefusedByPause
+        | Seen::RefusedByLease
         | Seen::ExpiredByProof
         | Seen::Raised => seeds / 200,
-        Seen::DiedInRequest | Seen::SigningWaits => seeds / 50,
+        Seen::DiedInRequest | Seen::SigningWaits | Seen::TakenOver | Seen::HandedOver => seeds / 50,
         _ => seeds / 15,
     }
 }

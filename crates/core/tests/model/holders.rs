@@ -3,7 +3,7 @@
 
 use super::leases::{Beside, Leases, Look};
 use super::machine::{Bounds, Met, Payments};
-use super::{PLAIN, SHORT, exhaust};
+use super::{PLAIN, SHORT, exhaust, wide_is_asked_for};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Leases of which one runs out on a living holder.
@@ -128,8 +128,12 @@ fn turns_and_a_client_that_calls_off_and_a_replacement_do_no_harm_together() {
     exhaust("leases, a cancel, a replacement", bounds, 169_000);
 }
 
-/// Bounds that take minutes and gigabytes, for `MODEL_WIDE`.
-pub fn wide() -> [(&'static str, Bounds, usize); 4] {
+/// Bounds that take a minute or two.
+#[test]
+fn wider_bounds_of_leases_where_they_are_asked_for() {
+    if !wide_is_asked_for() {
+        return;
+    }
     let lapses = Leases {
         lapses: 2,
         ..RENEWED
@@ -155,10 +159,13 @@ pub fn wide() -> [(&'static str, Bounds, usize); 4] {
         last: PLAIN.last,
         ..turns(alone)
     };
-    [
+    let wide = [
         ("leases, two lapses, a renewal", turns(lapses), 804_000),
         ("leases, a renewal, a death", dies, 587_000),
         ("leases, longer, a death", longer, 1_702_000),
         ("leases alone, longer, a replacement", alone, 1),
-    ]
+    ];
+    for (name, bounds, states_min) in wide {
+        exhaust(name, bounds, states_min);
+    }
 }
