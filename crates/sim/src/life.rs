@@ -326,7 +326,10 @@ impl World {
     /// The first start on an empty database: finds where the journal begins.
     fn anchor(&mut self, life: &mut Life) {
         if let Some(Mail::Anchor(at, root, hash)) = life.mail.pop_front() {
-            self.begin_journal(at, root, hash);
+            // As in the daemon's store: where the wallet has its beginning, it keeps it.
+            if self.tables.wallet.is_none() {
+                self.begin_journal(at, root, hash);
+            }
             return self.soon(life, 1, Act::Begin);
         }
         if self.tables.wallet.is_some() || !life.queries.is_empty() {
