@@ -3,7 +3,7 @@
 use super::AppError;
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
-use crate::config::{self, Config, Wallet as WalletSettings, secrets};
+use crate::config::{self, Config, StoreUrl, Wallet as WalletSettings, secrets};
 use crate::deposits::issue;
 use crate::http::edges::Edges;
 use crate::http::state::{Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings};
@@ -36,18 +36,21 @@ pub(super) struct Ground {
 
 /// The store's settings, with the URL out of its secret where it is one.
 pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
-    let url = config
-        .store
-        .url
-        .resolve()
-        .map_err(|error| AppError::StoreUrl(error.to_string()))?;
-    if config.profile == config::Profile::Production
-        && let Some(why) = config::unverified(url.expose_secret())
-    {
-        return Err(AppError::StoreUrl(why.to_owned()));
-    }
+    let is_production = config.profile == config::Profile::Production;
+    let resolve = |(key, url): (&'static str, &StoreUrl)| {
+        let refused = |why: String| AppError::StoreUrl { key, why };
+        let url = url.resolve().map_err(|error| refused(error.to_string()))?;
+        match config::unverified(url.expose_secret()).filter(|_| is_production) {
+            Some(why) => Err(refused(why.to_owned())),
+            None => Ok(url.expose_secret().to_owned()),
+        }
+    };
+    let listen_url = config.store.listen_url.as_ref();
     Ok(StoreConfig {
-        url: url.expose_secret().to_owned(),
+        url: resolve(("store.url", &config.store.url))?,
+        listen_url: listen_url
+            .map(|url| resolve(("store.listen_url", url)))
+            .transpose()?,
         max_connections: config.store.max_connections,
         acquire_timeout: config.store.acquire_timeout,
         idle_timeout: config.store.idle_timeout,
@@ -248,7 +251,6 @@ pub(super) fn reconciliation(
     };
     let watched = live.lanes().map(|lane| reconcile::Watched {
         name: lane.name.clone(),
-        changed: Arc::clone(&lane.changed),
     });
     (deps, watched.collect())
 }

@@ -44,7 +44,7 @@ pub(super) struct LaneHandle {
     pub critical_balance: Drops,
     /// Rung when a payment was accepted.
     pub wake: Arc<Notify>,
-    /// Rung when its halt was written by another hand.
+    /// Rung when another hand changed what it works from, such as a halt.
     pub changed: Arc<Notify>,
     /// What it shows.
     pub view: watch::Receiver<View>,
@@ -109,6 +109,25 @@ impl LiveView {
         self.draining.store(true, Ordering::SeqCst);
     }
 
+    /// Tells a wallet's engine that something waits for it.
+    pub(super) fn ring(&self, wallet: &str) {
+        if let Some(lane) = self.lanes.get(wallet) {
+            lane.wake.notify_one();
+        }
+    }
+
+    /// Tells a wallet's engine that another hand changed what it works from.
+    pub(super) fn ring_changed(&self, wallet: &str) {
+        if let Some(lane) = self.lanes.get(wallet) {
+            lane.changed.notify_one();
+        }
+    }
+
+    /// What operators have paused.
+    pub(super) const fn switches(&self) -> &Switches {
+        &self.known.switches
+    }
+
     /// Every wallet's engine.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &LaneHandle> {
         self.lanes.values()
@@ -137,9 +156,7 @@ impl Live for LiveView {
     }
 
     fn wake(&self, wallet: &str) {
-        if let Some(lane) = self.lanes.get(wallet) {
-            lane.wake.notify_one();
-        }
+        self.ring(wallet);
     }
 
     fn books(&self) -> Option<BooksRow> {

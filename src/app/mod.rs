@@ -10,6 +10,7 @@ pub mod audit;
 mod build;
 mod foresight;
 mod gauges;
+mod hints;
 pub mod home;
 pub mod keys;
 mod live;
@@ -80,8 +81,13 @@ pub enum AppError {
     #[error(transparent)]
     NotAtHome(#[from] home::NotAtHome),
     /// The URL of the store is a secret that cannot be had.
-    #[error("store.url: {0}")]
-    StoreUrl(String),
+    #[error("{key}: {why}")]
+    StoreUrl {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong, without the secret.
+        why: String,
+    },
     /// A wallet's key cannot be had.
     #[error("wallet {name}: {reason}")]
     Wallet {
@@ -177,6 +183,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
     let (show_books, books) = watch::channel(crate::reconcile::View::default());
     let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes, books));
+    hints::Carriers::new(
+        store.clone(),
+        Arc::clone(&ground.metrics),
+        ground.entropy.as_ref(),
+    )
+    // To the very end: a lease that is given back at the drain is told.
+    .start(Arc::clone(&live), &writer);
     let (reconciler, watched) = build::reconciliation(&config, &store, &pool, &ground, &live);
 
     let (http, metrics) = (

@@ -26,7 +26,7 @@ impl AppError {
             Self::Config(_)
             | Self::Entropy(_)
             | Self::NotAtHome(NotAtHome::Elsewhere { .. })
-            | Self::StoreUrl(_)
+            | Self::StoreUrl { .. }
             | Self::Wallet { .. }
             | Self::Roots(_)
             | Self::Listen { .. }

@@ -18,6 +18,8 @@ where
     let settings = store_config(config)
         .map_err(|error| Failure::because("The store cannot be opened.", error))?;
     let settings = StoreConfig {
+        // A command listens to nobody.
+        listen_url: None,
         // A command does one thing after the other.
         max_connections: 1,
         ..settings

@@ -14,7 +14,7 @@ use super::read::Reader;
 use super::schema::{
     Config, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet, Xrpl,
 };
-use super::url::ServerUrl;
+use super::url::{ServerUrl, StoreUrl};
 use super::value::{FromValue, InDrops, Xrp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -349,6 +349,13 @@ const STATEMENT_TIMEOUT: &str = "store.statement_timeout";
 
 fn store(r: &mut Reader) -> Option<StoreSettings> {
     let url = r.required("store.url");
+    let listen_url = r.optional::<StoreUrl>("store.listen_url");
+    if listen_url.as_ref().and_then(StoreUrl::is_sqlite) == Some(true) {
+        r.error(
+            "store.listen_url",
+            "must be \"postgres://…\" or a reference to one",
+        );
+    }
     let max_connections = r.number("store.max_connections", 1..=1_000);
     let idle_timeout = positive(r, "store.idle_timeout");
     let acquire_timeout = positive(r, "store.acquire_timeout");
@@ -369,6 +376,7 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
     }
     Some(StoreSettings {
         url: url?,
+        listen_url,
         max_connections: max_connections?,
         idle_timeout: idle_timeout?,
         acquire_timeout: acquire_timeout?,

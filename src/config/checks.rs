@@ -80,9 +80,12 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             .warnings
             .push(problem(reader, "store.replicas", message));
     }
-    if config.store.url.has_inline_password() {
-        let message = "holds a password: keep the whole URL in a file and refer to it as file:PATH";
-        found.warnings.push(problem(reader, "store.url", message));
+    for (key, url) in config.store.urls() {
+        if url.has_inline_password() {
+            let message =
+                "holds a password: keep the whole URL in a file and refer to it as file:PATH";
+            found.warnings.push(problem(reader, key, message));
+        }
     }
     let real = matches!(config.profile, Profile::Production | Profile::Staging);
     if real && config.telemetry.alert_receiver.is_none() {
@@ -182,8 +185,10 @@ fn references(config: &Config) -> Vec<(String, &SecretRef)> {
         .iter()
         .map(|(name, wallet)| (format!("wallets.{name}.seed"), &wallet.seed))
         .collect();
-    if let StoreUrl::Reference(reference) = &config.store.url {
-        all.push(("store.url".to_owned(), reference));
+    for (key, url) in config.store.urls() {
+        if let StoreUrl::Reference(reference) = url {
+            all.push((key.to_owned(), reference));
+        }
     }
     if let Some(reference) = &config.webhooks.encryption_key {
         all.push(("webhooks.encryption_key".to_owned(), reference));
@@ -254,8 +259,10 @@ fn switches_of_production(config: &Config, reader: &Reader, found: &mut Findings
 
 /// A URL that is a secret of its own is looked at when it is resolved.
 fn store_of_production(config: &Config, reader: &Reader, found: &mut Findings) {
-    if let Some(why) = config.store.url.unverified() {
-        found.errors.push(problem(reader, "store.url", why));
+    for (key, url) in config.store.urls() {
+        if let Some(why) = url.unverified() {
+            found.errors.push(problem(reader, key, why));
+        }
     }
 }
 
@@ -271,8 +278,10 @@ fn secrets_of_production(config: &Config, reader: &Reader, found: &mut Findings)
         .into_iter()
         .map(|(key, reference)| (key, reference.to_string()))
         .collect();
-    if matches!(config.store.url, StoreUrl::Plain(_)) {
-        names.push(("store.url".to_owned(), config.store.url.to_string()));
+    for (key, url) in config.store.urls() {
+        if matches!(url, StoreUrl::Plain(_)) {
+            names.push((key.to_owned(), url.to_string()));
+        }
     }
     for (key, name) in names {
         if let Some(word) = elsewhere::named_in(&name) {

@@ -258,6 +258,11 @@ const ROWS: &[Setting] = &[
         "`sqlite:///path/to/file.db` or `postgres://…`; or, where it holds a password, a secret reference to the whole URL.",
     ),
     row(
+        "store.listen_url",
+        Kind::Url,
+        "A way to the same PostgreSQL past a pooler that deals out connections by the transaction, where `store.url` leads through one: on it a replica listens for hints of what the others have done, which is faster than looking by up to a second. Everything works without.",
+    ),
+    row(
         "store.max_connections",
         Kind::Number,
         "The most connections that are held to the database.",

@@ -40,7 +40,7 @@ fn safe(pattern: &str, value: &Value) -> serde_json::Value {
     let hide_server =
         |text: &str| ServerUrl::parse(text).map_or_else(|_| "…".to_owned(), |url| url.to_string());
     match (kind, value) {
-        (Some(Kind::Url), Value::String(_, text)) if pattern == "store.url" => {
+        (Some(Kind::Url), Value::String(_, text)) if pattern.starts_with("store.") => {
             let shown =
                 StoreUrl::parse(text).map_or_else(|_| "…".to_owned(), |url| url.to_string());
             shown.into()

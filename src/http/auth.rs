@@ -1,8 +1,8 @@
 //! Who asks, and what they may do.
 //!
 //! A key is `xrpayd_<id>_<secret>`. The store holds SHA-256 of the secret alone; the comparison takes
-//! the same time wherever the two differ. Owns a small cache of keys: a revocation is seen within
-//! `CACHE_TTL`, and ids that strangers make up can neither fill memory nor, for a second each, the
+//! the same time wherever the two differ. Owns a small cache of keys: a revocation is seen at once where
+//! its hint arrives and within `CACHE_TTL` anyway, and ids that strangers make up can neither fill memory nor, for a second each, the
 //! database. Whatever is wrong about a key before its secret has matched is answered alike, so that
 //! nobody learns which ids exist.
 //!
@@ -203,6 +203,8 @@ pub(super) fn store_away(error: &StoreError) -> Denied {
 struct Cached {
     key: Option<Arc<ApiKey>>,
     read_at: Duration,
+    /// How often keys had changed before it was read.
+    changes: u64,
 }
 
 /// Knows keys.
@@ -262,8 +264,8 @@ impl Authenticator {
         })
     }
 
-    /// Whether the key that a caller came in with still holds. A revocation is seen within
-    /// `CACHE_TTL`.
+    /// Whether the key that a caller came in with still holds, by what is known of it for `CACHE_TTL`
+    /// at most.
     ///
     /// # Errors
     /// The store could not be asked.
@@ -292,7 +294,10 @@ impl Authenticator {
         id: &str,
         now: Duration,
     ) -> Result<Option<Arc<ApiKey>>, StoreError> {
-        let fresh = |cached: &Cached| now.saturating_sub(cached.read_at) < CACHE_TTL;
+        let changes = store.keys_changed();
+        let fresh = |cached: &Cached| {
+            cached.changes == changes && now.saturating_sub(cached.read_at) < CACHE_TTL
+        };
         {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(cached) = cache.get(id).filter(|cached| fresh(cached)) {
@@ -310,6 +315,7 @@ impl Authenticator {
         let cached = Cached {
             key: key.clone(),
             read_at: now,
+            changes,
         };
         cache.insert(id.to_owned(), cached);
         Ok(key)

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::xrpl::Pool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::reconcile::Difference;
 
@@ -44,8 +44,6 @@ pub struct Deps {
 pub struct Watched {
     /// Its name.
     pub name: String,
-    /// Rung when its halt was written: its engine reads everything again.
-    pub changed: Arc<Notify>,
 }
 
 /// What others may know of the last pass.
@@ -148,12 +146,10 @@ impl Deps {
                 }
             };
             let (store, now) = (&self.store, self.clock.now());
-            let is_news = store
+            // Where that is news its engine is told, and reads everything again.
+            store
                 .halt_unless_halted(&wallet.name, &reason, outcome.accepted_through, now)
                 .await?;
-            if is_news {
-                wallet.changed.notify_one();
-            }
         }
         for difference in all().take(LOGGED_MAX) {
             tracing::error!(

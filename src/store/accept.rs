@@ -14,6 +14,7 @@
 use super::db::Tx;
 use super::error::{Conflict, StoreError};
 use super::events::News;
+use super::hints::Hint;
 use super::limits::{Scopes, Wanted};
 use super::pauses::{self, Pause};
 use super::retry::Tries;
@@ -394,6 +395,9 @@ impl Store {
         decided.scopes.save(tx).await?;
         if Some(decided.state) != guess.after(stored) {
             limits::save(tx, &decided.state).await?;
+        }
+        for created in &decided.created {
+            tx.will_hint(Hint::Work(created.payment.wallet.clone()));
         }
         let created = decided.created.iter();
         let told = created.map(|created| payment_news::of(&created.payment, Some(&created.by)));

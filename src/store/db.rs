@@ -4,20 +4,22 @@
 //! Owns how a statement that takes many rows is phrased: multi-row `values` on SQLite, `unnest` of
 //! one array a column on PostgreSQL. The statements themselves are written once, in the aggregates.
 //! A transaction that is dropped is rolled back. One that told something to the feed writes nothing
-//! after it, and wakes the feed's readers once it is committed.
+//! after it. Once it is committed, and only then, whoever waits for what it did is given a hint.
 
 use super::error::StoreError;
+use super::hints::{Hint, Hints, Others};
 use super::{postgres, sqlite};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 use std::borrow::Cow;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The open database.
 #[derive(Debug)]
 pub(super) struct Db {
     dialect: Dialect,
-    /// The last sequence of the feed that this process committed.
-    feed: watch::Sender<i64>,
+    /// Who is told of what is committed.
+    hints: Arc<Hints>,
 }
 
 /// Which database it is.
@@ -29,17 +31,25 @@ pub(super) enum Dialect {
 
 impl Db {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let feed = watch::Sender::new(0);
-        Self { dialect, feed }
+        let others = match &dialect {
+            Dialect::Sqlite(_) => Others::None,
+            Dialect::Postgres(_) => Others::Perhaps,
+        };
+        let hints = Arc::new(Hints::new(others));
+        Self { dialect, hints }
     }
 
     pub(super) const fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// Changes whenever this process has committed something that it told the feed.
+    pub(super) fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// Changes whenever something was committed that the feed was told, as far as is known here.
     pub(super) fn feed_changed(&self) -> watch::Receiver<i64> {
-        self.feed.subscribe()
+        self.hints.feed_changed()
     }
 
     /// Begins a transaction that writes.
@@ -61,15 +71,16 @@ impl Db {
     }
 
     fn begun(&self, on: TxOn) -> Tx {
-        let feed = self.feed.clone();
+        let hints = Arc::clone(&self.hints);
         let (patience, prepares) = match &self.dialect {
             Dialect::Sqlite(_) => (None, true),
             Dialect::Postgres(db) => (Some(db.patience().clone()), db.prepares()),
         };
         Tx {
             on,
-            feed,
+            hints,
             told: None,
+            hinted: Vec::new(),
             patience,
             prepares,
         }
@@ -139,10 +150,12 @@ pub(super) type Sql = Cow<'static, str>;
 #[derive(Debug)]
 pub(super) struct Tx {
     pub(super) on: TxOn,
-    /// Who waits for news of the feed.
-    feed: watch::Sender<i64>,
+    /// Who is told once it is committed.
+    hints: Arc<Hints>,
     /// The last sequence that this transaction drew.
     told: Option<i64>,
+    /// What else is said then.
+    hinted: Vec<Hint>,
     /// How long an answer is waited for, where a network lies in between.
     patience: Option<postgres::Patience>,
     /// Whether statements stay prepared on the connection.
@@ -325,6 +338,13 @@ impl Tx {
         self.told = Some(last);
     }
 
+    /// Has `hint` said once this is committed.
+    pub(super) fn will_hint(&mut self, hint: Hint) {
+        if !self.hinted.contains(&hint) {
+            self.hinted.push(hint);
+        }
+    }
+
     /// Makes everything durable. A connection that breaks here, or is silent for too long, leaves the
     /// outcome unknown.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
@@ -333,8 +353,9 @@ impl Tx {
             TxOn::Postgres(tx) => within(self.patience.as_ref(), tx.commit()).await,
         };
         // Also where nobody knows whether it was done: whoever is woken looks for himself.
-        if let Some(last) = self.told {
-            self.feed.send_modify(|known| *known = last.max(*known));
+        let feed = self.told.map(Hint::Feed);
+        for hint in self.hinted.into_iter().chain(feed) {
+            self.hints.say(hint);
         }
         answer.map_err(StoreError::of_commit)
     }

@@ -271,8 +271,8 @@ impl Store {
         end
     }
 
-    /// Changes whenever this process has committed something that it told the feed. A hint: another
-    /// replica's commits do not show here.
+    /// Changes whenever something was committed that the feed was told. A hint: what another replica
+    /// commits shows here where that replica can be heard.
     #[must_use]
     pub fn feed_changed(&self) -> watch::Receiver<i64> {
         self.db().feed_changed()

@@ -3,6 +3,7 @@
 
 use super::audit::{self, Actor, Audited};
 use super::db::Tx;
+use super::hints::Hint;
 use super::{Store, StoreError};
 use serde_json::json;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -36,6 +37,10 @@ impl Store {
         let mut tx = self.db().write().await?;
         let noted = write(&mut tx, wallet, reason, actor, now).await?;
         audit::note(&mut tx, noted.into_iter().collect()).await?;
+        // An engine knows of its own halts, and would begin anew at each of them.
+        if *actor != Actor::Daemon {
+            tx.will_hint(Hint::Changed(wallet.to_owned()));
+        }
         tx.commit().await
     }
 
@@ -62,6 +67,7 @@ impl Store {
         if is_news {
             let halted = noted(wallet, (None, Some(reason)), &Actor::Daemon, now);
             audit::note(&mut tx, vec![halted]).await?;
+            tx.will_hint(Hint::Changed(wallet.to_owned()));
         }
         tx.commit().await?;
         Ok(is_news)

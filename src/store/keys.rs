@@ -4,6 +4,7 @@ use super::Store;
 use super::audit::{self, Actor, Audited};
 use super::db::Row;
 use super::error::StoreError;
+use super::hints::Hint;
 use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
 use xrpayd_core::ids::UnixMs;
@@ -162,6 +163,7 @@ impl Store {
             }),
         };
         audit::note(&mut tx, vec![made]).await?;
+        tx.will_hint(Hint::Keys);
         tx.commit().await
     }
 
@@ -230,6 +232,7 @@ impl Store {
             }),
         };
         audit::note(&mut tx, vec![rotated]).await?;
+        tx.will_hint(Hint::Keys);
         tx.commit().await?;
         Ok(RotationOutcome::Rotated(key))
     }
@@ -262,6 +265,7 @@ impl Store {
             data: json!({ "client": row.text("client")?, "scopes": as_found(row.text("scopes")?) }),
         };
         audit::note(&mut tx, vec![revoked]).await?;
+        tx.will_hint(Hint::Keys);
         tx.commit().await?;
         Ok(true)
     }

@@ -71,6 +71,7 @@ pub use deposits::{Booked, Deposit, Place, Returned};
 pub use error::{CommitError, Conflict, StoreError};
 pub use events::{FeedEvent, FeedFilter, FeedPage, HOUSE};
 pub use hints::Hint;
+pub use hints::line::{Heard, Line};
 pub use home::Home;
 pub use invoices::{
     AssignOutcome, Assignment, CancelOutcome, InvoiceDocument, InvoiceFilter, IssueOutcome,
@@ -108,6 +109,8 @@ use std::time::Duration;
 pub struct StoreConfig {
     /// `sqlite:///absolute/path.db`, `sqlite://relative/path.db` or `postgres://…`.
     pub url: String,
+    /// Another way to the same database, on which hints are listened for.
+    pub listen_url: Option<String>,
     /// The most connections to hold.
     pub max_connections: u32,
     /// How long a request waits for a connection.
@@ -140,6 +143,7 @@ impl StoreConfig {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            listen_url: None,
             max_connections: 20,
             acquire_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(30),
@@ -160,6 +164,9 @@ pub enum Access {
     Tool,
 }
 
+/// How long the close waits to tell the other processes what was done last: they find out without.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
+
 /// The open store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -173,7 +180,6 @@ struct Inner {
     writer: OnceLock<accept::Queue>,
     /// Whether requests are being repeated at the moment: a hint, for speed alone.
     keys_repeat: AtomicBool,
-    hints: hints::Hints,
 }
 
 impl Store {
@@ -197,7 +203,6 @@ impl Store {
                 db: db::Db::new(dialect),
                 writer: OnceLock::new(),
                 keys_repeat: AtomicBool::new(false),
-                hints: hints::Hints::new(),
             }),
         })
     }
@@ -230,6 +235,11 @@ impl Store {
     /// Closes every connection after what it is doing, and gives the lock back. What is asked of
     /// the store afterwards, through any clone, fails with [`StoreError::Closed`].
     pub async fn close(self) {
+        // What the last thing done was about: a command has no task that sends it.
+        let last_words = tokio::time::timeout(LAST_WORDS_MAX, self.send_hints(""));
+        if let Ok(Err(error)) = last_words.await {
+            tracing::debug!(%error, "the other processes find out by themselves");
+        }
         self.db().close().await;
     }
 }

@@ -12,6 +12,7 @@ use super::audit::{self, Actor, Audited};
 use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::events::{self, HOUSE, News};
+use super::hints::Hint;
 use super::{Store, retry};
 use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
@@ -251,6 +252,7 @@ impl Store {
             }),
         };
         events::tell(&mut tx, vec![told]).await?;
+        tx.will_hint(Hint::Switches);
         tx.commit().await?;
         let changed = true;
         Ok(Switched { changed, pauses })

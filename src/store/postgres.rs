@@ -18,7 +18,7 @@ use super::db::{Columns, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Pooler, StoreConfig};
 use session::Session;
-use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,10 +40,13 @@ pub(super) struct Postgres {
     patience: Patience,
     /// Whether statements stay prepared on a connection.
     prepares: bool,
+    /// How a connection is made that only listens, where that is another way.
+    listen: Option<Box<PgConnectOptions>>,
 }
 
 /// Connects and brings the schema up to date; replicas that start together wait for each other.
 pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
+    let listen = config.listen_url.as_deref().map(url::options).transpose()?;
     let trust = Arc::new(Trust::new());
     let pool = connect(config, &trust).await?;
     let postgres = Postgres {
@@ -54,6 +57,7 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
             trust,
         },
         prepares: config.pooler == Pooler::None,
+        listen: listen.map(Box::new),
     };
     if postgres.prepares {
         pooler::refuse_unnamed(&postgres.pool).await?;
@@ -135,6 +139,16 @@ impl Postgres {
     /// Whether statements stay prepared on a connection.
     pub(super) const fn prepares(&self) -> bool {
         self.prepares
+    }
+
+    /// How a connection is made that only listens; `None` where only a pooler leads to the database that
+    /// would give what is said there to anybody.
+    pub(super) fn listen_options(&self) -> Option<PgConnectOptions> {
+        match &self.listen {
+            Some(options) => Some(options.as_ref().clone()),
+            None if self.prepares => Some(self.pool.connect_options().as_ref().clone()),
+            None => None,
+        }
     }
 
     pub(super) async fn close(&self) {

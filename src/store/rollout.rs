@@ -17,6 +17,7 @@ use super::audit::{self, Actor, Audited};
 use super::db::{Row, Tx};
 use super::error::StoreError;
 use super::events::{self, HOUSE, News};
+use super::hints::Hint;
 use super::{Store, limits, retry};
 use crate::rfc3339::Rfc3339;
 use serde_json::{Value as Json, json};
@@ -220,6 +221,7 @@ impl Store {
         write(&mut tx, found.version, &record).await?;
         audit::note(&mut tx, vec![audited(&record, change.by.clone())]).await?;
         events::tell(&mut tx, vec![news(&record)]).await?;
+        tx.will_hint(Hint::Switches);
         tx.commit().await?;
         Ok(StageOutcome::Changed(record.in_force()))
     }

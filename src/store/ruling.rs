@@ -7,6 +7,7 @@
 use super::audit::{self, Actor, Audited};
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
+use super::hints::Hint;
 use super::retry::Tries;
 use super::{Store, changes, events, payments};
 use serde_json::json;
@@ -170,6 +171,7 @@ impl Store {
         };
         audit::note(&mut tx, vec![ruled]).await?;
         events::tell(&mut tx, news).await?;
+        tx.will_hint(Hint::Work(decision.payment.wallet.clone()));
         tx.commit().await?;
         Ok(RulingOutcome::Done(decision.payment))
     }

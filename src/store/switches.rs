@@ -120,6 +120,14 @@ impl Switches {
         self.standing.clone()
     }
 
+    /// Has the store read at once, without waiting for it. Where others wait for a look already, theirs
+    /// is soon enough.
+    pub fn look_soon(&self) {
+        let (question, _nobody) = oneshot::channel();
+        // A board that is full of questions looks anyway, and one that has ended never will.
+        let _ = self.ask.try_send(question);
+    }
+
     /// Has the store read at once, and waits until it was: what this process committed before is seen
     /// by everything that asks after. Where nobody keeps the switches any more they stay as they are,
     /// and count as unreadable soon.

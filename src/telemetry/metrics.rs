@@ -133,6 +133,12 @@ families! {
         "webhook_oldest_undelivered_seconds", "Age of the oldest event that a receiver has not taken.";
     lease_held: IntGauge =
         "lease_held", "Wallet leases that this process holds.";
+    hints_listening: IntGauge =
+        "hints_listening", "1 while this process hears the other replicas, 0 while it finds their work by looking.";
+    hints_heard_total: IntCounter =
+        "hints_heard_total", "Messages of other replicas that this process heard.";
+    hints_unreadable_total: IntCounter =
+        "hints_unreadable_total", "Messages of other replicas that this process could not read, or not whole.";
     paused: IntGaugeVec["scope"] =
         "paused", "1 while the scope is paused.";
     auth_failures_total: IntCounterVec["reason"] =

@@ -13,6 +13,7 @@ mod backfill;
 mod contention;
 mod deposits;
 mod feed;
+mod hints;
 mod home;
 mod invoices;
 mod keys;

@@ -24,6 +24,8 @@ impl Pooler {
 pub struct StoreSettings {
     /// Where the database is.
     pub url: StoreUrl,
+    /// Where the hints of other replicas are listened for, where that is another way to the same database.
+    pub listen_url: Option<StoreUrl>,
     /// The most connections that are held.
     pub max_connections: u32,
     /// How long an idle connection is kept.
@@ -42,4 +44,12 @@ pub struct StoreSettings {
     pub replicas: u32,
     /// Where this machine writes down what it signed last, outside the database.
     pub last_run_dir: Option<PathBuf>,
+}
+
+impl StoreSettings {
+    /// Every URL with its setting.
+    pub fn urls(&self) -> impl Iterator<Item = (&'static str, &StoreUrl)> {
+        let listen = self.listen_url.as_ref();
+        std::iter::once(("store.url", &self.url)).chain(listen.map(|url| ("store.listen_url", url)))
+    }
 }
