@@ -255,7 +255,7 @@ const ROWS: &[Setting] = &[
     row(
         "store.url",
         Kind::Url,
-        "`sqlite:///path/to/file.db` or `postgres://…`; or, where it holds a password, a secret reference to the whole URL.",
+        "`sqlite:///path/to/file.db` or `postgres://…`; or, where it holds a password, a secret reference to the whole URL. Several servers of PostgreSQL are named with commas, `postgres://a:5432,b:5432/pay`: whichever is the primary is used, and looked for again when it fails.",
     ),
     row(
         "store.listen_url",

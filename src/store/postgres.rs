@@ -6,8 +6,10 @@
 //! Nothing relies on the state of a session: what a transaction needs is said with its `begin`
 //! ([`session`]), so it holds behind a pooler that deals out connections by the transaction too.
 //! A server that does not answer is given up on after a stated time, and the connections of that
-//! moment are not trusted any more ([`trust`]).
+//! moment are not trusted any more ([`trust`]). Where another server has become the primary since, it
+//! is found ([`hosts`]), and what was asked of the old one is given up.
 
+mod hosts;
 mod migrate;
 mod pooler;
 mod session;
@@ -17,11 +19,13 @@ mod url;
 use super::db::{Columns, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Pooler, StoreConfig};
+use hosts::Hosts;
 use session::Session;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 pub(super) use trust::Patience;
 use trust::Trust;
 
@@ -36,6 +40,9 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Postgres {
     pool: PgPool,
+    hosts: Hosts,
+    /// How long a transaction may take to begin: to get a connection, and to be answered over it.
+    begins_within: Duration,
     session: Session,
     patience: Patience,
     /// Whether statements stay prepared on a connection.
@@ -48,9 +55,13 @@ pub(super) struct Postgres {
 pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
     let listen = config.listen_url.as_deref().map(url::options).transpose()?;
     let trust = Arc::new(Trust::new());
-    let pool = connect(config, &trust).await?;
+    let hosts = Hosts::of(&config.url, config.acquire_timeout)?;
+    let primary = hosts.find(Instant::now()).await?;
+    let pool = connect(config, primary.options, &trust).await?;
     let postgres = Postgres {
         pool,
+        hosts,
+        begins_within: config.acquire_timeout.saturating_mul(2),
         session: Session::new(config),
         patience: Patience {
             limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
@@ -66,9 +77,12 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
     Ok(postgres)
 }
 
-async fn connect(config: &StoreConfig, trust: &Arc<Trust>) -> Result<PgPool, StoreError> {
-    let options = url::options(&config.url)?;
-    let trust = Arc::clone(trust);
+async fn connect(
+    config: &StoreConfig,
+    options: PgConnectOptions,
+    trust: &Arc<Trust>,
+) -> Result<PgPool, StoreError> {
+    let (trust, trusted) = (Arc::clone(trust), Arc::clone(trust));
     let patience = config.acquire_timeout;
     let pool = PgPoolOptions::new()
         .max_connections(config.max_connections.max(2))
@@ -80,8 +94,13 @@ async fn connect(config: &StoreConfig, trust: &Arc<Trust>) -> Result<PgPool, Sto
             let is_trusted = trust.holds(connection.age);
             Box::pin(async move { Ok(is_trusted) })
         })
-        .after_release(move |connection, _| {
+        .after_release(move |connection, about| {
+            let is_trusted = trusted.holds(about.age);
             Box::pin(async move {
+                if !is_trusted {
+                    // It may lead nowhere, so it is not even asked.
+                    return Err(sqlx::Error::WorkerCrashed);
+                }
                 // What was left in the middle is rolled back now; who does not answer to that is
                 // not waited for, because his place in the pool is.
                 if connection.should_flush() {
@@ -109,26 +128,48 @@ impl Postgres {
     async fn begin(&self, how: &str) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
         let mut begins = 1;
         loop {
+            let asked_at = Instant::now();
             let begun = self.pool.begin_with(AssertSqlSafe(how.to_owned()));
-            match tokio::time::timeout(self.patience.limit, begun).await {
+            let begun = tokio::time::timeout(self.begins_within, begun).await;
+            let error = match begun {
                 Ok(Ok(transaction)) => return Ok(transaction),
-                Ok(Err(busy @ (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))) => {
-                    return Err(busy.into());
-                }
-                // Nothing has been asked for yet, so asking another connection is safe.
-                Ok(Err(cut)) => {
-                    self.patience.trust.lose();
-                    if begins == BEGINS_MAX || !is_cut(&cut) {
-                        return Err(cut.into());
-                    }
-                    begins += 1;
-                }
-                Err(_) => {
-                    self.patience.trust.lose();
-                    return Err(trust::no_answer());
-                }
+                Ok(Err(error)) => error,
+                Err(_) => trust::silence(),
+            };
+            // Nothing has been asked for yet, so asking another connection is safe.
+            if !self.has_another_way(asked_at, &error).await || begins == BEGINS_MAX {
+                return Err(error.into());
             }
+            begins += 1;
         }
+    }
+
+    /// Whether it makes sense to begin again after `error`: the connections of before are not used any
+    /// more, or the primary is another server by now.
+    async fn has_another_way(&self, asked_at: Instant, error: &sqlx::Error) -> bool {
+        let trust = &self.patience.trust;
+        let loss = Loss::of(error);
+        if matches!(loss, Loss::Cut | Loss::Silent) {
+            trust.lose();
+        }
+        match loss {
+            Loss::None => return false,
+            Loss::Cut if !self.hosts.are_several() => return true,
+            Loss::Cut | Loss::Silent | Loss::NoneFree => {}
+        }
+        let primary = match self.hosts.find(asked_at).await {
+            Ok(primary) => primary,
+            Err(error) => {
+                tracing::debug!(error = ?error, "no primary is to be found");
+                return false;
+            }
+        };
+        if primary.is_another || loss == Loss::Silent {
+            // What hangs on the old connections is told so, and gives its place in the pool back.
+            trust.abandon();
+            self.pool.set_connect_options(primary.options);
+        }
+        primary.is_another || loss != Loss::NoneFree
     }
 
     /// How long an answer is waited for, and what follows where there is none.
@@ -156,15 +197,36 @@ impl Postgres {
     }
 }
 
-/// Whether the connection has ended, rather than the server refused something.
-fn is_cut(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
-        // Ended by an operator, by a crash, because it idled; or left in the middle of something.
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["57P01", "57P02", "57P05", "25P02"].contains(&code.as_ref())),
-        _ => false,
+/// What an error at the beginning of a transaction says of the way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// Nothing: the server refused something.
+    None,
+    /// The connection has ended, or is not one to the primary.
+    Cut,
+    /// There is a connection, and no answer over it.
+    Silent,
+    /// No connection was to be had in time: all are in use, or none can be made.
+    NoneFree,
+}
+
+impl Loss {
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self::NoneFree,
+            sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => Self::Silent,
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => Self::Cut,
+            // Ended by an operator, by a crash, because it idled; left in the middle of something; or
+            // the server has become a standby.
+            sqlx::Error::Database(error)
+                if error.code().is_some_and(|code| {
+                    ["57P01", "57P02", "57P03", "57P05", "25P02", "25006"].contains(&code.as_ref())
+                }) =>
+            {
+                Self::Cut
+            }
+            _ => Self::None,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod older;
 mod opening;
 mod pauses;
 mod paybacks;
+mod promotion;
 mod races;
 mod rollout;
 mod routes;

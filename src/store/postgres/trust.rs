@@ -10,6 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Since when connections are trusted.
@@ -18,6 +19,8 @@ pub(super) struct Trust {
     opened_at: Instant,
     /// Milliseconds after `opened_at`; connections from before that are not used again.
     since_ms: AtomicU64,
+    /// How often it became certain that the connections of before lead nowhere.
+    abandoned: watch::Sender<u64>,
 }
 
 impl Trust {
@@ -25,6 +28,7 @@ impl Trust {
         Self {
             opened_at: Instant::now(),
             since_ms: AtomicU64::new(0),
+            abandoned: watch::Sender::new(0),
         }
     }
 
@@ -33,6 +37,15 @@ impl Trust {
         let now_ms = self.opened_at.elapsed().as_millis();
         let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
         self.since_ms.fetch_max(now_ms.saturating_add(1), Relaxed);
+    }
+
+    /// It is certain that the connections of before lead nowhere: another server is the primary now, or
+    /// the same one answers over a new connection while the old ones are silent. Nobody waits any longer
+    /// for what was asked over them.
+    pub(super) fn abandon(&self) {
+        self.lose();
+        self.abandoned
+            .send_modify(|times| *times = times.wrapping_add(1));
     }
 
     /// Whether a connection of this age is trusted.
@@ -55,23 +68,32 @@ impl Patience {
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.limit, answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                self.trust.lose();
-                Err(no_answer())
-            }
+        let mut abandoned = self.trust.abandoned.subscribe();
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout(self.limit, answer) => match answer {
+                Ok(answer) => Ok(answer?),
+                Err(_) => {
+                    self.trust.lose();
+                    Err(no_answer())
+                }
+            },
+            // The sender lives as long as this does.
+            _ = abandoned.changed() => Err(no_answer()),
         }
     }
 }
 
-/// The server did not answer in time.
-pub(super) fn no_answer() -> StoreError {
-    let silence = std::io::Error::new(
+/// What is told of a server that did not answer in time.
+pub(super) fn silence() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
         std::io::ErrorKind::TimedOut,
         "the server did not answer in time",
-    );
-    StoreError::from(sqlx::Error::Io(silence))
+    ))
+}
+
+fn no_answer() -> StoreError {
+    StoreError::from(silence())
 }
 
 #[cfg(test)]
@@ -88,5 +110,24 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!trust.holds(Duration::from_secs(2)));
         assert!(trust.holds(Duration::from_millis(500)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_on_what_leads_nowhere() {
+        let patience = Patience {
+            limit: Duration::from_secs(3_600),
+            trust: Arc::new(Trust::new()),
+        };
+        let began = Instant::now();
+        let silence = std::future::pending::<Result<(), sqlx::Error>>();
+        let found = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            patience.trust.abandon();
+        };
+        let (answer, ()) = tokio::join!(patience.wait(silence), found);
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))));
+        assert_eq!(began.elapsed(), Duration::from_secs(2));
+        let later = patience.wait(std::future::ready(Ok(7)));
+        assert_eq!(later.await.unwrap(), 7);
     }
 }

@@ -180,6 +180,20 @@ impl Server {
         format!("postgres://{ROLE}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
+    /// Where it listens on this machine.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The first column of the first row as a whole number.
+    pub async fn number(&self, database: &str, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url(database)).await.unwrap();
+        let sql = AssertSqlSafe(sql.to_owned());
+        let row = connection.fetch_one(sql).await.unwrap();
+        connection.close().await.unwrap();
+        row.get(0)
+    }
+
     /// Makes an empty database.
     pub async fn create_database(&self, name: &str) {
         self.execute(&format!("create database {name}")).await;

@@ -6,6 +6,7 @@
     reason = "the tests and the bench share this, and each uses a part"
 )]
 
+pub mod address;
 pub mod clusters;
 pub mod daemon;
 pub mod fleet;

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 const SHOPPERS: u64 = 4;
 
-/// The daemon may say that its store does not answer.
-fn store_is_away(status: u16, code: &str) -> bool {
-    status == 503 && code == "store_unavailable" || only_draining(status, code)
+/// The daemon may say that its store does not answer, or, after some seconds of that, that it cannot read
+/// whether anything is paused.
+pub fn store_is_away(status: u16, code: &str) -> bool {
+    status == 503 && matches!(code, "store_unavailable" | "paused") || only_draining(status, code)
 }
 
 /// A PostgreSQL of one test's own, that may be killed.

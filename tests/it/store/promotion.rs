@@ -1,0 +1,130 @@
+//! The store over a fail-over of PostgreSQL: it finds the new primary by itself, whether the old one is
+//! dead or says nothing, and does not go back to an old one that returns.
+
+use super::bed::fresh_postgres;
+use crate::support::address::Address;
+use crate::support::clusters::{Clusters, Replication};
+use std::time::Duration;
+use tokio::time::Instant;
+use xrpayd::store::{Access, Store, StoreConfig, StoreError};
+
+const DATABASE: &str = "pay";
+/// How long anything may take on a busy machine. A statement is waited for far longer than that, so
+/// nobody gets through by having waited for its end.
+const PATIENCE: Duration = Duration::from_secs(60);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
+
+async fn clusters() -> Option<Clusters> {
+    fresh_postgres().await?;
+    let clusters = Clusters::start(Replication::Synchronous).await;
+    clusters.primary().create_database(DATABASE).await;
+    Some(clusters)
+}
+
+fn config(url: String) -> StoreConfig {
+    StoreConfig {
+        max_connections: 4,
+        statement_timeout: STATEMENT_TIMEOUT,
+        ..StoreConfig::new(url)
+    }
+}
+
+/// What comes of many writes at once, each of which is answered before long.
+async fn answers(store: &Store) -> Vec<Result<(), StoreError>> {
+    let pings = (0..12).map(|_| store.ping());
+    let answers = tokio::time::timeout(PATIENCE, futures_util::future::join_all(pings));
+    answers.await.expect("nobody hangs")
+}
+
+/// Writes until it is done, and fails where that is for long.
+async fn recovers(store: &Store) {
+    let began = Instant::now();
+    while let Err(error) = store.ping().await {
+        assert!(error.retryable(), "{error:?}");
+        assert!(began.elapsed() < PATIENCE, "{error:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("back after {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_servers_the_primary_is_found_now_and_after_every_promotion() {
+    let Some(mut clusters) = clusters().await else {
+        return;
+    };
+    let url = clusters.url(DATABASE);
+    let store = Store::open(&config(url.clone()), Access::Daemon)
+        .await
+        .unwrap();
+    store.ping().await.unwrap();
+    // The primary dies.
+    clusters.primary_mut().kill();
+    for answer in answers(&store).await {
+        assert!(answer.unwrap_err().retryable());
+    }
+    clusters.promote().await;
+    recovers(&store).await;
+    // The one that was dead comes back as the standby, named first: nobody takes it for the primary.
+    clusters.rejoin().await;
+    clusters.replicate(Replication::Synchronous).await;
+    let another = Store::open(&config(url), Access::Daemon).await.unwrap();
+    another.ping().await.unwrap();
+    // The primary says nothing any more, and hangs whoever has asked it.
+    clusters.primary().freeze();
+    for answer in answers(&store).await {
+        assert!(answer.unwrap_err().retryable());
+    }
+    clusters.promote().await;
+    recovers(&store).await;
+    recovers(&another).await;
+    // It goes on where it was held, and takes itself for the primary still.
+    let beats = "select beats from heartbeat";
+    clusters.standby().thaw();
+    clusters
+        .standby()
+        .comes_true("select not pg_is_in_recovery()")
+        .await;
+    let before = clusters.primary().number(DATABASE, beats).await;
+    let left_behind = clusters.standby().number(DATABASE, beats).await;
+    for answer in answers(&store)
+        .await
+        .into_iter()
+        .chain(answers(&another).await)
+    {
+        answer.unwrap();
+    }
+    assert_eq!(
+        clusters.primary().number(DATABASE, beats).await,
+        before + 24
+    );
+    assert_eq!(
+        clusters.standby().number(DATABASE, beats).await,
+        left_behind
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_moves_from_a_silent_primary_to_the_new_one_is_followed() {
+    let Some(mut clusters) = clusters().await else {
+        return;
+    };
+    let address = Address::of(clusters.primary().port()).await;
+    let url = clusters.primary().url(DATABASE);
+    let url = url.replace(
+        &format!(":{}/", clusters.primary().port()),
+        &format!(":{}/", address.port),
+    );
+    let store = Store::open(&config(url), Access::Daemon).await.unwrap();
+    for answer in answers(&store).await {
+        answer.unwrap();
+    }
+    clusters.primary().freeze();
+    let (answers, ()) = tokio::join!(answers(&store), async {
+        clusters.promote().await;
+        address.moves_to(clusters.primary().port());
+    });
+    for error in answers.into_iter().filter_map(Result::err) {
+        assert!(error.retryable(), "{error:?}");
+    }
+    recovers(&store).await;
+}
