@@ -1,6 +1,7 @@
 //! Makes each room's own settings out of the configuration, and the rooms out of those.
 
 use super::AppError;
+use super::leases::{Lane, Leases};
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
 use crate::config::{self, Config, StoreUrl, Wallet as WalletSettings, secrets};
@@ -8,7 +9,7 @@ use crate::deposits::issue;
 use crate::http::edges::Edges;
 use crate::http::state::{Access, AppState, Auth, RateLimits, Rules, Settings as HttpSettings};
 use crate::payments::accept::Policy;
-use crate::payments::engine::{self, Deps, Settings, View};
+use crate::payments::engine::{Deps, Settings, View};
 use crate::payments::last_run::LastRun;
 use crate::reconcile;
 use crate::store::switches::Switches;
@@ -168,13 +169,13 @@ pub(super) fn pool(
     Ok(Pool::start(settings, accounts, deps))
 }
 
-/// One engine a wallet, already at work.
+/// One engine a wallet, at work as soon as this process has the wallet's lease.
 pub(super) fn lanes(
     config: &Config,
     wallets: Vec<(Wallet, WalletSettings)>,
     (store, pool, known): (&Store, &Pool, &Known),
     ground: &Ground,
-    supervisor: &Supervisor,
+    (supervisor, leases): (&Supervisor, &Arc<Leases>),
 ) -> Vec<LaneHandle> {
     wallets
         .into_iter()
@@ -183,6 +184,7 @@ pub(super) fn lanes(
             let wallet = Arc::new(wallet);
             let changed = Arc::new(Notify::new());
             let (show, view) = watch::channel(View::default());
+            let (tell_tenure, tenure) = watch::channel(None);
             let handle = LaneHandle {
                 name: wallet.name.clone(),
                 account: wallet.account,
@@ -194,24 +196,30 @@ pub(super) fn lanes(
                 wake: Arc::clone(&wake),
                 changed: Arc::clone(&changed),
                 view,
+                tenure,
             };
-            let deps = Deps {
-                wallet,
+            let last_run = LastRun::of(
+                config.store.last_run_dir.as_deref(),
+                store.file(),
+                &handle.name,
+            );
+            let (store, pool, ground) = (store.clone(), pool.clone(), ground.clone());
+            let (preflight, pasts) = (known.preflight.clone(), known.pasts.clone());
+            let (switches, helpers) = (known.switches.clone(), supervisor.clone());
+            let deps = move |hold| Deps {
+                wallet: Arc::clone(&wallet),
                 store: store.clone(),
+                hold,
                 pool: pool.clone(),
-                preflight: known.preflight.clone(),
-                pasts: known.pasts.clone(),
-                last_run: LastRun::of(
-                    config.store.last_run_dir.as_deref(),
-                    store.file(),
-                    &handle.name,
-                ),
+                preflight: preflight.clone(),
+                pasts: pasts.clone(),
+                last_run: last_run.clone(),
                 clock: Arc::clone(&ground.clock),
                 metrics: Arc::clone(&ground.metrics),
-                supervisor: supervisor.clone(),
-                switches: known.switches.clone(),
-                wake,
-                changed,
+                supervisor: helpers.clone(),
+                switches: switches.clone(),
+                wake: Arc::clone(&wake),
+                changed: Arc::clone(&changed),
             };
             let patience_ms = settings.low_balance_patience.as_millis();
             let settings = Settings {
@@ -226,8 +234,14 @@ pub(super) fn lanes(
                 start_ledger: settings.start_ledger.map(LedgerIndex),
             };
             let name = format!("engine:{}", handle.name);
-            let work = engine::run(deps, settings, show, supervisor.token());
-            supervisor.spawn_must_finish(name, work);
+            let lane = Lane {
+                name: handle.name.clone(),
+                deps: Box::new(deps),
+                settings,
+                view: show,
+                tenure: tell_tenure,
+            };
+            supervisor.spawn_must_finish(name, Arc::clone(leases).keep(lane, supervisor.token()));
             handle
         })
         .collect()

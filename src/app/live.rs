@@ -1,7 +1,6 @@
 //! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
 
 use super::foresight;
-use crate::config::Config;
 use crate::http::state::{
     BackfillRow, BooksRow, DisputeRow, JournalRow, Live, Outlook, Readiness, Routing, ServerRow,
     SideRow, TicketsRow, TipRow, WaitRow, WalletRow,
@@ -11,6 +10,7 @@ use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
 use crate::reconcile;
+use crate::store::Tenure;
 use crate::store::switches::Switches;
 use crate::wallet::Wallet;
 use crate::xrpl::{Dispute, Evidence, Pool, ServerView, State};
@@ -48,6 +48,8 @@ pub(super) struct LaneHandle {
     pub changed: Arc<Notify>,
     /// What it shows.
     pub view: watch::Receiver<View>,
+    /// The lease under which it works, while this process has it.
+    pub tenure: watch::Receiver<Option<Tenure>>,
 }
 
 /// What is known beside the engines and the pool.
@@ -68,13 +70,11 @@ pub(super) struct LiveView {
     known: Known,
     lanes: BTreeMap<String, LaneHandle>,
     books: watch::Receiver<reconcile::View>,
-    holds_wallets: bool,
     draining: AtomicBool,
 }
 
 impl LiveView {
     pub(super) fn new(
-        config: &Config,
         pool: Pool,
         known: Known,
         lanes: Vec<LaneHandle>,
@@ -88,20 +88,14 @@ impl LiveView {
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
                 .collect(),
-            // The lock on a SQLite file makes this process the only writer of every wallet in it.
-            holds_wallets: config.store.url.is_sqlite() == Some(true),
             draining: AtomicBool::new(false),
         }
     }
 
-    /// How many wallets this process alone may write, as far as is known.
+    /// How many wallets this process holds.
     pub(super) fn leases_held(&self) -> i64 {
-        let count = if self.holds_wallets {
-            self.lanes.len()
-        } else {
-            0
-        };
-        i64::try_from(count).unwrap_or(i64::MAX)
+        let held = |lane: &&LaneHandle| lane.tenure.borrow().is_some();
+        i64::try_from(self.lanes.values().filter(held).count()).unwrap_or(i64::MAX)
     }
 
     /// From now on new writes are refused.
@@ -207,7 +201,7 @@ impl Live for LiveView {
     }
 
     fn lease_held(&self) -> Option<bool> {
-        self.holds_wallets.then_some(true)
+        Some(self.leases_held() > 0)
     }
 
     fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {

@@ -13,6 +13,7 @@ mod gauges;
 mod hints;
 pub mod home;
 pub mod keys;
+mod leases;
 mod live;
 mod patience;
 pub mod reconcile;
@@ -165,6 +166,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     }
     let is_begun = diary.begin().await?;
     let (writer, pool_tasks, engines) = (root.child(), root.child(), root.child());
+    // Outlives the engines: what they hold is renewed until they have ended.
+    let tenancy = root.child();
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
     let switches = switchboard::start(store.clone(), &writer).await;
@@ -179,10 +182,17 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     if config.routed_wallets().len() > 1 {
         watchers.spawn("loads", loads.follow(store.clone()));
     }
+    let leases = leases::Leases::new(
+        &config.lease,
+        store.clone(),
+        Arc::clone(&ground.clock),
+        ground.entropy.as_ref(),
+    );
+    tenancy.spawn_must_finish("leases", Arc::clone(&leases).renew(tenancy.token()));
     let eyes = (&store, &pool, &known);
-    let lanes = build::lanes(&config, wallets, eyes, &ground, &engines);
+    let lanes = build::lanes(&config, wallets, eyes, &ground, (&engines, &leases));
     let (show_books, books) = watch::channel(crate::reconcile::View::default());
-    let live = Arc::new(LiveView::new(&config, pool.clone(), known, lanes, books));
+    let live = Arc::new(LiveView::new(pool.clone(), known, lanes, books));
     hints::Carriers::new(
         store.clone(),
         Arc::clone(&ground.metrics),
@@ -254,11 +264,20 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         () = signals.asked_to_end() => Ok(()),
     };
     live.drain();
+    leases.drain();
     let grace = config.shutdown.grace;
     tracing::info!(grace_s = grace.as_secs(), "draining");
     let drained = drain(
         grace,
-        [&web, &watchers, &engines, &hooks, &pool_tasks, &writer],
+        [
+            &web,
+            &watchers,
+            &engines,
+            &tenancy,
+            &hooks,
+            &pool_tasks,
+            &writer,
+        ],
     )
     .await;
     diary.end(&why_ended(&ended, drained)).await;

@@ -12,7 +12,8 @@ mod webhooks;
 
 use super::read::Reader;
 use super::schema::{
-    Config, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet, Xrpl,
+    Config, Lease, Network, Profile, Reconcile, Server, Shutdown, StoreSettings, Trust, Wallet,
+    Xrpl,
 };
 use super::url::{ServerUrl, StoreUrl};
 use super::value::{FromValue, InDrops, Xrp};
@@ -45,6 +46,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let webhooks = webhooks::webhooks(r);
     let reconcile = reconcile(r);
     let telemetry = telemetry::telemetry(r);
+    let lease = lease(r);
     let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
     Some(Config {
         profile,
@@ -63,6 +65,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         reconcile: reconcile?,
         telemetry: telemetry?,
         shutdown: shutdown?,
+        lease: lease?,
     })
 }
 
@@ -387,6 +390,30 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
         replicas: replicas?,
         last_run_dir,
     })
+}
+
+/// Shorter leases are lost to a busy machine, and longer ones hold a fail-over up.
+const LEASE: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(60);
+
+fn lease(r: &mut Reader) -> Option<Lease> {
+    let ttl: Option<Duration> = r.required("lease.ttl");
+    let is_fit = ttl.is_none_or(|ttl| LEASE.contains(&ttl));
+    if !is_fit {
+        r.error("lease.ttl", "must be from 2s to 60s");
+    }
+    let name: Option<String> = r.optional("lease.name");
+    let is_named = name.as_ref().is_none_or(|name| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain)
+    });
+    if !is_named {
+        r.error(
+            "lease.name",
+            "must be up to 64 letters, digits, `.`, `_` and `-`",
+        );
+    }
+    let ttl = ttl.filter(|_| is_fit && is_named)?;
+    Some(Lease { ttl, name })
 }
 
 fn reconcile(r: &mut Reader) -> Option<Reconcile> {

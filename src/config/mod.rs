@@ -29,7 +29,7 @@ pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
 pub use reload::is_taken_over;
 pub use schema::{
-    Auth, Config, Http, KeyAlgorithm, Limits, LogFormat, LogLevel, Network, Pooler, Profile,
+    Auth, Config, Http, KeyAlgorithm, Lease, Limits, LogFormat, LogLevel, Network, Pooler, Profile,
     RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 pub use secrets::SecretRef;

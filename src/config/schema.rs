@@ -59,6 +59,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// How the daemon ends.
     pub shutdown: Shutdown,
+    /// Who may write which wallet.
+    pub lease: Lease,
 }
 
 impl Config {
@@ -460,6 +462,15 @@ pub struct Telemetry {
     pub pending_threshold: Duration,
     /// What `/health` finds worth a look.
     pub alerts: Vec<Alert>,
+}
+
+/// Section `lease`.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// How long a holder may be silent.
+    pub ttl: Duration,
+    /// How this replica is shown; without it by the machine's name.
+    pub name: Option<String>,
 }
 
 /// Section `shutdown`.

@@ -438,6 +438,18 @@ const ROWS: &[Setting] = &[
         "What degrades `/health`: `latency`, `ledger_age`, `oldest_payment`, `low_balance`, `books`, `webhooks`. What is left out is still measured and shown. A halted wallet and servers that do not agree always do.",
     ),
     row(
+        "lease.ttl",
+        Kind::Duration,
+        "How long a replica that holds a wallet may be silent before another takes the wallet over, from 2s \
+         to 60s. It renews five times in it and stops signing a quarter of it before the end. Set it alike \
+         on all replicas. A SQLite file has one daemon, which needs none.",
+    ),
+    row(
+        "lease.name",
+        Kind::Text,
+        "How this replica is shown to the others. Without it: the machine's name.",
+    ),
+    row(
         "shutdown.grace",
         Kind::Duration,
         "How long work in hand may take to end after SIGTERM or SIGINT.",

@@ -213,6 +213,7 @@ pub fn store_read(error: &StoreError) -> Problem {
         | StoreError::BadChange { .. }
         | StoreError::WalletDiffers { .. }
         | StoreError::UnknownWallet(_)
+        | StoreError::LeaseLost(_)
         | StoreError::InUse(_)
         | StoreError::LogHeldUp
         | StoreError::Newer { .. }

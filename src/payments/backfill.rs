@@ -7,10 +7,10 @@
 //! perhaps from better servers. The last stretch joins the past to the journal; the engine then reads
 //! everything again.
 
-use super::engine::Deps;
+use super::engine::{Deps, Hands};
 use crate::journal::past;
 use crate::journal::waits::{Wait, Waits};
-use crate::store::{Backfill, CommitError};
+use crate::store::{Backfill, CommitError, StoreError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -65,7 +65,8 @@ impl<T: Into<CommitError>> From<T> for Stopped {
 }
 
 /// Reads and books the past of the wallet until all of it is, or `cancel`.
-pub(super) async fn run(deps: Deps, shown: Shown, cancel: CancellationToken) {
+/// `hands` is given back with the end.
+pub(super) async fn run(deps: Deps, shown: Shown, (cancel, _hands): (CancellationToken, Hands)) {
     tokio::select! {
         () = cancel.cancelled() => {}
         () = work(&deps, shown) => {}
@@ -79,6 +80,8 @@ async fn work(deps: &Deps, shown: Shown) {
     loop {
         match read_on(deps, &shown.progress, &mut waits, &mut broken).await {
             Ok(()) | Err(Stopped::Finished) => return,
+            // The engine finds out by itself, and ends.
+            Err(Stopped::Store(CommitError::Store(StoreError::LeaseLost(_)))) => return,
             Err(Stopped::Store(error)) => {
                 tracing::error!(wallet.name = name, error = ?error, "the past cannot be booked: it is read again");
                 tokio::time::sleep(STORE_PAUSE).await;
@@ -163,9 +166,9 @@ async fn read_on(
 async fn book(deps: &Deps, past: &mut Backfill, stretch: &Stretch) -> Result<(), Stopped> {
     let advanced =
         backfill::advance(&past.reached, &past.goal, stretch).map_err(Stopped::Broken)?;
-    let name = &deps.wallet.name;
+    let tenure = deps.hold.tenure();
     deps.store
-        .book_past(name, past, &stretch.page, &advanced, deps.clock.now())
+        .book_past(tenure, past, &stretch.page, &advanced, deps.clock.now())
         .await?;
     past.reached = advanced.reached;
     past.is_finished = past.reached.at == past.goal.at;

@@ -4,16 +4,22 @@
 //! of it was sent. Nor is it where the machine's own record of it cannot be written: the engine then
 //! reads what is durable, and sends it once that record stands.
 
-use super::engine::{Engine, StepResult};
+use super::engine::{Engine, StepResult, Stop};
 use xrpayd_core::engine::{Done, Note, Step};
 use xrpayd_core::ids::UnixMs;
 
 impl Engine<'_> {
     /// Makes a step durable, then takes it into memory, then hands on what is to be sent.
     pub(super) async fn carry_out(&mut self, step: Step) -> StepResult {
+        // A commit that is late does no harm: another's taking would refuse it. What it makes durable is
+        // sent, though, and must not be begun when there is no time left to send it.
+        if !self.deps.hold.lasts() {
+            return Err(Stop::lease_lost());
+        }
         let now = step.commit().now;
         if !step.is_empty() {
-            let booked = self.deps.store.commit(step.commit()).await?;
+            let tenure = self.deps.hold.tenure();
+            let booked = self.deps.store.commit(tenure, step.commit()).await?;
             self.observe_deposits(booked);
         }
         let Done {

@@ -10,6 +10,7 @@ use super::ask::{Asked, Asking};
 use super::backfill::Progress;
 use super::fees;
 use super::histories::Histories;
+use super::hold::Hold;
 use super::last_run::LastRun;
 use super::lookout::Lookout;
 use super::pasts::Pasts;
@@ -57,6 +58,8 @@ pub struct Deps {
     pub wallet: Arc<Wallet>,
     /// The database.
     pub store: Store,
+    /// The wallet's lease: what is written, signed and sent stands under it.
+    pub hold: Hold,
     /// The servers.
     pub pool: Pool,
     /// What they say of accounts that are to be paid.
@@ -156,11 +159,16 @@ enum End {
     LastRun(io::Error),
     /// A pause came between the deciding and the commit, or could not be read in it.
     Paused,
+    /// Another process has the wallet, or this one can no longer be sure that none has.
+    LeaseLost,
 }
 
 impl From<StoreError> for End {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::LeaseLost(_) => Self::LeaseLost,
+            error => Self::Store(error),
+        }
     }
 }
 
@@ -179,10 +187,13 @@ impl From<CommitError> for End {
             CommitError::Paused | CommitError::Store(StoreError::PausesUnreadable(_)) => {
                 Self::Paused
             }
-            CommitError::Store(error) => Self::Store(error),
+            CommitError::Store(error) => error.into(),
         }
     }
 }
+
+/// Held by whatever works beside an engine and must have ended before its lease is given away.
+pub(super) type Hands = mpsc::Sender<std::convert::Infallible>;
 
 pub(super) type StepResult = Result<(), Stop>;
 
@@ -196,20 +207,32 @@ impl<T: Into<End>> From<T> for Stop {
     }
 }
 
-/// Runs the wallet until `cancel`; what it knows is shown through `view`.
+/// Runs the wallet until `cancel`, or until its lease is lost; what it knows is shown through `view`.
+/// When it returns, nothing of it is on its way to the servers or into the store any more.
 pub async fn run(
-    deps: Deps,
-    settings: Settings,
-    view: watch::Sender<View>,
-    cancel: CancellationToken,
+    deps: &Deps,
+    settings: &Settings,
+    view: &watch::Sender<View>,
+    cancel: &CancellationToken,
 ) {
     let wallet = deps.wallet.name.clone();
     loop {
         let life = cancel.child_token();
-        let end = Engine::live(&deps, &settings, &view, &life).await;
+        let (hands, mut gone) = mpsc::channel(1);
+        let end = Engine::live(deps, settings, view, &life, hands).await;
         life.cancel();
+        // What writes or sends beside the engine holds a sender for as long as it works.
+        let _ = gone.recv().await;
         match end.map_or_else(|Stop(end)| end, |()| End::Cancelled) {
             End::Cancelled => return,
+            End::LeaseLost => {
+                tracing::warn!(
+                    wallet.name = wallet,
+                    lease.epoch = deps.hold.tenure().epoch,
+                    "the wallet's lease is lost: this process signs nothing for it"
+                );
+                return;
+            }
             End::Reload => {
                 tracing::info!(wallet.name = wallet, "the wallet's work is read again");
                 tokio::select! {
@@ -280,6 +303,7 @@ impl<'a> Engine<'a> {
         settings: &'a Settings,
         view: &'a watch::Sender<View>,
         cancel: &CancellationToken,
+        hands: Hands,
     ) -> StepResult {
         let desk = tokio::select! {
             () = cancel.cancelled() => return Ok(()),
@@ -291,15 +315,15 @@ impl<'a> Engine<'a> {
         let (send_tx, outgoing) = mpsc::channel::<Outgoing>(1);
         let (report_tx, mut reports) = mpsc::channel::<Vec<Report>>(REPORTS_AHEAD);
         let (asked_tx, mut asked) = mpsc::channel(1);
-        let histories = Histories::open(deps, &desk, page_tx, cancel).await?;
+        let histories = Histories::open(deps, &desk, page_tx, cancel, hands.clone()).await?;
         deps.supervisor.spawn(
             format!("submit:{}", deps.wallet.name),
             submit::run(
-                deps.pool.clone(),
+                (deps.pool.clone(), deps.hold.clone()),
                 Arc::clone(&backlog),
                 outgoing,
                 report_tx,
-                cancel.clone(),
+                (cancel.clone(), hands),
             ),
         );
         let (fee_tx, fees) = watch::channel(None);
@@ -465,6 +489,11 @@ impl<'a> Engine<'a> {
 }
 
 impl Stop {
+    /// The wallet is no longer this process's to work on.
+    pub(super) fn lease_lost() -> Self {
+        Self(End::LeaseLost)
+    }
+
     /// The work must be read again.
     pub(super) fn reload() -> Self {
         Self(End::Reload)

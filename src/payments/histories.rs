@@ -2,7 +2,7 @@
 //! folds page by page, and the ledgers before it, which are booked beside it.
 
 use super::backfill::{self, Progress, Shown};
-use super::engine::Deps;
+use super::engine::{Deps, Hands};
 use crate::journal::reader;
 use crate::journal::waits::{Wait, Waits};
 use crate::store::StoreError;
@@ -33,6 +33,7 @@ impl Histories {
         desk: &Desk,
         pages: mpsc::Sender<Page>,
         cancel: &CancellationToken,
+        hands: Hands,
     ) -> Result<Self, StoreError> {
         let name = &deps.wallet.name;
         let (show_journal, journal) = watch::channel(None);
@@ -60,7 +61,7 @@ impl Histories {
         };
         deps.supervisor.spawn(
             format!("backfill:{name}"),
-            backfill::run(deps.clone(), shown, cancel.clone()),
+            backfill::run(deps.clone(), shown, (cancel.clone(), hands)),
         );
         Ok(Self {
             journal,

@@ -12,6 +12,7 @@ mod carry;
 pub mod engine;
 mod fees;
 mod histories;
+pub mod hold;
 pub mod last_run;
 pub mod loads;
 mod lookout;

@@ -115,7 +115,8 @@ impl Engine<'_> {
             .iter()
             .filter_map(|entry| Remembered::of(name, entry, &page.servers))
             .collect();
-        self.deps.store.remember(name, &rows, page.next).await?;
+        let tenure = self.deps.hold.tenure();
+        self.deps.store.remember(tenure, &rows, page.next).await?;
         self.desk.recalled(!rows.is_empty(), page.next);
         self.adopted_at = None;
         if self.desk.recall().is_none() {

@@ -4,7 +4,7 @@ use super::engine::{Deps, POLL, Settings, Stop};
 use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
-use crate::store::{Actor, Before, StoreError};
+use crate::store::{Before, StoreError};
 use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
@@ -55,7 +55,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 tracing::error!(wallet.name = name, reason, "the wallet stops signing");
                 let now = deps.clock.now();
                 deps.store
-                    .set_halt(name, Some(reason), &Actor::Daemon, now)
+                    .halt_held(deps.hold.tenure(), reason, now)
                     .await?;
             }
             deps.last_run.cover(&desk).await?;
@@ -88,7 +88,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     };
                     deps.store
                         .anchor_used_lane(
-                            name,
+                            deps.hold.tenure(),
                             account,
                             network,
                             &found.cursor,
@@ -109,7 +109,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     }
                     if let Some(fault) = found.key_fault {
                         deps.store
-                            .set_halt(name, Some(fault), &Actor::Daemon, deps.clock.now())
+                            .halt_held(deps.hold.tenure(), fault, deps.clock.now())
                             .await?;
                         tracing::error!(wallet.name = name, fault, "the wallet signs nothing");
                     }
@@ -220,7 +220,7 @@ async fn begin_to_wait(
 ) -> Result<(), Stop> {
     let name = &deps.wallet.name;
     if record.sign_from < Some(from) {
-        deps.store.wait_to_sign(name, from).await?;
+        deps.store.wait_to_sign(deps.hold.tenure(), from).await?;
         record.sign_from = Some(from);
         tracing::warn!(
             wallet.name = name,

@@ -3,7 +3,6 @@
 
 use super::engine::{Engine, StepResult, Stop};
 use super::submit::Report;
-use crate::store::Actor;
 use xrpayd_core::engine::PageRefused;
 use xrpayd_core::ids::TxHash;
 use xrpayd_core::journal::Page;
@@ -36,7 +35,7 @@ impl Engine<'_> {
         let now = self.deps.clock.now();
         self.deps
             .store
-            .set_halt(wallet, Some(reason), &Actor::Daemon, now)
+            .halt_held(self.deps.hold.tenure(), reason, now)
             .await?;
         Err(Stop::reload())
     }

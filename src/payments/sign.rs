@@ -103,6 +103,9 @@ impl Engine<'_> {
 
     /// Has the plan signed off the async threads, since a batch is thousands of curve operations.
     pub(super) async fn sign_and_carry_out(&mut self, plan: Plan) -> StepResult {
+        if !self.deps.hold.lasts() {
+            return Err(Stop::lease_lost());
+        }
         let jobs = plan.jobs();
         let signed = if jobs.is_empty() {
             Ok(Vec::new())

@@ -1,6 +1,9 @@
 //! Sends signed attempts to the servers, in the order of their sequences, and brings the answers
-//! back. The only caller of the pool's `submit`; what it sends is durable already.
+//! back. The only caller of the pool's `submit`; what it sends is durable already, and nothing is sent
+//! once the wallet's lease may have run out.
 
+use super::engine::Hands;
+use super::hold::Hold;
 use crate::xrpl::{Backlog, Mark, Pool, Submission, SubmitAnswer, SubmitReport};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -35,14 +38,15 @@ pub struct Report {
     pub answer: Answer,
 }
 
-/// Sends what comes through `outgoing` until cancelled or the engine is gone. A server that becomes
+/// Sends what comes through `outgoing` until cancelled, the engine is gone or the lease has run out;
+/// `hands` is given back with the end. A server that becomes
 /// ready, for the first time or again, gets what is open and was not sent on its connection.
 pub async fn run(
-    pool: Pool,
+    (pool, hold): (Pool, Hold),
     backlog: Arc<Backlog>,
     mut outgoing: mpsc::Receiver<Outgoing>,
     reports: mpsc::Sender<Vec<Report>>,
-    cancel: CancellationToken,
+    (cancel, _hands): (CancellationToken, Hands),
 ) {
     let work = async {
         // Each is polled as soon as it is pushed, and writes before it waits: batches leave in the
@@ -53,6 +57,7 @@ pub async fn run(
         loop {
             tokio::select! {
                 biased;
+                () = hold.ran_out() => return,
                 Some(answered) = waiting.next() => {
                     if reports.send(answered).await.is_err() {
                         return;
@@ -61,13 +66,13 @@ pub async fn run(
                 batch = outgoing.recv(), if waiting.len() < BATCHES_WAITING_MAX => match batch {
                     Some(batch) => {
                         sent = sent.max(batch.mark);
-                        waiting.push(send(&pool, &backlog, batch));
+                        waiting.push(send(&pool, &hold, &backlog, batch));
                     }
                     None => return,
                 },
                 Ok(()) = arrivals.changed(), if waiting.len() < BATCHES_WAITING_MAX => {
                     let nothing_new = Outgoing { blobs: Vec::new(), mark: sent };
-                    waiting.push(send(&pool, &backlog, nothing_new));
+                    waiting.push(send(&pool, &hold, &backlog, nothing_new));
                 }
             }
         }
@@ -80,8 +85,13 @@ pub async fn run(
 
 /// Sends a batch and waits for its answers, but not for long: they are hints, and the journal tells
 /// what became of it.
-async fn send(pool: &Pool, backlog: &Backlog, outgoing: Outgoing) -> Vec<Report> {
+async fn send(pool: &Pool, hold: &Hold, backlog: &Backlog, outgoing: Outgoing) -> Vec<Report> {
     let Outgoing { blobs, mark } = outgoing;
+    // The last look before the bytes leave: a process that has just thawed is not to send what its
+    // successor may have settled meanwhile.
+    if !hold.lasts() {
+        return Vec::new();
+    }
     let submission = pool.submit_from(backlog, mark, &blobs);
     match tokio::time::timeout(ANSWERS_WAIT, submission).await {
         Ok(Submission {

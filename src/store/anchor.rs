@@ -3,6 +3,7 @@
 
 use super::audit::{self, Actor, Audited};
 use super::error::StoreError;
+use super::lease::Tenure;
 use super::{Store, backfill, payments};
 use serde_json::json;
 use xrpayd_core::address::AccountId;
@@ -25,10 +26,10 @@ impl Store {
     /// that is known already is left as it is.
     ///
     /// # Errors
-    /// The wallet is known under another account or network, or the database does not answer.
+    /// The wallet is no longer held under `tenure`, is known under another account or network, or the database does not answer.
     pub async fn anchor_lane(
         &self,
-        wallet: &str,
+        tenure: &Tenure,
         account: AccountId,
         network_id: u32,
         cursor: &Cursor,
@@ -39,7 +40,7 @@ impl Store {
             sign_from,
             ..Before::default()
         };
-        self.anchor_used_lane(wallet, account, network_id, cursor, &before, now)
+        self.anchor_used_lane(tenure, account, network_id, cursor, &before, now)
             .await
     }
 
@@ -47,17 +48,19 @@ impl Store {
     /// then was sent past this daemon, as everybody knows who has that booked.
     ///
     /// # Errors
-    /// The wallet is known under another account or network, or the database does not answer.
+    /// The wallet is no longer held under `tenure`, is known under another account or network, or the
+    /// database does not answer.
     pub async fn anchor_used_lane(
         &self,
-        wallet: &str,
+        tenure: &Tenure,
         account: AccountId,
         network_id: u32,
         cursor: &Cursor,
         before: &Before,
         now: UnixMs,
     ) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
+        let wallet = tenure.wallet.as_str();
+        let mut tx = self.begin_held(tenure).await?;
         let accepted = before.book_from.map(|_| cursor.at.0);
         let written = tx
             .execute(

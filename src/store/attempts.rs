@@ -5,6 +5,7 @@
 
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::StoreError;
+use super::lease::Tenure;
 use super::payments::{self, drops_from, drops_value};
 use std::collections::HashMap;
 use xrpayd_core::engine::{Making, TicketRequestId};
@@ -30,6 +31,7 @@ const NEW: Columns = &[
     ("state_doc", Kind::Text),
     ("makes_tickets", Kind::Int),
     ("ticket_request", Kind::Int),
+    ("epoch", Kind::Int),
 ];
 
 const STATE: Columns = &[
@@ -77,8 +79,12 @@ pub(super) struct NewRow<'a> {
     pub making: Option<Making>,
 }
 
-/// Writes attempts that were not there before.
-pub(super) async fn insert(tx: &mut Tx, new: Vec<NewRow<'_>>) -> Result<(), StoreError> {
+/// Writes attempts that were not there before, as signed under `tenure`.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    tenure: &Tenure,
+    new: Vec<NewRow<'_>>,
+) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(new.len());
     for NewRow {
         wallet,
@@ -109,6 +115,7 @@ pub(super) async fn insert(tx: &mut Tx, new: Vec<NewRow<'_>>) -> Result<(), Stor
                 .and_then(|making| making.request)
                 .map(|request| request.0)
                 .into(),
+            tenure.epoch_value(),
         ]);
     }
     tx.insert("attempts", NEW, rows, "").await?;

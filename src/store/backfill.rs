@@ -8,6 +8,7 @@ use super::Store;
 use super::db::{Row, Tx, Value};
 use super::deposits::{self, Booking};
 use super::error::{CommitError, StoreError};
+use super::lease::Tenure;
 use super::payments::{drops_from, drops_value};
 use super::{journal, remembered};
 use xrpayd_core::backfill::{Advanced, Goal, Reached, Standing};
@@ -141,20 +142,21 @@ impl Store {
         })
     }
 
-    /// Books a stretch of the past of `wallet`, which was read through ledger `before` so far, with what
+    /// Books a stretch of the past of the wallet, which was read through ledger `before` so far, with what
     /// came in. Nothing is told of that: it came before there was anybody here to tell.
     ///
     /// # Errors
-    /// Somebody else has carried the past on, or the database could not write.
+    /// The wallet is no longer held under `tenure`, somebody else has carried the past on, or the database could not write.
     pub async fn book_past(
         &self,
-        wallet: &str,
+        tenure: &Tenure,
         before: &Backfill,
         page: &Page,
         advanced: &Advanced,
         now: UnixMs,
     ) -> Result<(), CommitError> {
-        let mut tx = self.db().write().await?;
+        let wallet = tenure.wallet.as_str();
+        let mut tx = self.begin_held(tenure).await?;
         let reached = &advanced.reached;
         let is_last = reached.at == before.goal.at;
         carry_on(&mut tx, wallet, before.reached.at, reached, is_last).await?;

@@ -6,6 +6,7 @@
 use super::db::{Columns, Kind, Tx};
 use super::error::{CommitError, StoreError};
 use super::events::News;
+use super::lease::Tenure;
 use super::limits::{self, Settled};
 use super::payments::{self, drops_from};
 use super::{attempts, paybacks, payment_news, totals};
@@ -25,13 +26,22 @@ struct Standing {
 
 const BEFORE: Columns = &[("id", Kind::Text), ("before", Kind::Int)];
 
+/// Whose hand changes payments.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hand<'a> {
+    /// The engine that holds the wallet: the only one that signs.
+    Engine(&'a Tenure),
+    /// A person, by the key that asked.
+    Person(&'a str),
+}
+
 /// Writes transitions with everything that follows from them but what is told of them, which is the
-/// answer; `by` is the key of the person who asked for them. Rows are locked in the order of their
-/// ids, and the limits last, so that no two transactions wait for each other in a circle.
+/// answer. Rows are locked in the order of their ids, and the limits last, so that no two
+/// transactions wait for each other in a circle.
 pub(super) async fn apply_changes(
     tx: &mut Tx,
     mut changes: Vec<Change>,
-    by: Option<&str>,
+    hand: Hand<'_>,
 ) -> Result<Vec<News>, CommitError> {
     if changes.is_empty() {
         return Ok(Vec::new());
@@ -74,10 +84,14 @@ pub(super) async fn apply_changes(
         .filter(|change| change.settled.is_some())
         .map(|change| &change.payment)
         .collect();
-    write_attempts(tx, &changes).await?;
+    write_attempts(tx, &changes, hand).await?;
     let given_back = paybacks::settle(tx, &ended).await?;
     limits::settle(tx, &settled).await?;
     totals::count_ends(tx, &ended).await?;
+    let by = match hand {
+        Hand::Engine(_) => None,
+        Hand::Person(key) => Some(key),
+    };
     let told = changes
         .iter()
         .map(|change| payment_news::of(&change.payment, by));
@@ -168,7 +182,7 @@ fn check<'a>(
     }
 }
 
-async fn write_attempts(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
+async fn write_attempts(tx: &mut Tx, changes: &[Change], hand: Hand<'_>) -> Result<(), StoreError> {
     let (mut new, mut known) = (Vec::new(), Vec::new());
     for change in changes {
         let (mut new_of, mut known_of) =
@@ -177,11 +191,22 @@ async fn write_attempts(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreErro
         known.append(&mut known_of);
     }
     attempts::update(tx, known).await?;
-    attempts::insert(tx, new).await
+    match (hand, new.first()) {
+        (Hand::Engine(tenure), _) => attempts::insert(tx, tenure, new).await,
+        (Hand::Person(_), None) => Ok(()),
+        (Hand::Person(_), Some(new)) => Err(StoreError::corrupt(
+            format!("attempt {}", new.attempt.hash),
+            "it was signed by nobody who holds the wallet",
+        )),
+    }
 }
 
 /// Writes the attempts that are no payment's: what was signed of them, and how known ones stand.
-pub(super) async fn write_chores(tx: &mut Tx, commit: &LaneCommit) -> Result<(), StoreError> {
+pub(super) async fn write_chores(
+    tx: &mut Tx,
+    tenure: &Tenure,
+    commit: &LaneCommit,
+) -> Result<(), StoreError> {
     let plugs: Vec<Attempt> = commit.new_plugs.iter().map(signed_plug).collect();
     let makings: Vec<Attempt> = commit
         .new_ticket_creates
@@ -209,7 +234,7 @@ pub(super) async fn write_chores(tx: &mut Tx, commit: &LaneCommit) -> Result<(),
             blob: new.blob.clone(),
             making: Some(new.making),
         });
-    attempts::insert(tx, plugs.chain(makings).collect()).await?;
+    attempts::insert(tx, tenure, plugs.chain(makings).collect()).await?;
     if commit.plug_updates.is_empty() {
         return Ok(());
     }

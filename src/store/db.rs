@@ -179,6 +179,19 @@ impl Tx {
         }
     }
 
+    /// The database's own time in Unix milliseconds, as an expression: what all processes that use the
+    /// database agree on.
+    pub(super) const fn now_ms(&self) -> &'static str {
+        match &self.on {
+            // One statement sees one time, so the two parts belong together.
+            TxOn::Sqlite(_) => {
+                "(cast(strftime('%s', 'now') as integer) * 1000 \
+                 + cast(substr(strftime('%f', 'now'), 4) as integer))"
+            }
+            TxOn::Postgres(_) => "(extract(epoch from clock_timestamp()) * 1000)::bigint",
+        }
+    }
+
     /// The same, passing over the rows that another transaction has locked instead of waiting for them.
     pub(super) const fn for_update_of_free(&self) -> &'static str {
         match &self.on {

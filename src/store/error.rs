@@ -69,6 +69,10 @@ pub enum StoreError {
     /// The wallet has no row yet.
     #[error("wallet {0} is not known to the database")]
     UnknownWallet(String),
+    /// Another process holds the wallet now, or nobody does: what is written under this tenure is
+    /// refused.
+    #[error("the lease of wallet {0} is lost")]
+    LeaseLost(String),
     /// Another daemon uses the same SQLite file.
     #[error("another daemon is using this database: {} is locked", .0.display())]
     InUse(PathBuf),
@@ -153,6 +157,7 @@ impl StoreError {
             | Self::BadChange { .. }
             | Self::WalletDiffers { .. }
             | Self::UnknownWallet(_)
+            | Self::LeaseLost(_)
             | Self::InUse(_)
             | Self::LogHeldUp
             | Self::Newer { .. }

@@ -4,6 +4,7 @@
 use super::audit::{self, Actor, Audited};
 use super::db::Tx;
 use super::hints::Hint;
+use super::lease::Tenure;
 use super::{Store, StoreError};
 use serde_json::json;
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
@@ -41,6 +42,22 @@ impl Store {
         if *actor != Actor::Daemon {
             tx.will_hint(Hint::Changed(wallet.to_owned()));
         }
+        tx.commit().await
+    }
+
+    /// Stops the signing of the wallet that an engine holds.
+    ///
+    /// # Errors
+    /// The wallet is no longer held under `tenure`, is not known, or the database could not write.
+    pub async fn halt_held(
+        &self,
+        tenure: &Tenure,
+        reason: &str,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_held(tenure).await?;
+        let noted = write(&mut tx, &tenure.wallet, Some(reason), &Actor::Daemon, now).await?;
+        audit::note(&mut tx, noted.into_iter().collect()).await?;
         tx.commit().await
     }
 

@@ -1,17 +1,18 @@
 //! The lane of one wallet: what its engine reads at the start, and the one way in which it writes.
 //!
 //! A commit is one transaction: the journal's cursor, payments, attempts with their blobs, plugs,
-//! limits, counts, tickets and events. Either all of it is durable or none. It is refused when a payment or
-//! the cursor has moved since it was read, and when it would leave an open attempt behind the cursor;
-//! nothing is written then. So two processes that work on one wallet by mistake do no harm.
+//! limits, counts, tickets and events. Either all of it is durable or none. It is refused when the wallet
+//! is no longer held under the tenure that the engine has, when a payment or the cursor has moved since
+//! it was read, and when it would leave an open attempt behind the cursor; nothing is written then.
 
 use super::audit::{self, Actor};
 use super::behind;
-use super::changes;
+use super::changes::{self, Hand};
 use super::db::{Row, Tx};
 use super::deposits::Booked;
 use super::error::{CommitError, StoreError};
 use super::journal;
+use super::lease::Tenure;
 use super::payments::{self, drops_from};
 use super::{Store, attempts, events, halts, pauses, ticket_requests, tickets};
 use std::collections::HashMap;
@@ -191,12 +192,23 @@ impl Store {
     /// booked.
     ///
     /// # Errors
-    /// A payment or the cursor has moved since it was read, the wallet is paused and the commit signs
-    /// something new, or the database could not write.
-    pub async fn commit(&self, commit: &LaneCommit) -> Result<Booked, CommitError> {
-        let mut tx = self.db().write().await?;
+    /// The wallet is no longer held under `tenure`, a payment or the cursor has moved since it was read,
+    /// the wallet is paused and the commit signs something new, or the database could not write.
+    ///
+    /// # Panics
+    /// The commit is another wallet's than the tenure.
+    pub async fn commit(
+        &self,
+        tenure: &Tenure,
+        commit: &LaneCommit,
+    ) -> Result<Booked, CommitError> {
         let wallet = &commit.wallet;
-        // First of all, because a pause locks the wallet's row before it locks the limits'.
+        assert_eq!(
+            *wallet, tenure.wallet,
+            "an engine writes the wallet that it holds"
+        );
+        let mut tx = self.begin_held(tenure).await?;
+        // Before all else of the wallet's, because a pause locks the wallet's row before it locks the limits'.
         if commit.signs_anew() && pauses::of_signing(&mut tx, wallet).await?.is_some() {
             tx.end().await?;
             return Err(CommitError::Paused);
@@ -211,8 +223,9 @@ impl Store {
             }
             None => None,
         };
-        let mut news = changes::apply_changes(&mut tx, commit.changes.clone(), None).await?;
-        changes::write_chores(&mut tx, commit).await?;
+        let mut news =
+            changes::apply_changes(&mut tx, commit.changes.clone(), Hand::Engine(tenure)).await?;
+        changes::write_chores(&mut tx, tenure, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
         if let Some(known) = &commit.tickets {
             tickets::know(&mut tx, wallet, known).await?;

@@ -44,6 +44,7 @@ fn for_sqlite() -> Vec<Migration> {
         (16, "home", "0016_home.sql"),
         (17, "rollout", "0017_rollout.sql"),
         (18, "limit_scopes", "0018_limit_scopes.sql"),
+        (19, "leases", "0019_leases.sql"),
     )
 }
 
@@ -68,6 +69,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (16, "home", "0016_home.sql"),
         (17, "rollout", "0017_rollout.sql"),
         (18, "limit_scopes", "0018_limit_scopes.sql"),
+        (19, "leases", "0019_leases.sql"),
     )
 }
 

@@ -31,6 +31,7 @@ mod journal;
 mod key_usage;
 mod keys;
 mod lane;
+mod lease;
 mod limits;
 mod list;
 mod migrations;
@@ -79,6 +80,9 @@ pub use invoices::{
 };
 pub use key_usage::KeyCount;
 pub use keys::{ApiKey, KeyLimits, NewKey, PreviousSecret, Rotation, RotationOutcome};
+pub use lease::{
+    Claim, EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen, Taken, Tenure,
+};
 pub use limits::LimitUsage;
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use pauses::{Pause, Switched};

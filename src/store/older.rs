@@ -5,6 +5,7 @@
 use super::Store;
 use super::attempts::slot_columns;
 use super::error::StoreError;
+use super::lease::Tenure;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::payment::Slot;
 
@@ -35,13 +36,13 @@ impl Store {
     /// The wallet signs nothing before its journal is at `from`, unless it waits for longer already.
     ///
     /// # Errors
-    /// The database could not write.
-    pub async fn wait_to_sign(&self, wallet: &str, from: LedgerIndex) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
+    /// The wallet is no longer held under `tenure`, or the database could not write.
+    pub async fn wait_to_sign(&self, tenure: &Tenure, from: LedgerIndex) -> Result<(), StoreError> {
+        let mut tx = self.begin_held(tenure).await?;
         tx.execute(
             "update wallets set sign_from = $2 \
              where name = $1 and (sign_from is null or sign_from < $2)",
-            vec![wallet.into(), from.0.into()],
+            vec![tenure.wallet.as_str().into(), from.0.into()],
         )
         .await?;
         tx.commit().await

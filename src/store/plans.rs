@@ -6,10 +6,12 @@
 mod audit;
 mod callers;
 mod invoices;
+mod leases;
 mod limits;
 
 use super::db::{Dialect, Tx, TxOn, Value};
 use super::*;
+use leases::held;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,7 +61,9 @@ pub(super) async fn plans_of<T>(operation: impl Future<Output = T>) -> Vec<(Stri
 }
 
 /// Tables that grow with every payment.
-const GROWING: [(&str, &str); 13] = [
+const GROWING: [(&str, &str); 15] = [
+    ("leases", "leases"),
+    ("lease_log", "lease_log"),
     ("audit_log", "audit_log"),
     ("payments", "p"),
     ("invoices", "i"),
@@ -273,10 +277,18 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             Dialect::Postgres(_) => "PostgreSQL",
         };
         store
-            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None, T0)
+            .anchor_lane(
+                &held(&store).await,
+                AccountId([1; 20]),
+                0,
+                &cursor,
+                None,
+                T0,
+            )
             .await
             .unwrap();
         let mut seen = plans_of(async { store.accept(new_payment(1)).await.unwrap() }).await;
+        let tenure = held(&store).await;
         seen.extend(plans_of(async { store.accept(new_payment(1)).await.unwrap() }).await);
         store.accept(new_payment(2)).await.unwrap();
         let one = store.payment(new_payment(1).id).await.unwrap().unwrap();
@@ -290,7 +302,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             changes: vec![signed(&one)],
             ..LaneCommit::new("hot", T0)
         };
-        seen.extend(plans_of(async { store.commit(&commit).await.unwrap() }).await);
+        seen.extend(plans_of(async { store.commit(&tenure, &commit).await.unwrap() }).await);
         let commit = LaneCommit {
             journal: Some(JournalCommit {
                 from: LedgerIndex(101),
@@ -307,7 +319,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             }),
             ..LaneCommit::new("hot", T0)
         };
-        seen.extend(plans_of(async { store.commit(&commit).await.unwrap() }).await);
+        seen.extend(plans_of(async { store.commit(&tenure, &commit).await.unwrap() }).await);
         seen.extend(plans_of(async { store.load_lane("hot").await.unwrap() }).await);
         seen.extend(plans_of(async { store.payment(one.id).await.unwrap() }).await);
         seen.extend(plans_of(async { store.payment_events(one.id).await.unwrap() }).await);
@@ -448,7 +460,14 @@ async fn every_list_of_deposits_walks_the_index_that_was_made_for_it() {
     for (store, _folder) in stores().await {
         let is_sqlite = matches!(store.db().dialect(), Dialect::Sqlite(_));
         store
-            .anchor_lane("hot", AccountId([1; 20]), 0, &cursor, None, T0)
+            .anchor_lane(
+                &held(&store).await,
+                AccountId([1; 20]),
+                0,
+                &cursor,
+                None,
+                T0,
+            )
             .await
             .unwrap();
         let one = id_of(0, AccountId([1; 20]), &credit());

@@ -9,6 +9,7 @@ use super::attempts::{slot_columns, slot_from};
 use super::db::{Columns, Kind, Row, Tx, Value};
 use super::error::StoreError;
 use super::journal::{delivered_columns, delivered_from};
+use super::lease::Tenure;
 use super::payments::{drops_from, drops_value};
 use xrpayd_core::engine::Remembered;
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex, TxHash};
@@ -130,14 +131,15 @@ impl Store {
     /// have been.
     ///
     /// # Errors
-    /// The database could not write.
+    /// The wallet is no longer held under `tenure`, or the database could not write.
     pub async fn remember(
         &self,
-        wallet: &str,
+        tenure: &Tenure,
         remembered: &[Remembered],
         next: Option<LedgerIndex>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
+        let wallet = tenure.wallet.as_str();
+        let mut tx = self.begin_held(tenure).await?;
         insert(&mut tx, wallet, remembered).await?;
         let sql = match next {
             Some(_) => "update wallets set recall_from = $2 where name = $1",

@@ -5,11 +5,12 @@
 //! lane that signs it at the same moment, or another person, makes one of the two start again.
 
 use super::audit::{self, Actor, Audited};
+use super::changes::{self, Hand};
 use super::db::{Columns, Kind, Tx, Value};
 use super::error::{CommitError, StoreError};
 use super::hints::Hint;
 use super::retry::Tries;
-use super::{Store, changes, events, payments};
+use super::{Store, events, payments};
 use serde_json::json;
 use xrpayd_core::amount::Amount;
 use xrpayd_core::engine::Change;
@@ -151,7 +152,7 @@ impl Store {
             new_blobs: Vec::new(),
             settled,
         };
-        let news = changes::apply_changes(&mut tx, vec![change], Some(by.key)).await?;
+        let news = changes::apply_changes(&mut tx, vec![change], Hand::Person(by.key)).await?;
         let ruled = Audited {
             at: now,
             actor: by.actor(),

@@ -18,6 +18,7 @@ mod home;
 mod invoices;
 mod keys;
 mod lane;
+mod leases;
 mod limits;
 mod list;
 mod older;

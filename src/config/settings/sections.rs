@@ -1,7 +1,7 @@
 //! The sections, in the order of the manual.
 
 /// Every section, in the order of the manual, with a word on it.
-pub(in crate::config) const SECTIONS: [(&str, &str); 16] = [
+pub(in crate::config) const SECTIONS: [(&str, &str); 17] = [
     ("network", "Which XRP Ledger network the daemon pays on."),
     ("xrpl", "The servers, and how they are spoken to."),
     (
@@ -43,6 +43,10 @@ pub(in crate::config) const SECTIONS: [(&str, &str); 16] = [
         "Books against ledger, in the background. A wallet whose books differ is halted.",
     ),
     ("telemetry", "Logs and metrics."),
+    (
+        "lease",
+        "Who may write a wallet, where several replicas serve one PostgreSQL database.",
+    ),
     ("shutdown", "How the daemon ends."),
     ("secrets", "Reserved; it has no settings in this version."),
 ];

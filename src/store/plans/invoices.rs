@@ -92,11 +92,12 @@ async fn no_statement_of_invoices_reads_their_table_from_end_to_end() {
         seen.extend(plans_of(async { key.await.unwrap() }).await);
         let id = InvoiceId(8);
         let account = AccountId([1; 20]);
+        let tenure = leases::held(&store).await;
         store
-            .anchor_lane("hot", account, 0, &anchor(), None, T0)
+            .anchor_lane(&tenure, account, 0, &anchor(), None, T0)
             .await
             .unwrap();
-        let read = plans_of(async { store.commit(&page()).await.unwrap() }).await;
+        let read = plans_of(async { store.commit(&tenure, &page()).await.unwrap() }).await;
         for index in ["invoices_held_tag", "invoices_waiting"] {
             let walks = read.iter().any(|(_, plan)| plan.contains(index));
             assert!(walks || !is_sqlite, "nothing uses {index}: {read:#?}");

@@ -1,6 +1,7 @@
 //! Payments that wait for a second person's word: who sees them, who rules on them, once.
 
 use super::bed::{Answer, Bed, HOT, SHOP, get, order, post, post_payment, xrp};
+use crate::support::held::Held as _;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -383,19 +384,19 @@ async fn what_the_ledger_may_hold_is_never_called_off_or_rejected() {
         let account = HOT.parse().unwrap();
         let store = &bed.store;
         store
-            .anchor_lane("hot", account, 0, &cursor, None, super::bed::START)
+            .anchor_held("hot", account, 0, &cursor, None, super::bed::START)
             .await
             .unwrap();
         let rows = [
             remembered("small", "tesSUCCESS"),
             remembered("large", "tecNO_DST"),
         ];
-        store.remember("hot", &rows, None).await.unwrap();
+        store.remember_held("hot", &rows, None).await.unwrap();
         not_yet().await;
         // A wallet that was short of money paid nothing, and others' keys are others'.
         let short = bed.pay(&people.asks, "short", order("1")).await;
         let rows = [remembered("short", "tecUNFUNDED_PAYMENT")];
-        store.remember("hot", &rows, None).await.unwrap();
+        store.remember_held("hot", &rows, None).await.unwrap();
         let id = short["id"].as_str().unwrap();
         let cancelled = say(&bed, &people.asks, id, "cancel", &json!({})).await;
         assert_eq!(cancelled.body["status"], "cancelled", "{}", cancelled.body);

@@ -1,6 +1,7 @@
 //! `/v1/deposits`: what came in, for who may see it.
 
 use super::bed::{Bed, HOT, START, get};
+use crate::support::held::Held as _;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use xrpayd::store::{JournalCommit, LaneCommit};
@@ -42,7 +43,7 @@ pub(super) async fn book(bed: &Bed, credits: Vec<Credit>) {
     let start = cursor(100);
     let anchored = bed
         .store
-        .anchor_lane("hot", account, 0, &start, None, START);
+        .anchor_held("hot", account, 0, &start, None, START);
     anchored.await.unwrap();
     let commit = LaneCommit {
         journal: Some(JournalCommit {
@@ -57,7 +58,7 @@ pub(super) async fn book(bed: &Bed, credits: Vec<Credit>) {
         }),
         ..LaneCommit::new("hot", START)
     };
-    bed.store.commit(&commit).await.unwrap();
+    bed.store.commit_held(&commit).await.unwrap();
 }
 
 pub(super) fn xrp(text: &str) -> Counted {

@@ -1,6 +1,7 @@
 //! Making payments: what is answered, and what a key promises.
 
 use super::bed::{Bed, HOT, SHOP, START, get, order, post, post_payment, xrp};
+use crate::support::held::Held as _;
 use axum::http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
@@ -281,7 +282,7 @@ async fn sign(bed: &Bed, id: &str) {
         owner_count: 0,
     };
     bed.store
-        .anchor_lane("hot", wallet, 0, &cursor, None, START)
+        .anchor_held("hot", wallet, 0, &cursor, None, START)
         .await
         .unwrap();
     let payment = bed
@@ -311,7 +312,7 @@ async fn sign(bed: &Bed, id: &str) {
         changes: vec![change],
         ..xrpayd::store::LaneCommit::new("hot", START)
     };
-    bed.store.commit(&commit).await.unwrap();
+    bed.store.commit_held(&commit).await.unwrap();
 }
 
 #[tokio::test]

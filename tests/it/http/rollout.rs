@@ -3,6 +3,7 @@
 
 use super::bed::{Answer, Bed, START, get, order, post, post_payment, xrp};
 use crate::store::bed::{committed, cursor, delivered, found, signed};
+use crate::support::held::Held as _;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -63,7 +64,7 @@ async fn beds() -> Vec<(Bed, String)> {
     for bed in beds {
         let account = AccountId([1; 20]);
         bed.store
-            .anchor_lane("hot", account, 0, &cursor(100), None, START)
+            .anchor_held("hot", account, 0, &cursor(100), None, START)
             .await
             .unwrap();
         bed.store.begin_rollout("internal", START).await.unwrap();

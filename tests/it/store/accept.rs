@@ -1,6 +1,7 @@
 //! Idempotency, and what happens when many ask at once.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use std::collections::HashSet;
 use xrpayd::store::{AcceptOutcome, RulingOutcome, StoreError};
 use xrpayd_core::ids::PaymentId;
@@ -200,7 +201,7 @@ on_both_stores! {
             let payment = accepted(&store, request(&format!("key {n}"), "1", T0)).await;
             let (signer, canceller) = (store.clone(), store.clone());
             let commit = commit_of(vec![signed(&payment, 10 + n, T0)], T0);
-            let sign = tokio::spawn(async move { signer.commit(&commit).await.is_ok() });
+            let sign = tokio::spawn(async move { signer.commit_held(&commit).await.is_ok() });
             let cancel = tokio::spawn(async move { cancel(&canceller, payment.id, None, T0).await });
             let (was_signed, outcome) = (sign.await.unwrap(), cancel.await.unwrap());
             let now = store.payment(payment.id).await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! The past of a wallet, booked beside its journal and joined to it at the end.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use xrpayd::store::{Backfill, Before, CommitError, Store};
 use xrpayd_core::backfill::{self, Advanced, Reached, Standing, Stretch};
 use xrpayd_core::ids::{Hash256, LedgerHash, LedgerIndex};
@@ -10,7 +11,7 @@ use xrpayd_core::payment::Slot;
 const START: LedgerIndex = LedgerIndex(10);
 
 /// A store whose wallet began at ledger 100 and is to be booked from ledger 10 on.
-async fn begun(bed: &Bed) -> Store {
+pub(super) async fn begun(bed: &Bed) -> Store {
     let store = bed.open().await;
     let before = Before {
         book_from: Some(START),
@@ -21,13 +22,13 @@ async fn begun(bed: &Bed) -> Store {
         ..cursor(100)
     };
     store
-        .anchor_used_lane(WALLET, account(1), 0, &anchor, &before, T0)
+        .anchor_used_held(WALLET, account(1), 0, &anchor, &before, T0)
         .await
         .unwrap();
     store
 }
 
-async fn past(store: &Store) -> Backfill {
+pub(super) async fn past(store: &Store) -> Backfill {
     store.backfill(WALLET).await.unwrap().unwrap()
 }
 
@@ -82,7 +83,7 @@ fn stretch(from: u32, to: u32, links: Vec<(Entry, RootAfter)>) -> Stretch {
 }
 
 /// The first half, in which the account is paid, and the second, in which it pays.
-fn halves() -> [Stretch; 2] {
+pub(super) fn halves() -> [Stretch; 2] {
     let (first, second, third) = (root("4600", 9), root("5100", 9), root("5000", 10));
     let paid = entry(20, 2, second);
     let pays = entry(60, 1, third);
@@ -92,7 +93,7 @@ fn halves() -> [Stretch; 2] {
     ]
 }
 
-fn advanced(past: &Backfill, stretch: &Stretch) -> Advanced {
+pub(super) fn advanced(past: &Backfill, stretch: &Stretch) -> Advanced {
     backfill::advance(&past.reached, &past.goal, stretch).unwrap()
 }
 
@@ -104,7 +105,7 @@ on_both_stores! {
         assert_eq!(begun.reached, Reached::before(START));
         assert_eq!(begun.goal.root, root("5000", 10));
         let [first, second] = halves();
-        store.book_past(WALLET, &begun, &first.page, &advanced(&begun, &first), T0).await.unwrap();
+        store.book_past_held(WALLET, &begun, &first.page, &advanced(&begun, &first), T0).await.unwrap();
 
         let half = past(&store).await;
         assert_eq!(half.reached.at, LedgerIndex(49));
@@ -124,7 +125,7 @@ on_both_stores! {
         assert_eq!(deposits[0].amount.exact(), Some(amount));
         assert_eq!(store.feed_end().await.unwrap(), 0, "and nobody is told of what is long past");
 
-        store.book_past(WALLET, &half, &second.page, &advanced(&half, &second), T0).await.unwrap();
+        store.book_past_held(WALLET, &half, &second.page, &advanced(&half, &second), T0).await.unwrap();
         assert!(past(&store).await.is_finished);
         let lane = store.load_lane(WALLET).await.unwrap();
         assert!(lane.remembers, "what it sent is");
@@ -144,13 +145,13 @@ on_both_stores! {
         let begun = past(&store).await;
         let [first, second] = halves();
         let step = advanced(&begun, &first);
-        store.book_past(WALLET, &begun, &first.page, &step, T0).await.unwrap();
-        let again = store.book_past(WALLET, &begun, &first.page, &step, T0).await;
+        store.book_past_held(WALLET, &begun, &first.page, &step, T0).await.unwrap();
+        let again = store.book_past_held(WALLET, &begun, &first.page, &step, T0).await;
         assert!(matches!(again, Err(CommitError::CursorMoved)), "{again:?}");
         let half = past(&store).await;
         let step = advanced(&half, &second);
-        store.book_past(WALLET, &half, &second.page, &step, T0).await.unwrap();
-        let again = store.book_past(WALLET, &half, &second.page, &step, T0).await;
+        store.book_past_held(WALLET, &half, &second.page, &step, T0).await.unwrap();
+        let again = store.book_past_held(WALLET, &half, &second.page, &step, T0).await;
         assert!(matches!(again, Err(CommitError::CursorMoved)), "{again:?}");
         assert_eq!(store.journal_entries(WALLET, START, LedgerIndex(100)).await.unwrap().len(), 2);
     }
@@ -158,7 +159,7 @@ on_both_stores! {
     async fn a_wallet_that_is_known_already_keeps_its_beginning(bed) {
         let store = anchored(bed).await;
         let before = Before { book_from: Some(START), ..Before::default() };
-        store.anchor_used_lane(WALLET, account(1), 0, &cursor(100), &before, T0).await.unwrap();
+        store.anchor_used_held(WALLET, account(1), 0, &cursor(100), &before, T0).await.unwrap();
         assert_eq!(store.backfill(WALLET).await.unwrap(), None);
         let journal = store.standing(WALLET, LedgerIndex(100)).await.unwrap().unwrap();
         assert_eq!(journal.foreign_accepted, None);

@@ -1,5 +1,6 @@
 //! A fresh database on either store, and the payments that the tests put into it.
 
+use crate::support::held::Held as _;
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
 };
@@ -323,7 +324,7 @@ pub fn cursor(at: u32) -> Cursor {
 pub async fn anchored(bed: &Bed) -> Store {
     let store = bed.open().await;
     store
-        .anchor_lane(WALLET, account(1), 0, &cursor(100), None, T0)
+        .anchor_held(WALLET, account(1), 0, &cursor(100), None, T0)
         .await
         .unwrap();
     store
@@ -414,7 +415,7 @@ pub fn commit_of(changes: Vec<Change>, now: UnixMs) -> LaneCommit {
 pub async fn committed(store: &Store, change: Change) -> Payment {
     let payment = change.payment.clone();
     store
-        .commit(&commit_of(vec![change], payment.updated_at))
+        .commit_held(&commit_of(vec![change], payment.updated_at))
         .await
         .unwrap();
     payment

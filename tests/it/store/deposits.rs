@@ -2,6 +2,7 @@
 //! journal of before holds.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use serde_json::json;
 use xrpayd::store::{
     Booked, Deposit, DepositFilter, FeedFilter, JournalCommit, LaneCommit, Page, Place, Store,
@@ -82,7 +83,7 @@ on_both_stores! {
         ];
         let id = |credit: &Credit| id_of(0, account(1), credit);
         let commit = page(WALLET, 101, 110, credits.clone(), T0);
-        let booked = store.commit(&commit).await.unwrap();
+        let booked = store.commit_held(&commit).await.unwrap();
         assert_eq!(booked, Booked { matched: 0, unmatched: 2, internal: 0 });
 
         let one = store.deposit(id(&credits[0])).await.unwrap().unwrap();
@@ -101,7 +102,7 @@ on_both_stores! {
 
         // The same page again, by a database that forgot how far it was.
         bed.raw("update wallets set cursor_at = 100").await;
-        let booked = store.commit(&commit).await.unwrap();
+        let booked = store.commit_held(&commit).await.unwrap();
         assert_eq!(booked, Booked::default());
         assert_eq!(all(&store, &DepositFilter::default()).await.len(), 2);
         assert_eq!(told(&store).await, once);
@@ -111,18 +112,18 @@ on_both_stores! {
         let store = anchored(bed).await;
         let credits = vec![credit(101, 0, Amount::Xrp(xrp("1")), None)];
         let gap = page(WALLET, 102, 110, credits, T0);
-        assert!(store.commit(&gap).await.is_err());
+        assert!(store.commit_held(&gap).await.is_err());
         assert_eq!(all(&store, &DepositFilter::default()).await, []);
         assert_eq!(told(&store).await, []);
     }
 
     async fn what_comes_from_a_wallet_of_ours_is_internal_and_one_transaction_credits_every_account(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("cold", account(2), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held("cold", account(2), 0, &cursor(100), None, T0).await.unwrap();
         let credits = vec![credit(101, 0, Amount::Xrp(xrp("1")), Some(42))];
-        let booked = store.commit(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
+        let booked = store.commit_held(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
         assert_eq!(booked, Booked { internal: 1, ..Booked::default() });
-        store.commit(&page("cold", 101, 110, credits, T0)).await.unwrap();
+        store.commit_held(&page("cold", 101, 110, credits, T0)).await.unwrap();
         let found = all(&store, &DepositFilter::default()).await;
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|deposit| deposit.place == Place::Internal));
@@ -139,7 +140,7 @@ on_both_stores! {
         ];
         credits[0].amount = Counted::Unknown(Some(Asset::Xrp));
         credits[1].amount = Counted::Unknown(None);
-        store.commit(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
+        store.commit_held(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
         for credit in &credits {
             let deposit = store.deposit(id_of(0, account(1), credit)).await.unwrap().unwrap();
             assert_eq!(deposit.amount, credit.amount);
@@ -151,7 +152,7 @@ on_both_stores! {
     async fn the_public_form_is_the_one_of_the_contract(bed) {
         let store = anchored(bed).await;
         let credits = vec![credit(101, 3, Amount::Xrp(xrp("12.5")), Some(42))];
-        store.commit(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
+        store.commit_held(&page(WALLET, 101, 110, credits.clone(), T0)).await.unwrap();
         let deposit = store.deposit(id_of(0, account(1), &credits[0])).await.unwrap().unwrap();
         let form = json!({
             "id": deposit.id.to_string(), "object": "deposit", "wallet": WALLET, "address": account(1).to_string(),
@@ -172,7 +173,7 @@ on_both_stores! {
         for n in 0..7_u32 {
             let credits = (0..3).map(|place| credit(101 + n, place, Amount::Xrp(xrp("1")), None)).collect();
             let commit = page(WALLET, 101 + n, 101 + n, credits, T0.plus_ms(i64::from(n / 2)));
-            store.commit(&commit).await.unwrap();
+            store.commit_held(&commit).await.unwrap();
         }
         let whole = all(&store, &DepositFilter::default()).await;
         let places: Vec<_> = whole.iter().map(|deposit| (deposit.ledger_index.0, deposit.tx_index)).collect();
@@ -194,15 +195,15 @@ on_both_stores! {
 
     async fn filters_narrow_the_list(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("cold", account(3), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held("cold", account(3), 0, &cursor(100), None, T0).await.unwrap();
         let mut strange = credit(102, 0, usd("5"), None);
         strange.from = Some(account(9));
         let hot = vec![credit(101, 0, Amount::Xrp(xrp("1")), Some(42)), strange];
-        store.commit(&page(WALLET, 101, 110, hot, T0)).await.unwrap();
+        store.commit_held(&page(WALLET, 101, 110, hot, T0)).await.unwrap();
         let mut back = credit(103, 0, Amount::Xrp(xrp("2")), Some(42));
         back.from = Some(account(1));
         let cold = vec![credit(101, 1, Amount::Xrp(xrp("2")), Some(42)), back];
-        store.commit(&page("cold", 101, 110, cold, T0.plus_ms(5))).await.unwrap();
+        store.commit_held(&page("cold", 101, 110, cold, T0.plus_ms(5))).await.unwrap();
         let base = DepositFilter::default;
         let cases = [
             (base(), 4),
@@ -247,7 +248,7 @@ on_both_stores! {
         let journal = commit.journal.as_mut().unwrap();
         journal.entries = entries.clone();
         journal.cursor = Cursor { balance, ..cursor(130) };
-        store.commit(&commit).await.unwrap();
+        store.commit_held(&commit).await.unwrap();
         assert_eq!(all(&store, &DepositFilter::default()).await, []);
         assert_eq!(store.book_older_deposits(T0).await.unwrap(), 0, "nothing is of before");
 
@@ -285,7 +286,7 @@ on_both_stores! {
         });
         let mut commit = page(WALLET, 101, 101, Vec::new(), T0);
         commit.journal.as_mut().unwrap().entries = vec![entry.clone()];
-        store.commit(&commit).await.unwrap();
+        store.commit_held(&commit).await.unwrap();
         let found = store.journal_entries(WALLET, LedgerIndex(101), LedgerIndex(101)).await.unwrap();
         assert_eq!(found, [entry]);
     }

@@ -1,6 +1,7 @@
 //! A lane's commits: all of it or nothing, and everything is found again.
 
 use super::bed::*;
+use crate::support::held::{Held as _, tenure};
 use std::task::Poll;
 use xrpayd::store::{
     Actor, CommitError, JournalCommit, LaneCommit, NewPlug, PlugRecord, StoreError,
@@ -160,7 +161,7 @@ on_both_stores! {
             halt: Some("a foreign transaction".to_owned()),
             ..LaneCommit::new(WALLET, T0)
         };
-        let error = store.commit(&commit).await.unwrap_err();
+        let error = store.commit_held(&commit).await.unwrap_err();
         assert!(matches!(&error, CommitError::Stale(ids) if *ids == [second.id]), "{error:?}");
         assert_eq!(bed.everything().await, before);
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted, None);
@@ -186,13 +187,13 @@ on_both_stores! {
         };
         let before = bed.everything().await;
         for (from, to) in [(100, 110), (102, 110), (101, 100)] {
-            let error = store.commit(&commit(from, to)).await.unwrap_err();
+            let error = store.commit_held(&commit(from, to)).await.unwrap_err();
             assert!(matches!(error, CommitError::CursorMoved), "{from} to {to}: {error:?}");
         }
         let unknown = LaneCommit { wallet: "nobody".to_owned(), ..commit(101, 110) };
-        assert!(matches!(store.commit(&unknown).await, Err(CommitError::CursorMoved)));
+        assert!(matches!(store.commit_held(&unknown).await, Err(CommitError::CursorMoved)));
         assert_eq!(bed.everything().await, before);
-        store.commit(&commit(101, 110)).await.unwrap();
+        store.commit_held(&commit(101, 110)).await.unwrap();
         let record = store.load_lane(WALLET).await.unwrap();
         assert_eq!(record.cursor, Some(cursor(110)));
     }
@@ -216,11 +217,11 @@ on_both_stores! {
             ..commit_of(changes, T0)
         };
         let before = bed.everything().await;
-        let error = store.commit(&page(Slot::Sequence(10), Vec::new())).await.unwrap_err();
+        let error = store.commit_held(&page(Slot::Sequence(10), Vec::new())).await.unwrap_err();
         assert!(matches!(error, CommitError::Overlooked), "{error:?}");
         assert_eq!(bed.everything().await, before);
         let settling = page(Slot::Sequence(10), vec![found(&flying, "tesSUCCESS", T0)]);
-        store.commit(&settling).await.unwrap();
+        store.commit_held(&settling).await.unwrap();
         assert_eq!(store.load_lane(WALLET).await.unwrap().cursor, Some(cursor(110)));
 
         let other = accepted(&store, request("other", "1", T0)).await;
@@ -240,7 +241,7 @@ on_both_stores! {
             closed_at: None,
         };
         let unrelated = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
-        store.commit(&unrelated).await.unwrap();
+        store.commit_held(&unrelated).await.unwrap();
     }
 
     async fn no_attempt_is_opened_on_a_sequence_that_the_journal_has_passed(bed) {
@@ -251,7 +252,7 @@ on_both_stores! {
         let late = commit_of(vec![signed(&payment, 9, T0)], T0);
         let late_plug = LaneCommit { new_plugs: vec![plug(9), plug(12)], ..LaneCommit::new(WALLET, T0) };
         for commit in [&late, &late_plug] {
-            let error = store.commit(commit).await.unwrap_err();
+            let error = store.commit_held(commit).await.unwrap_err();
             assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
         }
         assert_eq!(bed.everything().await, before);
@@ -267,7 +268,7 @@ on_both_stores! {
             closed_at: None,
         };
         let passing = LaneCommit { journal: Some(journal), ..commit_of(vec![found(&flying, "tesSUCCESS", T0)], T0) };
-        store.commit(&passing).await.unwrap();
+        store.commit_held(&passing).await.unwrap();
     }
 
     async fn journal_entries_read_back_as_they_were_written(bed) {
@@ -280,7 +281,7 @@ on_both_stores! {
         ];
         let journal = JournalCommit { from: LedgerIndex(101), cursor: cursor(104), entries: entries.clone(), remembered: Vec::new(), tickets: Vec::new(), sign_from: None, credits: Vec::new(), closed_at: None };
         let commit = LaneCommit { journal: Some(journal), ..LaneCommit::new(WALLET, T0) };
-        store.commit(&commit).await.unwrap();
+        store.commit_held(&commit).await.unwrap();
         let read = |from, to| store.journal_entries(WALLET, LedgerIndex(from), LedgerIndex(to));
         assert_eq!(read(0, 200).await.unwrap(), entries);
         assert_eq!(read(102, 102).await.unwrap(), entries[2..3]);
@@ -295,9 +296,9 @@ on_both_stores! {
         }
         let changes = payments.iter().zip(10..).take(250).map(|(p, n)| signed(p, n, T0)).collect();
         let commit = LaneCommit { new_plugs: vec![plug(900), plug(901)], ..commit_of(changes, T0) };
-        store.commit(&commit).await.unwrap();
+        store.commit_held(&commit).await.unwrap();
         let closing = LaneCommit { plug_updates: vec![(hash(900), dead())], ..LaneCommit::new(WALLET, T0) };
-        store.commit(&closing).await.unwrap();
+        store.commit_held(&closing).await.unwrap();
         store.close().await;
 
         let store = bed.open().await;
@@ -333,24 +334,24 @@ on_both_stores! {
 
     async fn a_wallet_is_anchored_once_and_never_as_somebody_else(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane(WALLET, account(1), 0, &cursor(500), None, T0).await.unwrap();
+        store.anchor_held(WALLET, account(1), 0, &cursor(500), None, T0).await.unwrap();
         let record = store.load_lane(WALLET).await.unwrap();
         assert_eq!(record.cursor, Some(cursor(100)), "the journal stays where it is");
         for (who, network) in [(account(2), 0), (account(1), 1)] {
-            let error = store.anchor_lane(WALLET, who, network, &cursor(100), None, T0).await.unwrap_err();
+            let error = store.anchor_held(WALLET, who, network, &cursor(100), None, T0).await.unwrap_err();
             assert!(matches!(error, StoreError::WalletDiffers { .. }), "{error:?}");
         }
         let from = Some(LedgerIndex(140));
-        store.anchor_lane("second", account(3), 0, &cursor(100), from, T0).await.unwrap();
+        store.anchor_held("second", account(3), 0, &cursor(100), from, T0).await.unwrap();
         assert_eq!(store.load_lane("second").await.unwrap().sign_from, from);
     }
 
     async fn a_halt_stands_until_it_is_lifted(bed) {
         let store = anchored(bed).await;
         let halting = LaneCommit { halt: Some("somebody else signs".to_owned()), ..LaneCommit::new(WALLET, T0) };
-        store.commit(&halting).await.unwrap();
+        store.commit_held(&halting).await.unwrap();
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted.as_deref(), Some("somebody else signs"));
-        store.commit(&LaneCommit::new(WALLET, T0)).await.unwrap();
+        store.commit_held(&LaneCommit::new(WALLET, T0)).await.unwrap();
         assert!(store.load_lane(WALLET).await.unwrap().halted.is_some(), "a step does not lift it");
         store.set_halt(WALLET, None, &Actor::Daemon, T0).await.unwrap();
         assert_eq!(store.load_lane(WALLET).await.unwrap().halted, None);
@@ -380,11 +381,11 @@ on_both_stores! {
         let settled_early = xrpayd::store::Change { settled: Some(xrp("1")), ..submitted(&flying, T0) };
         let strange_blob = xrpayd::store::Change { new_blobs: vec![(hash(99), vec![1])], ..good.clone() };
         for bad in [vec![unsettled], vec![settled_early], vec![strange_blob], vec![good.clone(), good.clone()]] {
-            let error = store.commit(&commit_of(bad, T0)).await.unwrap_err();
+            let error = store.commit_held(&commit_of(bad, T0)).await.unwrap_err();
             assert!(matches!(error, CommitError::Store(StoreError::BadChange { .. })), "{error:?}");
         }
         assert_eq!(bed.everything().await, before);
-        store.commit(&commit_of(vec![good], T0)).await.unwrap();
+        store.commit_held(&commit_of(vec![good], T0)).await.unwrap();
     }
 
     async fn an_attempt_without_its_blob_is_never_written(bed) {
@@ -392,7 +393,7 @@ on_both_stores! {
         let payment = accepted(&store, request("key", "1", T0)).await;
         let before = bed.everything().await;
         let change = xrpayd::store::Change { new_blobs: Vec::new(), ..signed(&payment, 10, T0) };
-        let error = store.commit(&commit_of(vec![change], T0)).await.unwrap_err();
+        let error = store.commit_held(&commit_of(vec![change], T0)).await.unwrap_err();
         assert!(matches!(error, CommitError::Store(StoreError::Corrupt { .. })), "{error:?}");
         assert_eq!(bed.everything().await, before);
     }
@@ -419,6 +420,7 @@ on_both_stores! {
 
     async fn a_commit_that_is_dropped_in_the_middle_leaves_nothing(bed) {
         let store = anchored(bed).await;
+        let held = tenure(&store, WALLET).await;
         let (mut crashes, mut done) = (0, 0);
         // Each round commits twenty payments in the end; before that it is dropped again and again,
         // one wake-up later each time.
@@ -435,7 +437,7 @@ on_both_stores! {
             let before = bed.everything().await;
             let mut dropped = 0;
             for wakes in 1.. {
-                match dropped_after(wakes, store.commit(&commit)).await {
+                match dropped_after(wakes, store.commit(&held, &commit)).await {
                     None => dropped += 1,
                     // One that was dropped while its commit was on the way may be done after all.
                     Some(Err(CommitError::Stale(_))) if dropped > 0 => break,

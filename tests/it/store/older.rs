@@ -1,6 +1,7 @@
 //! Whether a database is as new as what a machine signed last, and the wait of one that is not.
 
 use super::bed::*;
+use crate::support::held::tenure;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::payment::Slot;
 
@@ -25,7 +26,7 @@ on_both_stores! {
         let until = async || store.load_lane(WALLET).await.unwrap().sign_from;
         assert_eq!(until().await, None);
         for (asked, then) in [(120, 120), (110, 120), (130, 130)] {
-            store.wait_to_sign(WALLET, LedgerIndex(asked)).await.unwrap();
+            store.wait_to_sign(&tenure(&store, WALLET).await, LedgerIndex(asked)).await.unwrap();
             assert_eq!(until().await, Some(LedgerIndex(then)));
         }
     }

@@ -1,6 +1,7 @@
 //! The emergency stop: what is paused is durable, and binds in the transactions that would begin something.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use serde_json::json;
 use std::time::Duration;
 use xrpayd::store::{
@@ -163,7 +164,7 @@ on_both_stores! {
         for text in ["all", "payments", "wallet:hot"] {
             pause(&store, text, T0).await;
             let before = bed.everything().await;
-            let refused = store.commit(&commit_of(vec![signed(&second, 11, T0)], T0)).await;
+            let refused = store.commit_held(&commit_of(vec![signed(&second, 11, T0)], T0)).await;
             assert!(matches!(refused, Err(CommitError::Paused)), "{refused:?}");
             let tickets = NewTicketCreate {
                 making: Making { count: 2, request: None },
@@ -178,7 +179,7 @@ on_both_stores! {
                 blob: vec![3],
             };
             let tickets = LaneCommit { new_ticket_creates: vec![tickets], ..commit_of(Vec::new(), T0) };
-            let refused = store.commit(&tickets).await;
+            let refused = store.commit_held(&tickets).await;
             assert!(matches!(refused, Err(CommitError::Paused)), "{refused:?}");
             assert_eq!(bed.everything().await, before);
             resume(&store, text, T0).await;
@@ -186,7 +187,7 @@ on_both_stores! {
         pause(&store, "all", T0).await;
         let first = committed(&store, submitted(&first, T0)).await;
         let first = committed(&store, attempt_on(&first, 10, 77)).await;
-        store.commit(&LaneCommit { new_plugs: vec![plug(12)], ..commit_of(Vec::new(), T0) }).await.unwrap();
+        store.commit_held(&LaneCommit { new_plugs: vec![plug(12)], ..commit_of(Vec::new(), T0) }).await.unwrap();
         let ended = committed(&store, found(&first, "tesSUCCESS", T0)).await;
         assert!(ended.status().is_final());
         resume(&store, "all", T0).await;
@@ -202,7 +203,7 @@ on_both_stores! {
         let payment = committed(&store, absent(&payment, T0)).await;
         for sequence in [10, 11] {
             let change = attempt_on(&payment, sequence, 500 + sequence);
-            let refused = store.commit(&commit_of(vec![change], T0)).await;
+            let refused = store.commit_held(&commit_of(vec![change], T0)).await;
             assert!(matches!(refused, Err(CommitError::Paused)), "{refused:?}");
         }
     }
@@ -222,7 +223,7 @@ on_both_stores! {
             assert!(matches!(refused, Err(StoreError::PausesUnreadable(_))), "{refused:?}");
             let again = store.accept(repeated(&asked)).await.unwrap();
             assert_eq!(again, AcceptOutcome::Replayed(payment.clone()));
-            let refused = store.commit(&commit_of(vec![signed(&payment, 10, T0)], T0)).await;
+            let refused = store.commit_held(&commit_of(vec![signed(&payment, 10, T0)], T0)).await;
             let unreadable = matches!(refused, Err(CommitError::Store(StoreError::PausesUnreadable(_))));
             assert!(unreadable, "{refused:?}");
             bed.raw(heals).await;
@@ -233,7 +234,7 @@ on_both_stores! {
 
     async fn what_commits_after_a_pause_was_answered_has_seen_it(bed) {
         let store = bed.open_with_writer().await;
-        store.anchor_lane(WALLET, account(1), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held(WALLET, account(1), 0, &cursor(100), None, T0).await.unwrap();
         for round in 0..20_u32 {
             let queued = accepted(&store, request(&format!("queued {round}"), "1", T0)).await;
             let signs = commit_of(vec![signed(&queued, 10 + round, T0)], T0);
@@ -245,7 +246,7 @@ on_both_stores! {
                     pause(&pausing, "all", T0).await
                 },
                 async move { accepting.accept(asked).await },
-                store.commit(&signs),
+                store.commit_held(&signs),
             );
             assert!(switched.changed);
             // Whatever won, nothing is begun from here on.
@@ -259,7 +260,7 @@ on_both_stores! {
             let late = store.accept(request(&format!("late {round}"), "1", T0)).await;
             assert!(is_paused(&late, "all"));
             if !is_open {
-                let late = store.commit(&signs).await;
+                let late = store.commit_held(&signs).await;
                 assert!(matches!(late, Err(CommitError::Paused)), "{late:?}");
             }
             assert_eq!(bed.number("select cast(count(*) as bigint) from payments").await, payments);

@@ -4,6 +4,7 @@
 use super::bed::*;
 use super::deposits::{credit, page, usd};
 use super::invoices::{asked, cancelled, issued};
+use crate::support::held::Held as _;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -26,7 +27,7 @@ async fn booked(store: &Store, ledger: u32, credits: Vec<Credit>) -> Vec<Deposit
     let ids: Vec<DepositId> = credits.iter().map(|of| id_of(0, account(1), of)).collect();
     let at = T0.plus_ms(i64::from(ledger) * 10);
     store
-        .commit(&page(WALLET, ledger, ledger, credits, at))
+        .commit_held(&page(WALLET, ledger, ledger, credits, at))
         .await
         .unwrap();
     let mut deposits = Vec::new();
@@ -123,7 +124,7 @@ async fn remembered(store: &Store, client: &str, payback: Payback, of: &NewPayba
         delivered: Delivered::Xrp(order.amount),
         servers: vec!["one".to_owned()],
     };
-    store.remember(WALLET, &[row], None).await.unwrap();
+    store.remember_held(WALLET, &[row], None).await.unwrap();
 }
 
 on_both_stores! {

@@ -1,6 +1,7 @@
 //! Races for what is left: two hundred callers at once, through every handle that there may be.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Barrier;
@@ -107,7 +108,7 @@ on_both_stores! {
     async fn a_client_and_a_destination_have_limits_at_once_while_payments_are_called_off(bed) {
         let handles = handles(bed).await;
         let store = &handles[0];
-        store.anchor_lane(WALLET, account(1), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held(WALLET, account(1), 0, &cursor(100), None, T0).await.unwrap();
         let mut dice = Dice(12);
         let mut seen = (0, 0);
         for round in 0..6 {

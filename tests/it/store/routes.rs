@@ -2,6 +2,7 @@
 //! paid it.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use std::collections::BTreeMap;
 use xrpayd::payments::loads::Loads;
 use xrpayd::store::{LaneCommit, NewPayment, Store};
@@ -52,7 +53,7 @@ async fn commit(store: &Store, changes: Vec<xrpayd::store::Change>) {
         changes,
         ..LaneCommit::new(WALLET, T0)
     };
-    store.commit(&commit).await.unwrap();
+    store.commit_held(&commit).await.unwrap();
 }
 
 on_both_stores! {
@@ -102,7 +103,7 @@ on_both_stores! {
     async fn what_another_wallet_paid_moves_into_its_books_with_its_limits_and_events(bed) {
         let store = anchored(bed).await;
         let payment = accepted(&store, from("hot", "a", "2")).await;
-        store.anchor_lane("other", account(3), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held("other", account(3), 0, &cursor(100), None, T0).await.unwrap();
         let mut moved = change(&payment, paid_from("other", &payment), T0);
         moved.new_blobs.push((hash(7), Vec::new()));
         commit(&store, vec![moved.clone()]).await;

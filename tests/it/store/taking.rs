@@ -4,6 +4,7 @@
 use super::bed::*;
 use super::deposits::{credit, page, usd};
 use super::invoices::{asked, cancelled, issued};
+use crate::support::held::Held as _;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -94,7 +95,7 @@ on_both_stores! {
             Credit { amount: Counted::Unknown(None), ..paid(101, 5, "1", 3, T0) },
             paid(101, 6, "10", 1, T0),
         ];
-        let booked = store.commit(&ledger(101, credits.clone(), T0)).await.unwrap();
+        let booked = store.commit_held(&ledger(101, credits.clone(), T0)).await.unwrap();
         assert_eq!((booked.matched, booked.unmatched, booked.internal), (4, 3, 0));
         assert_eq!(told(&store).await, [
             "deposit.received", "invoice.partially_paid partially_paid",
@@ -124,7 +125,7 @@ on_both_stores! {
         // The same page once more, by a database that forgot how far it was: everything stays.
         bed.raw("update wallets set cursor_at = 100").await;
         let before = bed.everything().await;
-        let again = store.commit(&ledger(101, credits, T0)).await.unwrap();
+        let again = store.commit_held(&ledger(101, credits, T0)).await.unwrap();
         assert_eq!(again.matched, 0);
         let after = bed.everything().await;
         let changed = |name| before.iter().find(|row| row.0 == name) != after.iter().find(|row| row.0 == name);
@@ -136,7 +137,7 @@ on_both_stores! {
         let store = anchored(bed).await;
         let invoice = issued(&store, &asked(T0, &[1])).await;
         let gap = ledger(103, vec![paid(103, 0, "10", 1, T0)], END.plus_ms(1));
-        assert!(store.commit(&gap).await.is_err());
+        assert!(store.commit_held(&gap).await.is_err());
         assert_eq!(read(&store, invoice.id).await, invoice);
         assert_eq!(told(&store).await, Vec::<String>::new());
     }
@@ -154,11 +155,11 @@ on_both_stores! {
         // Our clock is days ahead of the ledgers that are read after an outage.
         let mut late = ledger(101, vec![paid(101, 0, "4", 2, END)], END);
         late.now = T0.plus_ms(9 * 86_400_000);
-        store.commit(&late).await.unwrap();
+        store.commit_held(&late).await.unwrap();
         let status = async |invoice: &Invoice| read(&store, invoice.id).await.status;
         assert_eq!(status(&open).await, InvoiceStatus::Open);
         assert_eq!(status(&partial).await, InvoiceStatus::PartiallyPaid);
-        store.commit(&ledger(102, Vec::new(), END.plus_ms(1))).await.unwrap();
+        store.commit_held(&ledger(102, Vec::new(), END.plus_ms(1))).await.unwrap();
         assert_eq!(status(&open).await, InvoiceStatus::Expired);
         assert_eq!(status(&partial).await, InvoiceStatus::Expired);
         assert_eq!(status(&longer).await, InvoiceStatus::Open, "it ends with that very ledger");
@@ -166,7 +167,7 @@ on_both_stores! {
         // Ledgers whose close time nobody told end nothing.
         let mut untold = ledger(103, Vec::new(), END);
         untold.journal.as_mut().unwrap().closed_at = None;
-        store.commit(&untold).await.unwrap();
+        store.commit_held(&untold).await.unwrap();
         assert_eq!(status(&longer).await, InvoiceStatus::Open);
         assert_eq!(told(&store).await, [
             "deposit.received", "invoice.partially_paid partially_paid",
@@ -178,12 +179,12 @@ on_both_stores! {
         let store = anchored(bed).await;
         let late = issued(&store, &asked(T0, &[1])).await;
         let gone = issued(&store, &asked(T0, &[2])).await;
-        store.commit(&ledger(101, vec![paid(101, 0, "3", 2, T0)], T0)).await.unwrap();
+        store.commit_held(&ledger(101, vec![paid(101, 0, "3", 2, T0)], T0)).await.unwrap();
         assert!(matches!(cancelled(&store, gone.id, T0.plus_ms(1)).await, CancelOutcome::Done(_)));
         let after = END.plus_ms(1);
         let credits = vec![paid(102, 0, "4", 1, after), paid(102, 1, "7", 2, after)];
-        store.commit(&ledger(102, credits.clone(), after)).await.unwrap();
-        store.commit(&ledger(103, vec![paid(103, 0, "6", 1, after)], after)).await.unwrap();
+        store.commit_held(&ledger(102, credits.clone(), after)).await.unwrap();
+        store.commit_held(&ledger(103, vec![paid(103, 0, "6", 1, after)], after)).await.unwrap();
         assert_eq!(told(&store).await, [
             "deposit.received", "invoice.partially_paid partially_paid", "invoice.cancelled cancelled",
             "deposit.received", "invoice.expired expired", "invoice.partially_paid expired paid_late",
@@ -202,19 +203,19 @@ on_both_stores! {
         new.invoice.issued_after = Some(LedgerIndex(101));
         let invoice = issued(&store, &new).await;
         let early = paid(101, 0, "10", 1, T0);
-        store.commit(&ledger(101, vec![early.clone()], T0)).await.unwrap();
+        store.commit_held(&ledger(101, vec![early.clone()], T0)).await.unwrap();
         let deposit = store.deposit(id_of(0, account(1), &early)).await.unwrap().unwrap();
         assert_eq!(deposit.place, Place::Unmatched(Unmatched::BeforeInvoice));
         assert_eq!(read(&store, invoice.id).await, invoice);
-        store.commit(&ledger(102, vec![paid(102, 0, "10", 1, T0)], T0)).await.unwrap();
+        store.commit_held(&ledger(102, vec![paid(102, 0, "10", 1, T0)], T0)).await.unwrap();
         assert_eq!(read(&store, invoice.id).await.status, InvoiceStatus::Paid);
     }
 
     async fn a_transfer_between_our_wallets_pays_no_invoice(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("till", account(2), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held("till", account(2), 0, &cursor(100), None, T0).await.unwrap();
         let invoice = issued(&store, &asked(T0, &[1])).await;
-        let booked = store.commit(&ledger(101, vec![paid(101, 0, "10", 1, T0)], T0)).await.unwrap();
+        let booked = store.commit_held(&ledger(101, vec![paid(101, 0, "10", 1, T0)], T0)).await.unwrap();
         assert_eq!((booked.matched, booked.internal), (0, 1));
         assert_eq!(read(&store, invoice.id).await, invoice);
     }
@@ -222,18 +223,18 @@ on_both_stores! {
     async fn a_tag_that_is_still_used_rests_from_its_last_deposit_on(bed) {
         let store = anchored(bed).await;
         let invoice = issued(&store, &asked(T0, &[1])).await;
-        store.commit(&ledger(101, vec![paid(101, 0, "10", 1, T0)], T0)).await.unwrap();
+        store.commit_held(&ledger(101, vec![paid(101, 0, "10", 1, T0)], T0)).await.unwrap();
         let mut again = ledger(102, vec![paid(102, 0, "1", 1, T0)], T0);
         let last = T0.plus_ms(5 * 86_400_000);
         again.now = last;
-        store.commit(&again).await.unwrap();
+        store.commit_held(&again).await.unwrap();
         let mut next = asked(last, &[1]);
         next.rested_since = last;
         assert_eq!(store.issue(&next).await.unwrap(), IssueOutcome::NoTagFree);
         next.rested_since = last.plus_ms(1);
         let next = issued(&store, &next).await;
         // The tag is the new invoice's from here on.
-        store.commit(&ledger(103, vec![paid(103, 0, "10", 1, T0)], T0)).await.unwrap();
+        store.commit_held(&ledger(103, vec![paid(103, 0, "10", 1, T0)], T0)).await.unwrap();
         assert_eq!(read(&store, next.id).await.status, InvoiceStatus::Paid);
         assert_eq!(read(&store, invoice.id).await.received, Amount::Xrp(xrp("11")));
         audit(&store, &[invoice.id, next.id]).await;
@@ -251,7 +252,7 @@ on_both_stores! {
             let (other, gate) = (store.clone(), Arc::clone(&start));
             let committing = tokio::spawn(async move {
                 gate.wait().await;
-                other.commit(&commit).await.unwrap()
+                other.commit_held(&commit).await.unwrap()
             });
             start.wait().await;
             let outcome = cancelled(&store, invoice.id, T0).await;
@@ -277,7 +278,7 @@ on_both_stores! {
 
     async fn pages_of_two_wallets_and_many_cancellations_never_wait_for_each_other_in_a_circle(bed) {
         let store = anchored(bed).await;
-        store.anchor_lane("till", account(9), 0, &cursor(100), None, T0).await.unwrap();
+        store.anchor_held("till", account(9), 0, &cursor(100), None, T0).await.unwrap();
         let mut ids = Vec::new();
         for tag in 1..=40 {
             let mut new = asked(T0, &[tag]);
@@ -303,7 +304,7 @@ on_both_stores! {
                     });
                     let mut commit = ledger(index, credits.collect(), T0);
                     commit.wallet = wallet.to_owned();
-                    store.commit(&commit).await.unwrap();
+                    store.commit_held(&commit).await.unwrap();
                 }
             });
         }
@@ -329,7 +330,7 @@ on_both_stores! {
         let store = anchored(bed).await;
         let invoice = issued(&store, &asked(T0, &[1])).await;
         let credits = (0..130).map(|place| paid(101, place, "0.000001", 1, T0));
-        store.commit(&ledger(101, credits.collect(), T0)).await.unwrap();
+        store.commit_held(&ledger(101, credits.collect(), T0)).await.unwrap();
         let shown = store.shown_invoice(invoice.id).await.unwrap().unwrap();
         assert_eq!(shown.invoice.received, Amount::Xrp(xrp("0.00013")));
         let places: Vec<u32> = shown.deposits.iter().map(|deposit| deposit.tx_index).collect();

@@ -1,6 +1,7 @@
 //! Tickets and what operators ask of them: written with the page or the step that they follow from.
 
 use super::bed::*;
+use crate::support::held::Held as _;
 use std::collections::BTreeSet;
 use xrpayd::store::{
     Actor, Change, CommitError, JournalCommit, LaneCommit, TicketAsk, TicketStatus,
@@ -64,22 +65,22 @@ on_both_stores! {
         let store = anchored(bed).await;
         let standing = async || store.load_lane(WALLET).await.unwrap().tickets;
         assert_eq!(standing().await, None);
-        store.commit(&page(101, &[Made(9)])).await.unwrap();
+        store.commit_held(&page(101, &[Made(9)])).await.unwrap();
         assert_eq!(standing().await, None);
-        let late = store.commit(&known(100, &[7, 8])).await;
+        let late = store.commit_held(&known(100, &[7, 8])).await;
         assert!(matches!(late, Err(CommitError::CursorMoved)), "the journal went on meanwhile");
         assert_eq!(standing().await, None);
-        store.commit(&known(101, &[7, 8, 9])).await.unwrap();
-        let again = store.commit(&known(101, &[7])).await;
+        store.commit_held(&known(101, &[7, 8, 9])).await.unwrap();
+        let again = store.commit_held(&known(101, &[7])).await;
         assert!(matches!(again, Err(CommitError::CursorMoved)), "somebody else read them before");
         assert_eq!(standing().await, Some(BTreeSet::from([7, 8, 9])));
-        store.commit(&page(102, &[Made(20), Made(21), Used(8), Used(20)])).await.unwrap();
+        store.commit_held(&page(102, &[Made(20), Made(21), Used(8), Used(20)])).await.unwrap();
         assert_eq!(standing().await, Some(BTreeSet::from([7, 9, 21])));
         let stale = page(102, &[Used(7)]);
-        assert!(store.commit(&stale).await.is_err());
+        assert!(store.commit_held(&stale).await.is_err());
         assert_eq!(standing().await, Some(BTreeSet::from([7, 9, 21])), "all or nothing");
         let nobody = LaneCommit { wallet: "nobody".to_owned(), ..known(102, &[1]) };
-        assert!(store.commit(&nobody).await.is_err());
+        assert!(store.commit_held(&nobody).await.is_err());
     }
 
     async fn no_attempt_is_opened_on_a_ticket_that_does_not_stand(bed) {
@@ -91,21 +92,21 @@ on_both_stores! {
             let signed = Change { new_blobs: blobs, ..change(&payment, Event::Sign(attempt), T0) };
             LaneCommit { changes: vec![signed], ..LaneCommit::new(WALLET, T0) }
         };
-        store.commit(&known(100, &[7, 8])).await.unwrap();
+        store.commit_held(&known(100, &[7, 8])).await.unwrap();
         // Another process reads a page in which ticket 7 is used.
-        store.commit(&page(101, &[Used(7)])).await.unwrap();
+        store.commit_held(&page(101, &[Used(7)])).await.unwrap();
         let before = bed.everything().await;
         for gone in [7, 9] {
-            let error = store.commit(&on_ticket(gone)).await.unwrap_err();
+            let error = store.commit_held(&on_ticket(gone)).await.unwrap_err();
             assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
         }
         assert_eq!(bed.everything().await, before);
-        store.commit(&on_ticket(8)).await.unwrap();
+        store.commit_held(&on_ticket(8)).await.unwrap();
         let late_making = LaneCommit {
             new_ticket_creates: vec![making(9, None)],
             ..LaneCommit::new(WALLET, T0)
         };
-        let error = store.commit(&late_making).await.unwrap_err();
+        let error = store.commit_held(&late_making).await.unwrap_err();
         assert!(matches!(error, CommitError::CursorMoved), "{error:?}");
     }
 
@@ -132,7 +133,7 @@ on_both_stores! {
         };
         let tell = async |news| {
             let commit = LaneCommit { request_news: vec![(id, news)], ..LaneCommit::new(WALLET, T0) };
-            store.commit(&commit).await.unwrap();
+            store.commit_held(&commit).await.unwrap();
             store.ticket_request(id).await.unwrap().unwrap().status
         };
         let waits = |why: &str| TicketStatus::Open { waits_for: Some(why.to_owned()) };
@@ -159,7 +160,7 @@ on_both_stores! {
             new_ticket_creates: vec![asked.clone(), refill.clone()],
             ..LaneCommit::new(WALLET, T0)
         };
-        store.commit(&commit).await.unwrap();
+        store.commit_held(&commit).await.unwrap();
         let state = AttemptState::Signed;
         let record = |signed: NewTicketCreate| TicketCreateRecord { signed, state: state.clone() };
         let lane = store.load_lane(WALLET).await.unwrap();
@@ -173,12 +174,12 @@ on_both_stores! {
             plug_updates: vec![(hash(10), validated)],
             ..LaneCommit::new(WALLET, T0)
         };
-        store.commit(&settled).await.unwrap();
+        store.commit_held(&settled).await.unwrap();
         assert_eq!(store.load_lane(WALLET).await.unwrap().ticket_creates, [record(refill)]);
         let unknown = LaneCommit {
             new_ticket_creates: vec![making(12, Some(TicketRequestId(99)))],
             ..LaneCommit::new(WALLET, T0)
         };
-        assert!(store.commit(&unknown).await.is_err(), "no such request");
+        assert!(store.commit_held(&unknown).await.is_err(), "no such request");
     }
 }

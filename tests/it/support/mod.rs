@@ -10,6 +10,7 @@ pub mod address;
 pub mod clusters;
 pub mod daemon;
 pub mod fleet;
+pub mod held;
 pub mod ledger;
 pub mod merchant;
 pub mod process;

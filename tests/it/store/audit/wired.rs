@@ -5,6 +5,7 @@ use crate::store::approval::{approval, rejection, rule};
 use crate::store::bed::*;
 use crate::store::paybacks::{assignment, created, paid, refund_of, return_of, unmatched};
 use crate::store::webhooks::endpoint;
+use crate::support::held::Held as _;
 use serde_json::{Value, json};
 use xrpayd::store::webhooks::EndpointChange;
 use xrpayd::store::{Actor, AuditEntry, AuditFilter, AuditFrom, LaneCommit, Store};
@@ -127,15 +128,15 @@ on_both_stores! {
         let entry = one(&store, &mut seen).await;
         is(&entry, "wallet.added", WALLET, &Actor::Daemon);
         has(&entry, "/account", json!(account(1).to_string()));
-        store.anchor_lane(WALLET, account(1), 0, &cursor(300), None, T0).await.unwrap();
+        store.anchor_held(WALLET, account(1), 0, &cursor(300), None, T0).await.unwrap();
         assert_eq!(since(&store, &mut seen).await, [], "it is known");
 
         let by_engine = LaneCommit { halt: Some("a stranger signed".to_owned()), ..LaneCommit::new(WALLET, T0) };
-        store.commit(&by_engine).await.unwrap();
+        store.commit_held(&by_engine).await.unwrap();
         let entry = one(&store, &mut seen).await;
         is(&entry, "wallet.halted", WALLET, &Actor::Daemon);
         has(&entry, "/reason", json!({ "before": null, "after": "a stranger signed" }));
-        store.commit(&by_engine).await.unwrap();
+        store.commit_held(&by_engine).await.unwrap();
         store.set_halt(WALLET, Some("a stranger signed"), &Actor::Daemon, T0).await.unwrap();
         assert!(!store.halt_unless_halted(WALLET, "differs", None, T0).await.unwrap());
         assert_eq!(since(&store, &mut seen).await, [], "it stands so already");

@@ -1,0 +1,335 @@
+//! Keeps the wallets' leases: an engine runs only under one.
+//!
+//! For each wallet: wait until the lease can be had, take it, run the engine under it, renew it meanwhile,
+//! and end the engine before it may be another's. A replica that is asked to end gives each lease back as
+//! soon as its engine has ended, and says so, so that another goes on at once.
+//!
+//! Owns the instants until which this process may sign and send. They are reckoned on its own monotonic
+//! clock from *before* a lease was asked for, less a margin, so that the process stops before the database
+//! lets another in, however long an answer took. Renewing is a task of its own, so that a slow engine
+//! loses nothing. On failure of the database nothing is renewed and the engines end by themselves.
+//!
+//! Where one process alone can have the database, a SQLite file, the lock on the file is what is held: the
+//! lease is taken at once, because whoever had it is dead, and has no end.
+
+use crate::clock::{Clock, Entropy};
+use crate::config;
+use crate::payments::engine::{self, Deps, View};
+use crate::payments::hold::Hold;
+use crate::store::{Claim, Hint, Replica, Store, StoreError, Taken, Tenure};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A lease that another holds is looked at this often at least: what a lost hint costs at most.
+const LOOK: Duration = Duration::from_millis(400);
+/// The pause after a database that does not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+/// How long giving a lease back may take; after that it runs out by itself.
+const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// This part of a lease is left unused at its end.
+const MARGIN_SHARE: u32 = 4;
+/// A lease is renewed so often while it lasts.
+const RENEWALS: u32 = 5;
+
+/// How long leases last.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    ttl: Duration,
+    /// How long this process uses one after it has asked for it.
+    used: Duration,
+    renewed_every: Duration,
+}
+
+impl Terms {
+    fn of(ttl: Duration) -> Self {
+        Self {
+            ttl,
+            used: ttl.saturating_sub(ttl / MARGIN_SHARE),
+            renewed_every: ttl / RENEWALS,
+        }
+    }
+}
+
+/// A lease that an engine runs under.
+#[derive(Clone)]
+struct Held {
+    tenure: Tenure,
+    /// Until when, by the monotonic clock.
+    until: watch::Sender<Duration>,
+    /// Rung when the database says that it is another's.
+    lost: CancellationToken,
+}
+
+/// The leases of this process.
+pub(super) struct Leases {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    replica: Replica,
+    terms: Terms,
+    held: Mutex<BTreeMap<String, Held>>,
+    /// Rung when this process begins to end.
+    draining: CancellationToken,
+}
+
+/// One wallet's engine, as it is run under one lease after the other.
+pub(super) struct Lane {
+    /// The wallet.
+    pub name: String,
+    /// What the engine works with, given what it holds.
+    pub deps: Box<dyn Fn(Hold) -> Deps + Send + Sync>,
+    /// How it may work.
+    pub settings: engine::Settings,
+    /// What it shows.
+    pub view: watch::Sender<View>,
+    /// The tenure under which it runs, while it does.
+    pub tenure: watch::Sender<Option<Tenure>>,
+}
+
+impl Leases {
+    pub(super) fn new(
+        config: &config::Lease,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+    ) -> Arc<Self> {
+        let name = config.name.clone().unwrap_or_else(host_name);
+        let mut random = [0; 6];
+        entropy.fill(&mut random);
+        let replica = Replica {
+            id: format!("{name}-{}", hex::encode(random)),
+            name,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            is_draining: false,
+        };
+        Arc::new(Self {
+            store,
+            clock,
+            replica,
+            terms: Terms::of(config.ttl),
+            held: Mutex::default(),
+            draining: CancellationToken::new(),
+        })
+    }
+
+    /// From now on no lease is taken, and the other replicas are told.
+    pub(super) fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Runs a wallet's engine whenever this process has the lease, until `cancel`; then gives it back.
+    pub(super) async fn keep(self: Arc<Self>, lane: Lane, cancel: CancellationToken) {
+        while let Some((held, hold)) = self.acquire(&lane.name, &cancel).await {
+            tracing::info!(
+                wallet.name = lane.name,
+                lease.epoch = held.tenure.epoch,
+                replica.id = self.replica.id,
+                "this process has the wallet's lease"
+            );
+            lane.tenure.send_replace(Some(held.tenure.clone()));
+            self.work(&lane, &held, hold, &cancel).await;
+            self.held_now().remove(&lane.name);
+            lane.tenure.send_replace(None);
+            lane.view.send_replace(View::default());
+            if cancel.is_cancelled() {
+                self.release(&held.tenure).await;
+                return;
+            }
+        }
+    }
+
+    /// Runs the engine until it has ended, for whatever reason.
+    async fn work(&self, lane: &Lane, held: &Held, hold: Hold, cancel: &CancellationToken) {
+        let life = cancel.child_token();
+        let deps = (lane.deps)(hold.clone());
+        let engine = engine::run(&deps, &lane.settings, &lane.view, &life);
+        tokio::pin!(engine);
+        tokio::select! {
+            () = &mut engine => return,
+            () = hold.ran_out() => tracing::warn!(
+                wallet.name = lane.name,
+                "the wallet's lease could not be renewed in time: the engine ends"
+            ),
+            () = held.lost.cancelled() => tracing::warn!(
+                wallet.name = lane.name,
+                "another process has taken the wallet's lease: the engine ends"
+            ),
+        }
+        life.cancel();
+        engine.await;
+    }
+
+    /// Waits for the lease and takes it; `None` when it is not wanted any more.
+    async fn acquire(&self, wallet: &str, cancel: &CancellationToken) -> Option<(Held, Hold)> {
+        let mut hints = self.store.hints();
+        let claim = match self.store.is_alone() {
+            true => Claim::Orphaned,
+            false => Claim::Vacant,
+        };
+        let mut is_told = false;
+        loop {
+            if cancel.is_cancelled() || self.draining.is_cancelled() {
+                return None;
+            }
+            let asked_at = self.clock.monotonic();
+            let taking = self
+                .store
+                .take_lease(wallet, &self.replica.id, self.terms.ttl, claim);
+            let wait = match taking.await {
+                Ok(Taken::Yes(tenure)) => return Some(self.hold(tenure, asked_at)),
+                Ok(Taken::HeldBy { left, holder }) => {
+                    tracing::debug!(
+                        wallet.name = wallet,
+                        lease.holder = holder,
+                        "the lease is another's"
+                    );
+                    is_told = false;
+                    left.min(LOOK)
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(wallet.name = wallet, error = ?error, "the wallet's lease cannot be taken");
+                    }
+                    STORE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return None,
+                () = self.draining.cancelled() => return None,
+                () = tokio::time::sleep(wait) => {}
+                () = released(&mut hints, wallet) => {}
+            }
+        }
+    }
+
+    fn hold(&self, tenure: Tenure, asked_at: Duration) -> (Held, Hold) {
+        let end = match self.store.is_alone() {
+            true => Duration::MAX,
+            false => asked_at.saturating_add(self.terms.used),
+        };
+        let (until, follow) = watch::channel(end);
+        let hold = Hold::new(tenure.clone(), follow, Arc::clone(&self.clock));
+        let held = Held {
+            tenure,
+            until,
+            lost: CancellationToken::new(),
+        };
+        self.held_now()
+            .insert(held.tenure.wallet.clone(), held.clone());
+        (held, hold)
+    }
+
+    async fn release(&self, tenure: &Tenure) {
+        let wallet = &tenure.wallet;
+        match tokio::time::timeout(RELEASE_WAIT, self.store.release_lease(tenure)).await {
+            Ok(Ok(true)) => {
+                tracing::info!(wallet.name = wallet, "the wallet's lease is given back");
+                self.store.hint(Hint::Lease(wallet.clone()));
+            }
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(wallet.name = wallet, error = ?error, "the wallet's lease could not be given back, and runs out");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    wallet.name = wallet,
+                    "the wallet's lease could not be given back in time, and runs out"
+                );
+            }
+        }
+    }
+
+    /// Renews what is held and says that this replica lives, until `cancel`, which is to come after the
+    /// last engine has ended.
+    pub(super) async fn renew(self: Arc<Self>, cancel: CancellationToken) {
+        let entered = self.store.enter_replica(&self.replica).await;
+        if let Err(error) = entered {
+            tracing::warn!(error = ?error, "this replica could not enter itself yet");
+        }
+        // A file has one replica at a time, and what it holds has no end.
+        let every = match self.store.is_alone() {
+            true => Duration::MAX,
+            false => self.terms.renewed_every,
+        };
+        let (mut wait, mut drains, mut is_told) = (every, false, false);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                () = self.draining.cancelled(), if !drains => drains = true,
+                () = tokio::time::sleep(wait) => {}
+            }
+            let renewed = tokio::time::timeout(self.terms.used, self.renew_once(drains)).await;
+            let failure = match renewed {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(format!("{error:?}")),
+                Err(_) => Some("the database does not answer".to_owned()),
+            };
+            wait = match &failure {
+                None => every,
+                Some(_) => STORE_PAUSE.min(every),
+            };
+            match (&failure, is_told) {
+                (Some(error), false) => tracing::warn!(error, "the leases cannot be renewed"),
+                (None, true) => tracing::info!("the leases are renewed again"),
+                _ => {}
+            }
+            is_told = failure.is_some();
+        }
+        let left = self.store.leave_replica(&self.replica.id);
+        if let Ok(Err(error)) = tokio::time::timeout(RELEASE_WAIT, left).await {
+            tracing::warn!(error = ?error, "this replica could not strike itself out");
+        }
+    }
+
+    async fn renew_once(&self, drains: bool) -> Result<(), StoreError> {
+        let held: Vec<Held> = self.held_now().values().cloned().collect();
+        let tenures: Vec<Tenure> = held.iter().map(|held| held.tenure.clone()).collect();
+        let replica = Replica {
+            is_draining: drains,
+            ..self.replica.clone()
+        };
+        let asked_at = self.clock.monotonic();
+        let ours = self
+            .store
+            .renew_leases(&replica, self.terms.ttl, &tenures)
+            .await?;
+        let end = asked_at.saturating_add(self.terms.used);
+        for held in held {
+            if ours.contains(&held.tenure) {
+                // The end of one that has none stays where it is.
+                held.until.send_modify(|until| *until = end.max(*until));
+            } else {
+                held.lost.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    fn held_now(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until somebody says that the wallet's lease was given back, or may have.
+async fn released(hints: &mut Receiver<Hint>, wallet: &str) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match hints.recv().await {
+            Ok(Hint::Lease(released)) if released == wallet => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// The machine's name, as Linux tells it.
+fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let told = told.map(|name| name.trim().to_owned());
+    told.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "xrpayd".to_owned())
+}
