@@ -214,6 +214,7 @@ pub fn store_read(error: &StoreError) -> Problem {
         | StoreError::WalletDiffers { .. }
         | StoreError::UnknownWallet(_)
         | StoreError::LeaseLost(_)
+        | StoreError::HistoryBroken(_)
         | StoreError::InUse(_)
         | StoreError::LogHeldUp
         | StoreError::Newer { .. }

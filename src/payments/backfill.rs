@@ -81,7 +81,9 @@ async fn work(deps: &Deps, shown: Shown) {
         match read_on(deps, &shown.progress, &mut waits, &mut broken).await {
             Ok(()) | Err(Stopped::Finished) => return,
             // The engine finds out by itself, and ends.
-            Err(Stopped::Store(CommitError::Store(StoreError::LeaseLost(_)))) => return,
+            Err(Stopped::Store(CommitError::Store(
+                StoreError::LeaseLost(_) | StoreError::HistoryBroken(_),
+            ))) => return,
             Err(Stopped::Store(error)) => {
                 tracing::error!(wallet.name = name, error = ?error, "the past cannot be booked: it is read again");
                 tokio::time::sleep(STORE_PAUSE).await;

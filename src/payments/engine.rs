@@ -167,6 +167,7 @@ impl From<StoreError> for End {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::LeaseLost(_) => Self::LeaseLost,
+            StoreError::HistoryBroken(_) => Self::Reload,
             error => Self::Store(error),
         }
     }

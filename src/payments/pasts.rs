@@ -73,6 +73,13 @@ impl Pasts {
         });
     }
 
+    /// The names of all wallets.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        wallets.keys().cloned().collect()
+    }
+
     /// Whether every wallet's past has been read.
     #[must_use]
     pub fn are_read(&self) -> bool {

@@ -4,7 +4,7 @@ use super::engine::{Deps, POLL, Settings, Stop};
 use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
-use crate::store::{Before, StoreError};
+use crate::store::{Before, Descent, Lineage, StoreError};
 use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
@@ -12,16 +12,26 @@ use xrpayd_core::ids::LedgerIndex;
 /// How often a wallet whose name belongs to another account says so.
 const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a wallet waits before it looks again whether the others have gone on.
+const OTHERS_PAUSE: Duration = Duration::from_millis(250);
+
+/// By how many ledgers two machines may differ at one moment in what they take for the newest. More than
+/// half a minute's worth: a server that far behind is not worked with.
+const LAG_LEDGERS: u32 = 8;
+
 /// Reads the lane; on the first start of a wallet finds where its journal begins.
 pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, Stop> {
     let name = &deps.wallet.name;
     loop {
+        // Before the lane is read: where the database becomes another one in between, no write of the
+        // life that begins goes through.
+        let descent = deps.store.descent(deps.hold.tenure()).await?;
         let mut record = deps.store.load_lane(name).await?;
         if let Some(cursor) = record.cursor.clone() {
             if let Some(known) = record.account.filter(|known| *known != deps.wallet.account) {
                 // Nothing may be concluded about the other account's attempts from this one's
                 // journal, so the wallet does not live at all.
-                let holds_others_up = !is_current(deps, settings).await?;
+                let holds_others_up = !is_current(deps, settings, &descent).await?;
                 if !holds_others_up {
                     let (past, remembers) = (Some(Past::Read), record.remembers);
                     deps.pasts.tell(name, cursor.at, past, remembers);
@@ -37,10 +47,11 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 continue;
             }
             let found = deps.last_run.read().await?;
-            let Some(wait) = wait_for(deps, settings, found).await? else {
+            let Some(wait) = wait_for(deps, settings, found, &descent).await? else {
                 let _ = tokio::time::timeout(POLL, deps.pool.tip().changed()).await;
                 continue;
             };
+            settle(deps, &mut record, &descent, wait).await?;
             if let Wait::Until(from) = wait {
                 begin_to_wait(deps, &mut record, from).await?;
                 if found == Found::Nothing {
@@ -48,6 +59,10 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                 }
             }
             heed_start(deps, settings, cursor.start).await?;
+            if !others_went_on(deps).await? {
+                tokio::time::sleep(OTHERS_PAUSE).await;
+                continue;
+            }
             deps.pasts.begins_at(name, cursor.at);
             let was_halted = record.halted.is_some();
             let desk = Desk::restore(name, record, cursor);
@@ -178,13 +193,14 @@ async fn heed_start(
 
 /// Whether the database is as new as this machine's last run of the wallet, as far as anybody can tell:
 /// then nothing was paid that it does not know, and no other wallet has to wait for this one's past.
-async fn is_current(deps: &Deps, settings: &Settings) -> Result<bool, Stop> {
+async fn is_current(deps: &Deps, settings: &Settings, descent: &Descent) -> Result<bool, Stop> {
     let found = deps.last_run.read().await?;
-    let wait = wait_for(deps, settings, found).await?;
+    let wait = wait_for(deps, settings, found, descent).await?;
     Ok(matches!(wait, Some(Wait::No)))
 }
 
 /// How long the wallet signs nothing because its database may be an older copy.
+#[derive(Debug, Clone, Copy)]
 enum Wait {
     /// It is as new as this machine's last run, or nobody can tell.
     No,
@@ -192,10 +208,23 @@ enum Wait {
     Until(LedgerIndex),
 }
 
-/// Holds the database against what this machine signed last; `None` while the ledger, which has to be
-/// known for an answer, is not.
-async fn wait_for(deps: &Deps, settings: &Settings, found: Found) -> Result<Option<Wait>, Stop> {
+/// Holds the database against what this machine signed last, and against where the wallet was last worked
+/// on; `None` while the ledger, which has to be known for an answer, is not.
+async fn wait_for(
+    deps: &Deps,
+    settings: &Settings,
+    found: Found,
+    descent: &Descent,
+) -> Result<Option<Wait>, Stop> {
     let name = &deps.wallet.name;
+    let newest = deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
+    let window = settings.desk.ledger_window;
+    if descent.is_broken() {
+        // Nothing in flight reaches further than this, whoever signed it, and this machine's own mark is
+        // not needed to say so.
+        let reach = window.saturating_add(LAG_LEDGERS);
+        return Ok(newest.map(|newest| Wait::Until(newest.plus(reach))));
+    }
     Ok(match found {
         Found::Off | Found::Kept(Record::Fresh) => Some(Wait::No),
         Found::Kept(Record::Signed(mark)) => {
@@ -205,11 +234,54 @@ async fn wait_for(deps: &Deps, settings: &Settings, found: Found) -> Result<Opti
                 false => Wait::Until(mark.last_ledger),
             })
         }
-        Found::Nothing => {
-            let newest = deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
-            newest.map(|newest| Wait::Until(newest.plus(settings.desk.ledger_window)))
-        }
+        Found::Nothing => newest.map(|newest| Wait::Until(newest.plus(window))),
     })
+}
+
+/// Goes on in the database as it is now, where the wallet was last worked on in another history of it, or
+/// nobody has said where: together with the wait that this asks for.
+async fn settle(
+    deps: &Deps,
+    record: &mut LaneRecord,
+    descent: &Descent,
+    wait: Wait,
+) -> Result<(), Stop> {
+    let here = &descent.here;
+    if descent.known.as_ref() == Some(here) {
+        return Ok(());
+    }
+    let from = match wait {
+        Wait::No => None,
+        Wait::Until(from) => Some(from),
+    };
+    let tenure = deps.hold.tenure();
+    deps.store.settle_lineage(tenure, here, from).await?;
+    record.sign_from = record.sign_from.max(from);
+    if descent.is_broken() {
+        tracing::warn!(
+            wallet.name = deps.wallet.name,
+            store.lineage.known = descent.known.as_ref().map(Lineage::as_str),
+            store.lineage.here = here.as_str(),
+            sign_from.ledger = from.map(|from| from.0),
+            "another server was promoted, or a copy is in the database's place: signing waits until nothing that it does not know can be in flight"
+        );
+    }
+    Ok(())
+}
+
+/// Whether every wallet of the service goes on in the database as it is now: one that does not may have
+/// paid what is not known here any more.
+async fn others_went_on(deps: &Deps) -> Result<bool, Stop> {
+    let behind = deps.store.left_behind(&deps.pasts.names()).await?;
+    if behind.is_empty() {
+        return Ok(true);
+    }
+    tracing::info!(
+        wallet.name = deps.wallet.name,
+        behind = ?behind,
+        "the wallet waits for others to go on after the database became another one"
+    );
+    Ok(false)
 }
 
 /// Has the wallet wait, as far as its journal is not there yet and it does not wait for longer already.

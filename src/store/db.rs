@@ -8,7 +8,7 @@
 
 use super::error::StoreError;
 use super::hints::{Hint, Hints, Others};
-use super::{postgres, sqlite};
+use super::{lineage, postgres, sqlite};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -72,9 +72,12 @@ impl Db {
 
     fn begun(&self, on: TxOn) -> Tx {
         let hints = Arc::clone(&self.hints);
-        let (patience, prepares) = match &self.dialect {
-            Dialect::Sqlite(_) => (None, true),
-            Dialect::Postgres(db) => (Some(db.patience().clone()), db.prepares()),
+        let (patience, prepares, lineage) = match &self.dialect {
+            Dialect::Sqlite(_) => (None, true, lineage::OF_FILES),
+            Dialect::Postgres(db) => {
+                let patience = Some(db.patience().clone());
+                (patience, db.prepares(), db.lineage())
+            }
         };
         Tx {
             on,
@@ -83,6 +86,7 @@ impl Db {
             hinted: Vec::new(),
             patience,
             prepares,
+            lineage,
         }
     }
 
@@ -160,6 +164,8 @@ pub(super) struct Tx {
     patience: Option<postgres::Patience>,
     /// Whether statements stay prepared on the connection.
     prepares: bool,
+    /// How the server is asked which history this is.
+    lineage: &'static str,
 }
 
 /// The driver's transaction.
@@ -192,7 +198,13 @@ impl Tx {
         }
     }
 
-    /// The same, passing over the rows that another transaction has locked instead of waiting for them.
+    /// The expression for the history of the database that this is.
+    pub(super) const fn lineage(&self) -> &'static str {
+        self.lineage
+    }
+
+    /// The words that lock the rows a transaction has read, passing over those that another has locked
+    /// instead of waiting for them.
     pub(super) const fn for_update_of_free(&self) -> &'static str {
         match &self.on {
             TxOn::Sqlite(_) => "",

@@ -73,6 +73,10 @@ pub enum StoreError {
     /// refused.
     #[error("the lease of wallet {0} is lost")]
     LeaseLost(String),
+    /// The database is not the one that the wallet was last worked on in: a standby was promoted, or a
+    /// copy is in its place. Its engine has to begin anew.
+    #[error("wallet {0} was last worked on in another history of the database")]
+    HistoryBroken(String),
     /// Another daemon uses the same SQLite file.
     #[error("another daemon is using this database: {} is locked", .0.display())]
     InUse(PathBuf),
@@ -158,6 +162,7 @@ impl StoreError {
             | Self::WalletDiffers { .. }
             | Self::UnknownWallet(_)
             | Self::LeaseLost(_)
+            | Self::HistoryBroken(_)
             | Self::InUse(_)
             | Self::LogHeldUp
             | Self::Newer { .. }

@@ -14,6 +14,7 @@ mod board;
 pub use board::{EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen};
 
 use super::db::{Columns, Kind, Row, Tx, TxOn, Value};
+use super::lineage::{Descent, Lineage};
 use super::{Store, StoreError};
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ struct Stand {
     holder: String,
     epoch: i64,
     left_ms: i64,
+    descent: Descent,
 }
 
 impl Stand {
@@ -78,6 +80,15 @@ impl Stand {
             holder: self.holder.clone(),
             left: millis(self.left_ms),
         })
+    }
+
+    /// The epoch of the next taking. A promotion may have lost some that were given out.
+    fn next_epoch(&self) -> i64 {
+        let next = self.epoch.saturating_add(1);
+        match self.descent.is_broken() {
+            true => next.max(self.descent.here.epoch_floor()),
+            false => next,
+        }
     }
 
     fn ends_as(&self, replica: &str) -> EndedAs {
@@ -135,11 +146,16 @@ impl Store {
         }
         let now = tx.now_ms();
         let sql = format!(
-            "update leases set holder = $2, epoch = epoch + 1, ttl_ms = $3, \
+            "update leases set holder = $2, epoch = $4, ttl_ms = $3, \
              expires_at = {now} + $3, taken_at = {now} where wallet = $1 \
              returning epoch, taken_at"
         );
-        let values = vec![wallet.into(), replica.into(), ttl_value(ttl)];
+        let values = vec![
+            wallet.into(),
+            replica.into(),
+            ttl_value(ttl),
+            stand.next_epoch().into(),
+        ];
         let row = tx.fetch_optional(sql, values).await?.ok_or_else(|| {
             StoreError::corrupt(format!("the lease of {wallet}"), "it is gone at once")
         })?;
@@ -223,26 +239,43 @@ impl Store {
     /// Begins a transaction of the engine that holds a wallet: nobody takes the lease before it ends.
     ///
     /// # Errors
-    /// The wallet is no longer held under this tenure, or the database does not answer.
+    /// The wallet is no longer held under this tenure, the database is not the one that it was last
+    /// worked on in, or the database does not answer.
     pub(super) async fn begin_held(&self, tenure: &Tenure) -> Result<Tx, StoreError> {
+        let (tx, descent) = self.begin_held_anywhere(tenure).await?;
+        if descent.is_broken() {
+            tx.end().await?;
+            return Err(StoreError::HistoryBroken(tenure.wallet.clone()));
+        }
+        Ok(tx)
+    }
+
+    /// The same wherever the wallet was last worked on, and that beside where we are.
+    pub(super) async fn begin_held_anywhere(
+        &self,
+        tenure: &Tenure,
+    ) -> Result<(Tx, Descent), StoreError> {
         let mut tx = self.db().write().await?;
+        let here = tx.lineage();
         let sql = match &tx.on {
-            TxOn::Sqlite(_) => "select epoch, holder from leases where wallet = $1",
+            TxOn::Sqlite(_) => format!(
+                "select epoch, holder, lineage, {here} as here from leases where wallet = $1"
+            ),
             // A process that freezes in the middle of a transaction would hold the taking up for as long
             // as the server lets transactions idle: this one is ended before the lease runs out.
-            TxOn::Postgres(_) => {
-                "select epoch, holder, set_config('idle_in_transaction_session_timeout', \
+            TxOn::Postgres(_) => format!(
+                "select epoch, holder, lineage, {here} as here, \
+                 set_config('idle_in_transaction_session_timeout', \
                  greatest(ttl_ms / 2, 1000)::text, true) from leases where wallet = $1 for key share"
-            }
+            ),
         };
         let values = vec![tenure.wallet.as_str().into()];
         let row = tx.fetch_optional(sql, values).await?;
-        let is_held = match row {
-            Some(row) => epoch_of(&row)? == tenure.epoch && !row.text("holder")?.is_empty(),
-            None => false,
-        };
-        if is_held {
-            return Ok(tx);
+        if let Some(row) = row
+            && epoch_of(&row)? == tenure.epoch
+            && !row.text("holder")?.is_empty()
+        {
+            return Ok((tx, descent_of(&row)?));
         }
         tx.end().await?;
         Err(StoreError::LeaseLost(tenure.wallet.clone()))
@@ -254,9 +287,10 @@ async fn stand_of(
     wallet: &str,
     lock: &'static str,
 ) -> Result<Option<Stand>, StoreError> {
-    let now = tx.now_ms();
+    let (now, here) = (tx.now_ms(), tx.lineage());
     let sql = format!(
-        "select holder, epoch, expires_at - {now} as left_ms from leases where wallet = $1{lock}"
+        "select holder, epoch, expires_at - {now} as left_ms, lineage, {here} as here \
+         from leases where wallet = $1{lock}"
     );
     let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
     row.map(|row| {
@@ -264,9 +298,17 @@ async fn stand_of(
             holder: row.text("holder")?,
             epoch: row.int("epoch")?,
             left_ms: row.int("left_ms")?,
+            descent: descent_of(&row)?,
         })
     })
     .transpose()
+}
+
+fn descent_of(row: &Row) -> Result<Descent, StoreError> {
+    Ok(Descent {
+        known: row.text_or_null("lineage")?.map(Lineage::new),
+        here: Lineage::new(row.text("here")?),
+    })
 }
 
 async fn end_term(tx: &mut Tx, wallet: &str, epoch: i64, how: EndedAs) -> Result<(), StoreError> {

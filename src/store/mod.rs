@@ -33,6 +33,7 @@ mod keys;
 mod lane;
 mod lease;
 mod limits;
+mod lineage;
 mod list;
 mod migrations;
 mod older;
@@ -84,6 +85,7 @@ pub use lease::{
     Claim, EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen, Taken, Tenure,
 };
 pub use limits::LimitUsage;
+pub use lineage::{Descent, Lineage};
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use pauses::{Pause, Switched};
 pub use paybacks::{

@@ -6,6 +6,7 @@ use super::Store;
 use super::attempts::slot_columns;
 use super::error::StoreError;
 use super::lease::Tenure;
+use super::lineage;
 use xrpayd_core::ids::{LedgerIndex, TxHash};
 use xrpayd_core::payment::Slot;
 
@@ -39,12 +40,7 @@ impl Store {
     /// The wallet is no longer held under `tenure`, or the database could not write.
     pub async fn wait_to_sign(&self, tenure: &Tenure, from: LedgerIndex) -> Result<(), StoreError> {
         let mut tx = self.begin_held(tenure).await?;
-        tx.execute(
-            "update wallets set sign_from = $2 \
-             where name = $1 and (sign_from is null or sign_from < $2)",
-            vec![tenure.wallet.as_str().into(), from.0.into()],
-        )
-        .await?;
+        lineage::make_wait(&mut tx, &tenure.wallet, from).await?;
         tx.commit().await
     }
 }

@@ -18,7 +18,7 @@ mod url;
 
 use super::db::{Columns, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
-use super::{Pooler, StoreConfig};
+use super::{Pooler, StoreConfig, lineage};
 use hosts::Hosts;
 use session::Session;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
@@ -45,6 +45,8 @@ pub(super) struct Postgres {
     begins_within: Duration,
     session: Session,
     patience: Patience,
+    /// How the server is asked which history of the database this is.
+    lineage: &'static str,
     /// Whether statements stay prepared on a connection.
     prepares: bool,
     /// How a connection is made that only listens, where that is another way.
@@ -57,6 +59,15 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
     let trust = Arc::new(Trust::new());
     let hosts = Hosts::of(&config.url, config.acquire_timeout)?;
     let primary = hosts.find(Instant::now()).await?;
+    let lineage = match primary.tells_timeline {
+        true => lineage::OF_POSTGRES,
+        false => {
+            tracing::warn!(
+                "the database does not tell its timeline: where a standby is promoted that lacks commits, nobody notices"
+            );
+            lineage::OF_OTHERS
+        }
+    };
     let pool = connect(config, primary.options, &trust).await?;
     let postgres = Postgres {
         pool,
@@ -67,6 +78,7 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
             limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
             trust,
         },
+        lineage,
         prepares: config.pooler == Pooler::None,
         listen: listen.map(Box::new),
     };
@@ -170,6 +182,11 @@ impl Postgres {
             self.pool.set_connect_options(primary.options);
         }
         primary.is_another || loss != Loss::NoneFree
+    }
+
+    /// How the server is asked which history of the database this is.
+    pub(super) const fn lineage(&self) -> &'static str {
+        self.lineage
     }
 
     /// How long an answer is waited for, and what follows where there is none.
@@ -304,6 +321,8 @@ pub(super) fn classify(error: &dyn sqlx::error::DatabaseError) -> Option<Class> 
         "40001" | "40P01" | "55P03" | "25P03" => Some(Class::Contention),
         // Read-only: a standby that has not been promoted, or a primary that no longer is one.
         "25006" => Some(Class::Unavailable),
+        // The same, where only a primary could have told: recovery is in progress.
+        "55000" => Some(Class::Unavailable),
         "23505" => error.constraint().and_then(conflict).map(Class::Conflict),
         // Connection, resources, operator's intervention, system errors.
         code if ["08", "53", "57", "58"]

@@ -20,6 +20,7 @@ mod keys;
 mod lane;
 mod leases;
 mod limits;
+mod lineage;
 mod list;
 mod older;
 mod opening;

@@ -53,6 +53,8 @@ pub(super) struct Hosts {
 /// Where the primary is, as one who looks is told.
 #[derive(Debug)]
 pub(super) struct Primary {
+    /// Whether it says which timeline it writes.
+    pub(super) tells_timeline: bool,
     /// How to connect to it.
     pub(super) options: PgConnectOptions,
     /// Whether it is another server than before, or has become another.
@@ -81,7 +83,7 @@ impl Hosts {
     pub(super) async fn find(&self, since: Instant) -> Result<Primary, StoreError> {
         let mut known = self.known.lock().await;
         if let Some(known) = known.as_ref().filter(|known| known.found_at >= since) {
-            return Ok(self.primary(known.at, false));
+            return Ok(self.primary(known, false));
         }
         let before = known.clone();
         let (at, standing) = self.look(before.as_ref()).await?;
@@ -95,12 +97,14 @@ impl Hosts {
                 "the database's primary"
             );
         }
-        *known = Some(Known {
+        let now = Known {
             at,
             standing,
             found_at: Instant::now(),
-        });
-        Ok(self.primary(at, is_another))
+        };
+        let primary = self.primary(&now, is_another);
+        *known = Some(now);
+        Ok(primary)
     }
 
     /// Asks all of them, and answers with the primary that is furthest.
@@ -153,9 +157,10 @@ impl Hosts {
         (at, answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)))
     }
 
-    fn primary(&self, at: usize, is_another: bool) -> Primary {
+    fn primary(&self, known: &Known, is_another: bool) -> Primary {
         Primary {
-            options: self.options[at].clone(),
+            tells_timeline: known.standing.is_some(),
+            options: self.options[known.at].clone(),
             is_another,
         }
     }

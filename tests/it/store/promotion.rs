@@ -6,7 +6,7 @@ use crate::support::address::Address;
 use crate::support::clusters::{Clusters, Replication};
 use std::time::Duration;
 use tokio::time::Instant;
-use xrpayd::store::{Access, Store, StoreConfig, StoreError};
+use xrpayd::store::{Access, Claim, Store, StoreConfig, StoreError, Taken, Tenure};
 
 const DATABASE: &str = "pay";
 /// How long anything may take on a busy machine. A statement is waited for far longer than that, so
@@ -26,6 +26,14 @@ fn config(url: String) -> StoreConfig {
         max_connections: 4,
         statement_timeout: STATEMENT_TIMEOUT,
         ..StoreConfig::new(url)
+    }
+}
+
+async fn taken(store: &Store, who: &str) -> Tenure {
+    let ttl = Duration::from_secs(60);
+    match store.take_lease("hot", who, ttl, Claim::Orphaned).await {
+        Ok(Taken::Yes(tenure)) => tenure,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -56,7 +64,9 @@ async fn of_several_servers_the_primary_is_found_now_and_after_every_promotion()
     let store = Store::open(&config(url.clone()), Access::Daemon)
         .await
         .unwrap();
-    store.ping().await.unwrap();
+    let held = taken(&store, "one").await;
+    let here = store.descent(&held).await.unwrap().here;
+    store.settle_lineage(&held, &here, None).await.unwrap();
     // The primary dies.
     clusters.primary_mut().kill();
     for answer in answers(&store).await {
@@ -64,6 +74,13 @@ async fn of_several_servers_the_primary_is_found_now_and_after_every_promotion()
     }
     clusters.promote().await;
     recovers(&store).await;
+    // It is another history, in which no epoch of the last one is given out again.
+    assert!(store.descent(&held).await.unwrap().is_broken());
+    assert_eq!(held.epoch, 1);
+    let next = taken(&store, "two").await;
+    assert!(next.epoch > 1_000_000, "{next:?}");
+    let stale = store.descent(&held).await;
+    assert!(matches!(stale, Err(StoreError::LeaseLost(_))), "{stale:?}");
     // The one that was dead comes back as the standby, named first: nobody takes it for the primary.
     clusters.rejoin().await;
     clusters.replicate(Replication::Synchronous).await;
