@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench inflow model-wide soak mutants mutants-core
+.PHONY: run test check fmt clippy doc deny machete bench inflow model-wide soak mutants mutants-daemon mutants-core
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
@@ -12,6 +12,9 @@ test: ## Every test, on both stores and with foreign clients; installs what of t
 
 mutants: ## Bugs that are planted one at a time, and which layer catches each
 	tests/mutants.sh
+
+mutants-daemon: ## The same for the daemon's own rooms, each with the test that has to notice it
+	tests/postgres.sh tests/mutants-daemon.sh
 
 soak: ## A hundred thousand worlds of the simulator; the figures go into docs/RELIABILITY.md
 	cargo run --release --locked -p xrpayd-sandbox --bin sim -- --seeds 100000

@@ -70,6 +70,8 @@ pub(super) struct Leases {
     clock: Arc<dyn Clock>,
     replica: Replica,
     terms: Terms,
+    /// Whether no other process can have the database.
+    is_alone: bool,
     held: Mutex<BTreeMap<String, Held>>,
     /// Rung when this process begins to end.
     draining: CancellationToken,
@@ -106,6 +108,7 @@ impl Leases {
             is_draining: false,
         };
         Arc::new(Self {
+            is_alone: store.is_alone(),
             store,
             clock,
             replica,
@@ -165,7 +168,7 @@ impl Leases {
     /// Waits for the lease and takes it; `None` when it is not wanted any more.
     async fn acquire(&self, wallet: &str, cancel: &CancellationToken) -> Option<(Held, Hold)> {
         let mut hints = self.store.hints();
-        let claim = match self.store.is_alone() {
+        let claim = match self.is_alone {
             true => Claim::Orphaned,
             false => Claim::Vacant,
         };
@@ -206,7 +209,7 @@ impl Leases {
     }
 
     fn hold(&self, tenure: Tenure, asked_at: Duration) -> (Held, Hold) {
-        let end = match self.store.is_alone() {
+        let end = match self.is_alone {
             true => Duration::MAX,
             false => asked_at.saturating_add(self.terms.used),
         };
@@ -250,7 +253,7 @@ impl Leases {
             tracing::warn!(error = ?error, "this replica could not enter itself yet");
         }
         // A file has one replica at a time, and what it holds has no end.
-        let every = match self.store.is_alone() {
+        let every = match self.is_alone {
             true => Duration::MAX,
             false => self.terms.renewed_every,
         };
@@ -333,3 +336,6 @@ fn host_name() -> String {
     told.filter(|name| !name.is_empty())
         .unwrap_or_else(|| "xrpayd".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

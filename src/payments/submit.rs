@@ -146,6 +146,13 @@ fn answer_of(answer: SubmitAnswer) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{ManualClock, SeededEntropy};
+    use crate::store::Tenure;
+    use crate::supervise::Supervisor;
+    use crate::telemetry::metrics::Metrics;
+    use crate::xrpl::{Deps, PoolConfig};
+    use tokio::sync::watch;
+    use xrpayd_core::ids::UnixMs;
 
     fn engine(result: &str) -> SubmitAnswer {
         SubmitAnswer::Engine {
@@ -167,6 +174,37 @@ mod tests {
             answers,
         })
         .answer
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_once_the_lease_has_run_out() {
+        let supervisor = Supervisor::new();
+        let clock = Arc::new(ManualClock::new(UnixMs(0)));
+        let deps = Deps {
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            supervisor: supervisor.clone(),
+        };
+        let pool = Pool::start(PoolConfig::default(), Vec::new(), deps);
+        let (_renew, until) = watch::channel(Duration::from_secs(5));
+        let tenure = Tenure {
+            wallet: "hot".to_owned(),
+            epoch: 1,
+        };
+        let hold = Hold::new(tenure, until, clock.clone());
+        let backlog = Backlog::default();
+        let batch = || Outgoing {
+            blobs: vec![(TxHash([1; 32]), vec![7].into())],
+            mark: Mark::default(),
+        };
+        // No server is there: what is sent is told of as lost, and what is not sent not at all.
+        let told = send(&pool, &hold, &backlog, batch()).await;
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].answer, Answer::Lost);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(send(&pool, &hold, &backlog, batch()).await.len(), 0);
+        supervisor.shutdown(Duration::from_secs(5)).await;
     }
 
     #[test]

@@ -151,19 +151,13 @@ fn wider_bounds_of_leases_where_they_are_asked_for() {
     let alone = Leases {
         beside: Beside::Nothing,
         look: Look::LongBefore,
-        ..LAPSE
-    };
-    let alone = Bounds {
-        replacements: 1,
-        expires: PLAIN.expires,
-        last: PLAIN.last,
-        ..turns(alone)
+        ..lapses
     };
     let wide = [
         ("leases, two lapses, a renewal", turns(lapses), 804_000),
         ("leases, a renewal, a death", dies, 587_000),
         ("leases, longer, a death", longer, 1_702_000),
-        ("leases alone, longer, a replacement", alone, 1),
+        ("leases alone, two lapses, a renewal", turns(alone), 804_000),
     ];
     for (name, bounds, states_min) in wide {
         exhaust(name, bounds, states_min);

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Planted bugs of the daemon's own rooms, beside tests/mutants.sh for the core: every patch in
+# tests/mutants/daemon names in its first line the test that has to notice it. All of them are put into
+# one throw-away copy, each behind its number, so that one build serves them all; then they are switched
+# on one at a time. A patch that no longer applies fails, and so does a bug that its test lets pass.
+# The copy has the library's unit tests and those of the store, and no binaries.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+copy=$target/mutants-daemon
+export RUST_BACKTRACE=0
+command -v patch >/dev/null || { echo "patch is not installed" >&2; exit 1; }
+
+rm -rf "$copy"
+mkdir -p "$copy"
+for part in Cargo.lock Cargo.toml rust-toolchain.toml config crates migrations src tests docs build.rs README.md; do
+    cp -rp "$root/$part" "$copy/"
+done
+rm -rf "$copy/src/main.rs" "$copy/src/bin"
+sed -i -e '/^\[\[bench\]\]/,/^$/d' -e '/^\[\[bin\]\]/,/^$/d' -e '/^default-run/d' "$copy/Cargo.toml"
+find "$copy/tests" -maxdepth 1 -name '*.rs' -delete
+sed -i -e '/^mod /d' "$copy/tests/it/main.rs"
+printf 'mod store;\n#[allow(dead_code, unused_imports)]\nmod support;\n' >>"$copy/tests/it/main.rs"
+printf '\n/// Which planted bug is switched on.\npub mod mutant;\n' >>"$copy/src/lib.rs"
+cat >"$copy/src/mutant.rs" <<'RUST'
+//! Which planted bug is switched on, by the environment of the process.
+use std::sync::OnceLock;
+
+static ON: OnceLock<u32> = OnceLock::new();
+
+/// Whether it is this one.
+pub fn is(number: u32) -> bool {
+    let read = || std::env::var("XRPAYD_MUTANT").ok()?.parse().ok();
+    *ON.get_or_init(|| read().unwrap_or(0)) == number
+}
+RUST
+for patch in "$root"/tests/mutants/daemon/*.patch; do
+    patch --batch --quiet -p1 -F0 -d "$copy" <"$patch" ||
+        { echo "$(basename "$patch") no longer applies" >&2; exit 1; }
+done
+
+cd "$copy"
+export CARGO_TARGET_DIR=$target CARGO_BIN_EXE_xrpayd=/nonexistent
+built() {
+    cargo test --locked -p xrpayd "$@" --no-run 2>build.log || { cat build.log >&2; exit 1; }
+    sed -n 's/.*Executable.*(\(.*\))$/\1/p' build.log | tail -1
+}
+unit=$(built --lib)
+stores=$(built --test it)
+
+# Runs one test, or those of one name on both stores, with one bug switched on.
+run() {
+    local number=$1 binary=$unit test=$2 told
+    [[ $test == it::* ]] && binary=$stores test=${test#it::}
+    told=$(XRPAYD_MUTANT=$number timeout 120 "$binary" "$test" --quiet 2>&1) || return 1
+    grep -q 'test result: ok. 0 passed' <<<"$told" && { echo "there is no test $test" >&2; exit 1; }
+    return 0
+}
+survivors=0 count=0
+for patch in "$root"/tests/mutants/daemon/*.patch; do
+    name=$(basename "$patch" .patch)
+    test=$(sed -n '1s/^Caught by: //p' "$patch")
+    [ -n "$test" ] || { echo "$name does not say which test catches it" >&2; exit 1; }
+    run 0 "$test" || { echo "$test fails with no bug planted" >&2; exit 1; }
+    count=$((count + 1))
+    if run "$((10#${name%%-*}))" "$test"; then
+        survivors=$((survivors + 1))
+        echo "$name | NOT CAUGHT by $test"
+    else
+        echo "$name | $test"
+    fi
+done
+echo "$((count - survivors)) of $count planted bugs of the daemon caught"
+[ "$survivors" -eq 0 ]
