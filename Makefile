@@ -10,7 +10,7 @@ test: ## Every test, on both stores and with foreign clients; installs what of t
 	tests/packages.sh tests/clients.sh tests/schemathesis.sh tests/postgres.sh cargo test --workspace --locked
 	tests/mutants.sh
 
-mutants: ## Bugs that are planted one at a time, and which layer catches each
+mutants: mutants-daemon ## Bugs that are planted one at a time, and which layer catches each
 	tests/mutants.sh
 
 mutants-daemon: ## The same for the daemon's own rooms, each with the test that has to notice it
