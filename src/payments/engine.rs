@@ -1,10 +1,9 @@
 //! The engine of one wallet: the only writer of its payments once they are accepted.
 //!
-//! A level-triggered loop. Journal pages, submission answers and wakes only say that there is
-//! something to look at; what is to be done is read from the lane and the store. Every step follows
-//! the same order: decide, commit in one transaction, then change the memory, then send. After any
-//! error of the store the memory is dropped and read again, so that a commit whose answer was lost
-//! and one that failed are told apart by the database and not by us.
+//! A level-triggered loop. Pages, answers and wakes only say that there is something to look at; what is
+//! to be done is read from the lane and the store. Every step follows the same order: decide, commit in one
+//! transaction, then change the memory, then send. After any error of the store the memory is dropped and
+//! read again, so that a commit whose answer was lost is told from one that failed by the database.
 
 use super::ask::{Asked, Asking};
 use super::backfill::Progress;
