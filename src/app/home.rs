@@ -6,7 +6,7 @@
 //! without a profile may look at any database but production's.
 
 use crate::config::{Config, Profile};
-use crate::store::{Home, Store, StoreError};
+use crate::store::{Home, Move, Store, StoreError, Whereabouts};
 use xrpayd_core::ids::UnixMs;
 
 /// Why a database is not to be used.
@@ -27,6 +27,18 @@ pub enum NotAtHome {
         /// The network that asks.
         network: u32,
     },
+    /// Its books are kept elsewhere.
+    #[error(
+        "the books of this database have been moved to {}, or are on their way there: run the daemon on that \
+         one. `xrpayd store release` takes the move back", .0.other
+    )]
+    Left(Move),
+    /// Its books are not all here.
+    #[error(
+        "the books of this database are still coming from {}: the copy was cut short or is under way. Run \
+         the same `xrpayd store copy` again", .0.other
+    )]
+    Arriving(Move),
     /// The store cannot tell.
     #[error("the store cannot tell whose it is")]
     Store(#[from] StoreError),
@@ -71,12 +83,32 @@ pub(super) async fn enter(store: &Store, config: &Config, now: UnixMs) -> Result
         profile: config.profile.name().to_owned(),
         network_id: config.network.id,
     };
+    let arrived = match store.whereabouts().await? {
+        Whereabouts::Here => None,
+        Whereabouts::Arrived(arrived) => Some(arrived),
+        Whereabouts::Leaving(leaving) => return Err(NotAtHome::Left(leaving)),
+        Whereabouts::Arriving(arriving) => return Err(NotAtHome::Arriving(arriving)),
+    };
     let home = store.settle(&own, now).await?;
+    settle_in(store, home, config).await?;
+    match arrived {
+        // From here on what is paid and received is known here alone: the move is not taken back.
+        Some(arrived) if !store.use_arrived(&arrived.id, now).await? => {
+            Err(NotAtHome::Arriving(arrived))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Takes a database for this profile's, where it is or may become it.
+async fn settle_in(store: &Store, home: Home, config: &Config) -> Result<(), NotAtHome> {
     match judge(&home, config.profile, config.network.id) {
         Verdict::Same => Ok(()),
         Verdict::Becomes => {
             // Whoever was faster named the same profile, or the next start says so.
-            store.move_home(&home.profile, &own.profile).await?;
+            store
+                .move_home(&home.profile, config.profile.name())
+                .await?;
             tracing::info!(profile = %config.profile, "the database belongs to this profile from now on");
             Ok(())
         }
@@ -89,6 +121,18 @@ pub(super) async fn enter(store: &Store, config: &Config, now: UnixMs) -> Result
 /// # Errors
 /// It is another's, or cannot be asked.
 pub async fn visit(store: &Store, config: &Config) -> Result<(), NotAtHome> {
+    // One whose books have left may be looked at, and refuses every change by itself.
+    if let Whereabouts::Arriving(arriving) = store.whereabouts().await? {
+        return Err(NotAtHome::Arriving(arriving));
+    }
+    owned(store, config).await
+}
+
+/// Whether the database is the configuration's, wherever its books are kept.
+///
+/// # Errors
+/// It is another's, or cannot be asked.
+pub(super) async fn owned(store: &Store, config: &Config) -> Result<(), NotAtHome> {
     let Some(home) = store.home().await? else {
         return Ok(());
     };

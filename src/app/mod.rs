@@ -15,6 +15,7 @@ pub mod home;
 pub mod keys;
 mod leases;
 mod live;
+pub mod moving;
 mod patience;
 pub mod reconcile;
 mod reload;

@@ -25,7 +25,9 @@ impl AppError {
             Self::Store(error) | Self::NotAtHome(NotAtHome::Store(error)) => error.retryable(),
             Self::Config(_)
             | Self::Entropy(_)
-            | Self::NotAtHome(NotAtHome::Elsewhere { .. })
+            | Self::NotAtHome(
+                NotAtHome::Elsewhere { .. } | NotAtHome::Left(_) | NotAtHome::Arriving(_),
+            )
             | Self::StoreUrl { .. }
             | Self::Wallet { .. }
             | Self::Roots(_)

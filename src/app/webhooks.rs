@@ -10,11 +10,17 @@ use crate::webhooks::schedule::Schedule;
 use crate::webhooks::secret::Sealer;
 use crate::webhooks::{Settings, Webhooks};
 use crate::xrpl::Roots;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// The ending of the file in which the daemon keeps the key that seals webhook secrets.
 const KEY_FILE: &str = ".webhook-key";
+
+/// Where the daemon keeps its own key, where it has to have one: beside the database's file.
+pub(super) fn key_file(store: &Store) -> Option<PathBuf> {
+    store.file().map(|database| beside(database, KEY_FILE))
+}
 
 /// What the dispatcher and the API share.
 pub(super) fn webhooks(
@@ -68,10 +74,10 @@ fn sealer(config: &Config, store: &Store, ground: &Ground) -> Result<Option<Seal
         let sealer = Sealer::of_text(&text).map_err(|error| bad(error.to_string()))?;
         return Ok(Some(sealer));
     }
-    let Some(database) = store.file() else {
+    let Some(file) = key_file(store) else {
         return Ok(None);
     };
-    match Sealer::of_file(&beside(database, KEY_FILE), ground.entropy.as_ref()) {
+    match Sealer::of_file(&file, ground.entropy.as_ref()) {
         Ok(sealer) => Ok(Some(sealer)),
         Err(error) => {
             tracing::error!(%error, "no webhook endpoint can be made or sent to");

@@ -29,6 +29,11 @@ impl ConfigArgs {
         }
     }
 
+    /// Whether the command line names any.
+    pub(super) const fn is_given(&self) -> bool {
+        !self.files.is_empty() || self.profile.is_some()
+    }
+
     /// Loads the configuration, and tells its warnings to whoever watches.
     ///
     /// # Errors

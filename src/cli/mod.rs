@@ -9,6 +9,7 @@ mod audit;
 mod config;
 mod failure;
 mod keys;
+mod moving;
 mod openapi;
 mod operator;
 mod out;
@@ -76,6 +77,9 @@ enum Command {
     /// Look at the rollout and change its stage.
     #[command(subcommand)]
     Rollout(rollout::Command),
+    /// Move the books to another database.
+    #[command(subcommand)]
+    Store(moving::Command),
     /// Look after the wallets.
     #[command(subcommand)]
     Wallet(wallet::Command),
@@ -97,6 +101,7 @@ impl Cli {
             Command::Openapi(command) => command.run(),
             Command::Keys(command) => command.run().await,
             Command::Rollout(command) => command.run().await,
+            Command::Store(command) => command.run().await,
             Command::Wallet(command) => command.run().await,
         };
         match done {

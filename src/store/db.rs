@@ -278,7 +278,7 @@ impl Tx {
     pub(super) async fn insert(
         &mut self,
         table: &str,
-        columns: Columns,
+        columns: &[(&str, Kind)],
         rows: Vec<Vec<Value>>,
         after: &str,
     ) -> Result<u64, StoreError> {
@@ -296,7 +296,7 @@ impl Tx {
     /// Runs `statement`, which sees `rows` as the table `v`, and tells how many rows it wrote.
     pub(super) async fn execute_with(
         &mut self,
-        columns: Columns,
+        columns: &[(&str, Kind)],
         rows: Vec<Vec<Value>>,
         statement: &str,
     ) -> Result<u64, StoreError> {
@@ -312,7 +312,7 @@ impl Tx {
     /// holds only within a batch.
     pub(super) async fn fetch_with(
         &mut self,
-        columns: Columns,
+        columns: &[(&str, Kind)],
         rows: Vec<Vec<Value>>,
         statement: &str,
     ) -> Result<Vec<Row>, StoreError> {
@@ -326,7 +326,7 @@ impl Tx {
 
     fn with(
         &self,
-        columns: Columns,
+        columns: &[(&str, Kind)],
         rows: Vec<Vec<Value>>,
         statement: &str,
     ) -> (String, Vec<Value>) {
@@ -338,7 +338,7 @@ impl Tx {
         )
     }
 
-    fn source(&self, columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+    fn source(&self, columns: &[(&str, Kind)], rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
         match &self.on {
             TxOn::Sqlite(_) => sqlite::rows_source(columns, rows),
             TxOn::Postgres(_) => postgres::rows_source(columns, rows),
@@ -406,7 +406,7 @@ async fn within<T>(
     }
 }
 
-fn names(columns: Columns) -> String {
+fn names(columns: &[(&str, Kind)]) -> String {
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     names.join(", ")
 }

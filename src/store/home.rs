@@ -56,7 +56,8 @@ impl Store {
     }
 }
 
-async fn read(tx: &mut Tx) -> Result<Option<Home>, StoreError> {
+/// Whose the database is, within a transaction.
+pub(super) async fn read(tx: &mut Tx) -> Result<Option<Home>, StoreError> {
     let sql = "select profile, network_id from home where mark = 'home'";
     let row = tx.fetch_optional(sql, vec![]).await?;
     row.as_ref().map(decode).transpose()

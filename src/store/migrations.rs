@@ -9,7 +9,8 @@ use sqlx::{SqlSafeStr as _, SqlitePool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const TABLE: &str = "_sqlx_migrations";
+/// The table in which the driver keeps what was done.
+pub(super) const TABLE: &str = "_sqlx_migrations";
 
 macro_rules! migrations {
     ($dialect:literal, $(($version:literal, $name:literal, $file:literal)),+ $(,)?) => {
@@ -46,6 +47,7 @@ fn for_sqlite() -> Vec<Migration> {
         (18, "limit_scopes", "0018_limit_scopes.sql"),
         (19, "leases", "0019_leases.sql"),
         (21, "lineage", "0021_lineage.sql"),
+        (23, "moves", "0023_moves.sql"),
     )
 }
 
@@ -72,6 +74,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (18, "limit_scopes", "0018_limit_scopes.sql"),
         (19, "leases", "0019_leases.sql"),
         (21, "lineage", "0021_lineage.sql"),
+        (23, "moves", "0023_moves.sql"),
     )
 }
 
@@ -113,6 +116,11 @@ pub(super) fn missing<'a>(
         .iter()
         .filter(|migration| !is_applied.contains(&migration.version))
         .collect())
+}
+
+/// The newest schema that this program knows.
+pub(super) fn known() -> i64 {
+    newest(&for_sqlite())
 }
 
 /// Brings a SQLite database up to date.

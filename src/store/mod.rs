@@ -16,6 +16,7 @@ mod audit;
 mod backfill;
 mod behind;
 mod changes;
+mod copy;
 mod db;
 mod deposit_list;
 mod deposit_news;
@@ -36,6 +37,7 @@ mod limits;
 mod lineage;
 mod list;
 mod migrations;
+mod moves;
 mod older;
 mod pauses;
 mod paybacks;
@@ -67,6 +69,7 @@ pub use audit::{
     AuditReport,
 };
 pub use backfill::Backfill;
+pub use copy::{CopyError, FeedSpan, Progress, TableSum};
 pub use deposit_list::DepositFilter;
 pub use deposit_news::DepositForm;
 pub use deposits::{Booked, Deposit, Place, Returned};
@@ -87,6 +90,7 @@ pub use lease::{
 pub use limits::LimitUsage;
 pub use lineage::{Descent, Lineage};
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use moves::{Move, MoveState, Whereabouts};
 pub use pauses::{Pause, Switched};
 pub use paybacks::{
     Blocked, Bounce, NewPayback, PaybackOutcome, PaybackRow, PaybackState, Subject,

@@ -16,13 +16,13 @@ mod session;
 mod trust;
 mod url;
 
-use super::db::{Columns, Kind, Value};
+use super::db::{Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Pooler, StoreConfig, lineage};
 use hosts::Hosts;
 use session::Session;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Transaction};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -125,6 +125,14 @@ async fn connect(
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// The schema that a database is at.
+pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreError> {
+    let mut connection = url::options(&config.url)?.connect().await?;
+    let applied = migrate::look(&mut connection).await?;
+    connection.close().await?;
+    Ok(applied.0.iter().map(|(version, _)| *version).max())
 }
 
 impl Postgres {
@@ -253,7 +261,7 @@ pub(super) fn batch_size(rows: usize) -> usize {
 }
 
 /// `rows` as one array a column: one statement text whatever their number.
-pub(super) fn rows_source(columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+pub(super) fn rows_source(columns: &[(&str, Kind)], rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
     let mut arrays: Vec<Value> = columns
         .iter()
         .map(|(_, kind)| empty_array(*kind, rows.len()))

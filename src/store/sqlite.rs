@@ -13,7 +13,7 @@
 //! replaying that log would mix the two. One connection stays open throughout, because the log is only
 //! searched for commits when the first one opens.
 
-use super::db::{Columns, Value};
+use super::db::{Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Access, StoreConfig, migrations};
 use sqlx::sqlite::{
@@ -125,6 +125,29 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
         }),
         path,
     })
+}
+
+/// The schema that a file is at, which is not made where there is none.
+pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreError> {
+    let options = SqliteConnectOptions::from_str(&config.url)?.create_if_missing(false);
+    if !options.get_filename().exists() {
+        return Ok(None);
+    }
+    let mut connection = options.busy_timeout(BUSY_TIMEOUT).connect().await?;
+    let has_table = sqlx::query("select 1 from sqlite_schema where name = $1")
+        .bind(migrations::TABLE)
+        .fetch_optional(&mut connection)
+        .await?
+        .is_some();
+    let mut found = None;
+    if has_table {
+        let row = sqlx::query("select max(version) as newest from _sqlx_migrations")
+            .fetch_one(&mut connection)
+            .await?;
+        found = row.try_get("newest")?;
+    }
+    connection.close().await?;
+    Ok(found)
 }
 
 impl Sqlite {
@@ -257,7 +280,7 @@ pub(super) fn batch_size(rows: usize) -> usize {
 
 /// `rows` as a multi-row `values`. What fills them up to a size is null, and sieved out again by the
 /// first column, which no table of ours leaves null.
-pub(super) fn rows_source(columns: Columns, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+pub(super) fn rows_source(columns: &[(&str, Kind)], rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
     let count = rows.len();
     let size = SIZES
         .into_iter()

@@ -501,3 +501,30 @@ fn the_model_ledger_takes_strangers_at_ports_of_their_own() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_database_that_cannot_be_named_is_bad_usage_and_is_not_shown() {
+    let to = "sqlite:///tmp/never-made.db";
+    for from in [
+        "mysql://shop:hunter2@db/pay",
+        "postgres:/shop:hunter2@db/pay",
+    ] {
+        let output = run(&["store", "copy", "--from", from, "--to", to]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let said = stderr(&output) + &stdout(&output);
+        assert!(
+            said.contains("--from") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+    let nowhere = std::env::temp_dir().join(format!("xrpayd-nowhere-{}", std::process::id()));
+    let from = format!("sqlite://{}", nowhere.display());
+    let output = run(&["store", "copy", "--from", &from, "--to", to]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("nothing to copy"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!nowhere.exists(), "a source was made");
+}

@@ -22,6 +22,7 @@ mod invoices;
 mod links;
 mod memory;
 mod metrics;
+mod moving;
 mod network;
 mod outages;
 mod pair;

@@ -11,6 +11,7 @@ mod approval;
 mod audit;
 mod backfill;
 mod contention;
+mod copy;
 mod deposits;
 mod feed;
 mod hints;

@@ -71,7 +71,7 @@ async fn apply(
 }
 
 /// What has been applied.
-async fn look(connection: &mut PgConnection) -> Result<Applied, StoreError> {
+pub(super) async fn look(connection: &mut PgConnection) -> Result<Applied, StoreError> {
     let found = connection
         .fetch_one("select to_regclass('_sqlx_migrations') is not null")
         .await?;
