@@ -243,7 +243,9 @@ async fn between(
         source.hand_over(&leaving.id, tools.clock.now()).await?;
     }
     if target.whereabouts().await?.is_arriving() {
-        target.take_over(&leaving, by, tools.clock.now()).await?;
+        target
+            .take_over(source, &leaving, by, tools.clock.now())
+            .await?;
     }
     Ok(moved)
 }

@@ -97,16 +97,30 @@ impl Store {
         Ok(sums)
     }
 
-    /// The books are this database's from now on, and daemons may start on it.
+    /// The books are this database's from now on, and daemons may start on it. A wallet that was last
+    /// worked on in the history that `source` still has waits for nothing here: all of that has come.
     ///
     /// # Errors
-    /// The copy was cleared meanwhile, or the database could not write.
-    pub async fn take_over(&self, leaving: &Move, by: Actor, now: UnixMs) -> Result<(), CopyError> {
+    /// The copy was cleared meanwhile, or a database did not answer.
+    pub async fn take_over(
+        &self,
+        source: &Store,
+        leaving: &Move,
+        by: Actor,
+        now: UnixMs,
+    ) -> Result<(), CopyError> {
+        let mut from = source.db().read().await?;
+        let history = format!("select {} as lineage", from.lineage());
+        let history = from.fetch_optional(history, Vec::new()).await?;
+        let history = history.map_or(Ok(None), |row| row.text_or_null("lineage"))?;
+        from.end().await?;
         let mut tx = self.db().write().await?;
         let step = (MoveState::Filled, MoveState::Done);
         if !moves::advance(&mut tx, (&leaving.id, "from"), step, now).await? {
             return Err(CopyError::Overtaken);
         }
+        let whole = "update leases set lineage = null where lineage = $1";
+        tx.execute(whole, vec![history.into()]).await?;
         let data = json!({ "copy": leaving.id });
         note(&mut tx, "store.taken_over", by, data, now).await?;
         tx.commit().await?;

@@ -62,6 +62,10 @@ async fn with_a_past(bed: &Bed) -> Store {
             .await
             .unwrap();
     }
+    bed.raw(
+        "insert into leases (wallet, lineage) values ('cold', 'of before a fail-over'), ('new', null)",
+    )
+    .await;
     bed.raw("delete from rollout_incidents where number = 3")
         .await;
     bed.raw(
@@ -96,7 +100,7 @@ async fn moved(source: &Store, target: &Store) -> Vec<TableSum> {
     assert_eq!(went, sums(source).await);
     assert_eq!(went, sums(target).await, "the copy is another");
     source.hand_over(&leaving.id, T0).await.unwrap();
-    target.take_over(&leaving, BY, T0).await.unwrap();
+    target.take_over(source, &leaving, BY, T0).await.unwrap();
     went
 }
 
@@ -162,6 +166,10 @@ on_both_stores! {
 
             let report = copy.verify_audit(&[]).await.unwrap();
             assert_eq!(report.faults, []);
+            let waits = target
+                .word("select coalesce(max(wallet), '') from leases where lineage is not null")
+                .await;
+            assert_eq!(waits, "cold", "what was worked on where it came from is whole");
             assert!(copy.use_arrived("mov_1", T0).await.unwrap());
             assert_eq!(copy.whereabouts().await.unwrap(), Whereabouts::Here);
             let kind = IncidentKind::Alert;
@@ -246,12 +254,12 @@ on_both_stores! {
         if known == MoveState::Open {
             copy.fill_from(&source, &again.id, T0, &mut |_, _| {}).await.unwrap();
         }
-        assert!(matches!(copy.take_over(&Move { id: "mov_9".to_owned(), ..again.clone() }, BY, T0).await, Err(CopyError::Overtaken)));
+        assert!(matches!(copy.take_over(&source, &Move { id: "mov_9".to_owned(), ..again.clone() }, BY, T0).await, Err(CopyError::Overtaken)));
         assert_eq!(sums(&copy).await, sums(&source).await);
         // Between the two last words neither end is usable.
         source.hand_over(&again.id, T0).await.unwrap();
         assert!(copy.whereabouts().await.unwrap().is_arriving());
-        copy.take_over(&again, BY, T0).await.unwrap();
+        copy.take_over(&source, &again, BY, T0).await.unwrap();
         assert_eq!(copy.verify_audit(&[]).await.unwrap().faults, []);
     }
 
