@@ -15,6 +15,7 @@ use crate::support::daemon::WALLET;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 const DATABASE: &str = "pay";
@@ -60,6 +61,7 @@ async fn under_load_a_synchronous_standby_takes_over_and_nothing_is_lost_or_paid
     shoppers.close().await;
     let (payments, succeeded) = stage.audit().await;
     println!("two promotions, {payments} payments, {succeeded} of them succeeded");
+    noticed(&stage, 1..=2);
     assert_eq!(daemon.terminate(GRACE), Some(0));
 }
 
@@ -126,9 +128,18 @@ async fn what_an_asynchronous_promotion_forgets_in_mid_flight_is_not_paid_a_seco
     }
     let wallet = merchant.get("/v1/wallets/hot").await;
     assert_eq!(wallet["halted"], Value::Null, "{wallet:#}");
+    noticed(&stage, 2..=2);
     let (code, answer, errors) = stage.setup.try_command(&["reconcile"]);
     assert_eq!(code, Some(0), "{answer:#} {errors}");
     assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+/// The wallet waited so often because of a promotion; on a busy machine the second may come before it has
+/// gone on after the first.
+fn noticed(stage: &Stage, promotions: RangeInclusive<usize>) {
+    let log = std::fs::read_to_string(stage.setup.log_path()).unwrap();
+    let waits = log.matches("another server was promoted").count();
+    assert!(promotions.contains(&waits), "{waits} {}", stage.setup.log());
 }
 
 /// Asks for a payment for each tag, in this order, under a key of its own that is always the same.
