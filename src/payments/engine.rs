@@ -359,8 +359,7 @@ impl<'a> Engine<'a> {
         let mut halted_since = None;
         loop {
             engine.work(&asked_tx, cancel).await?;
-            // Whatever is ready has its turn: where the store is slower than ledgers close there is
-            // always a page, and what is signed has to leave all the same.
+            // All have their turn: a slow store always has a page, and what is signed has to leave.
             tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 Some(page) = pages.recv() => engine.take_page(page).await?,
