@@ -9,5 +9,5 @@
 mod background;
 mod pass;
 
-pub use background::{Deps, View, Watched, keep};
+pub use background::{Books, Counters, Deps, View, Watched, keep};
 pub use pass::{Outcome, Reach, Unable, counters, wallet};

@@ -196,6 +196,7 @@ pub(super) fn lanes(
                 wake: Arc::clone(&wake),
                 changed: Arc::clone(&changed),
                 view,
+                elsewhere: watch::Sender::new(None),
                 tenure,
             };
             let last_run = LastRun::of(
@@ -259,12 +260,12 @@ pub(super) fn reconciliation(
         store: store.clone(),
         pool: pool.clone(),
         clock: Arc::clone(&ground.clock),
-        metrics: Arc::clone(&ground.metrics),
         interval: config.reconcile.interval,
         ledgers: config.reconcile.ledgers,
     };
     let watched = live.lanes().map(|lane| reconcile::Watched {
         name: lane.name.clone(),
+        tenure: lane.tenure.clone(),
     });
     (deps, watched.collect())
 }

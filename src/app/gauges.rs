@@ -2,12 +2,13 @@
 //! second, so that they are right on every replica and after every restart.
 
 use super::live::{LaneHandle, LiveView};
+use super::views::Picture;
 use crate::clock::Clock;
 use crate::http::state::{Live, Rules};
 use crate::payments::engine::View;
 use crate::store::Store;
 use crate::store::switches::Switches;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, seconds};
 use crate::telemetry::units::{ratio, seconds_between, xrp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,14 +42,15 @@ pub(super) async fn keep(sources: Sources) {
     for matched in ["true", "false", "internal"] {
         sources.metrics.deposits_total.with_label_values(&[matched]);
     }
-    sources.metrics.lease_held.set(sources.live.leases_held());
     let mut tick = tokio::time::interval(PERIOD);
     loop {
         tick.tick().await;
         if let Err(error) = sources.read_store().await {
             tracing::warn!(%error, "the gauges of the store keep their last values");
         }
+        sources.metrics.lease_held.set(sources.live.leases_held());
         sources.read_lanes();
+        sources.read_books();
         sources.read_switches();
     }
 }
@@ -120,6 +122,43 @@ impl Sources {
         }
     }
 
+    /// What nobody has said for some time is no figure: it is gone, rather than stand as if it were true.
+    fn hide(&self, label: &[&str]) {
+        let metrics = &self.metrics;
+        let figures = [
+            &metrics.wallet_balance_xrp,
+            &metrics.wallet_spendable_xrp,
+            &metrics.wallet_reserve_xrp,
+        ];
+        let counts = [
+            &metrics.wallet_sequence_gap,
+            &metrics.journal_cursor_ledger,
+            &metrics.journal_lag_ledgers,
+            &metrics.journal_gap_ledgers,
+        ];
+        // What was never shown cannot be hidden, and need not be.
+        for figure in figures {
+            let _absent = figure.remove_label_values(label);
+        }
+        for count in counts {
+            let _absent = count.remove_label_values(label);
+        }
+    }
+
+    /// What the last reconciliations found, of all wallets.
+    fn read_books(&self) {
+        let Some(books) = self.live.books() else {
+            return;
+        };
+        let metrics = &self.metrics;
+        metrics
+            .reconciliation_difference_drops
+            .set(gauge(books.drops));
+        metrics
+            .reconciliation_differences
+            .set(i64::try_from(books.differences).unwrap_or(i64::MAX));
+    }
+
     /// Wallets of one type share a label, so their figures are added up.
     fn read_lanes(&self) {
         let tip = self.live.tip().map(|tip| tip.ledger_index);
@@ -132,10 +171,17 @@ impl Sources {
         }
         for (wallet_type, lanes) in types {
             let label = [wallet_type];
-            let views: Vec<_> = lanes
-                .iter()
-                .map(|lane| lane.view.borrow().clone())
-                .collect();
+            let pictures: Vec<Picture> = lanes.iter().map(|lane| lane.picture()).collect();
+            let age = pictures.iter().filter_map(|picture| picture.age).max();
+            self.metrics
+                .wallet_view_age_seconds
+                .with_label_values(&label)
+                .set(seconds(age.unwrap_or_default()));
+            if pictures.iter().any(Picture::is_stale) {
+                self.hide(&label);
+                continue;
+            }
+            let views: Vec<View> = pictures.into_iter().map(|picture| picture.view).collect();
             // A balance that nobody has read yet is not a balance of nothing.
             let Some(cursor) = views.iter().filter_map(View::read_through).min() else {
                 continue;

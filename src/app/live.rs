@@ -1,6 +1,7 @@
 //! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
 
 use super::foresight;
+use super::views::Elsewhere;
 use crate::http::state::{
     BackfillRow, BooksRow, DisputeRow, JournalRow, Live, Outlook, Readiness, Routing, ServerRow,
     SideRow, TicketsRow, TipRow, WaitRow, WalletRow,
@@ -9,7 +10,7 @@ use crate::payments::engine::View;
 use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
-use crate::reconcile;
+use crate::reconcile::{self, Books};
 use crate::store::Tenure;
 use crate::store::switches::Switches;
 use crate::wallet::Wallet;
@@ -46,8 +47,10 @@ pub(super) struct LaneHandle {
     pub wake: Arc<Notify>,
     /// Rung when another hand changed what it works from, such as a halt.
     pub changed: Arc<Notify>,
-    /// What it shows.
+    /// What it shows while it works here; [`LaneHandle::picture`] is what is shown of it.
     pub view: watch::Receiver<View>,
+    /// What the process showed of it that has it, while that is another.
+    pub elsewhere: watch::Sender<Option<Elsewhere>>,
     /// The lease under which it works, while this process has it.
     pub tenure: watch::Receiver<Option<Tenure>>,
 }
@@ -122,6 +125,21 @@ impl LiveView {
         &self.known.switches
     }
 
+    /// A wallet's engine.
+    pub(super) fn lane(&self, wallet: &str) -> Option<&LaneHandle> {
+        self.lanes.get(wallet)
+    }
+
+    /// What the newest pass over a wallet's books found, wherever it was made.
+    pub(super) fn books_of(&self, lane: &LaneHandle) -> Option<Books> {
+        let own = self.books.borrow().get(&lane.name).copied();
+        let elsewhere = lane.elsewhere.borrow();
+        let told = elsewhere.as_ref().and_then(|told| told.shown.books);
+        own.into_iter()
+            .chain(told)
+            .max_by_key(|books| books.through)
+    }
+
     /// Every wallet's engine.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &LaneHandle> {
         self.lanes.values()
@@ -154,10 +172,22 @@ impl Live for LiveView {
     }
 
     fn books(&self) -> Option<BooksRow> {
-        let view = *self.books.borrow();
+        let all: Vec<Books> = self
+            .lanes()
+            .filter_map(|lane| self.books_of(lane))
+            .collect();
+        let through = all.iter().map(|books| books.through).min()?;
+        // The counters are one for all wallets, so what each pass found of them is the same.
+        let counters = all.iter().map(|books| books.counters);
+        let counters = counters
+            .max_by_key(|counters| counters.differences)
+            .unwrap_or_default();
+        let differences = all.iter().map(|books| books.differences);
+        let drops = all.iter().map(|books| books.drops);
         Some(BooksRow {
-            through: view.through?,
-            differences: view.differences,
+            through,
+            differences: differences.fold(counters.differences, usize::saturating_add),
+            drops: drops.fold(counters.drops, u64::saturating_add),
         })
     }
 
@@ -230,7 +260,7 @@ impl Live for LiveView {
     }
 
     fn payable_at_most(&self, wallet: &str) -> Option<Drops> {
-        let view = self.lanes.get(wallet)?.view.borrow();
+        let view = self.lanes.get(wallet)?.picture().view;
         view.journal_at?;
         Some(view.balance.saturating_sub(view.reserve))
     }
@@ -245,10 +275,12 @@ impl Live for LiveView {
 }
 
 fn candidate(lane: &LaneHandle, load: Load) -> Candidate<'_> {
-    let view = lane.view.borrow();
+    let picture = lane.picture();
+    let view = &picture.view;
     let standing = match (&view.halted, view.journal_at) {
         (Some(_), _) => Standing::Halted,
         (None, None) => Standing::Unknown,
+        (None, Some(_)) if picture.is_stale() => Standing::Unknown,
         (None, Some(_)) => Standing::Works {
             payable: view.balance.saturating_sub(view.reserve),
         },
@@ -287,7 +319,8 @@ fn journal_row(view: &View, tip: Option<LedgerIndex>) -> Option<JournalRow> {
 }
 
 fn wallet_row(lane: &LaneHandle, tip: Option<LedgerIndex>) -> WalletRow {
-    let view = lane.view.borrow();
+    let picture = lane.picture();
+    let view = &picture.view;
     let known = view.journal_at.is_some();
     WalletRow {
         name: lane.name.clone(),
@@ -299,13 +332,15 @@ fn wallet_row(lane: &LaneHandle, tip: Option<LedgerIndex>) -> WalletRow {
         in_flight: view.in_flight,
         in_flight_count: u32::try_from(view.open_attempts).unwrap_or(u32::MAX),
         journal_ledger: view.journal_at,
-        journal: journal_row(&view, tip),
+        journal: journal_row(view, tip),
         tickets: view.tickets.map(|tickets| TicketsRow {
             standing: tickets.standing,
             free: tickets.free,
             on_order: tickets.on_order,
         }),
         halted: view.halted.clone(),
+        age: picture.age,
+        is_stale: picture.is_stale(),
         low_balance: lane.low_balance,
         critical_balance: lane.critical_balance,
     }

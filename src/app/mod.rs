@@ -25,6 +25,7 @@ mod rollout;
 pub mod sandbox;
 mod signals;
 pub mod switchboard;
+mod views;
 mod webhooks;
 
 use crate::clock::{NoEntropy, OsEntropy, SystemClock};
@@ -174,9 +175,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let switches = switchboard::start(store.clone(), &writer).await;
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
     let pool = build::pool(&config, accounts, &ground, &pool_tasks)?;
+    let all_pasts = Pasts::of(config.wallets.keys().cloned());
     let known = Known {
         preflight: Preflight::new(pool.clone(), Arc::clone(&ground.clock)),
-        pasts: Pasts::of(config.wallets.keys().cloned()),
+        pasts: all_pasts.clone(),
         loads: loads.clone(),
         switches: switches.clone(),
     };
@@ -192,7 +194,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     tenancy.spawn_must_finish("leases", Arc::clone(&leases).renew(tenancy.token()));
     let eyes = (&store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, (&engines, &leases));
-    let (show_books, books) = watch::channel(crate::reconcile::View::default());
+    let (show_books, books) = watch::channel(crate::reconcile::View::new());
     let live = Arc::new(LiveView::new(pool.clone(), known, lanes, books));
     hints::Carriers::new(
         store.clone(),
@@ -201,6 +203,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     )
     // To the very end: a lease that is given back at the drain is told.
     .start(Arc::clone(&live), &writer);
+    watchers.spawn(
+        "views",
+        views::keep(store.clone(), Arc::clone(&live), all_pasts),
+    );
     let (reconciler, watched) = build::reconciliation(&config, &store, &pool, &ground, &live);
 
     let (http, metrics) = (

@@ -274,13 +274,15 @@ pub enum Routing {
     Asked,
 }
 
-/// What a reconciliation found.
+/// What reconciliations found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BooksRow {
-    /// The ledger through which the books were compared.
+    /// The ledger through which the books of every wallet were compared.
     pub through: LedgerIndex,
     /// How many things differ.
     pub differences: usize,
+    /// By how many drops in all.
+    pub drops: u64,
 }
 
 /// A contradiction between two servers.
@@ -388,6 +390,10 @@ pub struct WalletRow {
     pub tickets: Option<TicketsRow>,
     /// Why it signs nothing, where it was halted.
     pub halted: Option<String>,
+    /// How long ago the replica that works it said all this, where that is another.
+    pub age: Option<Duration>,
+    /// Whether that is too long ago to be taken for what is.
+    pub is_stale: bool,
     /// Below this it is worth a warning.
     pub low_balance: Drops,
     /// Below this it is worth a page.

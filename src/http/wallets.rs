@@ -7,6 +7,7 @@ use super::problem::{Code, Problem};
 use super::query;
 use super::router::App;
 use super::state::{JournalRow, WalletRow};
+use crate::rfc3339::Rfc3339;
 use crate::shape::scalar;
 use crate::store::switches::Standing;
 use axum::Json;
@@ -14,7 +15,7 @@ use axum::extract::{Extension, Path, RawQuery, State};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 
 /// A wallet.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,6 +49,9 @@ pub struct WalletDto {
     journal_ledger: Option<LedgerIndex>,
     journal: Option<JournalDto>,
     tickets: Option<TicketsDto>,
+    /// When the replica that works it said all this: the present where that is the one that answers.
+    #[schema(value_type = Option<Rfc3339>)]
+    as_of: Option<Rfc3339>,
 }
 
 /// How far its journal is.
@@ -130,7 +134,7 @@ struct TicketsDto {
 }
 
 impl WalletDto {
-    fn of(row: WalletRow, switches: &Standing) -> Self {
+    fn of(row: WalletRow, switches: &Standing, now: UnixMs) -> Self {
         let status = match (&row.halted, row.balance) {
             (Some(_), _) => "halted",
             (None, None) => "unknown",
@@ -138,8 +142,12 @@ impl WalletDto {
             (None, Some(balance)) if balance < row.low_balance => "low_balance",
             (None, Some(_)) => "ok",
         };
+        let age_ms = row.age.map_or(0, |age| age.as_millis());
+        let age_ms = i64::try_from(age_ms).unwrap_or(i64::MAX);
+        let as_of = UnixMs(now.0.saturating_sub(age_ms));
         Self {
             object: "wallet",
+            as_of: row.balance.map(|_| Rfc3339(as_of)),
             paused: switches.stop_of_wallet(&row.name).is_some(),
             name: row.name,
             address: row.account.to_string(),
@@ -176,7 +184,7 @@ pub async fn list(
         .live
         .wallets()
         .into_iter()
-        .map(|row| WalletDto::of(row, &switches))
+        .map(|row| WalletDto::of(row, &switches, app.state.clock.now()))
         .collect();
     Ok(Json(List {
         data,
@@ -194,7 +202,7 @@ pub async fn one(
     let rows = app.state.live.wallets();
     let row = rows.into_iter().find(|row| row.name == name);
     let switches = app.state.switches.standing();
-    row.map(|row| Json(WalletDto::of(row, &switches)))
+    row.map(|row| Json(WalletDto::of(row, &switches, app.state.clock.now())))
         .ok_or_else(|| {
             let shown: String = name.chars().take(64).collect();
             Problem::new(

@@ -82,7 +82,7 @@ pub struct Deps {
 }
 
 /// What others may know of the wallet, at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
     /// Where the journal is; `None` before the first page.
     pub journal_at: Option<LedgerIndex>,

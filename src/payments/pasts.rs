@@ -4,7 +4,8 @@
 //! signed, called off or said to have run out of time before every wallet's past has been read, and
 //! what is asked of the ledger's memory is asked for all wallets.
 //!
-//! Shared by the engines and owned by none: each tells of its own wallet. A wallet whose past has been
+//! Shared by the engines and owned by none: each tells of its own wallet, and of those that another
+//! process holds that process tells. A wallet whose past has been
 //! read once stays so while its engine begins anew, unless its journal has gone back or shows payments
 //! of another life: what holds one wallet up holds no other up for longer than it must.
 
@@ -21,13 +22,15 @@ pub enum Past {
     Read,
 }
 
-#[derive(Debug)]
-struct Told {
-    past: Past,
+/// What is known of a wallet's past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it has been read.
+    pub past: Past,
     /// How far its journal has ever been.
-    furthest: LedgerIndex,
+    pub furthest: LedgerIndex,
     /// Whether it remembers payments that this database did not know.
-    remembers: bool,
+    pub remembers: bool,
 }
 
 /// The pasts of all wallets of the service.
@@ -78,6 +81,27 @@ impl Pasts {
     pub fn names(&self) -> Vec<String> {
         let wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
         wallets.keys().cloned().collect()
+    }
+
+    /// What was told of a wallet; `None` where it is none of the service's.
+    #[must_use]
+    pub fn told_of(&self, wallet: &str) -> Option<Told> {
+        let wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        wallets.get(wallet).copied()
+    }
+
+    /// Another process, which holds the wallet to this moment, tells of it. Where its journal is not as
+    /// far as was ever known here the database may be an older one, and the past is to be read first.
+    pub fn hear(&self, wallet: &str, heard: Told) {
+        self.change(wallet, |told| {
+            told.past = if heard.furthest < told.furthest {
+                Past::Unread
+            } else {
+                heard.past
+            };
+            told.furthest = told.furthest.max(heard.furthest);
+            told.remembers = heard.remembers;
+        });
     }
 
     /// Whether every wallet's past has been read.
@@ -140,6 +164,27 @@ mod tests {
         read(&pasts, "hot", false);
         read(&pasts, "other", true);
         assert_eq!(pasts.that_remember(), ["other"]);
+    }
+
+    #[test]
+    fn a_wallet_of_another_process_has_been_read_once_that_says_so_of_as_much_as_was_known() {
+        let pasts = two();
+        read(&pasts, "hot", false);
+        let heard = |past, at| Told {
+            past,
+            furthest: LedgerIndex(at),
+            remembers: true,
+        };
+        pasts.hear("other", heard(Past::Unread, 90));
+        assert!(!pasts.are_read());
+        pasts.hear("other", heard(Past::Read, 100));
+        assert!(pasts.are_read());
+        assert_eq!(pasts.that_remember(), ["other"]);
+        // The database that tells it now knows less than the one before.
+        pasts.hear("other", heard(Past::Read, 99));
+        assert!(!pasts.are_read());
+        pasts.hear("other", heard(Past::Read, 100));
+        assert!(pasts.are_read());
     }
 
     #[test]

@@ -8,9 +8,9 @@
 
 use super::pass::{self, Outcome, Reach};
 use crate::clock::Clock;
-use crate::store::Store;
-use crate::telemetry::metrics::Metrics;
+use crate::store::{Store, Tenure};
 use crate::xrpl::Pool;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,29 +31,44 @@ pub struct Deps {
     pub pool: Pool,
     /// The time of a halt.
     pub clock: Arc<dyn Clock>,
-    /// Where what was found is measured.
-    pub metrics: Arc<Metrics>,
     /// How long after each other passes are made.
     pub interval: Duration,
     /// How many of a journal's newest ledgers are read again.
     pub ledgers: u32,
 }
 
-/// A wallet whose books are compared.
+/// A wallet whose books are compared, while this process holds it: once in all replicas.
 #[derive(Debug, Clone)]
 pub struct Watched {
     /// Its name.
     pub name: String,
+    /// The lease under which this process works it, while it does.
+    pub tenure: watch::Receiver<Option<Tenure>>,
 }
 
-/// What others may know of the last pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct View {
-    /// The newest ledger through which the books of every wallet were compared; `None` before the first
-    /// pass.
-    pub through: Option<LedgerIndex>,
-    /// How many differences it found.
+/// What others may know of the last passes, by wallet.
+pub type View = BTreeMap<String, Books>;
+
+/// What the last pass found of one wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Books {
+    /// The newest ledger through which its books were compared.
+    pub through: LedgerIndex,
+    /// How many things differ.
     pub differences: usize,
+    /// By how much in all.
+    pub drops: u64,
+    /// What the same pass found of the counters, which are one for all wallets.
+    pub counters: Counters,
+}
+
+/// What a pass found of the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// How many things differ.
+    pub differences: usize,
+    /// By how much in all.
+    pub drops: u64,
 }
 
 /// Makes passes for ever.
@@ -71,46 +86,49 @@ pub async fn keep(deps: Deps, wallets: Vec<Watched>, view: watch::Sender<View>) 
     }
 }
 
+fn drops_of(differences: &[Difference]) -> u64 {
+    let drops = differences.iter().fold(0_u128, |sum, difference| {
+        sum.saturating_add(difference.drops.unsigned_abs())
+    });
+    u64::try_from(drops).unwrap_or(u64::MAX)
+}
+
 impl Deps {
     async fn pass(
         &self,
         wallets: &[Watched],
         view: &watch::Sender<View>,
     ) -> Result<(), pass::Unable> {
+        let is_held = |wallet: &&Watched| wallet.tenure.borrow().is_some();
+        let held: Vec<&Watched> = wallets.iter().filter(is_held).collect();
+        if held.is_empty() {
+            return Ok(());
+        }
         let of_all = pass::counters(&self.store).await?;
-        let mut found: Vec<Difference> = of_all.clone();
-        let mut through: Option<LedgerIndex> = None;
+        let counters = Counters {
+            differences: of_all.len(),
+            drops: drops_of(&of_all),
+        };
         let mut unable = None;
-        for wallet in wallets {
+        for wallet in held {
             // What cannot be read of one wallet says nothing about the others.
             match self.look(wallet, &of_all).await {
                 Ok(Some(outcome)) => {
-                    let at = outcome.through;
-                    through = Some(through.map_or(at, |known| known.min(at)));
-                    found.extend(outcome.differences);
+                    let books = Books {
+                        through: outcome.through,
+                        differences: outcome.differences.len(),
+                        drops: drops_of(&outcome.differences),
+                        counters,
+                    };
+                    view.send_modify(|view| {
+                        view.insert(wallet.name.clone(), books);
+                    });
                 }
                 Ok(None) => {}
                 Err(error) => unable = Some(error),
             }
         }
-        if let Some(unable) = unable {
-            return Err(unable);
-        }
-        let drops = found.iter().fold(0_i128, |sum, difference| {
-            sum.saturating_add(difference.drops.saturating_abs())
-        });
-        let (metrics, count) = (&self.metrics, found.len());
-        metrics
-            .reconciliation_difference_drops
-            .set(i64::try_from(drops).unwrap_or(i64::MAX));
-        metrics
-            .reconciliation_differences
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
-        view.send_replace(View {
-            through,
-            differences: count,
-        });
-        Ok(())
+        unable.map_or(Ok(()), Err)
     }
 
     /// Compares one wallet and acts on what was found.

@@ -46,6 +46,7 @@ fn for_sqlite() -> Vec<Migration> {
         (17, "rollout", "0017_rollout.sql"),
         (18, "limit_scopes", "0018_limit_scopes.sql"),
         (19, "leases", "0019_leases.sql"),
+        (20, "lane_views", "0020_lane_views.sql"),
         (21, "lineage", "0021_lineage.sql"),
         (23, "moves", "0023_moves.sql"),
     )
@@ -73,6 +74,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (17, "rollout", "0017_rollout.sql"),
         (18, "limit_scopes", "0018_limit_scopes.sql"),
         (19, "leases", "0019_leases.sql"),
+        (20, "lane_views", "0020_lane_views.sql"),
         (21, "lineage", "0021_lineage.sql"),
         (23, "moves", "0023_moves.sql"),
     )

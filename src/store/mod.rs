@@ -32,6 +32,7 @@ mod journal;
 mod key_usage;
 mod keys;
 mod lane;
+mod lane_views;
 mod lease;
 mod limits;
 mod lineage;
@@ -84,6 +85,7 @@ pub use invoices::{
 };
 pub use key_usage::KeyCount;
 pub use keys::{ApiKey, KeyLimits, NewKey, PreviousSecret, Rotation, RotationOutcome};
+pub use lane_views::LaneView;
 pub use lease::{
     Claim, EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen, Taken, Tenure,
 };

@@ -96,6 +96,10 @@ pub struct WalletFacts {
     pub low_balance: Drops,
     /// Whether it was halted.
     pub halted: Halted,
+    /// How long ago the replica that works it said so, where that is another.
+    pub age_s: Option<u64>,
+    /// Whether that is too long ago.
+    pub is_stale: bool,
     /// Which ledgers of its history cannot be read, in a sentence each.
     pub waits: Vec<String>,
 }
@@ -317,7 +321,8 @@ fn examine_wallets(
             .is_some_and(|balance| balance >= wallet.low_balance)
     };
     let is_funded = wallets.iter().all(fit) || !thresholds.minds(Alert::LowBalance);
-    let healthy = halted == 0 && !wallets.is_empty() && is_funded;
+    let unseen = wallets.iter().filter(|wallet| wallet.is_stale).count();
+    let healthy = halted == 0 && unseen == 0 && !wallets.is_empty() && is_funded;
     let sum = |of: fn(&WalletFacts) -> Option<Drops>| -> Option<String> {
         if audience == Audience::Stranger || wallets.is_empty() {
             return None;
@@ -337,6 +342,8 @@ fn examine_wallets(
         balance_xrp: sum(|wallet| wallet.balance),
         spendable_xrp: sum(|wallet| wallet.spendable),
         halted,
+        unseen,
+        view_age_s: wallets.iter().filter_map(|wallet| wallet.age_s).max(),
     }
 }
 

@@ -109,6 +109,8 @@ families! {
         "wallet_spendable_xrp", "XRP balance less reserve and what is already promised.";
     wallet_reserve_xrp: GaugeVec["wallet_type"] =
         "wallet_reserve_xrp", "XRP that the ledger holds back as the account's reserve.";
+    wallet_view_age_seconds: GaugeVec["wallet_type"] =
+        "wallet_view_age_seconds", "How long ago the replica that works the wallet said how it stands; 0 where that is this one. From 15 on the wallet's other figures are withheld.";
     wallet_sequence_gap: IntGaugeVec["wallet_type"] =
         "wallet_sequence_gap", "Sequence numbers handed out and not yet consumed by a validated transaction.";
     limit_used_ratio: GaugeVec["window"] =

@@ -32,6 +32,7 @@ mod pauses;
 mod preflight;
 mod processes;
 mod reload;
+mod replicas;
 mod returns;
 mod rollout;
 mod scene;

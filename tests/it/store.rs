@@ -19,6 +19,7 @@ mod home;
 mod invoices;
 mod keys;
 mod lane;
+mod lane_views;
 mod leases;
 mod limits;
 mod lineage;

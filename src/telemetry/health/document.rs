@@ -57,6 +57,10 @@ pub struct WalletCheck {
     pub(super) balance_xrp: Option<String>,
     pub(super) spendable_xrp: Option<String>,
     pub(super) halted: usize,
+    /// Of how many the replica that works them has said nothing for some time: nobody may be working them.
+    pub(super) unseen: usize,
+    /// How long ago it said something of the one that it is longest for; null where this replica works all.
+    pub(super) view_age_s: Option<u64>,
 }
 
 /// How many histories cannot be read on, and why.

@@ -19,6 +19,8 @@ fn well() -> Facts {
             spendable: Some(xrp("98.5")),
             low_balance: xrp("50"),
             halted: Halted::No,
+            age_s: None,
+            is_stale: false,
             waits: Vec::new(),
         }],
         payments: Some(PaymentFacts {
@@ -54,7 +56,8 @@ fn all_is_well_only_while_nothing_is_wrong() {
 
 #[test]
 fn what_a_restart_does_not_cure_is_degraded() {
-    let degraded: [fn(&mut Facts); 14] = [
+    let degraded: [fn(&mut Facts); 15] = [
+        |facts| facts.wallets[0].is_stale = true,
         |facts| facts.wallets[0].waits = vec!["hot: 1 servers hold ledger 7".to_owned()],
         |facts| {
             facts.webhooks = Some(WebhookFacts {
@@ -142,6 +145,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                 },
                 "wallet": {
                     "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0,
+                    "unseen": 0, "view_age_s": null,
                 },
                 "journal": { "status": "healthy", "waiting": 0 },
                 "payments": { "status": "healthy", "pending": 2, "oldest_age_s": 4, "paused": false },

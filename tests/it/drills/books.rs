@@ -205,8 +205,11 @@ async fn background(store: Option<&str>) {
     let health = scene.merchant.until("/health", differs).await;
     assert_eq!(health["status"], "degraded", "{health:#}");
     assert_eq!(health["checks"]["books"]["status"], "degraded");
-    let drops = scene.metric("reconciliation_difference_drops").await;
-    assert!(drops > 7_000_000.0, "{drops}");
+    scene
+        .until_metric("reconciliation_difference_drops", |drops| {
+            drops > 7_000_000.0
+        })
+        .await;
     let (code, kinds, found) = reconcile(&scene);
     assert_eq!(
         (code, &kinds[..]),

@@ -252,6 +252,8 @@ impl Bed {
         let metrics = Arc::new(Metrics::new().unwrap());
         let live = Arc::new(Stage {
             wallets: Mutex::new(vec![WalletRow {
+                age: None,
+                is_stale: false,
                 name: "hot".to_owned(),
                 account: HOT.parse().unwrap(),
                 wallet_type: "hot".to_owned(),
