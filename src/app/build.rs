@@ -27,6 +27,9 @@ use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 
+/// A transaction that nobody goes on with is ended within this part of a lease.
+const IDLE_SHARE: u32 = 2;
+
 /// What every room may be handed.
 #[derive(Clone)]
 pub(super) struct Ground {
@@ -57,7 +60,11 @@ pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
         idle_timeout: config.store.idle_timeout,
         statement_timeout: config.store.statement_timeout,
         lock_timeout: config.store.lock_timeout,
-        idle_in_transaction_timeout: config.store.idle_in_transaction_timeout,
+        // What a frozen process has locked is free again when its leases run out.
+        idle_in_transaction_timeout: config
+            .store
+            .idle_in_transaction_timeout
+            .min(config.lease.ttl / IDLE_SHARE),
         pooler: match config.store.pooler {
             config::Pooler::None => Pooler::None,
             config::Pooler::Transaction => Pooler::Transaction,

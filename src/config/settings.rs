@@ -290,7 +290,7 @@ const ROWS: &[Setting] = &[
     row(
         "store.idle_in_transaction_timeout",
         Kind::Duration,
-        "After how long PostgreSQL ends a transaction that its client does not go on with, and frees what that has locked: so long a process that is frozen in the middle holds up the others. Not longer than a lease.",
+        "After how long PostgreSQL ends a transaction that its client does not go on with, and frees what that has locked: so long a process that is frozen in the middle holds up the others. Never longer than half of `lease.ttl`, whatever is set, so that nothing is locked any more when a lease has run out.",
     ),
     row(
         "store.pooler",
@@ -450,8 +450,13 @@ const ROWS: &[Setting] = &[
         "How this replica is shown to the others. Without it: the machine's name.",
     ),
     row(
+        "shutdown.notice",
+        Kind::Duration,
+        "How long the daemon goes on serving after SIGTERM or SIGINT while `/health/ready` says 503 already and every answer ends its connection: as long as a load balancer needs to notice. At most half of the grace, of which it is a part. See DEPLOYS.md.",
+    ),
+    row(
         "shutdown.grace",
         Kind::Duration,
-        "How long work in hand may take to end after SIGTERM or SIGINT.",
+        "How long the notice and work in hand may take to end after SIGTERM or SIGINT.",
     ),
 ];

@@ -7,6 +7,11 @@
 //! idle is ended by the server, so that a frozen process keeps nobody out for longer. A server that is
 //! set to answer commits before they are durable is overruled.
 //!
+//! Each message first ends what is left of another: a request that is given up while its `begin` is on the
+//! way hands its connection back to the pool with a transaction that the driver knows nothing of, and
+//! whoever begins next would find himself in it. The first `begin` keeps the server from warning where
+//! nothing is left, as it nearly always is.
+//!
 //! A transaction that writes has no `statement_timeout` at the server, whatever the role has: it
 //! would end the wait of a commit for a synchronous standby, and the server would answer such a commit
 //! as done. Its statements are bounded by the locks' time and by how long we wait for an answer; who
@@ -31,7 +36,7 @@ impl Session {
             ms(config.idle_in_transaction_timeout)
         );
         let write = format!(
-            "begin isolation level read committed read write; \
+            "begin; rollback; begin isolation level read committed read write; \
              set local lock_timeout = {}; set local statement_timeout = 0; {idle}; \
              select case when current_setting('synchronous_commit') = 'off' \
              then set_config('synchronous_commit', 'on', true) end, \
@@ -40,7 +45,7 @@ impl Session {
             ms(config.lock_timeout)
         );
         let read = format!(
-            "begin isolation level repeatable read read only; \
+            "begin; rollback; begin isolation level repeatable read read only; \
              set local statement_timeout = {}; {idle}",
             ms(config.statement_timeout)
         );

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Barrier;
-use xrpayd::store::{AcceptOutcome, StoreError};
+use xrpayd::store::{AcceptOutcome, Access, Store, StoreConfig, StoreError};
 use xrpayd_core::limits::Caps;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -156,4 +156,31 @@ async fn the_defaults_of_the_server_change_nothing() {
         1,
         "the default still is what it was"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gives_up_while_a_transaction_begins_leaves_nothing_to_whoever_comes_next() {
+    let Some(bed) = Bed::postgres().await else {
+        return;
+    };
+    let config = StoreConfig {
+        max_connections: 1,
+        ..bed.config()
+    };
+    let store = Store::open(&config, Access::Daemon).await.unwrap();
+    let created = store.accept(request("first", "1", T0)).await.unwrap();
+    let AcceptOutcome::Created(payment) = created else {
+        panic!("{created:?}");
+    };
+    for n in 0..200_u64 {
+        // Each gives up a little later than the one before: some of them while their `begin` is on the way.
+        let patience = Duration::from_micros(n * 15);
+        let _ = tokio::time::timeout(patience, store.payment(payment.id)).await;
+        let next = store
+            .accept(request(&format!("next {n}"), "0.01", T0))
+            .await;
+        assert!(matches!(next, Ok(AcceptOutcome::Created(_))), "{next:?}");
+        let _ = tokio::time::timeout(patience, store.accept(request("x", "7000", T0))).await;
+        store.payment(payment.id).await.unwrap();
+    }
 }
