@@ -1,7 +1,7 @@
 # The two commands of a newcomer are `make run` (or the cargo line in it) and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: run test check fmt clippy doc deny machete bench inflow model-wide soak mutants mutants-daemon mutants-core
+.PHONY: run test check fmt clippy doc deny machete bench inflow fleet model-wide soak mutants mutants-daemon mutants-core
 
 run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
@@ -22,6 +22,10 @@ soak: ## A hundred thousand worlds of the simulator; the figures go into docs/RE
 inflow: ## Fifty thousand deposits on each store through kills and lying servers; see docs/RELIABILITY.md
 	XRPAYD_TEST_DEPOSITS=50000 tests/postgres.sh cargo test --release --locked --test it \
 		survival::inflow -- --test-threads=1 --nocapture
+
+fleet: ## Three daemons on one PostgreSQL, two minutes of every fault; see docs/RELIABILITY.md
+	XRPAYD_TEST_FLEET_SECONDS=120 tests/packages.sh tests/postgres.sh cargo test --locked --test it \
+		survival::fleet -- --nocapture
 
 fmt:
 	cargo fmt --all -- --check

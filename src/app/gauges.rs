@@ -45,6 +45,8 @@ pub(super) async fn keep(sources: Sources) {
     let mut tick = tokio::time::interval(PERIOD);
     loop {
         tick.tick().await;
+        // First of all: what is held is known also while the store does not answer.
+        sources.metrics.lease_held.set(sources.live.leases_held());
         if let Err(error) = sources.read_store().await {
             tracing::warn!(%error, "the gauges of the store keep their last values");
         }

@@ -73,6 +73,7 @@ pub(super) struct LiveView {
     known: Known,
     lanes: BTreeMap<String, LaneHandle>,
     books: watch::Receiver<reconcile::View>,
+    leaving: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -91,6 +92,7 @@ impl LiveView {
                 .into_iter()
                 .map(|lane| (lane.name.clone(), lane))
                 .collect(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         }
     }
@@ -99,6 +101,11 @@ impl LiveView {
     pub(super) fn leases_held(&self) -> i64 {
         let held = |lane: &&LaneHandle| lane.tenure.borrow().is_some();
         i64::try_from(self.lanes.values().filter(held).count()).unwrap_or(i64::MAX)
+    }
+
+    /// From now on it is said that nobody should send more; what comes is taken.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
     }
 
     /// From now on new writes are refused.
@@ -193,6 +200,10 @@ impl Live for LiveView {
 
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
     fn route(

@@ -1,6 +1,7 @@
 //! The composition root: builds every room, runs them, drains them in order.
 //!
-//! Order of a start: store, wallets, pool, engines, HTTP. Order of an end: new writes are refused,
+//! Order of a start: store, wallets, pool, engines, HTTP. Order of an end: it is said to be near while
+//! everything goes on (`shutdown.notice`), new writes are refused,
 //! requests under way are answered, the engines finish the commit they are in, what came of the
 //! webhooks under way is written down, the pool and the store close. What is in flight stays in the
 //! store and on the ledger; the next start goes on with
@@ -270,12 +271,18 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         fatal = root.failed() => Err(AppError::Fatal(fatal)),
         () = signals.asked_to_end() => Ok(()),
     };
+    let asked_at = tokio::time::Instant::now();
+    live.leave();
+    let ended = match ended {
+        Ok(()) => notice(config.shutdown.notice, &root).await,
+        fatal => fatal,
+    };
     live.drain();
     leases.drain();
     let grace = config.shutdown.grace;
     tracing::info!(grace_s = grace.as_secs(), "draining");
     let drained = drain(
-        grace,
+        grace.saturating_sub(asked_at.elapsed()),
         [
             &web,
             &watchers,
@@ -320,6 +327,19 @@ async fn settle(
         loads.read(store).await?;
     }
     Ok(())
+}
+
+/// Goes on as if nothing were, but for what `/health/ready` says: whoever balances load by it sends the
+/// next requests elsewhere, and none that comes meanwhile is refused.
+async fn notice(span: Duration, root: &Supervisor) -> Result<(), AppError> {
+    if span.is_zero() {
+        return Ok(());
+    }
+    tracing::info!(notice_s = span.as_secs_f64(), "leaving");
+    tokio::select! {
+        fatal = root.failed() => Err(AppError::Fatal(fatal)),
+        () = tokio::time::sleep(span) => Ok(()),
+    }
 }
 
 /// Why the daemon ended, in a few words.

@@ -47,7 +47,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let reconcile = reconcile(r);
     let telemetry = telemetry::telemetry(r);
     let lease = lease(r);
-    let shutdown = positive(r, "shutdown.grace").map(|grace| Shutdown { grace });
+    let shutdown = shutdown(r);
     Some(Config {
         profile,
         network: network?,
@@ -67,6 +67,17 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         shutdown: shutdown?,
         lease: lease?,
     })
+}
+
+fn shutdown(r: &mut Reader) -> Option<Shutdown> {
+    let grace = positive(r, "shutdown.grace");
+    let notice: Option<Duration> = r.required("shutdown.notice");
+    let (grace, notice) = (grace?, notice?);
+    if notice.saturating_mul(2) > grace {
+        r.error("shutdown.notice", "must be at most half of shutdown.grace");
+        return None;
+    }
+    Some(Shutdown { notice, grace })
 }
 
 /// The longest time that a payment may be passed over for its size.

@@ -476,6 +476,8 @@ pub struct Lease {
 /// Section `shutdown`.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// How long work in hand may take to end.
+    /// How long everything goes on while readiness says already that the end is near.
+    pub notice: Duration,
+    /// How long the notice and work in hand may take to end.
     pub grace: Duration,
 }

@@ -126,7 +126,7 @@ async fn audience(
 }
 
 fn draining(state: &AppState) -> Draining {
-    if state.live.is_draining() {
+    if state.live.is_leaving() {
         Draining::Yes
     } else {
         Draining::No

@@ -11,7 +11,7 @@ use super::edges::Edges;
 use super::head::Bounds;
 use super::room::Room;
 use super::router::{App, metrics_router, routes};
-use super::state::{AppState, Rules};
+use super::state::{AppState, Live, Rules};
 use super::usage;
 use super::wire::{Carrier, Times, Wire};
 use crate::cidr;
@@ -81,6 +81,7 @@ pub async fn serve(
     let families = Arc::clone(&state.metrics);
     let edges = state.settings.edges.clone();
     let rules = state.rules.clone();
+    let live = Arc::clone(&state.live);
     let of_metrics = Edges {
         connections_max: METRICS_CONNECTIONS_MAX,
         connections_per_address: METRICS_CONNECTIONS_MAX,
@@ -95,21 +96,33 @@ pub async fn serve(
         ("metrics", metrics, metrics_router(families), of_metrics),
     ] {
         let cancelled = supervisor.token();
-        let work = listen(listener, router, edges, rules.clone(), cancelled);
+        let house = House {
+            router,
+            edges: Arc::new(edges),
+            live: Arc::clone(&live),
+        };
+        let work = listen(listener, house, rules.clone(), cancelled);
         supervisor.spawn_must_finish(name, work);
     }
 }
 
-/// Serves `router` on `listener` until `cancelled`, and then until the open requests are answered.
+/// What every connection of a listener shares.
+#[derive(Clone)]
+struct House {
+    router: Router,
+    edges: Arc<Edges>,
+    live: Arc<dyn Live>,
+}
+
+/// Serves a house on `listener` until `cancelled`, and then until the open requests are answered.
 async fn listen(
     listener: TcpListener,
-    router: Router,
-    edges: Edges,
+    house: House,
     rules: watch::Receiver<Arc<Rules>>,
     cancelled: CancellationToken,
 ) {
+    let edges = Arc::clone(&house.edges);
     let room = Room::new(edges.connections_max);
-    let edges = Arc::new(edges);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -131,8 +144,7 @@ async fn listen(
                     continue;
                 };
                 let work = Line {
-                    router: router.clone(),
-                    edges: Arc::clone(&edges),
+                    house: house.clone(),
                     carrier,
                     peer,
                 }
@@ -155,8 +167,7 @@ async fn listen(
 
 /// One connection.
 struct Line {
-    router: Router,
-    edges: Arc<Edges>,
+    house: House,
     carrier: Arc<Carrier>,
     peer: SocketAddr,
 }
@@ -166,13 +177,14 @@ impl Line {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "a connection refused TCP_NODELAY");
         }
+        let edges = &self.house.edges;
         let bounds = Bounds {
-            bytes_max: self.edges.head_bytes_max,
-            fields_max: self.edges.fields_max,
+            bytes_max: edges.head_bytes_max,
+            fields_max: edges.fields_max,
         };
         let times = Times {
-            head: self.edges.head_timeout,
-            idle: self.edges.idle_timeout,
+            head: edges.head_timeout,
+            idle: edges.idle_timeout,
         };
         let carrier = Arc::clone(&self.carrier);
         let wire = Wire::new(stream, Arc::clone(&carrier), bounds, times);
@@ -217,10 +229,12 @@ impl Line {
         request.extensions_mut().insert(Peer(self.peer));
         connection.begins_anew();
         request.extensions_mut().insert(connection.clone());
-        let answer = self.router.clone().oneshot(request);
+        let answer = self.house.router.clone().oneshot(request);
+        let live = Arc::clone(&self.house.live);
         let work = async move {
             let mut response = answer.await?;
-            if arrival.last {
+            // Who is told to come again by another connection finds another daemon behind the balancer.
+            if arrival.last || live.is_leaving() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }

@@ -185,8 +185,13 @@ pub trait Live: Send + Sync + 'static {
     fn books(&self) -> Option<BooksRow> {
         None
     }
-    /// Whether the daemon is on its way out.
+    /// Whether the daemon is on its way out and takes nothing new any more.
     fn is_draining(&self) -> bool;
+    /// Whether the daemon has been asked to end, so that nobody should send it more. It may still take
+    /// what comes.
+    fn is_leaving(&self) -> bool {
+        self.is_draining()
+    }
     /// The wallet of `among` that is to pay this; never the destination itself where there is another.
     fn route(
         &self,

@@ -14,7 +14,7 @@ mod commit;
 mod credits;
 mod failover;
 mod faults;
-mod feed;
+pub mod feed;
 mod fees;
 mod flood;
 mod holes;

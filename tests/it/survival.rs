@@ -7,8 +7,10 @@
 
 mod clocks;
 mod database;
+mod deploys;
 mod dice;
 mod disk;
+mod fleet;
 mod frozen;
 mod history;
 mod inflow;
@@ -20,4 +22,8 @@ mod promotion;
 mod receipts;
 mod shoppers;
 mod stage;
+mod tenures;
+mod traffic;
 mod trouble;
+mod wrong_clock;
+mod yard;

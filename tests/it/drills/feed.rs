@@ -16,20 +16,27 @@ const QUICKLY: Duration = Duration::from_secs(15);
 const LIVELY: &str = "[events]\nheartbeat = \"1s\"\n";
 
 /// A reader of the stream, as an `EventSource` is one: what it keeps is the last id.
-struct Reader {
+pub struct Reader {
     url: String,
     key: String,
     last_id: Option<String>,
     /// The place that it was told before anything else.
     began: Option<i64>,
-    seen: Vec<i64>,
-    connections: u32,
+    /// The sequences that it was told.
+    pub seen: Vec<i64>,
+    /// How often it had to connect.
+    pub connections: u32,
 }
 
 impl Reader {
     fn new(scene: &Scene, key: &str, query: &str) -> Self {
+        Self::at(&scene.setup.api, key, query)
+    }
+
+    /// A reader with this key of the API at `api`.
+    pub fn at(api: &str, key: &str, query: &str) -> Self {
         Self {
-            url: format!("{}/v1/events/stream{query}", scene.setup.api),
+            url: format!("{api}/v1/events/stream{query}"),
             key: key.to_owned(),
             last_id: None,
             began: None,
@@ -39,7 +46,7 @@ impl Reader {
     }
 
     /// Reads until it has come to the sequence `until`, once that is known. `place` tells how far it is.
-    async fn follow(mut self, until: Arc<AtomicI64>, place: Arc<AtomicI64>) -> Self {
+    pub async fn follow(mut self, until: Arc<AtomicI64>, place: Arc<AtomicI64>) -> Self {
         let http = reqwest::Client::new();
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -67,3 +67,28 @@ async fn a_second_daemon_on_the_same_database_says_so_and_ends() {
     scene.pay(1, 5).await;
     scene.all_succeed(5).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_gives_notice_takes_what_comes_and_says_that_it_is_leaving() {
+    let notice = "[shutdown]\nnotice = \"6s\"\n";
+    let scene = Scene::new("200ms", "10000", notice);
+    let daemon = scene.start().await;
+    daemon.ask_to_end();
+    let ready = format!("{}/health/ready", scene.setup.api);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let answer = loop {
+        let answer = reqwest::get(&ready).await.unwrap();
+        if answer.status() == 503 {
+            break answer;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it stays ready");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    // A connection that is kept would hold a client to a daemon that is about to go.
+    assert_eq!(answer.headers()["connection"], "close");
+    let paid = scene.pay(1, 5).await;
+    assert_eq!(paid.len(), 5);
+    assert_eq!(daemon.exit_code(GRACE), Some(0), "{}", scene.setup.log());
+    let _daemon = scene.start().await;
+    scene.all_succeed(5).await;
+}

@@ -13,21 +13,23 @@ use std::time::{Duration, Instant};
 
 const SHOPPERS: u64 = 4;
 
-/// The daemon may say that its store does not answer, or, after some seconds of that, that it cannot read
+/// A daemon may say that its store does not answer, or, after some seconds of that, that it cannot read
 /// whether anything is paused.
 pub fn store_is_away(status: u16, code: &str) -> bool {
     status == 503 && matches!(code, "store_unavailable" | "paused") || only_draining(status, code)
 }
 
 /// A PostgreSQL of one test's own, that may be killed.
-struct Server {
+pub struct Server {
     process: Child,
-    url: String,
+    /// Where it is.
+    pub url: String,
     ctl: String,
 }
 
 impl Server {
-    fn start() -> Self {
+    /// Starts one.
+    pub fn start() -> Self {
         let tell = "echo $XRPAYD_TEST_POSTGRES_URL; echo $XRPAYD_TEST_POSTGRES_CTL; exec cat";
         let mut process = Command::new("tests/postgres.sh")
             .args(["sh", "-c", tell])
@@ -47,7 +49,7 @@ impl Server {
     }
 
     /// `kill`, `immediate` or `start`.
-    fn ctl(&self, word: &str) {
+    pub fn ctl(&self, word: &str) {
         let status = Command::new(&self.ctl).arg(word).status();
         assert!(status.unwrap().success(), "{word}");
     }

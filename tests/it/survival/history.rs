@@ -27,7 +27,7 @@ const GIVEN: [&str; 7] = [
 #[derive(Debug)]
 pub struct History {
     seed: u64,
-    log: PathBuf,
+    logs: Vec<PathBuf>,
     book: Mutex<Book>,
 }
 
@@ -72,11 +72,11 @@ fn version(payment: &Value) -> u64 {
 }
 
 impl History {
-    /// The history of a run with `seed`, with nothing in it; what the daemon logs is in `log`.
-    pub fn new(seed: u64, log: PathBuf) -> Self {
+    /// The history of a run with `seed`, with nothing in it; what the daemons log is in `logs`.
+    pub fn new(seed: u64, logs: Vec<PathBuf>) -> Self {
         Self {
             seed,
-            log,
+            logs,
             book: Mutex::default(),
         }
     }
@@ -237,7 +237,8 @@ impl History {
 
     fn fails(&self, what: &str, evidence: &[&Value]) -> ! {
         let seed = self.seed;
-        let log = tail(&self.log);
+        let logs: Vec<String> = self.logs.iter().map(|log| tail(log)).collect();
+        let log = logs.join("\n\n");
         panic!("XRPAYD_TEST_SEED={seed}: {what}: {evidence:#?}\n{log}");
     }
 }
@@ -249,7 +250,6 @@ mod tests {
     use super::{Floor, History, is_final};
     use serde_json::{Value, json};
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::path::PathBuf;
 
     fn told(version: u64, status: &str) -> Value {
         json!({
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn knows(version: u64, status: &str) -> History {
-        let history = History::new(1, PathBuf::new());
+        let history = History::new(1, Vec::new());
         history.asks(7, "1.5");
         history.accepted(7, 201, &told(version, status), (false, Floor(0)));
         history

@@ -6,11 +6,9 @@ use super::stage::SHOP;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// How long a shopper waits for an answer that it wants.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// The pause before a daemon that was away is tried again.
 const PAUSE: Duration = Duration::from_millis(15);
 
@@ -29,17 +27,28 @@ pub struct Shoppers {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// How shoppers reach a daemon, and what they put up with.
+/// When a shopper goes on to its next payment.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// After a pause of at most so many milliseconds.
+    Leisure(u64),
+    /// All of them together begin so many payments a second, however long each takes.
+    PerSecond(u64),
+}
+
+/// How shoppers reach the daemons, and what they put up with.
 #[derive(Debug, Clone)]
 pub struct Manners {
-    /// The base URL of the API.
-    pub api: String,
+    /// The base URLs of the API: one a daemon, taken in turn.
+    pub apis: Vec<String>,
     /// Their API key.
     pub key: String,
     /// Which problems are in order.
     pub tolerates: Tolerates,
-    /// The longest pause between two payments of one shopper.
-    pub pause_ms: u64,
+    /// When a shopper goes on.
+    pub pace: Pace,
+    /// How long a shopper waits for an answer that it wants.
+    pub patience: Duration,
 }
 
 impl Shoppers {
@@ -47,21 +56,22 @@ impl Shoppers {
     pub fn open(count: u64, seed: u64, manners: &Manners, history: &Arc<History>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let next_tag = Arc::new(AtomicU64::new(1));
+        let began = Instant::now();
         let tasks = (0..count)
             .map(|number| {
                 let shopper = Shopper {
                     http: reqwest::Client::new(),
                     manners: manners.clone(),
                     dice: Dice::new(seed, number + 1),
+                    turn: AtomicU64::new(number),
                     history: Arc::clone(history),
                 };
                 let (stop, next_tag) = (Arc::clone(&stop), Arc::clone(&next_tag));
                 tokio::spawn(async move {
                     while !stop.load(Ordering::Relaxed) {
                         let tag = next_tag.fetch_add(1, Ordering::Relaxed);
+                        shopper.await_turn(began, tag).await;
                         shopper.buy(tag).await;
-                        let pause = shopper.dice.between(0, shopper.manners.pause_ms);
-                        tokio::time::sleep(Duration::from_millis(pause)).await;
                     }
                 })
             })
@@ -92,10 +102,33 @@ struct Shopper {
     http: reqwest::Client,
     manners: Manners,
     dice: Dice,
+    /// The daemon that is asked next.
+    turn: AtomicU64,
     history: Arc<History>,
 }
 
 impl Shopper {
+    async fn await_turn(&self, began: Instant, tag: u64) {
+        match self.manners.pace {
+            Pace::Leisure(ms_max) => {
+                let pause = self.dice.between(0, ms_max);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            Pace::PerSecond(count) => {
+                let due = began + Duration::from_millis(tag * 1_000 / count);
+                tokio::time::sleep_until(due.into()).await;
+            }
+        }
+    }
+
+    /// The URL of `path` at the daemon whose turn it is.
+    fn at(&self, path: &str) -> String {
+        let apis = &self.manners.apis;
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = usize::try_from(turn).unwrap() % apis.len();
+        format!("{}{path}", apis[turn])
+    }
+
     /// One payment from its first request to an answer, and what a client does around it.
     async fn buy(&self, tag: u64) {
         let xrp = format!("1.{:06}", self.dice.between(1, 999_999));
@@ -138,7 +171,7 @@ impl Shopper {
         let patience = if self.dice.happens(10) {
             Duration::from_millis(self.dice.between(2, 40))
         } else {
-            PATIENCE
+            self.manners.patience
         };
         let request = request.bearer_auth(&self.manners.key).timeout(patience);
         let answer = request.send().await.ok()?;
@@ -151,7 +184,7 @@ impl Shopper {
 
     async fn post(&self, tag: u64, body: &Value) -> Option<String> {
         let before = self.history.floor_of_tag(tag);
-        let request = self.http.post(format!("{}/v1/payments", self.manners.api));
+        let request = self.http.post(self.at("/v1/payments"));
         let request = request.header("idempotency-key", format!("shopper-{tag}"));
         let (status, answer) = self.send(request.json(body)).await?;
         let is_payment = status == 200 || status == 201;
@@ -163,7 +196,7 @@ impl Shopper {
 
     async fn ask_for_something_else(&self, tag: u64, mut body: Value) {
         body["amount"]["value"] = json!("7");
-        let request = self.http.post(format!("{}/v1/payments", self.manners.api));
+        let request = self.http.post(self.at("/v1/payments"));
         let request = request.header("idempotency-key", format!("shopper-{tag}"));
         if let Some((status, answer)) = self.send(request.json(&body)).await {
             let refused = status == 422 && answer["code"] == "idempotency_key_reused";
@@ -174,7 +207,7 @@ impl Shopper {
 
     async fn cancel(&self, id: &str) {
         let floor = self.history.floor(id);
-        let request = format!("{}/v1/payments/{id}/cancel", self.manners.api);
+        let request = self.at(&format!("/v1/payments/{id}/cancel"));
         if let Some((status, answer)) = self.send(self.http.post(request)).await {
             match status {
                 200 => self.history.saw(&answer, floor),
@@ -186,7 +219,7 @@ impl Shopper {
 
     async fn look(&self, id: &str) {
         let floor = self.history.floor(id);
-        let request = format!("{}/v1/payments/{id}", self.manners.api);
+        let request = self.at(&format!("/v1/payments/{id}"));
         if let Some((status, answer)) = self.send(self.http.get(request)).await {
             self.history
                 .check(status == 200, "a payment is not shown", &answer);
@@ -196,7 +229,7 @@ impl Shopper {
 
     async fn list(&self) {
         let floors = self.history.floors();
-        let request = format!("{}/v1/payments?limit=50", self.manners.api);
+        let request = self.at("/v1/payments?limit=50");
         if let Some((status, answer)) = self.send(self.http.get(request)).await {
             self.history
                 .check(status == 200, "payments are not listed", &answer);

@@ -1,13 +1,14 @@
 //! Where a daemon is hurt: a model ledger, a store, shoppers, and the audit.
 
 use super::history::{History, is_final};
-use super::shoppers::{Manners, Shoppers, Tolerates};
+use super::shoppers::{Manners, Pace, Shoppers, Tolerates};
 use crate::support::daemon::{Setup, WALLET};
+use crate::support::fleet::Fleet;
 use crate::support::ledger::Ledger;
 use crate::support::merchant::Merchant;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use xrpayd_core::money::Drops;
@@ -16,6 +17,10 @@ use xrpayd_core::money::Drops;
 pub const SHOP: &str = "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe";
 /// How long is waited for what has to come: long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a shopper waits for the only daemon there is.
+const SHOPPERS_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a shopper waits for one daemon of several.
+const IMPATIENCE: Duration = Duration::from_secs(1);
 /// How long a daemon may take to end.
 pub const GRACE: Duration = Duration::from_secs(30);
 /// The name of the SQLite database.
@@ -37,6 +42,7 @@ pub struct Stage {
     /// What the shoppers were told.
     pub history: Arc<History>,
     key: String,
+    apis: Vec<String>,
     folder: tempfile::TempDir,
 }
 
@@ -55,15 +61,45 @@ impl Stage {
         let file = format!("sqlite://{}", folder.path().join(DATABASE).display());
         let store = store.unwrap_or(&file);
         let setup = Setup::new(folder.path(), &ledger.urls, store, "").with(HASTE);
-        let setup = arrange(setup);
+        Self::set(seed, folder, ledger, &[arrange(setup)])
+    }
+
+    /// `count` daemons on the PostgreSQL database at `store`, each with servers of the ledger of its own,
+    /// none of them running; `arrange` changes each before anything of it is run. What is asked of the
+    /// stage's own `setup` is asked of the first.
+    pub fn of_fleet(
+        seed: u64,
+        store: &str,
+        count: usize,
+        mut arrange: impl FnMut(usize, Setup) -> Setup,
+    ) -> (Self, Fleet) {
+        println!("XRPAYD_TEST_SEED={seed}");
+        let folder = tempfile::tempdir().unwrap();
+        let funds = [(WALLET.0, FUNDS_XRP), (SHOP, "1000")];
+        let ledger = Ledger::start_for(count, folder.path(), "400ms", &funds, &[]);
+        let setups: Vec<Setup> = (0..count)
+            .map(|place| {
+                let own = folder.path().join(format!("daemon-{place}"));
+                std::fs::create_dir(&own).unwrap();
+                let setup = Setup::new(&own, ledger.urls_of(place), store, "").with(HASTE);
+                arrange(place, setup)
+            })
+            .collect();
+        let stage = Self::set(seed, folder, ledger, &setups);
+        (stage, Fleet::of(setups))
+    }
+
+    fn set(seed: u64, folder: tempfile::TempDir, ledger: Ledger, setups: &[Setup]) -> Self {
+        let setup = setups[0].clone();
         let key = setup.create_key("shop", &["payments:read", "payments:write"]);
-        let history = Arc::new(History::new(seed, setup.log_path()));
+        let logs = setups.iter().map(Setup::log_path).collect();
         Self {
             seed,
             ledger,
             setup,
-            history,
+            history: Arc::new(History::new(seed, logs)),
             key,
+            apis: setups.iter().map(|setup| setup.api.clone()).collect(),
             folder,
         }
     }
@@ -71,6 +107,11 @@ impl Stage {
     /// Where the daemon's SQLite database is.
     pub fn database(&self) -> PathBuf {
         self.folder.path().join(DATABASE)
+    }
+
+    /// Where this run's files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The shoppers' API key.
@@ -85,11 +126,29 @@ impl Stage {
 
     /// Sends shoppers out.
     pub fn shoppers(&self, count: u64, pause_ms: u64, tolerates: Tolerates) -> Shoppers {
+        self.send_out(count, Pace::Leisure(pause_ms), tolerates, SHOPPERS_PATIENCE)
+    }
+
+    /// Sends shoppers out who keep up so many payments a second between them, at all daemons in turn; who
+    /// gets no answer asks the next one soon.
+    pub fn steady_shoppers(&self, count: u64, per_second: u64, tolerates: Tolerates) -> Shoppers {
+        let pace = Pace::PerSecond(per_second);
+        self.send_out(count, pace, tolerates, IMPATIENCE)
+    }
+
+    fn send_out(
+        &self,
+        count: u64,
+        pace: Pace,
+        tolerates: Tolerates,
+        patience: Duration,
+    ) -> Shoppers {
         let manners = Manners {
-            api: self.setup.api.clone(),
+            apis: self.apis.clone(),
             key: self.key.clone(),
             tolerates,
-            pause_ms,
+            pace,
+            patience,
         };
         Shoppers::open(count, self.seed, &manners, &self.history)
     }

@@ -1,0 +1,412 @@
+# What the deploy scripts share: the fleet, its balancer, its gates, and the way back. Sourced by them.
+# shellcheck shell=bash
+#
+# A fleet file has one line an instance: its name, the address of its API, the URL of its metrics, and for
+# blue-green the colour of its half. The hooks program does what is the machine's own (systemd.sh is one
+# for plain hosts):
+#   version NAME           prints the version that is installed
+#   install NAME VERSION   puts a version in its place; it is asked for while the instance is stopped
+#   start NAME             starts it; nothing where it runs
+#   stop NAME              asks it to end, and returns when it has; nothing where it does not run
+#   reload                 checks the balancer's configuration and lets it read it again
+# Every hook may be asked for what is done already. A deploy is written down in the state folder before
+# anything of it is done, so that one that was killed can be run again, or undone with --undo.
+
+fleet='' hooks='' upstream='' version='' state='' wants_undo=''
+ready_within=60 drain_within=30 lease_within=30
+watch=60 interval=1 requests_min=20 errors_max=1 p99_max=0.5 wallets=1
+
+say() { echo "$(basename "$0"): $*"; }
+die() {
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+usage() {
+    cat <<USAGE
+usage: $(basename "$0") --fleet FILE --hooks PROGRAM --upstream FILE --state FOLDER
+           (--version VERSION | --undo) [OPTION VALUE]…
+
+  --watch SECONDS         how long each gate looks ($watch)
+  --interval SECONDS      between two looks ($interval)
+  --requests-min COUNT    answered requests without which a gate refuses ($requests_min)
+  --errors-max PERCENT    answers with 5xx, of all ($errors_max)
+  --p99-max SECONDS       of the time to an answer ($p99_max)
+  --ready-within SECONDS  until a started instance is ready ($ready_within)
+  --drain-within SECONDS  until nothing arrives any more at one that was taken out ($drain_within)
+  --lease-within SECONDS  until every wallet has its one writer ($lease_within)
+  --wallets COUNT         wallets of the fleet, each of which has one writer ($wallets)
+USAGE
+    more_usage
+}
+
+# Takes an option of one script alone; each script has its own.
+more_usage() { :; }
+own_option() { return 1; }
+
+read_options() {
+    while [ "$#" -gt 0 ]; do
+        case "$1" in
+        --undo)
+            wants_undo=yes
+            shift
+            continue
+            ;;
+        --help)
+            usage
+            exit 0
+            ;;
+        esac
+        if [ "$#" -lt 2 ]; then
+            usage >&2
+            exit 2
+        fi
+        case "$1" in
+        --fleet) fleet=$2 ;;
+        --hooks) hooks=$2 ;;
+        --upstream) upstream=$2 ;;
+        --state) state=$2 ;;
+        --version) version=$2 ;;
+        --watch) watch=$2 ;;
+        --interval) interval=$2 ;;
+        --requests-min) requests_min=$2 ;;
+        --errors-max) errors_max=$2 ;;
+        --p99-max) p99_max=$2 ;;
+        --ready-within) ready_within=$2 ;;
+        --drain-within) drain_within=$2 ;;
+        --lease-within) lease_within=$2 ;;
+        --wallets) wallets=$2 ;;
+        *)
+            own_option "$1" "$2" || {
+                usage >&2
+                exit 2
+            }
+            ;;
+        esac
+        shift 2
+    done
+    if [ -z "$fleet" ] || [ -z "$hooks" ] || [ -z "$upstream" ] || [ -z "$state" ] ||
+        { [ -z "$version" ] && [ -z "$wants_undo" ]; }; then
+        usage >&2
+        exit 2
+    fi
+    [ -f "$upstream" ] || die "$upstream is not a file"
+    read_fleet
+}
+
+names=()
+declare -A api metrics colour
+read_fleet() {
+    local name address url half
+    while read -r name address url half; do
+        case "$name" in '' | '#'*) continue ;; esac
+        [ -n "$url" ] || die "$fleet: $name has no metrics"
+        names+=("$name")
+        # The colour is read by blue-green alone.
+        # shellcheck disable=SC2034
+        api[$name]=$address metrics[$name]=$url colour[$name]=$half
+    done <"$fleet"
+    [ "${#names[@]}" -gt 0 ] || die "$fleet names no instance"
+}
+
+# The balancer.
+
+declare -A weight
+# Who gets how much now: an instance that the file does not name gets nothing.
+read_weights() {
+    local name line
+    for name in "${names[@]}"; do
+        line=$(grep -E "^[[:space:]]*server[[:space:]]+${api[$name]//./\\.}[[:space:];]" "$upstream" || true)
+        case "$line" in
+        '' | *' down'*) weight[$name]=0 ;;
+        *weight=*)
+            line=${line#*weight=}
+            weight[$name]=${line%%[!0-9]*}
+            ;;
+        *) weight[$name]=1 ;;
+        esac
+    done
+}
+
+# Writes who gets how much, and lets the balancer read it. What it refuses is taken back.
+balance() {
+    local name before lines='' sum=0
+    for name in "${names[@]}"; do
+        sum=$((sum + weight[$name]))
+        if [ "${weight[$name]}" -gt 0 ]; then
+            lines+="    server ${api[$name]} weight=${weight[$name]} max_fails=2 fail_timeout=5s;"$'\n'
+        else
+            lines+="    server ${api[$name]} down;"$'\n'
+        fi
+    done
+    if [ "$sum" -eq 0 ]; then
+        say "nobody would be left to serve" >&2
+        return 1
+    fi
+    before=$(cat "$upstream")
+    printf '%s\n' "$before" | LINES_NEW=$lines awk '
+        /^[[:space:]]*server[[:space:]]/ { if (!written) { printf "%s", ENVIRON["LINES_NEW"]; written = 1 }; next }
+        { print }
+        END { exit !written }' >"$upstream.new" || {
+        rm -f "$upstream.new"
+        say "$upstream has no server line to begin with" >&2
+        return 1
+    }
+    mv "$upstream.new" "$upstream"
+    if ! "$hooks" reload; then
+        printf '%s\n' "$before" >"$upstream.new" && mv "$upstream.new" "$upstream"
+        say "the balancer refuses $upstream" >&2
+        return 1
+    fi
+}
+
+# What is measured.
+
+# The metrics of an instance, into a file; fails where there is no data.
+scrape() {
+    curl -fsS --max-time 3 -o "$2" "${metrics[$1]}" 2>/dev/null && grep -q '^build_info' "$2"
+}
+
+# Answered requests and those with 5xx, but for probes of health.
+requests_of() {
+    awk '/^http_requests_total\{/ && !/route="\/health/ {
+            all += $NF; if (/status="5/) bad += $NF }
+        END { printf "%d %d\n", all, bad }' "$1"
+}
+
+# What was answered between two looks: "requests errors p99". A counter that fell began anew.
+between() {
+    awk '
+        function since(now, then) { return now < then ? now : now - then }
+        FNR == 1 { file++ }
+        /route="\/health/ { next }
+        /^http_requests_total\{/ { key = $0; sub(/ [^ ]*$/, "", key); seen[key, file] = $NF; keys[key] }
+        /^http_request_duration_seconds_bucket\{/ && !/route="\/v1\/events\/stream"/ {
+            key = $0; sub(/ [^ ]*$/, "", key); took[key, file] = $NF; spans[key]
+            le = key; sub(/.*le="/, "", le); sub(/".*/, "", le); bound[key] = le }
+        END {
+            for (key in keys) {
+                n = since(seen[key, 2], seen[key, 1]); all += n
+                if (key ~ /status="5/) bad += n
+            }
+            for (key in spans) at[bound[key]] += since(took[key, 2], took[key, 1])
+            p99 = "inf"; total = at["+Inf"]
+            for (le in at) if (le != "+Inf" && at[le] >= 0.99 * total && (p99 == "inf" || le + 0 < p99 + 0)) p99 = le
+            if (!total) p99 = "none"
+            printf "%d %d %s\n", all, bad, p99
+        }' "$1" "$2"
+}
+
+# Whether a sum of numbers holds, such as '3 <= 0.5 * 7'.
+holds() { awk "BEGIN { exit !($1) }"; }
+
+is_ready() { curl -fs --max-time 2 -o /dev/null "http://${api[$1]}/health/ready"; }
+
+until_ready() {
+    local deadline=$((SECONDS + ready_within))
+    until is_ready "$1"; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "$1 is not ready within $ready_within s" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# Every wallet has one writer: the leases that those instances hold are as many as there are wallets. One
+# look sees several instances at several moments, so a hand-over may be seen in its middle.
+one_writer() {
+    local deadline=$((SECONDS + lease_within)) name held
+    while :; do
+        held=0
+        for name in "$@"; do
+            if scrape "$name" "$work/lease"; then
+                held=$(awk -v held="$held" '$1 == "lease_held" { held += $2 } END { print held }' "$work/lease")
+            fi
+        done
+        if [ "$held" -eq "$wallets" ]; then return; fi
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "$held leases are held, where there are $wallets wallets" >&2
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+# Watches instances for a while: they stay ready, and what they answered meanwhile was right and in time.
+# Without data there is no yes.
+gate() {
+    local deadline=$((SECONDS + watch)) name all bad requests errors p99 slowest=0
+    for name in "$@"; do
+        scrape "$name" "$work/$name.before" || {
+            say "$name shows no metrics: no data is no yes" >&2
+            return 1
+        }
+    done
+    while :; do
+        sleep "$interval"
+        requests=0 errors=0 slowest=0
+        for name in "$@"; do
+            is_ready "$name" || {
+                say "$name is not ready any more" >&2
+                return 1
+            }
+            scrape "$name" "$work/$name.after" || {
+                say "$name shows no metrics: no data is no yes" >&2
+                return 1
+            }
+            read -r all bad p99 < <(between "$work/$name.before" "$work/$name.after")
+            requests=$((requests + all)) errors=$((errors + bad))
+            case "$p99" in none) ;; inf) slowest=inf ;; *) if [ "$slowest" != inf ] && holds "$p99 > $slowest"; then slowest=$p99; fi ;; esac
+        done
+        if [ "$requests" -ge "$requests_min" ] && holds "$errors * 100 > $errors_max * $requests"; then
+            say "$errors of $requests answers of $* were errors" >&2
+            return 1
+        fi
+        if [ "$SECONDS" -ge "$deadline" ]; then break; fi
+    done
+    if [ "$requests" -lt "$requests_min" ]; then
+        say "$* answered $requests requests, and $requests_min are needed: no data is no yes" >&2
+        return 1
+    fi
+    if [ "$slowest" = inf ] || holds "$slowest > $p99_max"; then
+        say "the p99 of $* is $slowest s, above $p99_max s" >&2
+        return 1
+    fi
+    say "$*: $requests answers, $errors errors, p99 at most $slowest s"
+}
+
+# Steps.
+
+# No more is sent to it, and nothing arrives any more.
+take_out() {
+    local deadline=$((SECONDS + drain_within)) before after
+    if [ "${weight[$1]}" -gt 0 ]; then
+        weight[$1]=0
+        balance || return 1
+    fi
+    # One that shows no metrics does not run.
+    scrape "$1" "$work/drain" || return 0
+    before=$(requests_of "$work/drain")
+    while :; do
+        sleep 1
+        scrape "$1" "$work/drain" || return 0
+        after=$(requests_of "$work/drain")
+        if [ "$before" = "$after" ]; then return 0; fi
+        before=$after
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "$1 is still sent requests $drain_within s after it was taken out" >&2
+            return 1
+        fi
+    done
+}
+
+# Puts a version in the place of an instance that gets nothing, and waits until it is ready.
+replace() {
+    say "$1: $2"
+    "$hooks" stop "$1" || return 1
+    if [ "$("$hooks" version "$1")" != "$2" ]; then
+        "$hooks" install "$1" "$2" || return 1
+    fi
+    "$hooks" start "$1" || return 1
+    until_ready "$1"
+}
+
+# What is done already by an earlier run of the same deploy is not done again.
+has() { [ "$("$hooks" version "$1")" = "$2" ] && is_ready "$1"; }
+
+# The record, and the way back.
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/xrpayd-deploy.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# Begins a deploy of these instances, or goes on with the same one.
+begin() {
+    local name found
+    mkdir -p "$state"
+    exec 9>"$state/lock"
+    flock -n 9 || die "another deploy is at work in $state"
+    read_weights
+    if [ -n "$wants_undo" ]; then
+        [ -f "$state/deploy" ] || die "there is no unfinished deploy in $state"
+        weights_before
+        return
+    fi
+    if [ -f "$state/deploy" ]; then
+        found=$(cat "$state/deploy")
+        [ "$found" = "$(basename "$0") $version" ] ||
+            die "an unfinished deploy is in the way ($found): finish it, or undo it with --undo"
+        say "going on with an unfinished deploy"
+    else
+        for name in "${names[@]}"; do
+            echo "$name ${weight[$name]} $("$hooks" version "$name" || true)"
+        done >"$state/before.new"
+        mv "$state/before.new" "$state/before"
+        echo "$(basename "$0") $version" >"$state/deploy.new"
+        mv "$state/deploy.new" "$state/deploy"
+    fi
+    weights_before
+}
+
+# Undoes, where that is all that was asked for; from here on an interruption undoes as well.
+or_undo() {
+    if [ -n "$wants_undo" ]; then
+        undo && exit 0
+        exit 3
+    fi
+    trap 'fail "interrupted"' INT TERM HUP
+}
+
+# How much each had before the deploy, and which version.
+declare -A weight_was version_was
+weights_before() {
+    local name share was
+    while read -r name share was; do
+        weight_was[$name]=$share version_was[$name]=$was
+    done <"$state/before"
+}
+
+# Ends the record: nothing is left to undo.
+finish() {
+    rm -f "$state/deploy" "$state/before"
+    say "done"
+}
+
+# Puts everything back as it was before.
+undo() {
+    local name
+    say "undoing" >&2
+    read_weights
+    put_back || {
+        say "not everything could be undone: run it again with --undo once the cause is gone" >&2
+        return 1
+    }
+    for name in "${names[@]}"; do weight[$name]=${weight_was[$name]:-0}; done
+    balance || return 1
+    rm -f "$state/deploy" "$state/before"
+    say "everything is as it was" >&2
+}
+
+# The instances themselves, one at a time, so that some always serve; a script whose way back is another
+# has its own.
+put_back() {
+    local name
+    for name in "${names[@]}"; do
+        [ -n "${version_was[$name]:-}" ] || continue
+        if has "$name" "${version_was[$name]}"; then
+            weight[$name]=${weight_was[$name]}
+            continue
+        fi
+        take_out "$name" || return 1
+        replace "$name" "${version_was[$name]}" || return 1
+        weight[$name]=${weight_was[$name]}
+        balance || return 1
+    done
+}
+
+fail() {
+    trap '' INT TERM HUP
+    say "$*: rolling back" >&2
+    undo || exit 3
+    exit 1
+}
