@@ -9,6 +9,10 @@
 //! lets another in, however long an answer took. Renewing is a task of its own, so that a slow engine
 //! loses nothing. On failure of the database nothing is renewed and the engines end by themselves.
 //!
+//! Wallets are spread over the replicas that live by `core::spread`: who holds too many gives one away, and
+//! rests before the next; of a wallet that has become nobody's one replica is the first taker, and the
+//! others let it go first.
+//!
 //! Where one process alone can have the database, a SQLite file, the lock on the file is what is held: the
 //! lease is taken at once, because whoever had it is dead, and has no end.
 
@@ -16,20 +20,31 @@ use crate::clock::{Clock, Entropy};
 use crate::config;
 use crate::payments::engine::{self, Deps, View};
 use crate::payments::hold::Hold;
-use crate::store::{Claim, Hint, Replica, Store, StoreError, Taken, Tenure};
+use crate::store::{
+    Claim, Hint, LeaseBoard, Replica, ReplicaSeen, Store, StoreError, Taken, Tenure,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use xrpayd_core::spread::{self, Place};
 
 /// A lease that another holds is looked at this often at least: what a lost hint costs at most.
 const LOOK: Duration = Duration::from_millis(400);
 /// The pause after a database that does not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(250);
+/// How long others wait with a wallet that is not theirs to take first.
+const BEAT: Duration = Duration::from_millis(250);
+/// The pause between two wallets that are given away, and before one's own that was given is taken again.
+const REST: Duration = Duration::from_secs(1);
+/// A wallet that was given away and that nobody took is kept for so long.
+const OFFERED_AGAIN: Duration = Duration::from_secs(300);
 /// How long giving a lease back may take; after that it runs out by itself.
 const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// A replica that has the database to itself says so rarely that it lives.
+const SEEN_EVERY: Duration = Duration::from_secs(60 * 60);
 /// This part of a lease is left unused at its end.
 const MARGIN_SHARE: u32 = 4;
 /// A lease is renewed so often while it lasts.
@@ -62,6 +77,8 @@ struct Held {
     until: watch::Sender<Duration>,
     /// Rung when the database says that it is another's.
     lost: CancellationToken,
+    /// Rung when it is to be given to a replica that holds fewer.
+    given: CancellationToken,
 }
 
 /// The leases of this process.
@@ -69,12 +86,24 @@ pub(super) struct Leases {
     store: Store,
     clock: Arc<dyn Clock>,
     replica: Replica,
+    /// The wallets of the configuration: what else has a row is nobody's business.
+    wallets: Vec<String>,
     terms: Terms,
     /// Whether no other process can have the database.
     is_alone: bool,
     held: Mutex<BTreeMap<String, Held>>,
+    /// Who is there and who holds what, as it was seen last.
+    board: watch::Sender<LeaseBoard>,
     /// Rung when this process begins to end.
     draining: CancellationToken,
+}
+
+/// A wallet's lease as it is shown.
+pub(super) struct Shown {
+    /// The shown name of who has it, where somebody does.
+    pub(super) holder: Option<String>,
+    /// Its epoch; 0 while nothing is known.
+    pub(super) epoch: u64,
 }
 
 /// One wallet's engine, as it is run under one lease after the other.
@@ -93,7 +122,7 @@ pub(super) struct Lane {
 
 impl Leases {
     pub(super) fn new(
-        config: &config::Lease,
+        (config, wallets): (&config::Lease, Vec<String>),
         store: Store,
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
@@ -112,8 +141,10 @@ impl Leases {
             store,
             clock,
             replica,
+            wallets,
             terms: Terms::of(config.ttl),
             held: Mutex::default(),
+            board: watch::Sender::default(),
             draining: CancellationToken::new(),
         })
     }
@@ -141,7 +172,108 @@ impl Leases {
                 self.release(&held.tenure).await;
                 return;
             }
+            if held.given.is_cancelled() {
+                self.release(&held.tenure).await;
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(REST) => {}
+                }
+            }
         }
+    }
+
+    /// Who has a wallet, as far as this process knows.
+    pub(super) fn shown(&self, wallet: &str) -> Shown {
+        if let Some(held) = self.held_now().get(wallet) {
+            return Shown {
+                holder: Some(self.replica.name.clone()),
+                epoch: held.tenure.epoch,
+            };
+        }
+        let board = self.board.borrow();
+        let mut leases = board.leases.iter();
+        let lease = leases.find(|lease| lease.wallet == wallet);
+        let holder = lease.and_then(|lease| lease.holder.as_ref());
+        let name_of = |id: &String| {
+            let mut seen = board.replicas.iter();
+            let known = seen.find(|seen| seen.replica.id == *id);
+            known.map_or_else(|| id.clone(), |seen| seen.replica.name.clone())
+        };
+        Shown {
+            holder: holder.map(name_of),
+            epoch: lease.map_or(0, |lease| lease.epoch),
+        }
+    }
+
+    /// Looks again and again who is there and who holds what, and gives away what is another's share,
+    /// until `cancel`.
+    pub(super) async fn spread(self: Arc<Self>, cancel: CancellationToken) {
+        if self.is_alone {
+            return;
+        }
+        let mut rested = tokio::time::Instant::now();
+        let mut last: Option<(String, tokio::time::Instant)> = None;
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            match tokio::time::timeout(self.terms.used, self.store.lease_board()).await {
+                Ok(Ok(board)) => self.board.send_replace(board),
+                // Nobody is given anything while nobody knows who lives; the renewal tells why.
+                Ok(Err(_)) | Err(_) => continue,
+            };
+            let now = tokio::time::Instant::now();
+            if now < rested || self.draining.is_cancelled() {
+                continue;
+            }
+            let wallet = self.read_board(|me, places, replicas| {
+                spread::to_give(me, places, replicas).map(str::to_owned)
+            });
+            // One that nobody took came back, and is not offered again at once.
+            let came_back = |(given, at): &(String, tokio::time::Instant)| {
+                wallet.as_ref() == Some(given) && at.elapsed() < OFFERED_AGAIN
+            };
+            if last.as_ref().is_some_and(came_back) {
+                continue;
+            }
+            if let Some(held) = wallet.and_then(|wallet| self.held_now().get(&wallet).cloned()) {
+                tracing::info!(
+                    wallet.name = held.tenure.wallet,
+                    "the wallet is given to a replica that holds fewer"
+                );
+                held.given.cancel();
+                last = Some((held.tenure.wallet, now));
+                rested = now + REST;
+            }
+        }
+    }
+
+    /// Whether this replica is the one to take a wallet that has become nobody's.
+    fn is_first(&self, wallet: &str) -> bool {
+        self.read_board(|me, places, replicas| spread::is_first(me, wallet, places, replicas))
+    }
+
+    /// Asks the board something, as this replica, about the wallets and the replicas that live.
+    fn read_board<T>(&self, ask: impl FnOnce(&str, &[Place<'_>], &[&str]) -> T) -> T {
+        let board = self.board.borrow();
+        let lives = |seen: &&ReplicaSeen| {
+            let replica = &seen.replica;
+            replica.id == self.replica.id || seen.silent < self.terms.ttl && !replica.is_draining
+        };
+        let live = board.replicas.iter().filter(lives);
+        let live: Vec<&str> = live.map(|seen| seen.replica.id.as_str()).collect();
+        let holder_of = |wallet: &String| -> Option<&str> {
+            let mut lasting = board.leases.iter().filter(|lease| !lease.left.is_zero());
+            let lease = lasting.find(|lease| lease.wallet == *wallet)?;
+            lease.holder.as_deref()
+        };
+        let mut places = Vec::with_capacity(self.wallets.len());
+        for wallet in &self.wallets {
+            let holder = holder_of(wallet);
+            places.push(Place { wallet, holder });
+        }
+        ask(&self.replica.id, &places, &live)
     }
 
     /// Runs the engine until it has ended, for whatever reason.
@@ -156,6 +288,7 @@ impl Leases {
                 wallet.name = lane.name,
                 "the wallet's lease could not be renewed in time: the engine ends"
             ),
+            () = held.given.cancelled() => {}
             () = held.lost.cancelled() => tracing::warn!(
                 wallet.name = lane.name,
                 "another process has taken the wallet's lease: the engine ends"
@@ -174,6 +307,13 @@ impl Leases {
         };
         let mut is_told = false;
         loop {
+            // Whoever is to have it gets it without a race, unless that one does not come.
+            if !self.is_alone && !self.is_first(wallet) {
+                tokio::select! {
+                    () = cancel.cancelled() => return None,
+                    () = tokio::time::sleep(BEAT) => {}
+                }
+            }
             if cancel.is_cancelled() || self.draining.is_cancelled() {
                 return None;
             }
@@ -219,6 +359,7 @@ impl Leases {
             tenure,
             until,
             lost: CancellationToken::new(),
+            given: CancellationToken::new(),
         };
         self.held_now()
             .insert(held.tenure.wallet.clone(), held.clone());
@@ -254,7 +395,7 @@ impl Leases {
         }
         // A file has one replica at a time, and what it holds has no end.
         let every = match self.is_alone {
-            true => Duration::MAX,
+            true => SEEN_EVERY,
             false => self.terms.renewed_every,
         };
         let (mut wait, mut drains, mut is_told) = (every, false, false);

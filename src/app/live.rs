@@ -1,10 +1,11 @@
 //! What is running, as the HTTP room sees it: plain rows out of the pool and the engines.
 
 use super::foresight;
+use super::leases::Leases;
 use super::views::Elsewhere;
 use crate::http::state::{
-    BackfillRow, BooksRow, DisputeRow, JournalRow, Live, Outlook, Readiness, Routing, ServerRow,
-    SideRow, TicketsRow, TipRow, WaitRow, WalletRow,
+    BackfillRow, BooksRow, DisputeRow, JournalRow, LeaseRow, Live, Outlook, Readiness, Routing,
+    ServerRow, SideRow, TicketsRow, TipRow, WaitRow, WalletRow,
 };
 use crate::payments::engine::View;
 use crate::payments::loads::Loads;
@@ -70,6 +71,7 @@ pub(super) struct Known {
 /// The rows that are shown.
 pub(super) struct LiveView {
     pool: Pool,
+    leases: Arc<Leases>,
     known: Known,
     lanes: BTreeMap<String, LaneHandle>,
     books: watch::Receiver<reconcile::View>,
@@ -79,13 +81,14 @@ pub(super) struct LiveView {
 
 impl LiveView {
     pub(super) fn new(
-        pool: Pool,
+        (pool, leases): (Pool, Arc<Leases>),
         known: Known,
         lanes: Vec<LaneHandle>,
         books: watch::Receiver<reconcile::View>,
     ) -> Self {
         Self {
             pool,
+            leases,
             known,
             books,
             lanes: lanes
@@ -243,6 +246,19 @@ impl Live for LiveView {
 
     fn lease_held(&self) -> Option<bool> {
         Some(self.leases_held() > 0)
+    }
+
+    fn leases(&self) -> Vec<LeaseRow> {
+        let row = |lane: &LaneHandle| {
+            let shown = self.leases.shown(&lane.name);
+            LeaseRow {
+                wallet: lane.name.clone(),
+                is_here: lane.tenure.borrow().is_some(),
+                holder: shown.holder,
+                epoch: shown.epoch,
+            }
+        };
+        self.lanes.values().map(row).collect()
     }
 
     fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {

@@ -2,7 +2,8 @@
 //!
 //! Order of a start: store, wallets, pool, engines, HTTP. Order of an end: it is said to be near while
 //! everything goes on (`shutdown.notice`), new writes are refused,
-//! requests under way are answered, the engines finish the commit they are in, what came of the
+//! requests under way are answered, the engines finish the commit they are in and their leases are given
+//! back (where other replicas wait for them, before all else), what came of the
 //! webhooks under way is written down, the pool and the store close. What is in flight stays in the
 //! store and on the ledger; the next start goes on with
 //! it. A crash at any point of this is only a shorter version of it.
@@ -187,16 +188,22 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         watchers.spawn("loads", loads.follow(store.clone()));
     }
     let leases = leases::Leases::new(
-        &config.lease,
+        (&config.lease, config.wallets.keys().cloned().collect()),
         store.clone(),
         Arc::clone(&ground.clock),
         ground.entropy.as_ref(),
     );
     tenancy.spawn_must_finish("leases", Arc::clone(&leases).renew(tenancy.token()));
+    tenancy.spawn("spread", Arc::clone(&leases).spread(tenancy.token()));
     let eyes = (&store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, (&engines, &leases));
     let (show_books, books) = watch::channel(crate::reconcile::View::new());
-    let live = Arc::new(LiveView::new(pool.clone(), known, lanes, books));
+    let live = Arc::new(LiveView::new(
+        (pool.clone(), Arc::clone(&leases)),
+        known,
+        lanes,
+        books,
+    ));
     hints::Carriers::new(
         store.clone(),
         Arc::clone(&ground.metrics),
@@ -273,12 +280,16 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     let asked_at = tokio::time::Instant::now();
     live.leave();
+    leases.drain();
+    if !store.is_alone() {
+        // The wallets are others' as soon as their engines have ended; everything else goes on meanwhile.
+        engines.cancel();
+    }
     let ended = match ended {
         Ok(()) => notice(config.shutdown.notice, &root).await,
         fatal => fatal,
     };
     live.drain();
-    leases.drain();
     let grace = config.shutdown.grace;
     tracing::info!(grace_s = grace.as_secs(), "draining");
     let drained = drain(

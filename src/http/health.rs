@@ -12,8 +12,8 @@ use super::router::App;
 use super::state::{AppState, Readiness};
 use crate::rfc3339::Rfc3339;
 use crate::telemetry::health::{
-    self, Audience, BooksFacts, Document, Draining, Facts, Halted, PauseFact, PaymentFacts, Status,
-    StoreFact, WalletFacts, WebhookFacts, XrplFacts,
+    self, Audience, BooksFacts, Document, Draining, Facts, Halted, LeaseFacts, PauseFact,
+    PaymentFacts, Status, StoreFact, WalletFacts, WebhookFacts, XrplFacts,
 };
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -183,6 +183,16 @@ async fn measure(app: &App) -> Facts {
         }),
         webhooks: webhook_facts(app).await,
         lease_held: live.lease_held(),
+        leases: live
+            .leases()
+            .into_iter()
+            .map(|row| LeaseFacts {
+                wallet: row.wallet,
+                is_here: row.is_here,
+                holder: row.holder,
+                epoch: row.epoch,
+            })
+            .collect(),
         stalled: live.stalled(),
         draining: draining(&app.state),
         thresholds: app.state.rules.borrow().thresholds.clone(),

@@ -211,6 +211,10 @@ pub trait Live: Send + Sync + 'static {
     fn lease_held(&self) -> Option<bool> {
         None
     }
+    /// Who holds each wallet.
+    fn leases(&self) -> Vec<LeaseRow> {
+        Vec::new()
+    }
     /// What the newest ledger says of an account that `wallet` is to pay, where that was read already.
     fn destination_known(&self, wallet: &str, destination: AccountId) -> Option<Facts> {
         let _ = (wallet, destination);
@@ -277,6 +281,19 @@ pub enum Routing {
     Given,
     /// Somebody only asks.
     Asked,
+}
+
+/// Who may write a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRow {
+    /// The wallet.
+    pub wallet: String,
+    /// Whether this process holds it.
+    pub is_here: bool,
+    /// The name of the replica that does, as far as this one knows.
+    pub holder: Option<String>,
+    /// How often it was taken.
+    pub epoch: u64,
 }
 
 /// What reconciliations found.

@@ -143,7 +143,6 @@ const PAGES_AHEAD: usize = 2;
 const REPORTS_AHEAD: usize = 16;
 /// Attempts in one request to the submitter, so that the first answers come before the last send.
 const SEND_BATCH_MAX: usize = 1_024;
-
 /// The pause before everything is read again, so that a cause that persists does not spin.
 const RELOAD_PAUSE: Duration = Duration::from_millis(250);
 

@@ -8,10 +8,12 @@ mod callers;
 mod invoices;
 mod leases;
 mod limits;
+mod rows;
 
 use super::db::{Dialect, Tx, TxOn, Value};
 use super::*;
 use leases::held;
+use rows::{credit, of_a_stranger};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -103,44 +105,6 @@ pub(super) fn scans(plan: &str) -> Vec<&str> {
         })
     };
     plan.lines().filter(is_scan).collect()
-}
-
-fn of_a_stranger(ledger_index: LedgerIndex) -> Entry {
-    Entry {
-        hash: TxHash([9; 32]),
-        ledger_index,
-        ledger_hash: LedgerHash([9; 32]),
-        tx_index: 0,
-        result: "tesSUCCESS".to_owned(),
-        transaction_type: "Payment".to_owned(),
-        sender: AccountId([9; 20]),
-        slot: Slot::Sequence(1),
-        fee: Drops::ZERO,
-        destination: None,
-        destination_tag: None,
-        source_tag: None,
-        delivered: Delivered::Nothing,
-        invoice_id: None,
-        marker: None,
-        effects: None,
-        closed_at: None,
-        root_after: None,
-    }
-}
-
-fn credit() -> Credit {
-    Credit {
-        hash: TxHash([9; 32]),
-        ledger_index: LedgerIndex(101),
-        tx_index: 0,
-        closed_at: T0,
-        transaction_type: "Payment".to_owned(),
-        from: Some(AccountId([9; 20])),
-        source_tag: None,
-        destination_tag: Some(7),
-        amount: Counted::Exact(Amount::Xrp(Drops::MAX)),
-        is_return: false,
-    }
 }
 
 #[tokio::test]

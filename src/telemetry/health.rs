@@ -12,8 +12,8 @@ mod thresholds;
 pub use thresholds::{Alert, Thresholds};
 
 use document::{
-    BooksCheck, JournalCheck, LeaseCheck, PaymentsCheck, PlainCheck, WalletCheck, WebhooksCheck,
-    XrplCheck,
+    BooksCheck, HeldBy, JournalCheck, LeaseCheck, PaymentsCheck, PlainCheck, Role, WalletCheck,
+    WebhooksCheck, XrplCheck,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,6 +60,8 @@ pub struct Facts {
     pub webhooks: Option<WebhookFacts>,
     /// Whether this process holds the lease, where there are leases.
     pub lease_held: Option<bool>,
+    /// Who holds each wallet.
+    pub leases: Vec<LeaseFacts>,
     /// What has stopped making progress.
     pub stalled: Option<String>,
     /// Whether the daemon is on its way out.
@@ -167,6 +169,19 @@ pub enum Draining {
     No,
 }
 
+/// Who holds one wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseFacts {
+    /// The wallet.
+    pub wallet: String,
+    /// Whether this process does.
+    pub is_here: bool,
+    /// The name of the replica that does.
+    pub holder: Option<String>,
+    /// How often the lease was taken.
+    pub epoch: u64,
+}
+
 /// Who reads the document: a balance is not for strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
@@ -195,11 +210,9 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         (None, Draining::Yes) => plain(Status::Degraded, Some("shutting down")),
         (None, Draining::No) => plain(Status::Healthy, None),
     };
-    // The process without the lease serves the API like the other; that is no fault.
-    let lease = facts.lease_held.map(|held| LeaseCheck {
-        status: Status::Healthy,
-        held,
-    });
+    let lease = facts
+        .lease_held
+        .map(|held| examine_leases(held, &facts.leases, audience));
     let worst = [
         xrpl.status,
         wallet.status,
@@ -224,6 +237,31 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
             process,
             lease,
         },
+    }
+}
+
+/// The process without a lease serves the API like the others; that is no fault.
+fn examine_leases(held: bool, leases: &[LeaseFacts], audience: Audience) -> LeaseCheck {
+    let count = leases.iter().filter(|lease| lease.is_here).count();
+    let role = match count {
+        0 => Role::Standby,
+        all if all == leases.len() => Role::Holder,
+        _ => Role::Mixed,
+    };
+    let held_by = |lease: &LeaseFacts| {
+        let held_by = HeldBy {
+            holder: lease.holder.clone(),
+            epoch: lease.epoch,
+        };
+        (lease.wallet.clone(), held_by)
+    };
+    let is_shown = audience == Audience::Operator;
+    LeaseCheck {
+        status: Status::Healthy,
+        held,
+        role,
+        count,
+        wallets: is_shown.then(|| leases.iter().map(held_by).collect()),
     }
 }
 

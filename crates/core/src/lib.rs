@@ -25,6 +25,7 @@ pub mod reconcile;
 pub mod rollout;
 pub mod route;
 pub mod sequence;
+pub mod spread;
 mod text;
 pub mod tickets;
 pub mod token;

@@ -35,7 +35,12 @@ async fn process(folder: &tempfile::TempDir) -> (Arc<Leases>, Store) {
         name: Some("first".to_owned()),
     };
     let clock = Arc::new(Passing::default());
-    let leases = Leases::new(&config, store.clone(), clock, &SeededEntropy::new(1));
+    let leases = Leases::new(
+        (&config, vec!["hot".to_owned()]),
+        store.clone(),
+        clock,
+        &SeededEntropy::new(1),
+    );
     let mut leases = Arc::into_inner(leases).unwrap();
     leases.is_alone = false;
     (Arc::new(leases), store)

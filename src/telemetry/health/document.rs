@@ -4,6 +4,7 @@ use super::Status;
 use crate::rfc3339::Rfc3339;
 use crate::shape::scalar;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use xrpayd_core::ids::LedgerIndex;
 
@@ -106,9 +107,38 @@ pub struct PlainCheck {
     pub(super) detail: Option<String>,
 }
 
-/// Whether this process holds the lease of its wallets.
+/// What this process is to its wallets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It holds all of them.
+    Holder,
+    /// It holds none, and takes over what another leaves.
+    Standby,
+    /// It holds some, and other replicas the others.
+    Mixed,
+}
+
+/// Who holds one wallet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldBy {
+    /// The name of the replica; null while nobody has it.
+    pub(super) holder: Option<String>,
+    /// How often the lease has been taken.
+    pub(super) epoch: u64,
+}
+
+/// Which wallets this process holds: it alone signs for them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeaseCheck {
     pub(super) status: Status,
+    /// Whether it holds any.
     pub(super) held: bool,
+    pub(super) role: Role,
+    /// How many it holds.
+    pub(super) count: usize,
+    /// Who holds each wallet; for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, HeldBy>)]
+    pub(super) wallets: Option<BTreeMap<String, HeldBy>>,
 }

@@ -37,6 +37,7 @@ fn well() -> Facts {
             oldest_undelivered_s: Some(900),
         }),
         lease_held: None,
+        leases: Vec::new(),
         stalled: None,
         draining: Draining::No,
         thresholds: Thresholds::default(),
