@@ -50,6 +50,7 @@ pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
         }
     };
     let listen_url = config.store.listen_url.as_ref();
+    let read_url = config.store.read_url.as_ref();
     Ok(StoreConfig {
         url: resolve(("store.url", &config.store.url))?,
         listen_url: listen_url
@@ -69,6 +70,10 @@ pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
             config::Pooler::None => Pooler::None,
             config::Pooler::Transaction => Pooler::Transaction,
         },
+        read_url: read_url
+            .map(|url| resolve(("store.read_url", url)))
+            .transpose()?,
+        read_lag: config.store.read_lag,
     })
 }
 

@@ -85,7 +85,7 @@ pub enum AppError {
     /// The database is another environment's.
     #[error(transparent)]
     NotAtHome(#[from] home::NotAtHome),
-    /// The URL of the store is a secret that cannot be had.
+    /// A URL of the store is a secret that cannot be had, or nothing for real money.
     #[error("{key}: {why}")]
     StoreUrl {
         /// The setting.

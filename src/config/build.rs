@@ -384,6 +384,14 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
     }
     let idle_in_transaction_timeout = positive(r, "store.idle_in_transaction_timeout");
     let pooler = r.required("store.pooler");
+    let read_url = r.optional::<StoreUrl>("store.read_url");
+    if read_url
+        .as_ref()
+        .is_some_and(|url| url.is_sqlite() == Some(true))
+    {
+        r.error("store.read_url", "must be a server of PostgreSQL");
+    }
+    let read_lag = positive(r, "store.read_lag");
     let last_run_dir = r.optional::<String>(LAST_RUN_DIR).map(PathBuf::from);
     if last_run_dir.as_ref().is_some_and(|folder| !folder.is_dir()) {
         r.error(LAST_RUN_DIR, "is no folder");
@@ -398,6 +406,8 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
         lock_timeout: lock_timeout?,
         idle_in_transaction_timeout: idle_in_transaction_timeout?,
         pooler: pooler?,
+        read_url,
+        read_lag: read_lag?,
         replicas: replicas?,
         last_run_dir,
     })

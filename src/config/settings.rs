@@ -298,6 +298,16 @@ const ROWS: &[Setting] = &[
         "What lies between the daemon and PostgreSQL: `transaction` for a pooler that deals out connections by the transaction, such as PgBouncer's `pool_mode = transaction`. Behind one that is not named here the daemon does not start.",
     ),
     row(
+        "store.read_url",
+        Kind::Url,
+        "A standby of the PostgreSQL at `url`, written like that one: lists of payments, invoices and deposits are read there, once it shows everything that was committed before they were asked for, and at `url` where it does not in time or is away.",
+    ),
+    row(
+        "store.read_lag",
+        Kind::Duration,
+        "How long a list waits for the standby at `read_url` to catch up before it is read at `url`.",
+    ),
+    row(
         "store.replicas",
         Kind::Number,
         "How many daemons share this database. SQLite serves one.",

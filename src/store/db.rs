@@ -26,7 +26,7 @@ pub(super) struct Db {
 #[derive(Debug)]
 pub(super) enum Dialect {
     Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
+    Postgres(Box<postgres::Postgres>),
 }
 
 impl Db {
@@ -68,6 +68,27 @@ impl Db {
             Dialect::Postgres(db) => db.read().await.map(TxOn::Postgres),
         };
         Ok(self.begun(inner?))
+    }
+
+    /// What `read` makes of a picture for a list: of a server that is there for lists, where there is
+    /// one that shows everything by now, and otherwise of the one that takes the writes. Nothing that
+    /// decides about money is read this way.
+    pub(super) async fn list<T, F, Done>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: Fn(Tx) -> Done,
+        Done: Future<Output = Result<T, StoreError>>,
+    {
+        if let Dialect::Postgres(db) = &self.dialect
+            && let Some(standby) = db.list().await
+        {
+            let mut tx = self.begun(TxOn::Postgres(standby));
+            tx.prepares = false;
+            match read(tx).await {
+                Err(error) if error.retryable() => db.leave_standby(&error.to_string()),
+                answer => return answer,
+            }
+        }
+        read(self.read().await?).await
     }
 
     fn begun(&self, on: TxOn) -> Tx {

@@ -1,6 +1,6 @@
 //! Lists of deposits, newest first, with a cursor: one walk along the index that fits the filter best.
 
-use super::db::Value;
+use super::db::{Tx, Value};
 use super::deposits::{self, COLUMNS, Deposit};
 use super::events::HOUSE;
 use super::list::{PAGE_MAX, Page, PageOf, Statement};
@@ -140,37 +140,44 @@ impl Store {
         filter: &DepositFilter,
         page: &Page<DepositId>,
     ) -> Result<PageOf<Deposit, DepositId>, StoreError> {
-        let limit = page.limit.clamp(1, PAGE_MAX);
         let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
         if names_nul(&filter.client) || names_nul(&filter.wallet) {
             return Ok(PageOf::empty());
         }
-        let mut tx = self.db().read().await?;
-        let after = match page.cursor {
-            None => None,
-            Some(id) => {
-                let sql = "select created_at from deposits where id = $1";
-                let Some(row) = tx.fetch_optional(sql, vec![id.to_string().into()]).await? else {
-                    tx.end().await?;
-                    return Ok(PageOf::empty());
-                };
-                Some((UnixMs(row.int("created_at")?), id))
-            }
-        };
-        let mut found = Vec::new();
-        for walk in walks(filter) {
-            // One more than the page holds tells whether another page follows.
-            let (sql, values) = statement(walk, filter, after, limit.saturating_add(1));
-            for row in tx.fetch(sql, values).await? {
-                found.push(deposits::decode(&row)?);
-            }
-        }
-        tx.end().await?;
-        found.sort_by_key(|deposit| Reverse((deposit.created_at, deposit.id)));
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let next = found.last().filter(|_| more).map(|deposit| deposit.id);
-        Ok(PageOf { items: found, next })
+        self.db().list(|tx| read(tx, filter, page)).await
     }
+}
+
+async fn read(
+    mut tx: Tx,
+    filter: &DepositFilter,
+    page: &Page<DepositId>,
+) -> Result<PageOf<Deposit, DepositId>, StoreError> {
+    let limit = page.limit.clamp(1, PAGE_MAX);
+    let after = match page.cursor {
+        None => None,
+        Some(id) => {
+            let sql = "select created_at from deposits where id = $1";
+            let Some(row) = tx.fetch_optional(sql, vec![id.to_string().into()]).await? else {
+                tx.end().await?;
+                return Ok(PageOf::empty());
+            };
+            Some((UnixMs(row.int("created_at")?), id))
+        }
+    };
+    let mut found = Vec::new();
+    for walk in walks(filter) {
+        // One more than the page holds tells whether another page follows.
+        let (sql, values) = statement(walk, filter, after, limit.saturating_add(1));
+        for row in tx.fetch(sql, values).await? {
+            found.push(deposits::decode(&row)?);
+        }
+    }
+    tx.end().await?;
+    found.sort_by_key(|deposit| Reverse((deposit.created_at, deposit.id)));
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > size;
+    found.truncate(size);
+    let next = found.last().filter(|_| more).map(|deposit| deposit.id);
+    Ok(PageOf { items: found, next })
 }

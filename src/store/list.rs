@@ -256,48 +256,55 @@ impl Store {
         filter: &PaymentFilter,
         page: &Page,
     ) -> Result<PageOf<Payment>, StoreError> {
-        let limit = page.limit.clamp(1, PAGE_MAX);
         let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
         if names_nul(&filter.client) || names_nul(&filter.reference) {
             return Ok(PageOf::empty());
         }
-        let mut tx = self.db().read().await?;
-        let after = match page.cursor {
-            None => None,
-            Some(id) => match accepted_at(&mut tx, id).await? {
-                Some(at) => Some((at, id)),
-                None => {
-                    tx.end().await?;
-                    return Ok(PageOf::empty());
-                }
-            },
-        };
-        let mut found = Vec::new();
-        let house = PaymentFilter {
-            client: Some(HOUSE.to_owned()),
-            ..filter.clone()
-        };
-        let with_house = filter.house && filter.client.is_some();
-        let filters = std::iter::once(filter).chain(with_house.then_some(&house));
-        let statements = filters.flat_map(|filter| {
-            // One more than the page holds tells whether another page follows.
-            let more = limit.saturating_add(1);
-            let walks = walks(filter).into_iter();
-            walks.map(move |walk| statement(walk, filter, after, more))
-        });
-        for (sql, values) in statements {
-            for row in tx.fetch(sql, values).await? {
-                found.push((Reverse((row.int("created_at")?, row.text("id")?)), row));
-            }
-        }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let rows: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
-        let items = payments::assemble(&mut tx, &rows).await?;
-        tx.end().await?;
-        let next = items.last().filter(|_| more).map(|payment| payment.id);
-        Ok(PageOf { items, next })
+        self.db().list(|tx| read(tx, filter, page)).await
     }
+}
+
+async fn read(
+    mut tx: Tx,
+    filter: &PaymentFilter,
+    page: &Page,
+) -> Result<PageOf<Payment>, StoreError> {
+    let limit = page.limit.clamp(1, PAGE_MAX);
+    let after = match page.cursor {
+        None => None,
+        Some(id) => match accepted_at(&mut tx, id).await? {
+            Some(at) => Some((at, id)),
+            None => {
+                tx.end().await?;
+                return Ok(PageOf::empty());
+            }
+        },
+    };
+    let mut found = Vec::new();
+    let house = PaymentFilter {
+        client: Some(HOUSE.to_owned()),
+        ..filter.clone()
+    };
+    let with_house = filter.house && filter.client.is_some();
+    let filters = std::iter::once(filter).chain(with_house.then_some(&house));
+    let statements = filters.flat_map(|filter| {
+        // One more than the page holds tells whether another page follows.
+        let more = limit.saturating_add(1);
+        let walks = walks(filter).into_iter();
+        walks.map(move |walk| statement(walk, filter, after, more))
+    });
+    for (sql, values) in statements {
+        for row in tx.fetch(sql, values).await? {
+            found.push((Reverse((row.int("created_at")?, row.text("id")?)), row));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > size;
+    found.truncate(size);
+    let rows: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
+    let items = payments::assemble(&mut tx, &rows).await?;
+    tx.end().await?;
+    let next = items.last().filter(|_| more).map(|payment| payment.id);
+    Ok(PageOf { items, next })
 }

@@ -1,11 +1,13 @@
 //! The schema's history, embedded in the binary; the two dialects are numbered alike.
 //!
-//! A migration never changes once it has been released. A database that has one that this program
-//! does not know is left alone.
+//! A migration never changes once it has been released, and programs of two versions share a database
+//! while one replaces the other: what a migration adds, an older program lives with; what takes something
+//! away comes a release later and raises the floor below which a program leaves the database alone
+//! (docs/POSTGRES.md, "Upgrades").
 
 use super::error::StoreError;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr as _, SqlitePool};
+use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ fn for_sqlite() -> Vec<Migration> {
         (19, "leases", "0019_leases.sql"),
         (20, "lane_views", "0020_lane_views.sql"),
         (21, "lineage", "0021_lineage.sql"),
+        (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
     )
 }
@@ -76,6 +79,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (19, "leases", "0019_leases.sql"),
         (20, "lane_views", "0020_lane_views.sql"),
         (21, "lineage", "0021_lineage.sql"),
+        (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
     )
 }
@@ -88,11 +92,17 @@ fn newest(migrations: &[Migration]) -> i64 {
         .unwrap_or(0)
 }
 
-/// What a database says has been applied to it: versions and checksums.
+/// What a database says about itself.
 #[derive(Debug, Default)]
-pub(super) struct Applied(pub(super) Vec<(i64, Vec<u8>)>);
+pub(super) struct Applied {
+    /// Versions and checksums of what has been applied.
+    pub(super) migrations: Vec<(i64, Vec<u8>)>,
+    /// The newest migration that a program has to know at least; unknown before that was kept.
+    pub(super) floor: Option<i64>,
+}
 
-/// What has to be applied still, in order.
+/// What has to be applied still, in order. A database that has more than is known is as good as one that
+/// has all that is known, where it says that programs as old as this one may use it.
 ///
 /// # Errors
 /// The database is not this program's: it is newer, or what was applied is not what is known under the
@@ -101,23 +111,32 @@ pub(super) fn missing<'a>(
     known: &'a [Migration],
     applied: &Applied,
 ) -> Result<Vec<&'a Migration>, StoreError> {
-    let mut is_applied = BTreeSet::new();
-    for (version, checksum) in &applied.0 {
-        let Some(migration) = known.iter().find(|known| known.version == *version) else {
-            let found = *version;
-            let known = newest(known);
-            return Err(StoreError::Newer { found, known });
-        };
-        if *migration.checksum != **checksum {
-            let edited = MigrateError::VersionMismatch(*version);
-            return Err(StoreError::Migration(Arc::new(edited)));
+    let (mut is_applied, mut unknown) = (BTreeSet::new(), None);
+    for (version, checksum) in &applied.migrations {
+        match known.iter().find(|known| known.version == *version) {
+            Some(migration) if *migration.checksum == **checksum => {
+                is_applied.insert(*version);
+            }
+            Some(_) => {
+                let edited = MigrateError::VersionMismatch(*version);
+                return Err(StoreError::Migration(Arc::new(edited)));
+            }
+            None => unknown = unknown.max(Some(*version)),
         }
-        is_applied.insert(*version);
     }
-    Ok(known
+    let missing: Vec<&Migration> = known
         .iter()
         .filter(|migration| !is_applied.contains(&migration.version))
-        .collect())
+        .collect();
+    let newest = newest(known);
+    let is_welcome = missing.is_empty() && applied.floor.is_some_and(|floor| floor <= newest);
+    match unknown {
+        Some(found) if !is_welcome => Err(StoreError::Newer {
+            found,
+            known: newest,
+        }),
+        Some(_) | None => Ok(missing),
+    }
 }
 
 /// The newest schema that this program knows.
@@ -127,50 +146,65 @@ pub(super) fn known() -> i64 {
 
 /// Brings a SQLite database up to date.
 pub(super) async fn run_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
-    let migrations = for_sqlite();
-    let known = newest(&migrations);
-    let run = Migrator::with_migrations(migrations).run(pool).await;
-    run.map_err(|error| of_migration(error, known))
+    let known = for_sqlite();
+    let applied = look_at_sqlite(pool).await?;
+    if missing(&known, &applied)?.is_empty() {
+        return Ok(());
+    }
+    let run = Migrator::with_migrations(known).run(pool).await;
+    run.map_err(of_migration)
 }
 
 /// Checks that a SQLite database which a running daemon uses has this program's schema.
 pub(super) async fn check_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     let migrations = for_sqlite();
-    let known = newest(&migrations);
-    let mut connection = pool.acquire().await?;
-    let is_new = sqlx::query("select 1 from sqlite_schema where name = $1")
-        .bind(TABLE)
-        .fetch_optional(&mut *connection)
-        .await?
-        .is_none();
-    if is_new {
-        return Err(StoreError::MigrationBlocked { known });
-    }
-    let applied = connection
-        .list_applied_migrations(TABLE)
-        .await
-        .map_err(|error| of_migration(error, known))?
-        .into_iter()
-        .map(|migration| (migration.version, migration.checksum.into_owned()));
-    if missing(&migrations, &Applied(applied.collect()))?.is_empty() {
+    let applied = look_at_sqlite(pool).await?;
+    if missing(&migrations, &applied)?.is_empty() {
         Ok(())
     } else {
+        let known = newest(&migrations);
         Err(StoreError::MigrationBlocked { known })
     }
 }
 
-fn of_migration(error: MigrateError, known: i64) -> StoreError {
+async fn look_at_sqlite(pool: &SqlitePool) -> Result<Applied, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut applied = Applied::default();
+    let tables = "select name from sqlite_schema where name in ($1, 'schema_floor')";
+    let tables = sqlx::query(tables)
+        .bind(TABLE)
+        .fetch_all(&mut *connection)
+        .await?;
+    for table in tables {
+        if table.try_get::<String, _>(0)? == TABLE {
+            let rows = connection.list_applied_migrations(TABLE).await;
+            let rows = rows.map_err(of_migration)?.into_iter();
+            let rows = rows.map(|row| (row.version, row.checksum.into_owned()));
+            applied.migrations = rows.collect();
+        } else {
+            let floor = sqlx::query("select program from schema_floor where scope = 'all'")
+                .fetch_optional(&mut *connection)
+                .await?;
+            applied.floor = floor.map(|row| row.try_get(0)).transpose()?;
+        }
+    }
+    Ok(applied)
+}
+
+fn of_migration(error: MigrateError) -> StoreError {
     match error {
-        MigrateError::VersionMissing(found) => StoreError::Newer { found, known },
         MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source.into(),
         other => StoreError::Migration(Arc::new(other)),
     }
 }
 
 #[cfg(test)]
+mod rules;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+    use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
     #[tokio::test]
     async fn payments_and_attempts_of_before_the_approvals_are_still_there_and_still_belong_together()

@@ -137,6 +137,10 @@ pub struct StoreConfig {
     pub idle_in_transaction_timeout: Duration,
     /// What lies between us and PostgreSQL.
     pub pooler: Pooler,
+    /// A standby of PostgreSQL that lists are read on.
+    pub read_url: Option<String>,
+    /// How long a list waits for the standby to show what the primary shows.
+    pub read_lag: Duration,
 }
 
 /// What lies between us and PostgreSQL.
@@ -163,6 +167,8 @@ impl StoreConfig {
             lock_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(5),
             pooler: Pooler::None,
+            read_url: None,
+            read_lag: Duration::from_millis(500),
         }
     }
 }
@@ -204,7 +210,9 @@ impl Store {
         let scheme = config.url.split_once(':').map(|(scheme, _)| scheme);
         let dialect = match scheme {
             Some("sqlite") => db::Dialect::Sqlite(sqlite::open(config, access).await?),
-            Some("postgres" | "postgresql") => db::Dialect::Postgres(postgres::open(config).await?),
+            Some("postgres" | "postgresql") => {
+                db::Dialect::Postgres(Box::new(postgres::open(config).await?))
+            }
             Some(_) | None => {
                 let why = "must begin with sqlite:// or postgres://";
                 return Err(StoreError::Config(why.to_owned()));

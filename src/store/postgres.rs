@@ -13,6 +13,7 @@ mod hosts;
 mod migrate;
 mod pooler;
 mod session;
+mod standby;
 mod trust;
 mod url;
 
@@ -23,6 +24,7 @@ use hosts::Hosts;
 use session::Session;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Transaction};
+use standby::Standby;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -51,6 +53,8 @@ pub(super) struct Postgres {
     prepares: bool,
     /// How a connection is made that only listens, where that is another way.
     listen: Option<Box<PgConnectOptions>>,
+    /// Where lists are read, if not here.
+    standby: Option<Standby>,
 }
 
 /// Connects and brings the schema up to date; replicas that start together wait for each other.
@@ -68,7 +72,12 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
             lineage::OF_OTHERS
         }
     };
-    let pool = connect(config, primary.options, &trust).await?;
+    let pool = pool(config, primary.options, &trust);
+    let standby = config
+        .read_url
+        .as_ref()
+        .map(|url| Standby::new(config, url));
+    let standby = standby.transpose()?;
     let postgres = Postgres {
         pool,
         hosts,
@@ -81,6 +90,7 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
         lineage,
         prepares: config.pooler == Pooler::None,
         listen: listen.map(Box::new),
+        standby,
     };
     if postgres.prepares {
         pooler::refuse_unnamed(&postgres.pool).await?;
@@ -89,14 +99,11 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
     Ok(postgres)
 }
 
-async fn connect(
-    config: &StoreConfig,
-    options: PgConnectOptions,
-    trust: &Arc<Trust>,
-) -> Result<PgPool, StoreError> {
+/// The pool, which connects when it is first asked to.
+fn pool(config: &StoreConfig, options: PgConnectOptions, trust: &Arc<Trust>) -> PgPool {
     let (trust, trusted) = (Arc::clone(trust), Arc::clone(trust));
     let patience = config.acquire_timeout;
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(config.max_connections.max(2))
         .acquire_timeout(config.acquire_timeout)
         .idle_timeout(config.idle_timeout)
@@ -122,9 +129,7 @@ async fn connect(
                 Ok(true)
             })
         })
-        .connect_with(options)
-        .await?;
-    Ok(pool)
+        .connect_lazy_with(options)
 }
 
 /// The schema that a database is at.
@@ -132,7 +137,7 @@ pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreErr
     let mut connection = url::options(&config.url)?.connect().await?;
     let applied = migrate::look(&mut connection).await?;
     connection.close().await?;
-    Ok(applied.0.iter().map(|(version, _)| *version).max())
+    Ok(applied.migrations.iter().map(|(version, _)| *version).max())
 }
 
 impl Postgres {
@@ -143,6 +148,18 @@ impl Postgres {
 
     pub(super) async fn read(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
         self.begin(&self.session.read).await
+    }
+
+    /// The same where a list is read, which may be another server; `None` where it is this one.
+    pub(super) async fn list(&self) -> Option<Transaction<'static, sqlx::Postgres>> {
+        self.standby.as_ref()?.begin(&self.pool).await
+    }
+
+    /// Lists are read on this server for a while.
+    pub(super) fn leave_standby(&self, why: &str) {
+        if let Some(standby) = &self.standby {
+            standby.rest(why);
+        }
     }
 
     async fn begin(&self, how: &str) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
@@ -218,6 +235,9 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) {
+        if let Some(standby) = &self.standby {
+            standby.close().await;
+        }
         self.pool.close().await;
     }
 }

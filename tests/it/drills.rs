@@ -30,6 +30,7 @@ mod pair;
 mod party;
 mod pasts;
 mod pauses;
+mod pooler;
 mod preflight;
 mod processes;
 mod reload;

@@ -40,6 +40,10 @@ pub struct StoreSettings {
     pub idle_in_transaction_timeout: Duration,
     /// What lies between the daemon and the server.
     pub pooler: Pooler,
+    /// A standby of the server that lists are read on.
+    pub read_url: Option<StoreUrl>,
+    /// How long a list waits for the standby to catch up.
+    pub read_lag: Duration,
     /// How many daemons share the database.
     pub replicas: u32,
     /// Where this machine writes down what it signed last, outside the database.
@@ -50,6 +54,9 @@ impl StoreSettings {
     /// Every URL with its setting.
     pub fn urls(&self) -> impl Iterator<Item = (&'static str, &StoreUrl)> {
         let listen = self.listen_url.as_ref();
-        std::iter::once(("store.url", &self.url)).chain(listen.map(|url| ("store.listen_url", url)))
+        let read = self.read_url.as_ref();
+        std::iter::once(("store.url", &self.url))
+            .chain(listen.map(|url| ("store.listen_url", url)))
+            .chain(read.map(|url| ("store.read_url", url)))
     }
 }

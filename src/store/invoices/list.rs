@@ -4,7 +4,7 @@
 use super::shown::{ShownInvoice, show};
 use super::{by_id, rows};
 use crate::store::Store;
-use crate::store::db::Value;
+use crate::store::db::{Tx, Value};
 use crate::store::error::StoreError;
 use crate::store::list::{PAGE_MAX, Page, PageOf, Statement};
 use std::cmp::Reverse;
@@ -37,42 +37,49 @@ impl Store {
         filter: &InvoiceFilter,
         page: &Page<InvoiceId>,
     ) -> Result<PageOf<ShownInvoice, InvoiceId>, StoreError> {
-        let limit = page.limit.clamp(1, PAGE_MAX);
         let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
         if names_nul(&filter.client) || names_nul(&filter.reference) {
             return Ok(PageOf::empty());
         }
-        let mut tx = self.db().read().await?;
-        let after = match page.cursor {
-            None => None,
-            Some(id) => match by_id(&mut tx, id, "").await? {
-                Some(invoice) => Some((invoice.created_at, id)),
-                None => {
-                    tx.end().await?;
-                    return Ok(PageOf::empty());
-                }
-            },
-        };
-        let mut found: Vec<Invoice> = Vec::new();
-        for walk in walks(filter) {
-            // One more than the page holds tells whether another page follows.
-            let (sql, values) = statement(filter, walk, after, limit.saturating_add(1));
-            for row in tx.fetch(sql, values).await? {
-                found.push(rows::decode(&row)?);
-            }
-        }
-        found.sort_by_key(|invoice| Reverse((invoice.created_at, invoice.id)));
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let next = found.last().filter(|_| more).map(|invoice| invoice.id);
-        let mut items = Vec::with_capacity(found.len());
-        for invoice in found {
-            items.push(show(&mut tx, invoice).await?);
-        }
-        tx.end().await?;
-        Ok(PageOf { items, next })
+        self.db().list(|tx| read(tx, filter, page)).await
     }
+}
+
+async fn read(
+    mut tx: Tx,
+    filter: &InvoiceFilter,
+    page: &Page<InvoiceId>,
+) -> Result<PageOf<ShownInvoice, InvoiceId>, StoreError> {
+    let limit = page.limit.clamp(1, PAGE_MAX);
+    let after = match page.cursor {
+        None => None,
+        Some(id) => match by_id(&mut tx, id, "").await? {
+            Some(invoice) => Some((invoice.created_at, id)),
+            None => {
+                tx.end().await?;
+                return Ok(PageOf::empty());
+            }
+        },
+    };
+    let mut found: Vec<Invoice> = Vec::new();
+    for walk in walks(filter) {
+        // One more than the page holds tells whether another page follows.
+        let (sql, values) = statement(filter, walk, after, limit.saturating_add(1));
+        for row in tx.fetch(sql, values).await? {
+            found.push(rows::decode(&row)?);
+        }
+    }
+    found.sort_by_key(|invoice| Reverse((invoice.created_at, invoice.id)));
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > size;
+    found.truncate(size);
+    let next = found.last().filter(|_| more).map(|invoice| invoice.id);
+    let mut items = Vec::with_capacity(found.len());
+    for invoice in found {
+        items.push(show(&mut tx, invoice).await?);
+    }
+    tx.end().await?;
+    Ok(PageOf { items, next })
 }
 
 /// The walks whose merge is the list: along one reference whatever the status, or along each status.

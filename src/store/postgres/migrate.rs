@@ -70,22 +70,26 @@ async fn apply(
     tx.commit().await.map_err(StoreError::from)
 }
 
-/// What has been applied.
+/// What has been applied. Asked in single messages: outside of a transaction a pooler may change the
+/// server's connection between a statement that is prepared and its running.
 pub(super) async fn look(connection: &mut PgConnection) -> Result<Applied, StoreError> {
-    let found = connection
-        .fetch_one("select to_regclass('_sqlx_migrations') is not null")
-        .await?;
-    if !found.try_get::<bool, _>(0)? {
-        return Ok(Applied::default());
+    let found = "select to_regclass('_sqlx_migrations') is not null, \
+                 to_regclass('schema_floor') is not null";
+    let found = connection.fetch_one(found).await?;
+    let (is_begun, has_floor): (bool, bool) = (found.try_get(0)?, found.try_get(1)?);
+    let mut applied = Applied::default();
+    if !is_begun {
+        return Ok(applied);
+    }
+    if has_floor {
+        let floor = "select program from schema_floor where scope = 'all'";
+        let floor = connection.fetch_optional(floor).await?;
+        applied.floor = floor.map(|row| row.try_get(0)).transpose()?;
     }
     let rows = "select version, checksum from _sqlx_migrations order by version";
-    let rows = sqlx::query(rows)
-        .persistent(false)
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut applied = Applied::default();
+    let rows = connection.fetch_all(rows).await?;
     for row in rows {
-        applied.0.push((row.try_get(0)?, row.try_get(1)?));
+        applied.migrations.push((row.try_get(0)?, row.try_get(1)?));
     }
     Ok(applied)
 }

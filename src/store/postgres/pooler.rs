@@ -28,7 +28,9 @@ async fn is_shared(pool: &PgPool) -> Result<bool, StoreError> {
         let mut one = pool.acquire().await?;
         let mut other = pool.acquire().await?;
         let first = backend(&mut one).await?;
-        let mut held = other.begin().await?;
+        // A role's own time limits do not reach into this either.
+        let begin = "begin read only; set local idle_in_transaction_session_timeout = '30s'";
+        let mut held = other.begin_with(begin).await?;
         let second = backend(&mut held).await?;
         held.rollback().await?;
         if first == second {

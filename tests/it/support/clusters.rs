@@ -49,24 +49,11 @@ impl Clusters {
     pub async fn start(replication: Replication) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tools = Tools::find(folder.path());
-        let server = |name: &str| Server {
-            tools: tools.clone(),
-            data: folder.path().join(name),
-            port: free_port(),
-            process: None,
-        };
-        let mut servers = [server("one"), server("two")];
+        let mut servers = ["one", "two"].map(|name| Server::below(folder.path(), name, &tools));
         let [one, two] = &mut servers;
-        let (data, role) = (one.data.display().to_string(), ROLE);
-        let initdb = ["-D", &data, "-U", role, "-A", "trust", "-E", "UTF8"];
-        tools.run(
-            "initdb",
-            &[&initdb[..], &["--locale=C.UTF-8", "-k", "-N"]].concat(),
-        );
-        let settings = one.data.join("postgresql.conf");
-        let mut settings = OpenOptions::new().append(true).open(settings).unwrap();
-        settings.write_all(SETTINGS.as_bytes()).unwrap();
+        one.init();
         one.open().await;
+        let role = ROLE;
         let (data, port) = (two.data.display().to_string(), one.port.to_string());
         let copy = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", role];
         tools.run(
@@ -174,6 +161,46 @@ pub struct Server {
 }
 
 impl Server {
+    /// Makes and starts a server that is nobody's standby, in a folder that outlives it.
+    pub async fn alone(folder: &Path) -> Self {
+        let mut server = Self::below(folder, "alone", &Tools::find(folder));
+        server.init();
+        server.open().await;
+        server
+    }
+
+    fn below(folder: &Path, name: &str, tools: &Tools) -> Self {
+        Self {
+            tools: tools.clone(),
+            data: folder.join(name),
+            port: free_port(),
+            process: None,
+        }
+    }
+
+    /// Makes its files.
+    fn init(&self) {
+        let data = self.data.display().to_string();
+        let initdb = ["-D", &data, "-U", ROLE, "-A", "trust", "-E", "UTF8"];
+        self.tools.run(
+            "initdb",
+            &[&initdb[..], &["--locale=C.UTF-8", "-k", "-N"]].concat(),
+        );
+        let settings = self.data.join("postgresql.conf");
+        let mut settings = OpenOptions::new().append(true).open(settings).unwrap();
+        settings.write_all(SETTINGS.as_bytes()).unwrap();
+    }
+
+    /// Writes a file among its own that it alone may read.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.data.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = self.tools.user {
+            chown(&path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
     /// The URL of a database on this server alone.
     pub fn url(&self, database: &str) -> String {
         let port = self.port;
@@ -208,7 +235,7 @@ impl Server {
     }
 
     /// Changes a setting for good, and has the server heed it.
-    async fn configure(&self, setting: &str, value: &str) {
+    pub async fn configure(&self, setting: &str, value: &str) {
         self.execute(&format!("alter system set {setting} = '{value}'"))
             .await;
         self.execute("select pg_reload_conf()").await;

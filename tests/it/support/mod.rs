@@ -13,5 +13,6 @@ pub mod fleet;
 pub mod held;
 pub mod ledger;
 pub mod merchant;
+pub mod pgbouncer;
 pub mod process;
 pub mod receiver;

@@ -1,0 +1,146 @@
+//! Lists that are read on a standby: nobody is shown less than he was told, whatever the standby does.
+
+use super::bed::*;
+use crate::support::clusters::{Clusters, Replication, Server};
+use std::time::{Duration, Instant};
+use xrpayd::store::{
+    Access, DepositFilter, InvoiceFilter, Page, PaymentFilter, Store, StoreConfig,
+};
+use xrpayd_core::ids::PaymentId;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn open(primary: &Server, read_url: String) -> Store {
+    let config = StoreConfig {
+        read_url: Some(read_url),
+        acquire_timeout: Duration::from_secs(2),
+        read_lag: Duration::from_millis(200),
+        ..StoreConfig::new(primary.url("books"))
+    };
+    Store::open(&config, Access::Daemon).await.unwrap()
+}
+
+/// The ids on the first page of the list.
+async fn listed(store: &Store) -> Vec<PaymentId> {
+    let page = Page {
+        cursor: None,
+        limit: 200,
+    };
+    let listed = store.payments(&PaymentFilter::default(), &page).await;
+    listed.unwrap().items.iter().map(|item| item.id).collect()
+}
+
+/// Accepts a payment by each of the stores and finds both in the list of the first.
+async fn reads_what_was_written(reader: &Store, writers: [&Store; 2], key: &str) {
+    for (n, writer) in writers.into_iter().enumerate() {
+        let payment = accepted(writer, request(&format!("{key} {n}"), "1", T0)).await;
+        assert!(listed(reader).await.contains(&payment.id), "{key}");
+    }
+}
+
+/// How often lists looked into the table of payments of a server.
+async fn scans(server: &Server) -> i64 {
+    let sql = "select coalesce(sum(seq_scan + idx_scan), 0)::bigint from pg_stat_user_tables \
+               where relname = 'payments'";
+    server.number("books", sql).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_shows_all_that_was_told_however_far_behind_or_gone_the_standby_is() {
+    // Where there is no PostgreSQL to test on, that is said, and under CI it fails.
+    if fresh_postgres().await.is_none() {
+        return;
+    }
+    let clusters = Clusters::start(Replication::Asynchronous).await;
+    clusters.primary().create_database("books").await;
+    let store = open(clusters.primary(), clusters.standby().url("books")).await;
+    let other = open(clusters.primary(), clusters.standby().url("books")).await;
+
+    // It serves: what was written a moment ago, by another daemon too, is there.
+    let deadline = Instant::now() + PATIENCE;
+    let mut round = 0;
+    while scans(clusters.standby()).await == 0 {
+        reads_what_was_written(&store, [&store, &other], &format!("round {round}")).await;
+        round += 1;
+        assert!(Instant::now() < deadline, "the standby is never asked");
+    }
+    for round in 0..20 {
+        reads_what_was_written(&store, [&store, &other], &format!("calm {round}")).await;
+    }
+    let page = Page {
+        cursor: None,
+        limit: 10,
+    };
+    let filter = InvoiceFilter::default();
+    assert!(
+        store
+            .invoices(&filter, &page)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let page = Page {
+        cursor: None,
+        limit: 10,
+    };
+    let filter = DepositFilter::default();
+    assert!(
+        store
+            .deposits(&filter, &page)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+
+    // It falls behind and stays there.
+    clusters
+        .standby()
+        .execute("select pg_wal_replay_pause()")
+        .await;
+    reads_what_was_written(&store, [&store, &other], "behind").await;
+    clusters
+        .standby()
+        .execute("select pg_wal_replay_resume()")
+        .await;
+
+    // It says nothing any more, with its connections open.
+    listed(&other).await;
+    clusters.standby().freeze();
+    let began = Instant::now();
+    reads_what_was_written(&other, [&store, &other], "silent").await;
+    assert!(
+        began.elapsed() < PATIENCE,
+        "a list waits a moment and no longer"
+    );
+    clusters.standby().thaw();
+
+    // And it is used again once it is back.
+    let (before, deadline) = (scans(clusters.standby()).await, Instant::now() + PATIENCE);
+    while scans(clusters.standby()).await == before {
+        reads_what_was_written(&store, [&store, &other], &format!("back {round}")).await;
+        round += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(Instant::now() < deadline, "the standby is not asked again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_history_is_never_read_from() {
+    let Some(strange) = Bed::postgres().await else {
+        return;
+    };
+    // It has the same tables, and rows of its own.
+    let stranger = strange.open().await;
+    let not_ours = accepted(&stranger, request("strange", "1", T0)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::alone(folder.path()).await;
+    server.create_database("books").await;
+    let store = open(&server, strange.url.clone()).await;
+    reads_what_was_written(&store, [&store, &store], "ours").await;
+    assert!(!listed(&store).await.contains(&not_ours.id));
+    // And one that was never there holds nothing up.
+    let store = open(&server, "postgres://x@127.0.0.1:1/x".to_owned()).await;
+    reads_what_was_written(&store, [&store, &store], "alone").await;
+}
