@@ -146,7 +146,8 @@ async fn ring(store: Store, live: Arc<LiveView>) {
             Ok(Hint::Keys | Hint::Feed(_) | Hint::Lease(_)) => {}
             Err(RecvError::Lagged(_)) => {
                 live.switches().look_soon();
-                live.lanes().for_each(|lane| lane.wake.notify_one());
+                // A halt may be among what was not heard.
+                live.lanes().for_each(|lane| lane.changed.notify_one());
             }
             Err(RecvError::Closed) => return,
         }

@@ -180,9 +180,10 @@ impl From<io::Error> for End {
 impl From<CommitError> for End {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Stale(_) | CommitError::CursorMoved | CommitError::Overlooked => {
-                Self::Reload
-            }
+            CommitError::Stale(_)
+            | CommitError::CursorMoved
+            | CommitError::Overlooked
+            | CommitError::Halted => Self::Reload,
             CommitError::Paused | CommitError::Store(StoreError::PausesUnreadable(_)) => {
                 Self::Paused
             }

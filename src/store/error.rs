@@ -265,6 +265,9 @@ pub enum CommitError {
     /// The wallet is paused, and the commit signs something new.
     #[error("the wallet is paused, and nothing new is signed")]
     Paused,
+    /// Another hand has halted the wallet, and the commit signs something new.
+    #[error("the wallet is halted, and nothing new is signed")]
+    Halted,
     /// The store could not write.
     #[error(transparent)]
     Store(#[from] StoreError),

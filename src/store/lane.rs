@@ -209,9 +209,8 @@ impl Store {
         );
         let mut tx = self.begin_held(tenure).await?;
         // Before all else of the wallet's, because a pause locks the wallet's row before it locks the limits'.
-        if commit.signs_anew() && pauses::of_signing(&mut tx, wallet).await?.is_some() {
-            tx.end().await?;
-            return Err(CommitError::Paused);
+        if commit.signs_anew() {
+            pauses::refuse_signing(&mut tx, wallet).await?;
         }
         let (booked, came_in) = match &commit.journal {
             Some(journal) => journal::append(&mut tx, wallet, journal, commit.now).await?,

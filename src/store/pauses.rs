@@ -10,7 +10,7 @@
 
 use super::audit::{self, Actor, Audited};
 use super::db::{Row, Tx};
-use super::error::StoreError;
+use super::error::{CommitError, StoreError};
 use super::events::{self, HOUSE, News};
 use super::hints::Hint;
 use super::{Store, retry};
@@ -126,13 +126,21 @@ fn shown(actor: &Actor) -> String {
     }
 }
 
-/// The pause that keeps a wallet from signing anew, read under the lock of the wallet's row.
-pub(super) async fn of_signing(tx: &mut Tx, wallet: &str) -> Result<Option<Pause>, StoreError> {
+/// Refuses to begin something for a wallet that is halted or paused, as is read under the lock of its
+/// row. An engine hears of a halt by another hand; what it does not hear it meets here.
+pub(super) async fn refuse_signing(tx: &mut Tx, wallet: &str) -> Result<(), CommitError> {
     let lock = tx.for_update();
-    let row = format!("select name from wallets where name = $1{lock}");
-    tx.fetch_optional(row, vec![wallet.into()]).await?;
+    let sql = format!("select halted_reason from wallets where name = $1{lock}");
+    let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
+    let halted = row.map_or(Ok(None), |row| row.text_or_null("halted_reason"))?;
+    if halted.is_some() {
+        return Err(CommitError::Halted);
+    }
     let pauses = in_force(tx).await?;
-    Ok(stopping(&pauses, wallet).cloned())
+    match stopping(&pauses, wallet) {
+        Some(_) => Err(CommitError::Paused),
+        None => Ok(()),
+    }
 }
 
 impl Store {

@@ -97,7 +97,8 @@ impl Store {
                     CommitError::Stale(_)
                     | CommitError::CursorMoved
                     | CommitError::Overlooked
-                    | CommitError::Paused,
+                    | CommitError::Paused
+                    | CommitError::Halted,
                 ) => {
                     return Err(StoreError::Overloaded);
                 }

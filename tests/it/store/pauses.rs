@@ -195,6 +195,22 @@ on_both_stores! {
         committed(&store, signed(&second, 11, T0)).await;
     }
 
+    async fn a_halt_that_the_engine_has_not_heard_of_stops_its_next_signing(bed) {
+        let store = anchored(bed).await;
+        let first = accepted(&store, request("first", "1", T0)).await;
+        let second = accepted(&store, request("second", "1", T0)).await;
+        let first = committed(&store, signed(&first, 10, T0)).await;
+        store.set_halt(WALLET, Some("the books are off"), &Actor::Daemon, T0).await.unwrap();
+        let before = bed.everything().await;
+        let refused = store.commit_held(&commit_of(vec![signed(&second, 11, T0)], T0)).await;
+        assert!(matches!(refused, Err(CommitError::Halted)), "{refused:?}");
+        assert_eq!(bed.everything().await, before);
+        // What is in flight goes on to its end.
+        assert!(committed(&store, found(&first, "tesSUCCESS", T0)).await.status().is_final());
+        store.set_halt(WALLET, None, &Actor::Daemon, T0).await.unwrap();
+        committed(&store, signed(&second, 11, T0)).await;
+    }
+
     async fn an_attempt_that_died_is_not_signed_again_while_paused(bed) {
         let store = anchored(bed).await;
         let payment = accepted(&store, request("first", "1", T0)).await;
