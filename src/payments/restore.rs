@@ -9,6 +9,8 @@ use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
 
+/// How long the next ledger is waited for at a time.
+const NEXT_TIP_WAIT: Duration = Duration::from_secs(10);
 /// How often a wallet whose name belongs to another account says so.
 const FOREIGN_PAUSE: Duration = Duration::from_secs(30);
 
@@ -48,7 +50,6 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
             }
             let found = deps.last_run.read().await?;
             let Some(wait) = wait_for(deps, settings, found, &descent).await? else {
-                let _ = tokio::time::timeout(POLL, deps.pool.tip().changed()).await;
                 continue;
             };
             settle(deps, &mut record, &descent, wait).await?;
@@ -217,13 +218,18 @@ async fn wait_for(
     descent: &Descent,
 ) -> Result<Option<Wait>, Stop> {
     let name = &deps.wallet.name;
-    let newest = deps.pool.tip().borrow().as_ref().map(|tip| tip.index);
     let window = settings.desk.ledger_window;
     if descent.is_broken() {
-        // Nothing in flight reaches further than this, whoever signed it, and this machine's own mark is
-        // not needed to say so.
+        // Nothing in flight reaches further than this, whoever signed it.
         let reach = window.saturating_add(LAG_LEDGERS);
-        return Ok(newest.map(|newest| Wait::Until(newest.plus(reach))));
+        let own = match found {
+            Found::Kept(Record::Signed(mark)) => Some(mark.last_ledger),
+            Found::Kept(Record::Fresh) | Found::Nothing | Found::Off => None,
+        };
+        let newest = next_tip(deps).await;
+        return Ok(
+            newest.map(|newest| Wait::Until(newest.plus(reach).max(own.unwrap_or_default())))
+        );
     }
     Ok(match found {
         Found::Off | Found::Kept(Record::Fresh) => Some(Wait::No),
@@ -234,8 +240,20 @@ async fn wait_for(
                 false => Wait::Until(mark.last_ledger),
             })
         }
-        Found::Nothing => newest.map(|newest| Wait::Until(newest.plus(window))),
+        Found::Nothing => {
+            let newest = next_tip(deps).await;
+            newest.map(|newest| Wait::Until(newest.plus(window)))
+        }
     })
+}
+
+/// The next ledger that is seen from now on. The newest that was seen may be as old as the last answer of
+/// a server, and others have signed since.
+async fn next_tip(deps: &Deps) -> Option<LedgerIndex> {
+    let mut tip = deps.pool.tip();
+    let next = tokio::time::timeout(NEXT_TIP_WAIT, tip.changed()).await;
+    next.ok()?.ok()?;
+    tip.borrow().as_ref().map(|tip| tip.index)
 }
 
 /// Goes on in the database as it is now, where the wallet was last worked on in another history of it, or
