@@ -65,6 +65,71 @@ impl Clock for SystemClock {
     }
 }
 
+/// The machine's clock until another one is agreed with; from then on that one's time, carried on by the
+/// machine's monotonic hand. What is done to the machine's wall clock afterwards changes nothing.
+#[derive(Debug)]
+pub struct SharedClock {
+    machine: SystemClock,
+    /// What the other clock showed when our monotonic hand was at zero; [`NOT_AGREED`] before.
+    origin_ms: AtomicI64,
+}
+
+const NOT_AGREED: i64 = i64::MIN;
+/// Differences that are not worth a jump.
+const TOLERANCE_MS: i64 = 25;
+
+impl SharedClock {
+    /// A clock that shows the machine's time.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            machine: SystemClock::new(),
+            origin_ms: AtomicI64::new(NOT_AGREED),
+        }
+    }
+
+    /// Agrees with a clock that showed `theirs` at some moment since our monotonic hand was at
+    /// `asked_at`; answers with how far this moves what is shown, forward where it is positive. What the
+    /// time on the way explains is no difference.
+    pub fn agree(&self, theirs: UnixMs, asked_at: Duration) -> i64 {
+        let (asked_ms, heard_ms) = (millis(asked_at), millis(self.monotonic()));
+        let half = heard_ms.saturating_sub(asked_ms) / 2;
+        let origin = theirs.0.saturating_sub(asked_ms.saturating_add(half));
+        let before = match self.origin_ms.load(Ordering::SeqCst) {
+            NOT_AGREED => self.machine.now().0.saturating_sub(heard_ms),
+            known => known,
+        };
+        let moved = origin.saturating_sub(before);
+        let is_close = moved.saturating_abs() <= half.saturating_add(TOLERANCE_MS);
+        let kept = if is_close { before } else { origin };
+        self.origin_ms.store(kept, Ordering::SeqCst);
+        kept.saturating_sub(before)
+    }
+}
+
+impl Default for SharedClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> UnixMs {
+        match self.origin_ms.load(Ordering::SeqCst) {
+            NOT_AGREED => self.machine.now(),
+            origin => UnixMs(origin.saturating_add(millis(self.monotonic()))),
+        }
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic()
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// A clock that stands still until it is stepped; for tests.
 #[derive(Debug)]
 pub struct ManualClock {
@@ -226,6 +291,25 @@ mod tests {
         assert!(clock.now().0 > 1_577_836_800_000);
         let first = clock.monotonic();
         assert!(clock.monotonic() >= first);
+    }
+
+    #[test]
+    fn a_shared_clock_shows_the_machines_time_until_it_agrees_with_another() {
+        let clock = SharedClock::new();
+        let machine = SystemClock::new();
+        let behind = |clock: &SharedClock| machine.now().0 - clock.now().0;
+        assert!(behind(&clock).abs() < 1_000);
+        let day = 86_400_000;
+        let moved = clock.agree(UnixMs(machine.now().0 - day), clock.monotonic());
+        assert!((moved + day).abs() < 1_000, "{moved}");
+        assert!((behind(&clock) - day).abs() < 1_000);
+        // What lies within the time on the way, or is hardly anything, moves nothing.
+        let asked_at = clock.monotonic();
+        assert_eq!(clock.agree(UnixMs(clock.now().0 + 20), asked_at), 0);
+        assert_eq!(clock.agree(UnixMs(clock.now().0 - 20), asked_at), 0);
+        let moved = clock.agree(UnixMs(clock.now().0 + day), clock.monotonic());
+        assert!((moved - day).abs() < 1_000, "{moved}");
+        assert!(behind(&clock).abs() < 2_000);
     }
 
     #[test]

@@ -27,10 +27,11 @@ mod rollout;
 pub mod sandbox;
 mod signals;
 pub mod switchboard;
+mod time;
 mod views;
 mod webhooks;
 
-use crate::clock::{NoEntropy, OsEntropy, SystemClock};
+use crate::clock::{NoEntropy, OsEntropy, SharedClock};
 use crate::config::{Config, ConfigErrors, LoadArgs};
 use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
@@ -142,8 +143,9 @@ const REQUESTS_SHARE: u32 = 2;
 pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let root = Supervisor::new();
     let signals = signals::Signals::listen(&root).map_err(AppError::Signals)?;
+    let clock = Arc::new(SharedClock::new());
     let ground = Ground {
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::<SharedClock>::clone(&clock),
         entropy: Arc::new(OsEntropy::new()?),
         metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
     };
@@ -163,7 +165,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     );
     let diary = Arc::new(diary);
     let loads = Loads::default();
-    let settled = patience::answered(&signals, || settle(&store, &config, &ground, &loads));
+    let settled = patience::answered(&signals, || async {
+        time::agree(&store, &clock).await?;
+        settle(&store, &config, &ground, &loads).await
+    });
     if settled.await?.is_none() {
         store.close().await;
         return Ok(());
@@ -245,6 +250,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     watchers.spawn("rollout", rollout::keep(stages));
     crate::http::serve(http, metrics, state, &web).await;
+    watchers.spawn("time", time::keep(store.clone(), clock));
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(
         "retention",

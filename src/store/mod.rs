@@ -59,6 +59,7 @@ mod sqlite;
 pub mod switches;
 mod ticket_requests;
 mod tickets;
+mod time;
 mod totals;
 mod verdicts;
 pub mod webhooks;

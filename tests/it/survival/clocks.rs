@@ -5,11 +5,29 @@ use super::dice::{Dice, seed};
 use super::machine::Machine;
 use super::shoppers::only_draining;
 use super::stage::{GRACE, SHOP, Stage};
+use crate::store::fresh_postgres;
+use crate::support::daemon::Setup;
 use serde_json::json;
 use std::time::Duration;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+const TEN_A_DAY: &str = "[limits]\ndaily_limit_xrp = \"10\"\nmax_payment_xrp = \"10\"\n";
+
+/// What a daemon answers to a payment.
+async fn ask(daemon: &Setup, key: &str, number: u32, xrp: &str) -> u16 {
+    let body = json!({
+        "destination": SHOP,
+        "destination_tag": number,
+        "amount": { "currency": "XRP", "value": xrp },
+    });
+    let request = reqwest::Client::new()
+        .post(format!("{}/v1/payments", daemon.api))
+        .bearer_auth(key)
+        .header("idempotency-key", number.to_string())
+        .json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_hours_and_days_ends_no_payment_wrongly() {
@@ -48,22 +66,9 @@ async fn a_clock_that_jumps_hours_and_days_ends_no_payment_wrongly() {
 async fn a_day_that_is_full_stays_full_when_the_clock_goes_back_and_forth() {
     let machine = Machine::new();
     let stage = Stage::with(seed(), None, |setup| {
-        let setup = setup.with("[limits]\ndaily_limit_xrp = \"10\"\nmax_payment_xrp = \"10\"\n");
-        setup.surrounded(machine.surroundings())
+        setup.with(TEN_A_DAY).surrounded(machine.surroundings())
     });
-    let ask = async |key: u32, xrp: &str| -> u16 {
-        let body = json!({
-            "destination": SHOP,
-            "destination_tag": key,
-            "amount": { "currency": "XRP", "value": xrp },
-        });
-        let request = reqwest::Client::new()
-            .post(format!("{}/v1/payments", stage.setup.api))
-            .bearer_auth(stage.key())
-            .header("idempotency-key", key.to_string())
-            .json(&body);
-        request.send().await.unwrap().status().as_u16()
-    };
+    let ask = async |key: u32, xrp: &str| ask(&stage.setup, stage.key(), key, xrp).await;
     let mut daemon = stage.setup.start();
     stage.setup.ready().await;
     assert_eq!(ask(1, "10").await, 201);
@@ -97,4 +102,41 @@ async fn a_day_that_is_full_stays_full_when_the_clock_goes_back_and_forth() {
     machine.set_clock(3 * DAY_MS + HOUR_MS);
     assert_eq!(ask(33, "10").await, 201);
     assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_whose_clock_is_wrong_opens_no_limit_of_a_database_that_others_use_too() {
+    let Some(url) = fresh_postgres().await else {
+        return;
+    };
+    let machine = Machine::new();
+    machine.set_clock(-25 * HOUR_MS);
+    let stage = Stage::with(seed(), Some(&url), |setup| setup.with(TEN_A_DAY));
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = Setup::new(folder.path(), &stage.ledger.urls, &url, "");
+    let wrong = wrong.with(TEN_A_DAY).surrounded(machine.surroundings());
+    let daemons = [stage.setup.start(), wrong.start()];
+    stage.setup.ready().await;
+    wrong.ready().await;
+    assert_eq!(ask(&wrong, stage.key(), 1, "10").await, 201);
+    // By its own clock that was yesterday.
+    assert_eq!(ask(&stage.setup, stage.key(), 2, "1").await, 422);
+    assert_eq!(ask(&wrong, stage.key(), 3, "1").await, 422);
+    assert!(
+        wrong.log().contains("the database's clock"),
+        "{}",
+        wrong.log()
+    );
+    // Nor does it matter when it is set while the daemon works.
+    for (number, jump) in [(4, 25 * HOUR_MS), (5, -48 * HOUR_MS)] {
+        machine.set_clock(jump);
+        assert_eq!(
+            ask(&wrong, stage.key(), number, "1").await,
+            422,
+            "{jump} ms off"
+        );
+    }
+    for daemon in daemons {
+        assert_eq!(daemon.terminate(GRACE), Some(0));
+    }
 }
