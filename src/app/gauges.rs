@@ -50,7 +50,6 @@ pub(super) async fn keep(sources: Sources) {
         if let Err(error) = sources.read_store().await {
             tracing::warn!(%error, "the gauges of the store keep their last values");
         }
-        sources.metrics.lease_held.set(sources.live.leases_held());
         sources.read_lanes();
         sources.read_books();
         sources.read_switches();

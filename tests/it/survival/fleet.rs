@@ -131,8 +131,10 @@ impl Drill {
                 round = ROUND.to_vec();
             }
             let hurt = round.swap_remove(self.dice.index(round.len()));
-            let (epoch, holder) = self.writer().await;
+            self.writer().await;
             self.pause(300, 1_500).await;
+            // It may have changed hands meanwhile.
+            let (epoch, holder) = self.writer().await;
             self.inflict(hurt, epoch, holder).await;
             hurts += 1;
             self.fleet.all_alive();
@@ -161,12 +163,14 @@ impl Drill {
         self.judge().await;
     }
 
-    /// The holder, once it has signed something.
+    /// The holder, once it has signed something. One that was hurt is none: started again, it is another
+    /// replica of the same name, and the lease of the one before still runs.
     async fn writer(&self) -> (i64, usize) {
         let deadline = Instant::now() + PATIENCE;
+        let hurt = self.faults.last().map_or(0, |fault| fault.epoch);
         loop {
             if let Some((epoch, holder)) = tenures::in_force(&self.server.url).await
-                && self.fleet.runs(holder)
+                && epoch > hurt
                 && tenures::signed_since(&self.server.url, epoch).await > 0
             {
                 return (epoch, holder);
