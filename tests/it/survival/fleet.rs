@@ -274,10 +274,13 @@ impl Drill {
         for fault in &self.faults {
             let healed = seen.heals_ms(fault.epoch, fault.at_ms);
             let healed = healed.unwrap_or_else(|| panic!("nobody went on after {fault:?}"));
-            let taken = seen.taken_ms(fault.epoch, fault.at_ms);
+            let next = seen.after(fault.epoch).expect("somebody went on");
             println!(
-                "{:?} of epoch {}: taken after {taken:?} ms, the next signing arrives after {healed} ms",
-                fault.hurt, fault.epoch
+                "{:?} of epoch {}: {} has the lease after {} ms, the next signing arrives after {healed} ms",
+                fault.hurt,
+                fault.epoch,
+                next.holder,
+                next.taken_at_ms - fault.at_ms,
             );
             spans.push(healed);
         }

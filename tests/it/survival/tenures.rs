@@ -185,10 +185,9 @@ impl Tenures {
         self.arrivals.iter().filter(late).count()
     }
 
-    /// How long after `at_ms` the lease was taken that follows `epoch`.
-    pub fn taken_ms(&self, epoch: i64, at_ms: i64) -> Option<i64> {
-        let next = self.tenures.iter().find(|tenure| tenure.epoch > epoch);
-        next.map(|tenure| tenure.taken_at_ms - at_ms)
+    /// The holding that followed `epoch`.
+    pub fn after(&self, epoch: i64) -> Option<&Tenure> {
+        self.tenures.iter().find(|tenure| tenure.epoch > epoch)
     }
 
     /// How long after `at_ms` the ledger first received what was signed under a later epoch than `epoch`.
