@@ -153,7 +153,7 @@ async fn the_events_of_a_payment_tell_its_story_in_order() {
 async fn wallets_servers_limits_and_rollout_show_what_is_known() {
     let bed = Bed::new().await;
     let token = bed.merchant().await;
-    bed.pay(&token, "a", order("2.5")).await;
+    let paid = bed.pay(&token, "a", order("2.5")).await;
     let xrp = |value: &str| json!({ "currency": "XRP", "value": value });
     let wait = WaitRow {
         from: LedgerIndex(41),
@@ -166,6 +166,8 @@ async fn wallets_servers_limits_and_rollout_show_what_is_known() {
         journal.waits.push(wait);
     }
     let wallet = json!({
+        // By the same clock, which stands still.
+        "as_of": paid["created_at"],
         "object": "wallet", "name": "hot", "address": HOT, "wallet_type": "hot", "status": "ok",
         "paused": false, "halted_reason": null, "balance": xrp("500"), "reserve": xrp("1"), "spendable": xrp("490"),
         "in_flight": xrp("9"), "in_flight_count": 2, "journal_ledger": 77,
