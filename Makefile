@@ -8,6 +8,7 @@ run: ## The daemon's main job, with nothing else installed
 
 test: ## Every test, on both stores and with foreign clients; installs what of these is missing
 	tests/packages.sh tests/clients.sh tests/schemathesis.sh tests/postgres.sh cargo test --workspace --locked
+	$(MAKE) fleet
 	tests/mutants.sh
 
 mutants: mutants-daemon ## Bugs that are planted one at a time, and which layer catches each
