@@ -5,10 +5,13 @@ use super::last_run::{Found, Record};
 use super::pasts::Past;
 use crate::journal::anchor;
 use crate::store::{Before, Descent, Lineage, StoreError};
+use crate::xrpl::Tip;
 use std::time::Duration;
 use xrpayd_core::engine::{Desk, LaneRecord};
 use xrpayd_core::ids::LedgerIndex;
 
+/// A ledger that was seen within this time is as new as any: fewer than [`LAG_LEDGERS`] close in it.
+const FRESH_MS: i64 = 10_000;
 /// How long the next ledger is waited for at a time.
 const NEXT_TIP_WAIT: Duration = Duration::from_secs(10);
 /// How often a wallet whose name belongs to another account says so.
@@ -226,7 +229,7 @@ async fn wait_for(
             Found::Kept(Record::Signed(mark)) => Some(mark.last_ledger),
             Found::Kept(Record::Fresh) | Found::Nothing | Found::Off => None,
         };
-        let newest = next_tip(deps).await;
+        let newest = fresh_tip(deps).await;
         return Ok(
             newest.map(|newest| Wait::Until(newest.plus(reach).max(own.unwrap_or_default())))
         );
@@ -241,19 +244,29 @@ async fn wait_for(
             })
         }
         Found::Nothing => {
-            let newest = next_tip(deps).await;
+            let newest = fresh_tip(deps).await;
             newest.map(|newest| Wait::Until(newest.plus(window)))
         }
     })
 }
 
-/// The next ledger that is seen from now on. The newest that was seen may be as old as the last answer of
-/// a server, and others have signed since.
-async fn next_tip(deps: &Deps) -> Option<LedgerIndex> {
+/// The newest ledger, where it was seen just now, or else the next one that is seen. One that was seen a
+/// while ago may be as old as the last answer of a server, and others have signed since.
+async fn fresh_tip(deps: &Deps) -> Option<LedgerIndex> {
     let mut tip = deps.pool.tip();
+    let now = deps.clock.now();
+    let is_fresh = |seen: &Tip| (0..=FRESH_MS).contains(&now.since_ms(seen.seen_at));
+    let fresh = tip
+        .borrow()
+        .as_ref()
+        .filter(|seen| is_fresh(seen))
+        .map(|seen| seen.index);
+    if fresh.is_some() {
+        return fresh;
+    }
     let next = tokio::time::timeout(NEXT_TIP_WAIT, tip.changed()).await;
     next.ok()?.ok()?;
-    tip.borrow().as_ref().map(|tip| tip.index)
+    tip.borrow().as_ref().map(|seen| seen.index)
 }
 
 /// Goes on in the database as it is now, where the wallet was last worked on in another history of it, or

@@ -12,8 +12,10 @@ const ENDS: u32 = 8;
 /// How long an end that was asked for may take with streams open and payments in flight.
 const QUICKLY: Duration = Duration::from_secs(15);
 
-/// A reader that waits learns soon that it is through.
-const LIVELY: &str = "[events]\nheartbeat = \"1s\"\n";
+/// A reader that waits learns soon that it is through, and a wallet whose daemon was killed goes on soon.
+const LIVELY: &str = "[events]\nheartbeat = \"1s\"\n[lease]\nttl = \"2s\"\n";
+/// Between two payments, so that they do not pile up while nobody may sign.
+const REST: Duration = Duration::from_millis(30);
 
 /// A reader of the stream, as an `EventSource` is one: what it keeps is the last id.
 pub struct Reader {
@@ -146,6 +148,7 @@ async fn readers_come_back(store: Option<&str>) {
                 let key = format!("flow-{tag}");
                 id_of(&scene.merchant.pay(&key, SHOP, tag, "1").await);
                 tag += 1;
+                tokio::time::sleep(REST).await;
             }
             tag - 100
         }

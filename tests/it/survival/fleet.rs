@@ -106,7 +106,9 @@ async fn three_daemons_through_every_fault_keep_one_writer_and_pay_everything_on
 /// itself, after all the others.
 fn span() -> Option<Duration> {
     let Ok(given) = std::env::var("XRPAYD_TEST_FLEET_SECONDS") else {
-        eprintln!("LEFT OUT here: three daemons through every fault; make test runs it by itself, as make fleet");
+        eprintln!(
+            "LEFT OUT here: three daemons through every fault; make test runs it by itself, as make fleet"
+        );
         return None;
     };
     Some(Duration::from_secs(given.parse().expect("a whole number")))

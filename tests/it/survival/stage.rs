@@ -29,7 +29,8 @@ const DATABASE: &str = "xrpayd.db";
 const FUNDS_XRP: &str = "100000";
 /// Attempts that live for seven ledgers, and servers that are not waited for long.
 const HASTE: &str = "[xrpl]\nrequest_timeout = \"300ms\"\nreconnect_max = \"100ms\"\n\
-                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n";
+                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n\
+                     [lease]\nttl = \"2s\"\n";
 
 /// One run's processes and files.
 pub struct Stage {
