@@ -2,11 +2,10 @@
 # Runs a command beside the programs that the tests take from Debian's packages: tests/packages.sh
 # cargo test …
 #
-# The command finds nginx in XRPAYD_TEST_NGINX, pgbouncer in XRPAYD_TEST_PGBOUNCER, shellcheck in
-# XRPAYD_TEST_SHELLCHECK, and in XRPAYD_TEST_FAKETIME the library of libfaketime that is preloaded into
-# a process of several threads. A variable that is set already is left as it is. What is missing is
-# installed where the caller may install it; where nginx or pgbouncer would then be started as a service
-# of the machine, it is not: a test starts its own.
+# The command finds each program in a variable of its own, those of `programs` below, and in
+# XRPAYD_TEST_FAKETIME the library of libfaketime that is preloaded into a process of several threads. A
+# variable that is set already is left as it is. What is missing is installed where the caller may install
+# it; where a package would then start a service of the machine, it does not: a test starts its own.
 set -euo pipefail
 
 if [ "$#" -eq 0 ]; then
@@ -38,16 +37,30 @@ find_faketime() {
     done
 }
 
+# Variable, program, and the package that has it.
+programs="\
+XRPAYD_TEST_NGINX nginx nginx-light
+XRPAYD_TEST_PGBOUNCER pgbouncer pgbouncer
+XRPAYD_TEST_SHELLCHECK shellcheck shellcheck
+XRPAYD_TEST_YAMLLINT yamllint yamllint
+XRPAYD_TEST_PROMETHEUS prometheus prometheus
+XRPAYD_TEST_PROMTOOL promtool prometheus
+XRPAYD_TEST_ALERTMANAGER prometheus-alertmanager prometheus-alertmanager
+XRPAYD_TEST_AMTOOL amtool prometheus-alertmanager
+XRPAYD_TEST_CURL curl curl
+XRPAYD_TEST_JQ jq jq"
+
+# Sets the variables of what is there, and `missing` to the packages of what is not.
 find_all() {
-    nginx=${XRPAYD_TEST_NGINX:-$(find_program nginx)}
-    pgbouncer=${XRPAYD_TEST_PGBOUNCER:-$(find_program pgbouncer)}
-    shellcheck=${XRPAYD_TEST_SHELLCHECK:-$(find_program shellcheck)}
-    faketime=${XRPAYD_TEST_FAKETIME:-$(find_faketime)}
+    local variable program package found
     missing=()
-    if [ -z "$nginx" ]; then missing+=(nginx-light); fi
-    if [ -z "$pgbouncer" ]; then missing+=(pgbouncer); fi
-    if [ -z "$shellcheck" ]; then missing+=(shellcheck); fi
-    if [ -z "$faketime" ]; then missing+=(libfaketime); fi
+    while read -r variable program package; do
+        found=${!variable:-$(find_program "$program")}
+        printf -v "$variable" %s "$found"
+        if [ -z "$found" ]; then missing+=("$package"); fi
+    done <<<"$programs"
+    XRPAYD_TEST_FAKETIME=${XRPAYD_TEST_FAKETIME:-$(find_faketime)}
+    if [ -z "$XRPAYD_TEST_FAKETIME" ]; then missing+=(libfaketime); fi
 }
 
 # Debian starts the services of a package that it installs, unless this program says no.
@@ -86,8 +99,6 @@ if [ "${#missing[@]}" -gt 0 ]; then
     exit 1
 fi
 
-export XRPAYD_TEST_NGINX=$nginx
-export XRPAYD_TEST_PGBOUNCER=$pgbouncer
-export XRPAYD_TEST_SHELLCHECK=$shellcheck
-export XRPAYD_TEST_FAKETIME=$faketime
+while read -r variable _; do export "${variable?}"; done <<<"$programs"
+export XRPAYD_TEST_FAKETIME
 exec "$@"

@@ -1,6 +1,7 @@
 //! A fresh database on either store, and the payments that the tests put into it.
 
 use crate::support::held::Held as _;
+use crate::support::outside::outside;
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection,
 };
@@ -192,14 +193,11 @@ static DATABASES: AtomicU64 = AtomicU64::new(0);
 /// The URL of a fresh PostgreSQL database; `None`, said aloud, where there is no server to make it
 /// on. Under CI that fails.
 pub async fn fresh_postgres() -> Option<String> {
-    let Ok(server) = std::env::var("XRPAYD_TEST_POSTGRES_URL") else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "XRPAYD_TEST_POSTGRES_URL is not set: under CI nothing is left out"
-        );
-        eprintln!("LEFT OUT: a test on PostgreSQL; run it by tests/postgres.sh or make test");
-        return None;
-    };
+    let server = outside(
+        "XRPAYD_TEST_POSTGRES_URL",
+        "a test on PostgreSQL",
+        "postgres.sh",
+    )?;
     let n = DATABASES.fetch_add(1, Ordering::Relaxed);
     let name = format!("xrpayd_test_{}_{n}", std::process::id());
     let mut connection = PgConnection::connect(&server).await.unwrap();

@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod held;
 pub mod ledger;
 pub mod merchant;
+pub mod outside;
 pub mod pgbouncer;
 pub mod process;
 pub mod receiver;

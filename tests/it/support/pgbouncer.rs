@@ -1,5 +1,6 @@
 //! A PgBouncer of one test's own, from Debian, that deals out connections by the transaction.
 
+use super::outside::outside;
 use super::process::free_port;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
@@ -24,14 +25,11 @@ impl Pgbouncer {
     /// One before the database at `url`; `None`, said aloud, where the program is missing. Under CI
     /// that fails.
     pub async fn before(url: &str) -> Option<Self> {
-        let Ok(program) = std::env::var("XRPAYD_TEST_PGBOUNCER") else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "XRPAYD_TEST_PGBOUNCER is not set: under CI nothing is left out"
-            );
-            println!("LEFT OUT: a test behind a pooler; run it by tests/packages.sh or make test");
-            return None;
-        };
+        let program = outside(
+            "XRPAYD_TEST_PGBOUNCER",
+            "a test behind a pooler",
+            "packages.sh",
+        )?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let server = Url::parse(url).unwrap();

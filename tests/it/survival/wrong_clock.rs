@@ -1,5 +1,6 @@
 //! The wall clock of one daemon among several, set by libfaketime while it runs.
 
+use crate::support::outside::outside;
 use crate::support::process::Surroundings;
 
 /// The clock is wrong by what this file says, such as `-1h`, read again every second.
@@ -17,14 +18,7 @@ impl WrongClock {
     /// A clock that is right as yet; `None`, said aloud, where libfaketime is missing. Under CI that
     /// fails.
     pub fn new() -> Option<Self> {
-        let Ok(library) = std::env::var("XRPAYD_TEST_FAKETIME") else {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "XRPAYD_TEST_FAKETIME is not set: under CI nothing is left out"
-            );
-            eprintln!("LEFT OUT: a clock that is set; run it by tests/packages.sh or make test");
-            return None;
-        };
+        let library = outside("XRPAYD_TEST_FAKETIME", "a clock that is set", "packages.sh")?;
         let clock = Self {
             folder: tempfile::tempdir().unwrap(),
             library,

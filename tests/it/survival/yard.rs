@@ -8,6 +8,7 @@ use super::tenures::{self, Tenures, name_of};
 use super::traffic::Traffic;
 use crate::store::fresh_postgres;
 use crate::support::fleet::Fleet;
+use crate::support::outside::outside;
 use crate::support::process::free_port;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,14 +31,7 @@ const UPSTREAM: &str = include_str!("../../../nginx/upstream.conf");
 /// The URL of a fresh database and nginx; `None`, said aloud, where one of them is missing. Under CI that
 /// fails.
 async fn needs() -> Option<(String, String)> {
-    let Ok(nginx) = std::env::var("XRPAYD_TEST_NGINX") else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "XRPAYD_TEST_NGINX is not set: under CI nothing is left out"
-        );
-        eprintln!("LEFT OUT: a deploy behind nginx; run it by tests/packages.sh or make test");
-        return None;
-    };
+    let nginx = outside("XRPAYD_TEST_NGINX", "a deploy behind nginx", "packages.sh")?;
     Some((fresh_postgres().await?, nginx))
 }
 

@@ -5,9 +5,9 @@
 //! that it is left out, and under CI that is a failure.
 
 use super::bed::{Bed, all};
+use crate::support::outside::outside;
 use crate::support::process::free_port;
 use crate::support::receiver::{Manner, Receiver};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,17 +17,12 @@ use xrpayd::store::webhooks::{DeliveryState, EndpointChange};
 const PAGE: &str = include_str!("../../../docs/API.md");
 
 fn installed() -> Option<PathBuf> {
-    if let Some(place) = std::env::var_os("XRPAYD_TEST_CLIENTS") {
-        return Some(PathBuf::from(place));
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "XRPAYD_TEST_CLIENTS is not set: under CI nothing is left out"
-    );
-    let left_out =
-        "LEFT OUT: the documentation's webhook receiver; run it by tests/clients.sh or make test\n";
-    std::io::stderr().write_all(left_out.as_bytes()).unwrap();
-    None
+    outside(
+        "XRPAYD_TEST_CLIENTS",
+        "the documentation's webhook receiver",
+        "clients.sh",
+    )
+    .map(PathBuf::from)
 }
 
 /// The one sample in JavaScript on the page.
