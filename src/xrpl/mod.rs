@@ -10,6 +10,7 @@
 //! `transport` moves frames, `connection` keeps one server connected, `route` chooses, `quorum`
 //! compares, `proto` is where rippled's JSON stops.
 
+mod account_setup;
 mod backlog;
 mod backoff;
 mod budget;
@@ -42,6 +43,7 @@ mod voters;
 #[cfg(test)]
 mod tests;
 
+pub use account_setup::{AccountSetup, AgreedSetup, SignerList};
 pub use backlog::{Backlog, Mark};
 pub use cause::Cause;
 pub use config::{AccountStreams, Deps, PoolConfig, ServerConfig, Voice};

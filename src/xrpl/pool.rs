@@ -1,5 +1,6 @@
 //! The pool: several servers, one face.
 
+use super::account_setup::AgreedSetup;
 use super::backlog::{Backlog, Mark};
 use super::config::{Deps, PoolConfig};
 use super::dispute::Dispute;
@@ -221,6 +222,19 @@ impl Pool {
         at: LedgerIndex,
     ) -> Result<AgreedRoot, HistoryError> {
         quorum::account_root(&self.shared, account, at).await
+    }
+
+    /// How the account is set up at exactly the validated ledger `at`: its flags, its regular key and who
+    /// signs for it, agreed by the quorum.
+    ///
+    /// # Errors
+    /// Says why there is no agreement.
+    pub async fn account_setup(
+        &self,
+        account: AccountId,
+        at: LedgerIndex,
+    ) -> Result<AgreedSetup, HistoryError> {
+        quorum::account_setup(&self.shared, account, at).await
     }
 
     /// The account root at exactly the validated ledger `at` by the word of one server, which nobody else

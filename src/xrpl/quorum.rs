@@ -10,6 +10,7 @@ mod history;
 mod leave;
 pub(super) mod parole;
 mod root;
+mod setup;
 mod tickets;
 mod verdict;
 
@@ -31,6 +32,7 @@ use xrpayd_core::ids::LedgerIndex;
 pub(super) use history::{ENTRIES_MAX, history};
 pub(super) use leave::deposit_authorized;
 pub(super) use root::{account_root, glance};
+pub(super) use setup::account_setup;
 pub(super) use tickets::tickets;
 
 /// What one server says.

@@ -65,12 +65,34 @@ pub(in crate::xrpl) async fn glance(
 /// Reads the root from one server.
 pub(super) async fn read(
     server: Arc<Server>,
-    id: AccountId,
+    account: AccountId,
     at: LedgerIndex,
 ) -> Result<Claimed, RequestError> {
-    let account = id.to_string();
+    let (hash, root) = ask(&server, account, at, "", |info: AccountInfo<'_>| {
+        Ok(info.root())
+    })
+    .await?;
+    Ok(Claimed {
+        account,
+        at,
+        hash,
+        root,
+    })
+}
+
+/// Asks one server for `account` at exactly the validated ledger `at`, with `params` beside what every
+/// such question holds, and takes from the answer what is wanted of it; `None` where the account does
+/// not exist there. With it the ledger's hash, where the server told it.
+pub(super) async fn ask<T>(
+    server: &Server,
+    account: AccountId,
+    at: LedgerIndex,
+    params: &str,
+    take: impl FnOnce(AccountInfo<'_>) -> Result<T, &'static str>,
+) -> Result<(Option<LedgerHash>, Option<T>), RequestError> {
+    let account = account.to_string();
     let malformed = |why: &dyn ToString| server.malformed(Command::AccountInfo, why.to_string());
-    let params = format!(r#","account":"{account}","ledger_index":{at}"#);
+    let params = format!(r#","account":"{account}","ledger_index":{at}{params}"#);
     let answer = server.ask(Command::AccountInfo, &params).await?;
     let frame = answer.frame.as_str();
     match answer.error.as_deref() {
@@ -78,37 +100,18 @@ pub(super) async fn read(
             let about: AtLedger<'_> = proto::result(frame).map_err(|error| malformed(&error))?;
             let hash = about.check(at).map_err(|why| malformed(&why))?;
             let info: AccountInfo<'_> = proto::result(frame).map_err(|error| malformed(&error))?;
-            let data = info.account_data;
-            if data.account != account {
+            if info.account_data.account != account {
                 return Err(malformed(&"the answer is about another account"));
             }
-            let root = Root {
-                balance: data.balance,
-                sequence: data.sequence,
-                owner_count: data.owner_count,
-                flags: data.flags,
-                previous_txn_lgr_seq: data.previous_txn_lgr_seq,
-                regular_key: data.regular_key,
-                is_pseudo: data.is_pseudo(),
-            };
-            Ok(Claimed {
-                account: id,
-                at,
-                hash,
-                root: Some(root),
-            })
+            let told = take(info).map_err(|why| malformed(&why))?;
+            Ok((hash, Some(told)))
         }
         // An error bears its ledger beside it, not in a result.
         Some("actNotFound") => {
             let about: AtLedger<'_> =
                 serde_json::from_str(frame).map_err(|error| malformed(&error))?;
             let hash = about.check(at).map_err(|why| malformed(&why))?;
-            Ok(Claimed {
-                account: id,
-                at,
-                hash,
-                root: None,
-            })
+            Ok((hash, None))
         }
         Some(error) => Err(RequestError::Server {
             server: server.name().to_owned(),

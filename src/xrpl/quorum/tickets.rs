@@ -3,7 +3,7 @@
 //! No single transaction of a ledger proves what does not stand in it, so a contradiction is settled
 //! by a clear majority or not at all: then the tickets are read again with a later ledger.
 
-use super::verdict::Verdict;
+use super::verdict::{self, Verdict};
 use super::{Claim, agree_at};
 use crate::xrpl::error::{Evidence, HistoryError, RequestError};
 use crate::xrpl::history::AgreedTickets;
@@ -76,12 +76,7 @@ async fn read(
 
 impl Claim for Claimed {
     async fn judge(_: &Shared, claims: &[&Self]) -> Verdict {
-        let hashes: BTreeSet<LedgerHash> = claims.iter().filter_map(|claim| claim.hash).collect();
-        if hashes.len() > 1 {
-            Verdict::Chains
-        } else {
-            Verdict::Open
-        }
+        verdict::of_hashes(claims.iter().map(|claim| claim.hash))
     }
 
     fn difference(

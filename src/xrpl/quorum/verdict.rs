@@ -168,6 +168,16 @@ pub(super) async fn of_roots(shared: &Shared, claims: &[&root::Claimed]) -> Verd
     }
 }
 
+/// What the hashes of one ledger say of claims that no transaction of it can prove.
+pub(super) fn of_hashes(hashes: impl Iterator<Item = Option<LedgerHash>>) -> Verdict {
+    let hashes: BTreeSet<LedgerHash> = hashes.flatten().collect();
+    if hashes.len() > 1 {
+        Verdict::Chains
+    } else {
+        Verdict::Open
+    }
+}
+
 /// The whole of a ledger whose hash the voices agree on.
 async fn proven(shared: &Shared, ledger: LedgerIndex) -> Option<Proven> {
     let hash = agreed_hash(shared, ledger).await?;

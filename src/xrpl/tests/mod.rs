@@ -4,6 +4,7 @@ mod agreement;
 mod bad_input;
 mod preflight;
 mod reload;
+mod setup;
 mod states;
 mod submission;
 mod tickets;
