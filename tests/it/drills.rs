@@ -37,7 +37,7 @@ mod reload;
 mod replicas;
 mod returns;
 mod rollout;
-mod scene;
+pub mod scene;
 mod schemathesis;
 mod strangers;
 mod submission;

@@ -10,6 +10,7 @@
     missing_docs
 )]
 
+mod alerts;
 mod cli;
 mod drills;
 mod http;

@@ -67,6 +67,23 @@ impl Scene {
         }
     }
 
+    /// The same with all of the configuration in one file, as an operator has it: tables, and the lines
+    /// that they have besides.
+    pub fn in_one_file(close: &str, xrp: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fund = [(WALLET.0, xrp), (SHOP, "1000")];
+        let ledger = Ledger::start(folder.path(), close, &fund);
+        let store = store_in(folder.path());
+        let setup = Setup::in_one_file(folder.path(), &ledger.urls, &store, settings);
+        let merchant = merchant_of(&setup);
+        Self {
+            ledger,
+            setup,
+            merchant,
+            folder,
+        }
+    }
+
     /// Starts the daemon and waits until it knows its wallet.
     pub async fn start(&self) -> Process {
         let daemon = self.setup.start();

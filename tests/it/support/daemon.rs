@@ -53,6 +53,33 @@ impl Setup {
         }
     }
 
+    /// A daemon all of whose configuration is one file that needs no other word, as an operator's is:
+    /// `settings` are tables and the lines that they have besides.
+    pub fn in_one_file(
+        folder: &Path,
+        urls: &[String],
+        store_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let setup = Self::new(folder, urls, store_url, "");
+        let text = std::fs::read_to_string(&setup.config).unwrap();
+        let mut text = format!("profile = \"sandbox\"\n{text}");
+        for (table, lines) in settings {
+            let head = format!("[{table}]\n");
+            match text.find(&head) {
+                Some(at) => text.insert_str(at + head.len(), lines),
+                None => text.push_str(&format!("{head}{lines}")),
+            }
+        }
+        std::fs::write(&setup.config, text).unwrap();
+        setup
+    }
+
+    /// The first file of its configuration.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The same daemon with one more layer of configuration over its own, which may set what the
     /// first layer has in its tables already.
     pub fn with(mut self, layer: &str) -> Self {

@@ -7,6 +7,7 @@
 )]
 
 pub mod address;
+pub mod alertmanager;
 pub mod clusters;
 pub mod daemon;
 pub mod fleet;
@@ -14,6 +15,9 @@ pub mod held;
 pub mod ledger;
 pub mod merchant;
 pub mod outside;
+pub mod overlay;
 pub mod pgbouncer;
 pub mod process;
+pub mod program;
+pub mod prometheus;
 pub mod receiver;
