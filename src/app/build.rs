@@ -1,7 +1,7 @@
 //! Makes each room's own settings out of the configuration, and the rooms out of those.
 
 use super::AppError;
-use super::leases::{Lane, Leases};
+use super::leases::{Lane, Leases, RENEWALS};
 use super::live::{Known, LaneHandle, LiveView};
 use crate::clock::{Clock, Entropy};
 use crate::config::{self, Config, StoreUrl, Wallet as WalletSettings, secrets};
@@ -66,6 +66,7 @@ pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, AppError> {
             .store
             .idle_in_transaction_timeout
             .min(config.lease.ttl / IDLE_SHARE),
+        lease_patience: config.lease.ttl / RENEWALS,
         pooler: match config.store.pooler {
             config::Pooler::None => Pooler::None,
             config::Pooler::Transaction => Pooler::Transaction,

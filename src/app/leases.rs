@@ -43,12 +43,16 @@ const REST: Duration = Duration::from_secs(1);
 const OFFERED_AGAIN: Duration = Duration::from_secs(300);
 /// How long giving a lease back may take; after that it runs out by itself.
 const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// The pause after a lease that could not be given back.
+const RELEASE_PAUSE: Duration = Duration::from_millis(50);
 /// A replica that has the database to itself says so rarely that it lives.
 const SEEN_EVERY: Duration = Duration::from_secs(60 * 60);
 /// This part of a lease is left unused at its end.
 const MARGIN_SHARE: u32 = 4;
-/// A lease is renewed so often while it lasts.
-const RENEWALS: u32 = 5;
+/// A lease is renewed so often while it lasts; the store gives one that has no answer up after as long.
+pub(super) const RENEWALS: u32 = 5;
+/// The store ends a renewal by itself; one that does not end in so many of its times is not waited for.
+const OVERDUE: u32 = 2;
 
 /// How long leases last.
 #[derive(Debug, Clone, Copy)]
@@ -368,7 +372,15 @@ impl Leases {
 
     async fn release(&self, tenure: &Tenure) {
         let wallet = &tenure.wallet;
-        match tokio::time::timeout(RELEASE_WAIT, self.store.release_lease(tenure)).await {
+        let released = async {
+            loop {
+                match self.store.release_lease(tenure).await {
+                    Err(error) if error.retryable() => tokio::time::sleep(RELEASE_PAUSE).await,
+                    released => return released,
+                }
+            }
+        };
+        match tokio::time::timeout(RELEASE_WAIT, released).await {
             Ok(Ok(true)) => {
                 tracing::info!(wallet.name = wallet, "the wallet's lease is given back");
                 self.store.hint(Hint::Lease(wallet.clone()));
@@ -405,7 +417,8 @@ impl Leases {
                 () = self.draining.cancelled(), if !drains => drains = true,
                 () = tokio::time::sleep(wait) => {}
             }
-            let renewed = tokio::time::timeout(self.terms.used, self.renew_once(drains)).await;
+            let patience = self.terms.renewed_every.saturating_mul(OVERDUE);
+            let renewed = tokio::time::timeout(patience, self.renew_once(drains)).await;
             let failure = match renewed {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(format!("{error:?}")),

@@ -265,7 +265,9 @@ const ROWS: &[Setting] = &[
     row(
         "store.max_connections",
         Kind::Number,
-        "The most connections that are held to the database.",
+        "The most connections that are held to the database for what requests, wallets and webhooks ask of it. \
+         On PostgreSQL there are three more: two that keep the leases, so that no wallet is lost to slow lists, \
+         and one that listens.",
     ),
     row(
         "store.idle_timeout",
@@ -451,8 +453,8 @@ const ROWS: &[Setting] = &[
         "lease.ttl",
         Kind::Duration,
         "How long a replica that holds a wallet may be silent before another takes the wallet over, from 2s \
-         to 60s. It renews five times in it and stops signing a quarter of it before the end. Set it alike \
-         on all replicas. A SQLite file has one daemon, which needs none.",
+         to 60s. It renews five times in it, gives each renewal that has no answer up after a fifth of it, \
+         and stops signing a quarter of it before the end. Set it alike on all replicas. A SQLite file has one daemon, which needs none.",
     ),
     row(
         "lease.name",

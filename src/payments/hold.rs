@@ -78,6 +78,7 @@ mod tests {
         Tenure {
             wallet: "hot".to_owned(),
             epoch: 1,
+            holder: "one".to_owned(),
         }
     }
 

@@ -106,7 +106,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                         book_from: book_from(name, settings, to),
                     };
                     deps.store
-                        .anchor_used_lane(
+                        .anchor_lane(
                             deps.hold.tenure(),
                             account,
                             network,

@@ -191,6 +191,7 @@ mod tests {
         let tenure = Tenure {
             wallet: "hot".to_owned(),
             epoch: 1,
+            holder: "one".to_owned(),
         };
         let hold = Hold::new(tenure, until, clock.clone());
         let backlog = Backlog::default();

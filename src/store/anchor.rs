@@ -22,35 +22,14 @@ pub struct Before {
 }
 
 impl Store {
-    /// Fixes at the first start whose account the wallet is and where its journal begins. A wallet
-    /// that is known already is left as it is.
-    ///
-    /// # Errors
-    /// The wallet is no longer held under `tenure`, is known under another account or network, or the database does not answer.
-    pub async fn anchor_lane(
-        &self,
-        tenure: &Tenure,
-        account: AccountId,
-        network_id: u32,
-        cursor: &Cursor,
-        sign_from: Option<LedgerIndex>,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        let before = Before {
-            sign_from,
-            ..Before::default()
-        };
-        self.anchor_used_lane(tenure, account, network_id, cursor, &before, now)
-            .await
-    }
-
-    /// The same for an account of which something from before the journal matters. What it sent until
-    /// then was sent past this daemon, as everybody knows who has that booked.
+    /// Fixes at the first start whose account the wallet is, where its journal begins, and what from before
+    /// it matters. What the account sent until then was sent past this daemon, as everybody knows who has
+    /// that booked. A wallet that is known already is left as it is.
     ///
     /// # Errors
     /// The wallet is no longer held under `tenure`, is known under another account or network, or the
     /// database does not answer.
-    pub async fn anchor_used_lane(
+    pub async fn anchor_lane(
         &self,
         tenure: &Tenure,
         account: AccountId,

@@ -6,10 +6,14 @@
 //! A transaction that is dropped is rolled back. One that told something to the feed writes nothing
 //! after it. Once it is committed, and only then, whoever waits for what it did is given a hint.
 
+mod row;
+
+pub(super) use row::Row;
+
 use super::error::StoreError;
 use super::hints::{Hint, Hints, Others};
 use super::{lineage, postgres, sqlite};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -54,20 +58,35 @@ impl Db {
 
     /// Begins a transaction that writes.
     pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.dialect {
-            Dialect::Sqlite(db) => db.write().await.map(TxOn::Sqlite),
-            Dialect::Postgres(db) => db.write().await.map(TxOn::Postgres),
-        };
-        Ok(self.begun(inner?))
+        Ok(self.begun(match &self.dialect {
+            Dialect::Sqlite(db) => Begun::Sqlite(db.write().await?),
+            Dialect::Postgres(db) => Begun::Postgres(db.write().await?),
+        }))
     }
 
     /// Begins a transaction that reads one unmoving picture of the database.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        let inner = match &self.dialect {
-            Dialect::Sqlite(db) => db.read().await.map(TxOn::Sqlite),
-            Dialect::Postgres(db) => db.read().await.map(TxOn::Postgres),
-        };
-        Ok(self.begun(inner?))
+        Ok(self.begun(match &self.dialect {
+            Dialect::Sqlite(db) => Begun::Sqlite(db.read().await?),
+            Dialect::Postgres(db) => Begun::Postgres(db.read().await?),
+        }))
+    }
+
+    /// Begins one that writes what keeps a lease: on a connection that is there for nothing else, and
+    /// given up on, as a whole, after a fraction of a lease.
+    pub(super) async fn write_lease(&self) -> Result<Tx, StoreError> {
+        match &self.dialect {
+            Dialect::Sqlite(_) => self.write().await,
+            Dialect::Postgres(db) => Ok(self.begun(Begun::Postgres(db.write_lease().await?))),
+        }
+    }
+
+    /// The same for one that reads.
+    pub(super) async fn read_lease(&self) -> Result<Tx, StoreError> {
+        match &self.dialect {
+            Dialect::Sqlite(_) => self.read().await,
+            Dialect::Postgres(db) => Ok(self.begun(Begun::Postgres(db.read_lease().await?))),
+        }
     }
 
     /// What `read` makes of a picture for a list: of a server that is there for lists, where there is
@@ -81,7 +100,7 @@ impl Db {
         if let Dialect::Postgres(db) = &self.dialect
             && let Some(standby) = db.list().await
         {
-            let mut tx = self.begun(TxOn::Postgres(standby));
+            let mut tx = self.begun(Begun::Postgres(standby));
             tx.prepares = false;
             match read(tx).await {
                 Err(error) if error.retryable() => db.leave_standby(&error.to_string()),
@@ -91,14 +110,15 @@ impl Db {
         read(self.read().await?).await
     }
 
-    fn begun(&self, on: TxOn) -> Tx {
+    fn begun(&self, begun: Begun) -> Tx {
         let hints = Arc::clone(&self.hints);
-        let (patience, prepares, lineage) = match &self.dialect {
-            Dialect::Sqlite(_) => (None, true, lineage::OF_FILES),
-            Dialect::Postgres(db) => {
-                let patience = Some(db.patience().clone());
-                (patience, db.prepares(), db.lineage())
-            }
+        let (on, patience) = match begun {
+            Begun::Sqlite(tx) => (TxOn::Sqlite(tx), None),
+            Begun::Postgres((tx, patience)) => (TxOn::Postgres(tx), Some(patience)),
+        };
+        let (prepares, lineage) = match &self.dialect {
+            Dialect::Sqlite(_) => (true, lineage::OF_FILES),
+            Dialect::Postgres(db) => (db.prepares(), db.lineage()),
         };
         Tx {
             on,
@@ -118,6 +138,12 @@ impl Db {
             Dialect::Postgres(db) => db.close().await,
         }
     }
+}
+
+/// The driver's transaction as it has just begun.
+enum Begun {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(postgres::Begun),
 }
 
 /// A value of a statement.
@@ -430,66 +456,4 @@ async fn within<T>(
 fn names(columns: &[(&str, Kind)]) -> String {
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     names.join(", ")
-}
-
-/// One row of either dialect.
-pub(super) enum Row {
-    Sqlite(sqlx::sqlite::SqliteRow),
-    Postgres(sqlx::postgres::PgRow),
-}
-
-macro_rules! getter {
-    ($(#[$doc:meta])* $name:ident -> $type:ty) => {
-        $(#[$doc])*
-        pub(super) fn $name(&self, column: &str) -> Result<$type, StoreError> {
-            match self {
-                Self::Sqlite(row) => Ok(row.try_get(column)?),
-                Self::Postgres(row) => Ok(row.try_get(column)?),
-            }
-        }
-    };
-}
-
-impl Row {
-    getter!(/// A whole number.
-        int -> i64);
-    getter!(/// A whole number or null.
-        int_or_null -> Option<i64>);
-    getter!(/// A text.
-        text -> String);
-    getter!(/// A text or null.
-        text_or_null -> Option<String>);
-    getter!(/// Bytes.
-        blob -> Vec<u8>);
-    getter!(/// Bytes or null.
-        blob_or_null -> Option<Vec<u8>>);
-
-    /// A whole number that fits 32 bits.
-    pub(super) fn uint(&self, column: &str) -> Result<u32, StoreError> {
-        narrow(column, self.int(column)?)
-    }
-
-    /// A whole number that fits 32 bits, or null.
-    pub(super) fn uint_or_null(&self, column: &str) -> Result<Option<u32>, StoreError> {
-        let value = self.int_or_null(column)?;
-        value.map(|value| narrow(column, value)).transpose()
-    }
-
-    /// Exactly 32 bytes.
-    pub(super) fn hash(&self, column: &str) -> Result<[u8; 32], StoreError> {
-        let bytes = self.blob(column)?;
-        let len = bytes.len();
-        bytes
-            .try_into()
-            .map_err(|_| StoreError::corrupt(format!("a column {column}"), format!("{len} bytes")))
-    }
-}
-
-fn narrow(column: &str, value: i64) -> Result<u32, StoreError> {
-    u32::try_from(value).map_err(|_| {
-        StoreError::corrupt(
-            format!("a column {column}"),
-            format!("{value} is out of range"),
-        )
-    })
 }

@@ -3,7 +3,7 @@
 use super::db::{Tx, Value};
 use super::deposits::{self, COLUMNS, Deposit};
 use super::events::HOUSE;
-use super::list::{PAGE_MAX, Page, PageOf, Statement};
+use super::list::{PAGE_MAX, Page, PageOf, Statement, names_nul};
 use super::{Store, StoreError};
 use std::cmp::Reverse;
 use xrpayd_core::address::AccountId;
@@ -140,8 +140,7 @@ impl Store {
         filter: &DepositFilter,
         page: &Page<DepositId>,
     ) -> Result<PageOf<Deposit, DepositId>, StoreError> {
-        let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
-        if names_nul(&filter.client) || names_nul(&filter.wallet) {
+        if names_nul([&filter.client, &filter.wallet]) {
             return Ok(PageOf::empty());
         }
         self.db().list(|tx| read(tx, filter, page)).await

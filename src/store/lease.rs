@@ -6,6 +6,9 @@
 //! whoever takes the lease waits for a commit that is under way, and what comes after him under an older
 //! epoch is refused and writes nothing. Renewing does not wait for commits, nor they for it.
 //!
+//! A database's clock may go back, at a fail-over to a machine whose clock is behind. No lease lasts
+//! longer from any moment than it was taken for, so whoever finds one that would cuts it.
+//!
 //! Owns the tables `leases`, `lease_log` and `replicas`. Each method is one transaction. A taking whose
 //! answer is lost is done or not; taking again is right either way, under a further epoch.
 
@@ -25,11 +28,26 @@ pub struct Tenure {
     pub wallet: String,
     /// The how manieth taking of it this is.
     pub epoch: u64,
+    /// Who took it: a database that went back may give an epoch out again, to somebody else.
+    pub holder: String,
 }
 
 impl Tenure {
     pub(super) fn epoch_value(&self) -> Value {
-        i64::try_from(self.epoch).unwrap_or(i64::MAX).into()
+        self.epoch_number().into()
+    }
+
+    fn epoch_number(&self) -> i64 {
+        i64::try_from(self.epoch).unwrap_or(i64::MAX)
+    }
+
+    /// The tenure that a row tells of.
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            wallet: row.text("wallet")?,
+            epoch: epoch_of(row)?,
+            holder: row.text("holder")?,
+        })
     }
 }
 
@@ -68,6 +86,7 @@ struct Stand {
     holder: String,
     epoch: i64,
     left_ms: i64,
+    ttl_ms: i64,
     descent: Descent,
 }
 
@@ -78,8 +97,13 @@ impl Stand {
         let is_anothers = !self.holder.is_empty() && self.holder != replica;
         (is_anothers && self.left_ms > 0).then(|| Taken::HeldBy {
             holder: self.holder.clone(),
-            left: millis(self.left_ms),
+            left: millis(self.left_ms.min(self.ttl_ms)),
         })
+    }
+
+    /// Whether it would last longer than it was taken for: the clock went back.
+    const fn is_stretched(&self) -> bool {
+        self.left_ms > self.ttl_ms
     }
 
     /// The epoch of the next taking. A promotion may have lost some that were given out.
@@ -125,6 +149,9 @@ impl Store {
             let mut tx = self.db().read().await?;
             let stand = stand_of(&mut tx, wallet, "").await?;
             tx.end().await?;
+            if stand.as_ref().is_some_and(Stand::is_stretched) {
+                self.cut_lease(wallet).await?;
+            }
             if let Some(obstacle) = stand.and_then(|stand| stand.obstacle(replica)) {
                 return Ok(obstacle);
             }
@@ -148,7 +175,7 @@ impl Store {
         let sql = format!(
             "update leases set holder = $2, epoch = $4, ttl_ms = $3, \
              expires_at = {now} + $3, taken_at = {now} where wallet = $1 \
-             returning epoch, taken_at"
+             returning wallet, epoch, holder, taken_at"
         );
         let values = vec![
             wallet.into(),
@@ -159,20 +186,30 @@ impl Store {
         let row = tx.fetch_optional(sql, values).await?.ok_or_else(|| {
             StoreError::corrupt(format!("the lease of {wallet}"), "it is gone at once")
         })?;
-        let epoch = row.int("epoch")?;
+        let tenure = Tenure::of(&row)?;
         let sql = "insert into lease_log (wallet, epoch, holder, taken_at) values ($1, $2, $3, $4)";
         let values = vec![
             wallet.into(),
-            epoch.into(),
+            tenure.epoch_value(),
             replica.into(),
             row.int("taken_at")?.into(),
         ];
         tx.execute(sql, values).await?;
         tx.commit().await?;
-        Ok(Taken::Yes(Tenure {
-            wallet: wallet.to_owned(),
-            epoch: epoch_of(&row)?,
-        }))
+        Ok(Taken::Yes(tenure))
+    }
+
+    /// Lets a lease last no longer from now on than it was taken for. Like a renewal it waits for no
+    /// commit.
+    async fn cut_lease(&self, wallet: &str) -> Result<(), StoreError> {
+        let mut tx = self.db().write_lease().await?;
+        let now = tx.now_ms();
+        let sql = format!(
+            "update leases set expires_at = {now} + ttl_ms \
+             where wallet = $1 and expires_at > {now} + ttl_ms"
+        );
+        tx.execute(sql, vec![wallet.into()]).await?;
+        tx.commit().await
     }
 
     /// Renews what `replica` holds, for `ttl` from now on, and says that it lives; answers with the
@@ -186,18 +223,19 @@ impl Store {
         ttl: Duration,
         held: &[Tenure],
     ) -> Result<Vec<Tenure>, StoreError> {
-        let mut tx = self.db().write().await?;
+        let mut tx = self.db().write_lease().await?;
         let now = tx.now_ms();
         let sql = format!(
             "update leases set expires_at = {now} + v.ttl_ms, ttl_ms = v.ttl_ms from v \
              where leases.wallet = v.wallet and leases.epoch = v.epoch \
-             and leases.holder = v.holder returning leases.wallet as wallet, leases.epoch as epoch"
+             and leases.holder = v.holder returning leases.wallet as wallet, \
+             leases.epoch as epoch, leases.holder as holder"
         );
         let row = |tenure: &Tenure| {
             vec![
                 tenure.wallet.as_str().into(),
                 tenure.epoch_value(),
-                replica.id.as_str().into(),
+                tenure.holder.as_str().into(),
                 ttl_value(ttl),
             ]
         };
@@ -205,13 +243,7 @@ impl Store {
         let rows = tx.fetch_with(RENEWED, rows, &sql).await?;
         board::say_alive(&mut tx, replica).await?;
         tx.commit().await?;
-        let decode = |row: &Row| {
-            Ok(Tenure {
-                wallet: row.text("wallet")?,
-                epoch: epoch_of(row)?,
-            })
-        };
-        rows.iter().map(decode).collect()
+        rows.iter().map(Tenure::of).collect()
     }
 
     /// Gives a lease back: whoever asks next gets it at once. Nothing is done where it is another's by
@@ -220,16 +252,20 @@ impl Store {
     /// # Errors
     /// The database could not write.
     pub async fn release_lease(&self, tenure: &Tenure) -> Result<bool, StoreError> {
-        let mut tx = self.db().write().await?;
+        let mut tx = self.db().write_lease().await?;
         let now = tx.now_ms();
         let sql = format!(
             "update leases set holder = '', expires_at = {now} \
-             where wallet = $1 and epoch = $2 and holder <> ''"
+             where wallet = $1 and epoch = $2 and holder = $3"
         );
-        let values = vec![tenure.wallet.as_str().into(), tenure.epoch_value()];
+        let values = vec![
+            tenure.wallet.as_str().into(),
+            tenure.epoch_value(),
+            tenure.holder.as_str().into(),
+        ];
         let is_released = tx.execute(sql, values).await? == 1;
         if is_released {
-            let epoch = i64::try_from(tenure.epoch).unwrap_or(i64::MAX);
+            let epoch = tenure.epoch_number();
             end_term(&mut tx, &tenure.wallet, epoch, EndedAs::Released).await?;
         }
         tx.commit().await?;
@@ -259,12 +295,12 @@ impl Store {
         let here = tx.lineage();
         let sql = match &tx.on {
             TxOn::Sqlite(_) => format!(
-                "select epoch, holder, lineage, {here} as here from leases where wallet = $1"
+                "select wallet, epoch, holder, lineage, {here} as here from leases where wallet = $1"
             ),
             // A process that freezes in the middle of a transaction would hold the taking up for as long
             // as the server lets transactions idle: this one is ended before the lease runs out.
             TxOn::Postgres(_) => format!(
-                "select epoch, holder, lineage, {here} as here, \
+                "select wallet, epoch, holder, lineage, {here} as here, \
                  set_config('idle_in_transaction_session_timeout', \
                  greatest(ttl_ms / 2, 1000)::text, true) from leases where wallet = $1 for key share"
             ),
@@ -272,8 +308,7 @@ impl Store {
         let values = vec![tenure.wallet.as_str().into()];
         let row = tx.fetch_optional(sql, values).await?;
         if let Some(row) = row
-            && epoch_of(&row)? == tenure.epoch
-            && !row.text("holder")?.is_empty()
+            && Tenure::of(&row)? == *tenure
         {
             return Ok((tx, descent_of(&row)?));
         }
@@ -289,7 +324,7 @@ async fn stand_of(
 ) -> Result<Option<Stand>, StoreError> {
     let (now, here) = (tx.now_ms(), tx.lineage());
     let sql = format!(
-        "select holder, epoch, expires_at - {now} as left_ms, lineage, {here} as here \
+        "select holder, epoch, expires_at - {now} as left_ms, ttl_ms, lineage, {here} as here \
          from leases where wallet = $1{lock}"
     );
     let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
@@ -298,6 +333,7 @@ async fn stand_of(
             holder: row.text("holder")?,
             epoch: row.int("epoch")?,
             left_ms: row.int("left_ms")?,
+            ttl_ms: row.int("ttl_ms")?,
             descent: descent_of(&row)?,
         })
     })

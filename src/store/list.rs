@@ -63,6 +63,13 @@ impl<T, I> PageOf<T, I> {
     }
 }
 
+/// Whether one of the texts that a list is asked for holds what no text of ours does, and PostgreSQL refuses
+/// to compare with: there is nothing to be found.
+pub(super) fn names_nul(texts: [&Option<String>; 2]) -> bool {
+    let mut named = texts.into_iter().flatten();
+    named.any(|text| text.contains('\0'))
+}
+
 /// One walk along an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Walk {
@@ -256,8 +263,7 @@ impl Store {
         filter: &PaymentFilter,
         page: &Page,
     ) -> Result<PageOf<Payment>, StoreError> {
-        let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
-        if names_nul(&filter.client) || names_nul(&filter.reference) {
+        if names_nul([&filter.client, &filter.reference]) {
             return Ok(PageOf::empty());
         }
         self.db().list(|tx| read(tx, filter, page)).await

@@ -136,6 +136,9 @@ pub struct StoreConfig {
     pub lock_timeout: Duration,
     /// After how long PostgreSQL ends a transaction that was begun and left alone.
     pub idle_in_transaction_timeout: Duration,
+    /// How long PostgreSQL may take to renew a lease, all in all, before it is asked over another
+    /// connection.
+    pub lease_patience: Duration,
     /// What lies between us and PostgreSQL.
     pub pooler: Pooler,
     /// A standby of PostgreSQL that lists are read on.
@@ -155,7 +158,7 @@ pub enum Pooler {
 
 impl StoreConfig {
     /// The default settings for `url`: 20 connections, 2 s to get one, closed after 30 s unused; 15 s
-    /// for a statement, 10 s for a lock, 5 s idle in a transaction; no pooler.
+    /// for a statement, 10 s for a lock, 5 s idle in a transaction, 1 s for a lease's renewal; no pooler.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -167,6 +170,7 @@ impl StoreConfig {
             statement_timeout: Duration::from_secs(15),
             lock_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(5),
+            lease_patience: Duration::from_secs(1),
             pooler: Pooler::None,
             read_url: None,
             read_lag: Duration::from_millis(500),

@@ -246,7 +246,7 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
                 AccountId([1; 20]),
                 0,
                 &cursor,
-                None,
+                &Before::default(),
                 T0,
             )
             .await
@@ -429,7 +429,7 @@ async fn every_list_of_deposits_walks_the_index_that_was_made_for_it() {
                 AccountId([1; 20]),
                 0,
                 &cursor,
-                None,
+                &Before::default(),
                 T0,
             )
             .await

@@ -16,20 +16,21 @@ mod session;
 mod standby;
 mod trust;
 mod url;
+mod way;
 
 use super::db::{Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Pooler, StoreConfig, lineage};
 use hosts::Hosts;
 use session::Session;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Transaction};
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::{Arguments as _, ConnectOptions as _, Connection as _};
 use standby::Standby;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 pub(super) use trust::Patience;
-use trust::Trust;
+pub(super) use way::Begun;
+use way::Way;
 
 /// More rows in one statement gain nothing and hold memory.
 const BATCH_ROWS_MAX: usize = 1_000;
@@ -41,12 +42,12 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    pool: PgPool,
+    /// The way of nearly everything.
+    way: Way,
+    /// The way of what keeps leases.
+    leases: Way,
     hosts: Hosts,
-    /// How long a transaction may take to begin: to get a connection, and to be answered over it.
-    begins_within: Duration,
     session: Session,
-    patience: Patience,
     /// How the server is asked which history of the database this is.
     lineage: &'static str,
     /// Whether statements stay prepared on a connection.
@@ -60,7 +61,6 @@ pub(super) struct Postgres {
 /// Connects and brings the schema up to date; replicas that start together wait for each other.
 pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
     let listen = config.listen_url.as_deref().map(url::options).transpose()?;
-    let trust = Arc::new(Trust::new());
     let hosts = Hosts::of(&config.url, config.acquire_timeout)?;
     let primary = hosts.find(Instant::now()).await?;
     let lineage = match primary.tells_timeline {
@@ -72,64 +72,26 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
             lineage::OF_OTHERS
         }
     };
-    let pool = pool(config, primary.options, &trust);
     let standby = config
         .read_url
         .as_ref()
         .map(|url| Standby::new(config, url));
     let standby = standby.transpose()?;
     let postgres = Postgres {
-        pool,
+        way: Way::of_all(config, primary.options.clone()),
+        leases: Way::of_leases(config, primary.options),
         hosts,
-        begins_within: config.acquire_timeout.saturating_mul(2),
         session: Session::new(config),
-        patience: Patience {
-            limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
-            trust,
-        },
         lineage,
         prepares: config.pooler == Pooler::None,
         listen: listen.map(Box::new),
         standby,
     };
     if postgres.prepares {
-        pooler::refuse_unnamed(&postgres.pool).await?;
+        pooler::refuse_unnamed(&postgres.way.pool).await?;
     }
-    migrate::run(&postgres.pool).await?;
+    migrate::run(&postgres.way.pool).await?;
     Ok(postgres)
-}
-
-/// The pool, which connects when it is first asked to.
-fn pool(config: &StoreConfig, options: PgConnectOptions, trust: &Arc<Trust>) -> PgPool {
-    let (trust, trusted) = (Arc::clone(trust), Arc::clone(trust));
-    let patience = config.acquire_timeout;
-    PgPoolOptions::new()
-        .max_connections(config.max_connections.max(2))
-        .acquire_timeout(config.acquire_timeout)
-        .idle_timeout(config.idle_timeout)
-        // The `begin` tells whether the connection is alive, without a way of its own.
-        .test_before_acquire(false)
-        .before_acquire(move |_, connection| {
-            let is_trusted = trust.holds(connection.age);
-            Box::pin(async move { Ok(is_trusted) })
-        })
-        .after_release(move |connection, about| {
-            let is_trusted = trusted.holds(about.age);
-            Box::pin(async move {
-                if !is_trusted {
-                    // It may lead nowhere, so it is not even asked.
-                    return Err(sqlx::Error::WorkerCrashed);
-                }
-                // What was left in the middle is rolled back now; who does not answer to that is
-                // not waited for, because his place in the pool is.
-                if connection.should_flush() {
-                    let ping = tokio::time::timeout(patience, connection.ping());
-                    ping.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_lazy_with(options)
 }
 
 /// The schema that a database is at.
@@ -142,17 +104,27 @@ pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreErr
 
 impl Postgres {
     /// Read committed: what has to be read unchanged until the end is locked row by row.
-    pub(super) async fn write(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        self.begin(&self.session.write).await
+    pub(super) async fn write(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.way, &self.session.write).await
     }
 
-    pub(super) async fn read(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        self.begin(&self.session.read).await
+    pub(super) async fn read(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.way, &self.session.read).await
+    }
+
+    /// The same for what keeps a lease.
+    pub(super) async fn write_lease(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.leases, &self.session.write).await
+    }
+
+    pub(super) async fn read_lease(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.leases, &self.session.read).await
     }
 
     /// The same where a list is read, which may be another server; `None` where it is this one.
-    pub(super) async fn list(&self) -> Option<Transaction<'static, sqlx::Postgres>> {
-        self.standby.as_ref()?.begin(&self.pool).await
+    pub(super) async fn list(&self) -> Option<Begun> {
+        let begun = self.standby.as_ref()?.begin(&self.way.pool).await?;
+        Some((begun, self.way.patience_now()))
     }
 
     /// Lists are read on this server for a while.
@@ -162,19 +134,25 @@ impl Postgres {
         }
     }
 
-    async fn begin(&self, how: &str) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+    async fn begin(&self, way: &Way, how: &str) -> Result<Begun, StoreError> {
+        let patience = way.patience_now();
         let mut begins = 1;
         loop {
             let asked_at = Instant::now();
-            let begun = self.pool.begin_with(AssertSqlSafe(how.to_owned()));
-            let begun = tokio::time::timeout(self.begins_within, begun).await;
-            let error = match begun {
-                Ok(Ok(transaction)) => return Ok(transaction),
-                Ok(Err(error)) => error,
-                Err(_) => trust::silence(),
+            let error = match way.begin(how).await {
+                Ok(transaction) => return Ok((transaction, patience)),
+                Err(error) => error,
             };
             // Nothing has been asked for yet, so asking another connection is safe.
-            if !self.has_another_way(asked_at, &error).await || begins == BEGINS_MAX {
+            let another = self.has_another_way(way, asked_at, &error);
+            let has_another = match patience.until {
+                None => another.await,
+                Some(until) => {
+                    let another = tokio::time::timeout_at(until, another);
+                    another.await.unwrap_or_default()
+                }
+            };
+            if !has_another || begins == BEGINS_MAX {
                 return Err(error.into());
             }
             begins += 1;
@@ -183,8 +161,8 @@ impl Postgres {
 
     /// Whether it makes sense to begin again after `error`: the connections of before are not used any
     /// more, or the primary is another server by now.
-    async fn has_another_way(&self, asked_at: Instant, error: &sqlx::Error) -> bool {
-        let trust = &self.patience.trust;
+    async fn has_another_way(&self, way: &Way, asked_at: Instant, error: &sqlx::Error) -> bool {
+        let trust = &way.patience.trust;
         let loss = Loss::of(error);
         if matches!(loss, Loss::Cut | Loss::Silent) {
             trust.lose();
@@ -201,22 +179,26 @@ impl Postgres {
                 return false;
             }
         };
-        if primary.is_another || loss == Loss::Silent {
+        if primary.is_another {
+            self.go_to(&primary.options);
+        } else if loss == Loss::Silent {
             // What hangs on the old connections is told so, and gives its place in the pool back.
             trust.abandon();
-            self.pool.set_connect_options(primary.options);
         }
         primary.is_another || loss != Loss::NoneFree
+    }
+
+    /// Another server is the primary: nobody waits any longer for what was asked of the old one.
+    fn go_to(&self, primary: &PgConnectOptions) {
+        for way in self.ways() {
+            way.patience.trust.abandon();
+            way.pool.set_connect_options(primary.clone());
+        }
     }
 
     /// How the server is asked which history of the database this is.
     pub(super) const fn lineage(&self) -> &'static str {
         self.lineage
-    }
-
-    /// How long an answer is waited for, and what follows where there is none.
-    pub(super) const fn patience(&self) -> &Patience {
-        &self.patience
     }
 
     /// Whether statements stay prepared on a connection.
@@ -229,7 +211,7 @@ impl Postgres {
     pub(super) fn listen_options(&self) -> Option<PgConnectOptions> {
         match &self.listen {
             Some(options) => Some(options.as_ref().clone()),
-            None if self.prepares => Some(self.pool.connect_options().as_ref().clone()),
+            None if self.prepares => Some(self.way.pool.connect_options().as_ref().clone()),
             None => None,
         }
     }
@@ -238,7 +220,9 @@ impl Postgres {
         if let Some(standby) = &self.standby {
             standby.close().await;
         }
-        self.pool.close().await;
+        for way in self.ways() {
+            way.pool.close().await;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ impl Store {
         if self.is_alone() {
             return Ok(None);
         }
-        let mut tx = self.db().read().await?;
+        let mut tx = self.db().read_lease().await?;
         let sql = format!("select {} as now_ms", tx.now_ms());
         let row = tx.fetch_optional(sql, Vec::new()).await?;
         tx.end().await?;

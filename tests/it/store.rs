@@ -32,6 +32,7 @@ mod paybacks;
 mod pooler;
 mod promotion;
 mod races;
+mod renewals;
 mod rollout;
 mod routes;
 mod scopes;

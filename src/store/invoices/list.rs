@@ -6,7 +6,7 @@ use super::{by_id, rows};
 use crate::store::Store;
 use crate::store::db::{Tx, Value};
 use crate::store::error::StoreError;
-use crate::store::list::{PAGE_MAX, Page, PageOf, Statement};
+use crate::store::list::{PAGE_MAX, Page, PageOf, Statement, names_nul};
 use std::cmp::Reverse;
 use xrpayd_core::ids::{InvoiceId, UnixMs};
 use xrpayd_core::invoice::{Invoice, InvoiceStatus};
@@ -37,8 +37,7 @@ impl Store {
         filter: &InvoiceFilter,
         page: &Page<InvoiceId>,
     ) -> Result<PageOf<ShownInvoice, InvoiceId>, StoreError> {
-        let names_nul = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains('\0'));
-        if names_nul(&filter.client) || names_nul(&filter.reference) {
+        if names_nul([&filter.client, &filter.reference]) {
             return Ok(PageOf::empty());
         }
         self.db().list(|tx| read(tx, filter, page)).await

@@ -104,7 +104,7 @@ impl Store {
     /// # Errors
     /// The database could not write.
     pub async fn enter_replica(&self, replica: &Replica) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
+        let mut tx = self.db().write_lease().await?;
         let now = tx.now_ms();
         let sql = format!("delete from replicas where seen_at < {now} - $1");
         tx.execute(sql, vec![FORGOTTEN_AFTER_MS.into()]).await?;
@@ -117,7 +117,7 @@ impl Store {
     /// # Errors
     /// The database could not write.
     pub async fn leave_replica(&self, id: &str) -> Result<(), StoreError> {
-        let mut tx = self.db().write().await?;
+        let mut tx = self.db().write_lease().await?;
         let sql = "delete from replicas where id = $1";
         tx.execute(sql, vec![id.into()]).await?;
         tx.commit().await
@@ -128,10 +128,10 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn lease_board(&self) -> Result<LeaseBoard, StoreError> {
-        let mut tx = self.db().read().await?;
+        let mut tx = self.db().read_lease().await?;
         let now = tx.now_ms();
         let sql = format!(
-            "select wallet, holder, epoch, expires_at - {now} as left_ms, taken_at \
+            "select wallet, holder, epoch, expires_at - {now} as left_ms, ttl_ms, taken_at \
              from leases order by wallet"
         );
         let leases = tx.fetch(sql, vec![]).await?;
@@ -185,7 +185,7 @@ fn lease_from(row: &Row) -> Result<Lease, StoreError> {
         wallet: row.text("wallet")?,
         holder: Some(row.text("holder")?).filter(|holder| !holder.is_empty()),
         epoch: epoch_of(row)?,
-        left: millis(row.int("left_ms")?),
+        left: millis(row.int("left_ms")?.min(row.int("ttl_ms")?)),
         taken_at: UnixMs(row.int("taken_at")?),
     })
 }
@@ -199,7 +199,9 @@ fn replica_from(row: &Row) -> Result<ReplicaSeen, StoreError> {
             is_draining: row.int("is_draining")? != 0,
         },
         started_at: UnixMs(row.int("started_at")?),
-        silent: millis(row.int("silent_ms")?),
+        // Whoever was heard of in what is the future by now, as the clock went back, has said nothing
+        // since.
+        silent: millis(row.int("silent_ms")?.saturating_abs()),
     })
 }
 

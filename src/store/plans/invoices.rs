@@ -94,7 +94,7 @@ async fn no_statement_of_invoices_reads_their_table_from_end_to_end() {
         let account = AccountId([1; 20]);
         let tenure = leases::held(&store).await;
         store
-            .anchor_lane(&tenure, account, 0, &anchor(), None, T0)
+            .anchor_lane(&tenure, account, 0, &anchor(), &Before::default(), T0)
             .await
             .unwrap();
         let read = plans_of(async { store.commit(&tenure, &page()).await.unwrap() }).await;

@@ -10,6 +10,7 @@ use super::ANSWER_GRACE;
 use super::session::Session;
 use super::trust::{Patience, Trust};
 use super::url::options;
+use super::way::pool;
 use crate::store::StoreConfig;
 use crate::store::error::StoreError;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -49,12 +50,14 @@ impl Standby {
     /// Connects once the first list is asked for: a daemon starts without its standby.
     pub(super) fn new(config: &StoreConfig, url: &str) -> Result<Self, StoreError> {
         let trust = Arc::new(Trust::new());
+        let connections = (config.max_connections.max(2), config.acquire_timeout);
         Ok(Self {
-            pool: super::pool(config, options(url)?, &trust),
+            pool: pool(config, connections, options(url)?, &trust),
             session: Session::new(config),
             patience: Patience {
                 limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
                 trust,
+                until: None,
             },
             lag_max: config.read_lag,
             patience_max: config.read_lag.saturating_add(config.acquire_timeout),

@@ -60,18 +60,32 @@ impl Trust {
 pub(in crate::store) struct Patience {
     pub(super) limit: Duration,
     pub(super) trust: Arc<Trust>,
+    /// When everything that is asked has to be answered, however much each part may take.
+    pub(super) until: Option<Instant>,
 }
 
 impl Patience {
+    /// The same, with an end for all that is asked from now on.
+    pub(super) fn until(&self, until: Option<Instant>) -> Self {
+        Self {
+            until,
+            ..self.clone()
+        }
+    }
+
     /// The answer, unless it does not come in time.
     pub(in crate::store) async fn wait<T>(
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, StoreError> {
         let mut abandoned = self.trust.abandoned.subscribe();
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(self.limit, |left| left.min(self.limit));
         tokio::select! {
             biased;
-            answer = tokio::time::timeout(self.limit, answer) => match answer {
+            answer = tokio::time::timeout(limit, answer) => match answer {
                 Ok(answer) => Ok(answer?),
                 Err(_) => {
                     self.trust.lose();
@@ -117,6 +131,7 @@ mod tests {
         let patience = Patience {
             limit: Duration::from_secs(3_600),
             trust: Arc::new(Trust::new()),
+            until: None,
         };
         let began = Instant::now();
         let silence = std::future::pending::<Result<(), sqlx::Error>>();
@@ -129,5 +144,28 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::from_secs(2));
         let later = patience.wait(std::future::ready(Ok(7)));
         assert_eq!(later.await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_an_end_ends_there_however_many_parts_it_has() {
+        let patience = Patience {
+            limit: Duration::from_secs(10),
+            trust: Arc::new(Trust::new()),
+            until: None,
+        };
+        let began = Instant::now();
+        let ended = patience.until(Some(began + Duration::from_secs(3)));
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            Ok(())
+        };
+        ended.wait(slow).await.unwrap();
+        let silence = std::future::pending::<Result<(), sqlx::Error>>();
+        assert!(ended.wait(silence).await.is_err());
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
+        assert!(
+            !patience.trust.holds(Duration::ZERO),
+            "it counts as silence"
+        );
     }
 }

@@ -2,9 +2,7 @@
 
 use super::bed::*;
 use std::collections::HashSet;
-use xrpayd::store::{
-    AcceptOutcome, NewPayment, Page, Past, PaymentFilter, Person, RulingOutcome, Store,
-};
+use xrpayd::store::{AcceptOutcome, NewPayment, Past, PaymentFilter, Person, RulingOutcome, Store};
 use xrpayd_core::ids::{PaymentId, UnixMs};
 use xrpayd_core::payment::{ApprovalRule, Ballot, Event, Illegal, Payment, Status, Substatus};
 
@@ -52,10 +50,7 @@ fn done(outcome: RulingOutcome) -> Payment {
 }
 
 async fn listed(store: &Store, filter: PaymentFilter) -> Vec<PaymentId> {
-    let page = Page {
-        cursor: None,
-        limit: 50,
-    };
+    let page = first_page(50);
     let found = store.payments(&filter, &page).await.unwrap();
     found.items.iter().map(|payment| payment.id).collect()
 }

@@ -118,7 +118,7 @@ on_both_stores! {
         assert_eq!(journal.foreign_accepted, Some(LedgerIndex(100)));
         let lane = store.load_lane(WALLET).await.unwrap();
         assert!(!lane.remembers, "what others sent is not remembered");
-        let whole = xrpayd::store::Page { cursor: None, limit: 9 };
+        let whole = first_page(9);
         let deposits = store.deposits(&Default::default(), &whole).await.unwrap().items;
         assert_eq!(deposits.len(), 1, "what others paid is booked");
         let amount = xrpayd_core::amount::Amount::Xrp(xrp("500"));

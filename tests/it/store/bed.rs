@@ -8,8 +8,8 @@ use sqlx::{
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use xrpayd::store::{
-    AcceptOutcome, Access, Change, LaneCommit, NewPayment, Past, Person, RulingOutcome, Store,
-    StoreConfig,
+    AcceptOutcome, Access, Change, LaneCommit, NewPayment, Page, Past, Person, RulingOutcome,
+    Store, StoreConfig,
 };
 use xrpayd::supervise::Supervisor;
 use xrpayd_core::address::AccountId;
@@ -218,6 +218,14 @@ pub async fn fresh_postgres() -> Option<String> {
 pub fn tells(data: &serde_json::Value, expected: &serde_json::Value) {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(data.get(name), Some(value), "{name} in {data}");
+    }
+}
+
+/// The first page of a list.
+pub const fn first_page<I>(limit: u32) -> Page<I> {
+    Page {
+        cursor: None,
+        limit,
     }
 }
 

@@ -52,10 +52,7 @@ pub fn page(wallet: &str, from: u32, to: u32, credits: Vec<Credit>, now: UnixMs)
 }
 
 async fn all(store: &Store, filter: &DepositFilter) -> Vec<Deposit> {
-    let whole = Page {
-        cursor: None,
-        limit: 200,
-    };
+    let whole = first_page(200);
     let page = store.deposits(filter, &whole).await.unwrap();
     assert_eq!(page.next, None);
     page.items

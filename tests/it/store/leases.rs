@@ -118,6 +118,41 @@ on_both_stores! {
         assert_eq!(store.renew_leases(&replica("a"), LONG, &[]).await.unwrap(), []);
     }
 
+    async fn an_epoch_that_a_copy_gave_out_again_is_another_holders(bed) {
+        let store = anchored(bed).await;
+        let stale = tenure(&store, WALLET).await;
+        // A copy from before that taking is in the database's place, and another took its next epoch.
+        bed.raw("update leases set holder = 'another'").await;
+        assert!(is_lost(store.commit(&stale, &LaneCommit::new(WALLET, T0)).await));
+        assert!(!store.release_lease(&stale).await.unwrap(), "it is another's");
+        let (another, held) = (replica("another"), [stale]);
+        assert_eq!(store.renew_leases(&another, LONG, &held).await.unwrap(), []);
+        assert!(matches!(take(&store, "b", LONG).await, Taken::HeldBy { .. }));
+    }
+
+    async fn a_clock_that_went_back_lengthens_no_lease_and_nobodys_life(bed) {
+        let store = bed.open().await;
+        let ttl = Duration::from_millis(400);
+        store.enter_replica(&replica("dead")).await.unwrap();
+        let dead = taken(&store, "dead", ttl).await;
+        // An hour back, as a primary whose clock is an hour behind takes over.
+        bed.raw("update leases set expires_at = expires_at + 3600000").await;
+        bed.raw("update replicas set seen_at = seen_at + 3600000").await;
+        let board = store.lease_board().await.unwrap();
+        assert!(board.leases[0].left <= ttl, "{board:?}");
+        assert!(board.replicas[0].silent > Duration::from_secs(3_000), "{board:?}");
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        let next = loop {
+            match take(&store, "b", LONG).await {
+                Taken::Yes(next) => break next,
+                Taken::HeldBy { left, .. } => assert!(left <= ttl, "{left:?}"),
+            }
+            assert!(tokio::time::Instant::now() < deadline, "a dead holder's lease goes on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(next.epoch, dead.epoch + 1);
+    }
+
     async fn only_the_databases_clock_tells_when_a_lease_is_over(bed) {
         let store = bed.open().await;
         let short = Duration::from_millis(400);
@@ -153,7 +188,7 @@ on_both_stores! {
             held @ Taken::HeldBy { .. } => panic!("{held:?}"),
         };
         assert!(store.release_lease(&given_back).await.unwrap());
-        let never = Tenure { wallet: WALLET.to_owned(), epoch: 99 };
+        let never = Tenure { epoch: 99, ..stale.clone() };
         let before = bed.everything().await;
         for stale in [&stale, &given_back, &never] {
             for commit in [
@@ -164,7 +199,7 @@ on_both_stores! {
                 assert!(is_lost(store.commit(stale, &commit).await), "{commit:?}");
             }
             let (at, nothing) = (cursor(100), Before::default());
-            let anchors = store.anchor_used_lane(stale, account(1), 0, &at, &nothing, T0);
+            let anchors = store.anchor_lane(stale, account(1), 0, &at, &nothing, T0);
             assert!(is_lost(anchors.await.map_err(CommitError::from)));
             let waits = store.wait_to_sign(stale, LedgerIndex(500));
             assert!(is_lost(waits.await.map_err(CommitError::from)));
@@ -216,7 +251,7 @@ on_both_stores! {
 }
 
 /// Waits until so many sessions wait for a lock.
-async fn waiters(bed: &Bed, count: i64) {
+pub(super) async fn waiters(bed: &Bed, count: i64) {
     let sql = "select count(*) from pg_stat_activity \
         where datname = current_database() and wait_event_type = 'Lock'";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);

@@ -121,10 +121,10 @@ on_both_stores! {
     async fn a_page_bears_the_payments_whole(bed) {
         let store = anchored(bed).await;
         let all = populate(&store).await;
-        let page = store.payments(&PaymentFilter::default(), &Page { cursor: None, limit: 0 }).await.unwrap();
+        let page = store.payments(&PaymentFilter::default(), &first_page(0)).await.unwrap();
         assert_eq!(page.items.len(), 1, "at least one");
         assert!(all.contains(&page.items[0]));
-        let page = store.payments(&PaymentFilter::default(), &Page { cursor: None, limit: 999 }).await.unwrap();
+        let page = store.payments(&PaymentFilter::default(), &first_page(999)).await.unwrap();
         assert_eq!((page.items.len(), page.next), (60, None));
         for payment in page.items {
             assert!(all.contains(&payment), "{payment:?}");

@@ -6,7 +6,7 @@ use crate::support::held::Held as _;
 use crate::support::pgbouncer::{Pgbouncer, SERVER_CONNECTIONS};
 use std::time::Duration;
 use xrpayd::store::{
-    AcceptOutcome, Access, FeedFilter, Page, PaymentFilter, Pooler, Store, StoreConfig, StoreError,
+    AcceptOutcome, Access, FeedFilter, PaymentFilter, Pooler, Store, StoreConfig, StoreError,
 };
 use xrpayd::supervise::Supervisor;
 use xrpayd_core::payment::Status;
@@ -108,10 +108,7 @@ async fn many_at_once_behind_a_pooler_each_get_their_own_answers() {
                     store.payment(payment.id).await.unwrap(),
                     Some(payment.clone())
                 );
-                let first = Page {
-                    cursor: None,
-                    limit: 200,
-                };
+                let first = first_page(200);
                 let listed = store
                     .payments(&PaymentFilter::default(), &first)
                     .await

@@ -3,9 +3,7 @@
 use super::bed::*;
 use crate::support::clusters::{Clusters, Replication, Server};
 use std::time::{Duration, Instant};
-use xrpayd::store::{
-    Access, DepositFilter, InvoiceFilter, Page, PaymentFilter, Store, StoreConfig,
-};
+use xrpayd::store::{Access, DepositFilter, InvoiceFilter, PaymentFilter, Store, StoreConfig};
 use xrpayd_core::ids::PaymentId;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,10 +20,7 @@ async fn open(primary: &Server, read_url: String) -> Store {
 
 /// The ids on the first page of the list.
 async fn listed(store: &Store) -> Vec<PaymentId> {
-    let page = Page {
-        cursor: None,
-        limit: 200,
-    };
+    let page = first_page(200);
     let listed = store.payments(&PaymentFilter::default(), &page).await;
     listed.unwrap().items.iter().map(|item| item.id).collect()
 }
@@ -67,10 +62,7 @@ async fn a_list_shows_all_that_was_told_however_far_behind_or_gone_the_standby_i
     for round in 0..20 {
         reads_what_was_written(&store, [&store, &other], &format!("calm {round}")).await;
     }
-    let page = Page {
-        cursor: None,
-        limit: 10,
-    };
+    let page = first_page(10);
     let filter = InvoiceFilter::default();
     assert!(
         store
@@ -80,10 +72,7 @@ async fn a_list_shows_all_that_was_told_however_far_behind_or_gone_the_standby_i
             .items
             .is_empty()
     );
-    let page = Page {
-        cursor: None,
-        limit: 10,
-    };
+    let page = first_page(10);
     let filter = DepositFilter::default();
     assert!(
         store

@@ -1,7 +1,7 @@
 //! Rows that mean nothing: an error that names the payment, never a default.
 
 use super::bed::*;
-use xrpayd::store::{Page, PaymentFilter, Store, StoreError};
+use xrpayd::store::{PaymentFilter, Store, StoreError};
 use xrpayd_core::ids::PaymentId;
 
 async fn refused(store: &Store, id: PaymentId, tampering: &str) {
@@ -14,10 +14,7 @@ async fn refused(store: &Store, id: PaymentId, tampering: &str) {
         error.to_string().contains(&id.to_string()),
         "{tampering}: {error}"
     );
-    let whole = Page {
-        cursor: None,
-        limit: 10,
-    };
+    let whole = first_page(10);
     assert!(
         store
             .payments(&PaymentFilter::default(), &whole)

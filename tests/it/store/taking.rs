@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use xrpayd::store::{
-    CancelOutcome, DepositFilter, FeedFilter, IssueOutcome, LaneCommit, Page, Place, Store,
+    CancelOutcome, DepositFilter, FeedFilter, IssueOutcome, LaneCommit, Place, Store,
 };
 use xrpayd_core::amount::Amount;
 use xrpayd_core::deposit::{Counted, Credit, Unmatched, id_of};
@@ -63,10 +63,7 @@ async fn audit(store: &Store, invoices: &[InvoiceId]) {
             invoice: Some(*id),
             ..DepositFilter::default()
         };
-        let whole = Page {
-            cursor: None,
-            limit: 200,
-        };
+        let whole = first_page(200);
         let deposits = store.deposits(&filter, &whole).await.unwrap().items;
         let zero = invoice.amount.asset().zero();
         let sum = deposits.iter().try_fold(zero, |sum, deposit| {

@@ -4,7 +4,7 @@
 use super::bed::*;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::time::{Duration, Instant};
-use xrpayd::store::{Page, PaymentFilter, Store, StoreConfig, StoreError};
+use xrpayd::store::{PaymentFilter, Store, StoreConfig, StoreError};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAYMENTS: &str = "select cast(count(*) as bigint) from payments";
@@ -153,10 +153,7 @@ async fn a_list_that_takes_too_long_is_ended_by_the_server() {
         .await
         .unwrap();
     let filter = PaymentFilter::default();
-    let first = Page {
-        cursor: None,
-        limit: 10,
-    };
+    let first = first_page(10);
     let error = store.payments(&filter, &first).await.unwrap_err();
     assert!(
         matches!(error, StoreError::Unavailable(_)) && error.retryable(),

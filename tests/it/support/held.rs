@@ -22,8 +22,11 @@ pub async fn tenure(store: &Store, wallet: &str) -> Tenure {
     let is_ours = |holder: &Option<String>| holder.as_deref() == Some(HOLDER);
     let mut leases = board.leases.into_iter();
     if let Some(lease) = leases.find(|lease| lease.wallet == wallet && is_ours(&lease.holder)) {
-        let (wallet, epoch) = (lease.wallet, lease.epoch);
-        return Tenure { wallet, epoch };
+        return Tenure {
+            wallet: lease.wallet,
+            epoch: lease.epoch,
+            holder: HOLDER.to_owned(),
+        };
     }
     match store.take_lease(wallet, HOLDER, TTL, Claim::Vacant).await {
         Ok(Taken::Yes(tenure)) => tenure,
@@ -87,8 +90,11 @@ impl Held for Store {
         sign_from: Option<LedgerIndex>,
         now: UnixMs,
     ) -> Result<(), StoreError> {
-        let tenure = tenure(self, wallet).await;
-        self.anchor_lane(&tenure, account, network_id, cursor, sign_from, now)
+        let before = Before {
+            sign_from,
+            ..Before::default()
+        };
+        self.anchor_used_held(wallet, account, network_id, cursor, &before, now)
             .await
     }
 
@@ -102,7 +108,7 @@ impl Held for Store {
         now: UnixMs,
     ) -> Result<(), StoreError> {
         let tenure = tenure(self, wallet).await;
-        self.anchor_used_lane(&tenure, account, network_id, cursor, before, now)
+        self.anchor_lane(&tenure, account, network_id, cursor, before, now)
             .await
     }
 
