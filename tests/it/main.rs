@@ -12,6 +12,7 @@
 
 mod alerts;
 mod cli;
+mod deployment;
 mod drills;
 mod http;
 mod pool;

@@ -26,4 +26,4 @@ mod tenures;
 mod traffic;
 mod trouble;
 mod wrong_clock;
-mod yard;
+pub mod yard;

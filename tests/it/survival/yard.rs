@@ -26,7 +26,10 @@ pub const FIRST: &str = "one";
 const LOST: u64 = 1_000;
 /// The balancer is this repository's, and nginx takes what it says relative to its own folder.
 const PROXY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nginx/proxy.conf");
+const HTTP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nginx/http.conf");
 const UPSTREAM: &str = include_str!("../../../nginx/upstream.conf");
+/// Where `http.conf` looks for it, in nginx's folder.
+const UPSTREAM_FILE: &str = "xrpayd/upstream.conf";
 
 /// The URL of a fresh database and nginx; `None`, said aloud, where one of them is missing. Under CI that
 /// fails.
@@ -56,7 +59,7 @@ impl Nginx {
         let text = format!(
             "{user}\ndaemon off;\nworker_processes 2;\npid {own}/pid;\nerror_log {own}/error.log;\n\
              events {{ worker_connections 512; }}\n\
-             http {{\naccess_log off;\n{temporary}include {own}/upstream.conf;\n\
+             http {{\naccess_log off;\n{temporary}include {HTTP};\n\
              server {{\nlisten 127.0.0.1:{port};\nlocation / {{ include {PROXY}; }}\n\
              location = /v1/events/stream {{ include {PROXY}; proxy_buffering off; }}\n}}\n}}\n"
         );
@@ -136,7 +139,7 @@ impl Yard {
         tenures::call_witness(&url).await;
         assert!(stage.ledger.submissions().await.is_empty());
         let folder = stage.folder().join("nginx");
-        std::fs::create_dir(&folder).unwrap();
+        std::fs::create_dir_all(folder.join("xrpayd")).unwrap();
         for place in 0..serving {
             fleet.start(place);
         }
@@ -191,7 +194,7 @@ impl Yard {
         for (option, file) in [
             ("--fleet", "fleet"),
             ("--hooks", "hooks"),
-            ("--upstream", "upstream.conf"),
+            ("--upstream", UPSTREAM_FILE),
             ("--state", "state"),
         ] {
             command.arg(option).arg(self.folder.join(file));
@@ -231,7 +234,7 @@ impl Yard {
 
     /// The balancer's file.
     pub fn upstream(&self) -> String {
-        std::fs::read_to_string(self.folder.join("upstream.conf")).unwrap()
+        std::fs::read_to_string(self.folder.join(UPSTREAM_FILE)).unwrap()
     }
 
     /// Whether a deploy is written down that neither ended nor was undone.
@@ -279,6 +282,16 @@ impl Yard {
     }
 }
 
+/// The balancer's file with other `server` lines.
+pub fn upstream_with(servers: &str) -> String {
+    let is_server = |line: &&str| line.trim_start().starts_with("server ");
+    let (first, _) = UPSTREAM.split_once("    server ").expect("an example");
+    let rest = UPSTREAM.trim_start_matches(first);
+    let rest = rest.lines().filter(|line| !is_server(line));
+    let rest: String = rest.map(|line| format!("{line}\n")).collect();
+    format!("{first}{servers}{rest}")
+}
+
 /// The fleet as the scripts read it, and the balancer's file as an operator would fill it in.
 fn write_fleet(folder: &Path, fleet: &Fleet, serving: usize) {
     let mut servers = String::new();
@@ -301,12 +314,8 @@ fn write_fleet(folder: &Path, fleet: &Fleet, serving: usize) {
         servers.push_str(&format!("    server {api} {share};\n"));
     }
     std::fs::write(folder.join("fleet"), lines).unwrap();
-    let example = UPSTREAM
-        .lines()
-        .find(|line| line.trim_start().starts_with("server "))
-        .expect("an example");
-    let upstream = UPSTREAM.replace(&format!("{example}\n"), &servers);
-    std::fs::write(folder.join("upstream.conf"), upstream).unwrap();
+    let upstream = upstream_with(&servers);
+    std::fs::write(folder.join(UPSTREAM_FILE), upstream).unwrap();
 }
 
 /// A program that hands its words on to the test and ends as the test says.

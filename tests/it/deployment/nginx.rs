@@ -1,0 +1,541 @@
+//! nginx as it is shipped: what it lets through, what it refuses and how it says so, and what it does with
+//! replicas that fail.
+
+use super::front::{Answer, Front, OPS, PAY};
+use super::replica::{Manner, Replica};
+use crate::drills::scene::{SHOP, Scene};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// What the daemon takes as a body (`http.body_max_bytes`).
+const BODY_BYTES_MAX: usize = 10_240;
+
+async fn front_of(replicas: &[&Replica], more: &[(&str, &str)]) -> Option<Front> {
+    let addresses: Vec<String> = replicas.iter().map(|one| one.address.clone()).collect();
+    Front::open(&addresses, more).await
+}
+
+/// What every answer says, whoever made it.
+fn is_guarded(answer: &Answer) {
+    assert!(
+        answer
+            .one("strict-transport-security")
+            .starts_with("max-age=")
+    );
+    assert_eq!(answer.one("x-content-type-options"), "nosniff");
+    assert_eq!(answer.one("x-frame-options"), "DENY");
+    assert_eq!(answer.one("referrer-policy"), "no-referrer");
+    assert_eq!(answer.all("content-security-policy").len(), 1, "{answer:?}");
+    assert_eq!(answer.all("cache-control").len(), 1, "{answer:?}");
+    assert!(!answer.one("x-request-id").is_empty());
+    assert!(answer.all("server").iter().all(|server| *server == "nginx"));
+}
+
+/// A refusal of nginx's own has the daemon's form.
+fn is_problem(answer: &Answer, status: u16, code: &str, effect: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    is_guarded(answer);
+    assert_eq!(answer.one("content-type"), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["code"], code);
+    assert_eq!(problem["effect"], effect);
+    assert_eq!(problem["type"], format!("urn:xrpayd:problem:{code}"));
+    assert_eq!(problem["request_id"], *answer.one("x-request-id"));
+    let known = xrpayd::http::problem::Code::ALL.iter();
+    let known = known.copied().find(|known| known.as_str() == code);
+    let known = known.expect("a code of the API");
+    assert_eq!(known.status().as_u16(), status);
+    assert_eq!(problem["retryable"], known.retryable());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nginx_refuses_by_itself_it_refuses_as_the_daemon_would() {
+    let replica = Replica::start(Manner::Answers).await;
+    let Some(front) = front_of(&[&replica], &[]).await else {
+        return;
+    };
+    let payments = front.at("/v1/payments");
+    let answer = front
+        .ask(2, &payments, &["-H", "X-Request-Id: mine-1"])
+        .await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    is_guarded(&answer);
+    assert_eq!(answer.one("x-request-id"), "mine-1");
+    assert_eq!(replica.heard("X-Request-Id: mine-1"), 1);
+
+    // A body as long as the daemon takes is handed on, and one byte more is not.
+    let longest = "x".repeat(BODY_BYTES_MAX);
+    let answer = front.ask(2, &payments, &["-d", &longest]).await;
+    assert_eq!(answer.status, 200);
+    let answer = front
+        .ask(2, &payments, &["-d", &format!("{longest}x")])
+        .await;
+    is_problem(&answer, 413, "body_too_large", "none");
+    let long = front.at(&format!("/v1/{}", "x".repeat(9_000)));
+    let answer = front.ask(2, &long, &[]).await;
+    is_problem(&answer, 414, "uri_too_long", "none");
+    let long = format!("X-Long: {}", "x".repeat(9_000));
+    let answer = front.ask(2, &payments, &["-H", &long]).await;
+    is_problem(&answer, 431, "headers_too_large", "none");
+    let answer = front
+        .ask(2, &payments, &["-H", "Content-Length: some"])
+        .await;
+    is_problem(&answer, 400, "malformed_request", "none");
+
+    let before = replica.requests().len();
+    for path in [
+        "/metrics",
+        "/console",
+        "/console/",
+        "/v1/audit",
+        "/v1/audit?after=0",
+        "/v1/pause",
+        "/v1/resume",
+        "/v1/rollout/promote",
+        "/v1/rollout/demote",
+        "//v1//pause",
+        "/v1/%70ause",
+        "/v1/rollout/../pause",
+        "/v1/./pause",
+        "/v1/pause/",
+        "/v1/pause/../pause",
+        "/v1/pause%2f",
+        "/.xrpayd/late",
+    ] {
+        let answer = front.ask(3, &front.at(path), &["-X", "POST"]).await;
+        is_problem(&answer, 404, "not_found", "none");
+    }
+    assert_eq!(replica.requests().len(), before, "no replica heard of it");
+    let answer = front.ask(4, &front.at("/v1/rollout"), &[]).await;
+    assert_eq!(answer.status, 200, "the stage is for clients to read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_one_address_is_refused_and_is_in_nobodys_way() {
+    let replica = Replica::start(Manner::Answers).await;
+    let Some(front) = front_of(&[&replica], &[]).await else {
+        return;
+    };
+    let began = Instant::now();
+    let mut flood = front.curl(5);
+    flood.args(["-o", "/dev/null", "-w", "%{http_code}\n"]);
+    flood.arg(front.at("/v1/payments?n=[1-400]"));
+    flood.stdout(Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || flood.output().unwrap());
+    let output = output.await.unwrap();
+    let took = began.elapsed().as_secs();
+    let codes = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of = |code: &str| codes.lines().filter(|line| *line == code).count();
+    let (served, refused) = (of("200"), of("429"));
+    assert_eq!(served + refused, 400, "{codes}");
+    // The first and twenty more at once, and ten a second for as long as it lasted.
+    assert!(served >= 21, "{served}");
+    let most = 21 + 10 * (usize::try_from(took).unwrap() + 1);
+    assert!(served <= most, "{served} in {took} s");
+    assert!(refused > 0, "{took} s is too slow to be a flood");
+    // A monitor behind the same address, and another address.
+    let answer = front.ask(5, &front.at("/health"), &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        front.ask(6, &front.at("/v1/payments"), &[]).await.status,
+        200
+    );
+    // What the refusal says: the burst is used up again, and the last answer is looked at.
+    let urls = front.at("/v1/payments?n=[1-60]");
+    let mut again = front.curl(7);
+    again.args(["-i", "-H", "X-Request-Id: flood-7"]).arg(urls);
+    let output = tokio::task::spawn_blocking(move || again.output().unwrap());
+    let text = String::from_utf8_lossy(&output.await.unwrap().stdout).into_owned();
+    let at = text.find("HTTP/1.1 429").expect("a refusal");
+    let (head, rest) = text[at..].split_once("\r\n\r\n").unwrap();
+    let body = rest.split("HTTP/1.1").next().unwrap();
+    let answer = Answer::read(&format!("{head}\r\n\r\n{body}"));
+    is_problem(&answer, 429, "rate_limited", "none");
+    assert_eq!(answer.one("retry-after"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_to_a_replica_is_never_sent_again() {
+    let (well, ill) = (
+        Replica::start(Manner::Answers).await,
+        Replica::start(Manner::HangsUp).await,
+    );
+    let Some(front) = front_of(&[&well, &ill], &[]).await else {
+        return;
+    };
+    let payments = front.at("/v1/payments");
+    let mut unknown = 0;
+    for place in 0..12 {
+        let key = format!("Idempotency-Key: order-{place}-");
+        let more = ["-H", key.as_str(), "-d", "{}"];
+        let answer = front.ask(10 + place, &payments, &more).await;
+        if answer.status != 200 {
+            is_problem(&answer, 503, "overloaded", "unknown");
+            assert_eq!(answer.one("retry-after"), "1");
+            unknown += 1;
+        }
+        let sent = well.heard(&key) + ill.heard(&key);
+        assert_eq!(sent, 1, "{key} went to {sent} replicas");
+    }
+    assert!(unknown > 0, "nobody hung up");
+    // What only looks goes to the next one.
+    for place in 30..42 {
+        let answer = front.ask(place, &front.at("/v1/wallets"), &[]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_gone_or_mute_is_told_from_one_that_answers() {
+    let (well, mute) = (
+        Replica::start(Manner::Answers).await,
+        Replica::start(Manner::IsMute).await,
+    );
+    let gone = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let Some(front) = Front::open(&[well.address.clone(), gone], &[]).await else {
+        return;
+    };
+    for place in 10..18 {
+        let more = ["-H", "Idempotency-Key: gone", "-d", "{}"];
+        let answer = front.ask(place, &front.at("/v1/payments"), &more).await;
+        assert_eq!(answer.status, 200, "nothing was sent to what is gone");
+    }
+    assert_eq!(well.heard("Idempotency-Key: gone"), 8);
+
+    // The daemon gives up after 30 seconds, and so answers first; one that does not is given up on.
+    let shortened = [("proxy_read_timeout 35s", "proxy_read_timeout 1s")];
+    let Some(front) = front_of(&[&mute, &well], &shortened).await else {
+        return;
+    };
+    let mut unknown = 0;
+    for place in 10..14 {
+        let key = format!("Idempotency-Key: mute-{place}");
+        let more = ["-H", key.as_str(), "-d", "{}"];
+        let answer = front.ask(place, &front.at("/v1/payments"), &more).await;
+        if answer.status != 200 {
+            is_problem(&answer, 504, "timed_out", "unknown");
+            unknown += 1;
+        }
+        assert_eq!(well.heard(&key) + mute.heard(&key), 1);
+    }
+    assert!(unknown > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_hears_who_asks_from_nginx_alone_and_over_connections_that_are_kept() {
+    let replica = Replica::start(Manner::Answers).await;
+    let Some(front) = front_of(&[&replica], &[]).await else {
+        return;
+    };
+    let lies = [
+        "-H",
+        "X-Forwarded-For: 203.0.113.9",
+        "-H",
+        "X-Real-IP: 203.0.113.9",
+        "-H",
+        "Forwarded: for=203.0.113.9",
+        "-H",
+        "X-Forwarded-Proto: http",
+        "-H",
+        "Connection: upgrade",
+        "-H",
+        "Upgrade: websocket",
+        "-H",
+        "X-Request-Id: a \"quoted\" one",
+    ];
+    let answer = front.ask(9, &front.at("/v1/wallets"), &lies).await;
+    assert_eq!(answer.status, 200);
+    let heard = replica.requests().pop().unwrap();
+    assert!(heard.contains("X-Forwarded-For: 127.0.0.9\r\n"), "{heard}");
+    assert!(heard.contains("X-Forwarded-Proto: https\r\n"), "{heard}");
+    assert!(heard.contains(&format!("Host: {PAY}\r\n")), "{heard}");
+    assert!(heard.contains("X-Request-Id: req_"), "{heard}");
+    for word in ["203.0.113.9", "quoted", "Upgrade", "upgrade", "Connection"] {
+        assert!(!heard.contains(word), "{word}: {heard}");
+    }
+    let before = replica.connections();
+    for place in 20..40 {
+        front.ask(place, &front.at("/v1/wallets"), &[]).await;
+    }
+    let made = replica.connections() - before;
+    // Each worker of nginx has some of its own, and there are as many workers as cores.
+    let workers = std::thread::available_parallelism().unwrap().get();
+    assert!(made < workers.max(2) && made < 20, "{made} connections");
+}
+
+/// A TLS hello of a version before 1.3, as far as the server has to read it to answer.
+fn hello(minor: u8) -> Vec<u8> {
+    let name = PAY.as_bytes();
+    let length = u8::try_from(name.len()).unwrap();
+    let mut sni = vec![0, 0, 0, length + 5, 0, length + 3, 0, 0, length];
+    sni.extend_from_slice(name);
+    let mut body = vec![3, minor];
+    body.extend_from_slice(&[7; 32]);
+    // No session; ciphers of TLS 1.0 to 1.2; no compression; the server's name and the curves.
+    body.extend_from_slice(&[
+        0, 0, 8, 0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x0a, 0xc0, 0x13, 1, 0,
+    ]);
+    let curves = [0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 6, 0, 4, 4, 3, 2, 3];
+    body.extend_from_slice(
+        &u16::try_from(sni.len() + curves.len())
+            .unwrap()
+            .to_be_bytes(),
+    );
+    body.extend_from_slice(&sni);
+    body.extend_from_slice(&curves);
+    let length = u8::try_from(body.len()).unwrap();
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend_from_slice(&body);
+    record
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_at_least_1_2_and_nothing_is_served_in_the_clear_or_to_other_names() {
+    let replica = Replica::start(Manner::Answers).await;
+    let Some(front) = front_of(&[&replica], &[]).await else {
+        return;
+    };
+    for (minor, expected) in [(1, [21, 70]), (2, [21, 70]), (3, [22, 2])] {
+        let mut socket = TcpStream::connect(("127.0.0.1", front.site)).await.unwrap();
+        socket.write_all(&hello(minor)).await.unwrap();
+        let mut answer = [0; 7];
+        socket.read_exact(&mut answer).await.unwrap();
+        // An alert and its number, or a handshake and the server's hello.
+        let told = if answer[0] == 21 {
+            answer[6]
+        } else {
+            answer[5]
+        };
+        assert_eq!(
+            [answer[0], told],
+            expected,
+            "TLS 1.{}: {answer:?}",
+            minor - 1
+        );
+    }
+    for version in [
+        ["--tlsv1.2", "--tls-max", "1.2"],
+        ["--tlsv1.3", "--tls-max", "1.3"],
+    ] {
+        let answer = front.ask(2, &front.at("/v1/wallets"), &version).await;
+        assert_eq!(answer.status, 200, "{version:?}");
+    }
+    for (port, name) in [(front.site, "other.example.com"), (front.ops, PAY)] {
+        let place = format!("{name}:{port}:127.0.0.1");
+        let more = ["--resolve", &place, "-k"];
+        let url = format!("https://{name}:{port}/health");
+        let (failed, answer) = front.try_ask(2, &url, &more).await;
+        assert!(answer.is_none(), "{name} is not served");
+        assert!(failed.contains("unrecognized name"), "{failed}");
+    }
+    let before = replica.requests().len();
+    let plain = format!("http://{PAY}:{}", front.plain);
+    let answer = front
+        .ask(2, &format!("{plain}/v1/payments"), &["-d", "{}"])
+        .await;
+    assert_eq!(answer.status, 403);
+    assert!(
+        answer.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("revoked")
+    );
+    let answer = front.ask(2, &format!("{plain}/docs"), &[]).await;
+    assert_eq!(answer.status, 301);
+    assert_eq!(answer.one("location"), format!("https://{PAY}/docs"));
+    assert_eq!(replica.requests().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_on_private_networks_have_all_of_it_and_others_nothing() {
+    let (replica, grafana) = (
+        Replica::start(Manner::Answers).await,
+        Replica::start(Manner::Answers).await,
+    );
+    let more = [("172.30.81.13:3000", grafana.address.as_str())];
+    let Some(front) = front_of(&[&replica], &more).await else {
+        return;
+    };
+    front.write_runbook("WalletHalted.md", "# WalletHalted\nÜberblick\n");
+    for path in ["/v1/pause", "/v1/audit", "/v1/payments", "/health"] {
+        let answer = front.ask(1, &front.at_ops(path), &["-X", "POST"]).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(replica.heard(&format!("POST {path} ")), 1);
+    }
+    let answer = front
+        .ask(1, &front.at_ops("/runbooks/WalletHalted.md"), &[])
+        .await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("Überblick"));
+    assert_eq!(answer.one("content-type"), "text/plain; charset=utf-8");
+    is_guarded(&answer);
+    let answer = front
+        .ask(1, &front.at_ops("/runbooks/../tls/ops.key"), &[])
+        .await;
+    assert!(!answer.body.contains("PRIVATE"), "{answer:?}");
+    let missing = front.ask(1, &front.at_ops("/runbooks/None.md"), &[]).await;
+    is_problem(&missing, 404, "not_found", "none");
+    let metrics = front.ask(1, &front.at_ops("/metrics"), &[]).await;
+    is_problem(&metrics, 404, "not_found", "none");
+
+    let dashboard = front.at_ops("/grafana/d/xrpayd-overview");
+    let answer = front.ask(1, &dashboard, &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.all("strict-transport-security").len(), 1);
+    let heard = grafana.requests().pop().unwrap();
+    assert!(heard.starts_with("GET /grafana/d/xrpayd-overview "));
+    assert!(heard.contains(&format!("Host: {OPS}\r\n")), "{heard}");
+    assert!(!heard.contains("Connection:"), "{heard}");
+    let switch = ["-H", "Connection: upgrade", "-H", "Upgrade: websocket"];
+    front
+        .ask(1, &front.at_ops("/grafana/api/live/ws"), &switch)
+        .await;
+    let heard = grafana.requests().pop().unwrap();
+    assert!(heard.contains("Connection: upgrade\r\n"), "{heard}");
+
+    let before = replica.requests().len() + grafana.requests().len();
+    for path in [
+        "/v1/pause",
+        "/health",
+        "/runbooks/WalletHalted.md",
+        "/grafana/",
+        "/metrics",
+    ] {
+        let answer = front.ask(2, &front.at_ops(path), &[]).await;
+        if path == "/metrics" {
+            is_problem(&answer, 404, "not_found", "none");
+        } else {
+            is_forbidden(&answer, path);
+        }
+    }
+    assert_eq!(replica.requests().len() + grafana.requests().len(), before);
+}
+
+/// Everything but Grafana's own pages says so with all headers.
+fn is_forbidden(answer: &Answer, path: &str) {
+    is_problem(answer, 403, "address_not_allowed", "none");
+    assert!(answer.body.contains("may not ask here"), "{path}");
+}
+
+/// A reader of the stream behind nginx; ended when dropped.
+struct Follower(Child);
+
+impl Follower {
+    fn of(front: &Front, key: &str) -> (Self, std::sync::mpsc::Receiver<String>) {
+        let mut command = front.curl(1);
+        command.args(["-N", "-H", &format!("Authorization: Bearer {key}")]);
+        command.arg(front.at("/v1/events/stream?after=0"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        (Self(child), told)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daemon_behind_nginx_says_what_it_says_alone_and_streams_as_it_goes() {
+    let scene = Scene::new("1s", "500", "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let api = scene.setup.api.trim_start_matches("http://").to_owned();
+    let Some(front) = Front::open(&[api], &[]).await else {
+        return;
+    };
+    let daemon = scene.start().await;
+    let key = scene
+        .setup
+        .create_key("shop-behind-nginx", &["payments:read", "payments:write"]);
+    let key = key.as_str();
+    let bearer = format!("Authorization: Bearer {key}");
+    let json = "Content-Type: application/json";
+    let pay = |idempotency: &str, body: &str| {
+        let url = front.at("/v1/payments");
+        let words = [&bearer, json, &format!("Idempotency-Key: {idempotency}")];
+        let words = words.map(str::to_owned);
+        let (front, body) = (&front, body.to_owned());
+        async move {
+            let more = [
+                "-H", &words[0], "-H", &words[1], "-H", &words[2], "-d", &body,
+            ];
+            front.ask(1, &url, &more).await
+        }
+    };
+    let order = format!(
+        r#"{{"destination":"{SHOP}","amount":{{"currency":"XRP","value":"1"}},"metadata":{{"pad":""}}}}"#
+    );
+    let (_follower, told) = Follower::of(&front, key);
+    let accepted = pay("nginx-1", &order).await;
+    assert_eq!(accepted.status, 201, "{accepted:?}");
+    is_guarded(&accepted);
+    let id = accepted.json()["id"].as_str().unwrap().to_owned();
+    // The stream stands open and says nothing more after this payment: whatever nginx kept back would
+    // stay there.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = told.recv_timeout(left).expect("the stream tells of it");
+        if line.contains("payment.succeeded") && line.contains(&id) {
+            break;
+        }
+    }
+    // Both sides draw the line at the same byte.
+    let room = BODY_BYTES_MAX - order.len();
+    let full = order.replace("\"pad\":\"\"", &format!("\"pad\":\"{}\"", "x".repeat(room)));
+    let answer = pay("nginx-2", &full).await;
+    assert_ne!(answer.status, 413, "{answer:?}");
+    let over = order.replace(
+        "\"pad\":\"\"",
+        &format!("\"pad\":\"{}\"", "x".repeat(room + 1)),
+    );
+    let alone = reqwest::Client::new().post(format!("{}/v1/payments", scene.setup.api));
+    let alone = alone.body(over.clone()).bearer_auth(key);
+    let alone = alone.header("content-type", "application/json");
+    let alone = alone.header("idempotency-key", "nginx-3");
+    assert_eq!(alone.send().await.unwrap().status(), 413);
+    is_problem(&pay("nginx-3", &over).await, 413, "body_too_large", "none");
+
+    // A stranger behind nginx is none of the operators, although nginx asks from this machine.
+    let health = front.ask(1, &front.at("/health"), &[]).await;
+    assert_eq!(health.status, 200);
+    assert!(health.json()["checks"]["wallet"]["balance_xrp"].is_null());
+    is_guarded(&health);
+    let refused = front.ask(1, &front.at("/v1/payments"), &[]).await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (401, &"unauthenticated".into())
+    );
+    is_guarded(&refused);
+
+    let log = front.file("access.log");
+    let paid = log
+        .lines()
+        .find(|line| line.contains("\"201\""))
+        .expect("it is logged");
+    let line: serde_json::Value = serde_json::from_str(paid).unwrap();
+    assert_eq!(line["request.id"], *accepted.one("x-request-id"));
+    assert_eq!(line["http.path"], "/v1/payments");
+    assert_eq!(line["client.address"], "127.0.0.1");
+    for word in ["/health", key, "Bearer"] {
+        assert!(!log.contains(word), "{word} is in the log");
+    }
+    assert_eq!(daemon.terminate(Duration::from_secs(60)), Some(0));
+}
