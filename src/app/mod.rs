@@ -10,10 +10,12 @@
 
 pub mod audit;
 mod build;
+pub mod errand;
 mod foresight;
 mod gauges;
 mod hints;
 pub mod home;
+pub mod key_change;
 pub mod keys;
 mod leases;
 mod live;

@@ -2,21 +2,12 @@
 //!
 //! It takes no wallet's key and no lock, so a daemon may run beside it.
 
+use super::errand::{self, NoLedger};
 use super::{AppError, build};
-use crate::clock::{OsEntropy, SystemClock};
 use crate::config::Config;
 use crate::reconcile::{self, Outcome, Reach, Unable};
 use crate::store::{Access, Store};
-use crate::supervise::Supervisor;
-use crate::telemetry::metrics::Metrics;
-use std::sync::Arc;
-use std::time::Duration;
 use xrpayd_core::reconcile::Difference;
-
-/// How long the pool may take until enough servers agree on a ledger.
-const CONNECT: Duration = Duration::from_secs(60);
-/// How long its connections may take to end.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +38,8 @@ pub enum CannotReconcile {
     #[error(transparent)]
     App(#[from] AppError),
     /// The servers do not agree on any ledger.
-    #[error("not enough servers agree on a validated ledger within {0:?}")]
-    NoLedger(Duration),
+    #[error(transparent)]
+    NoLedger(#[from] NoLedger),
     /// Books or ledger could not be read.
     #[error(transparent)]
     Unable(#[from] Unable),
@@ -63,41 +54,29 @@ pub async fn reconcile(
     names: &[String],
     reach: Reach,
 ) -> Result<Findings, CannotReconcile> {
-    let ground = build::Ground {
-        clock: Arc::new(SystemClock::new()),
-        entropy: Arc::new(OsEntropy::new().map_err(AppError::from)?),
-        metrics: Arc::new(Metrics::new().map_err(|error| AppError::Metrics(error.to_string()))?),
-    };
     let settings = build::store_config(config)?;
     let store = Store::open(&settings, Access::Tool)
         .await
         .map_err(AppError::from)?;
-    let tasks = Supervisor::new();
     let accounts = config.wallets.values().map(|wallet| wallet.address);
-    let pool = build::pool(config, accounts.collect(), &ground, &tasks)?;
-    let work = async {
-        let mut tip = pool.tip();
-        tokio::time::timeout(CONNECT, tip.wait_for(Option::is_some))
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(CannotReconcile::NoLedger(CONNECT))?;
+    let books = &store;
+    let found = errand::run(config, accounts.collect(), |pool| async move {
+        errand::newest(&pool).await?;
         let mut findings = Findings {
             wallets: Vec::new(),
             not_begun: Vec::new(),
-            counters: reconcile::counters(&store).await.map_err(Unable::from)?,
+            counters: reconcile::counters(books).await.map_err(Unable::from)?,
         };
         let wanted = |name: &&String| names.is_empty() || names.contains(name);
         for name in config.wallets.keys().filter(wanted) {
-            match reconcile::wallet(&store, &pool, name, reach).await? {
+            match reconcile::wallet(books, &pool, name, reach).await? {
                 Some(outcome) => findings.wallets.push(outcome),
                 None => findings.not_begun.push(name.clone()),
             }
         }
         Ok(findings)
-    };
-    let found = work.await;
-    tasks.shutdown(GRACE).await;
+    })
+    .await;
     store.close().await;
-    found
+    found?
 }

@@ -22,6 +22,7 @@ mod serve;
 mod servers;
 mod store;
 mod wallet;
+mod words;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;

@@ -24,6 +24,18 @@ impl Store {
         }
     }
 
+    /// How many transactions of the wallet are signed and have no end yet.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn open_attempts(&self, wallet: &str) -> Result<u64, StoreError> {
+        let mut tx = self.db().read().await?;
+        let sql = "select count(*) as n from attempts where wallet = $1 and open = 1";
+        let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
+        tx.end().await?;
+        row.map_or(Ok(0), |row| row.uint("n").map(u64::from))
+    }
+
     /// Stops a wallet's signing for a reason, or lets it sign again, as `actor`.
     ///
     /// # Errors

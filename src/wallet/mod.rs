@@ -5,8 +5,10 @@
 //! encode it to the same bytes and the signature verifies; anything else is a [`SignError`] that
 //! halts the wallet, because it means that one of them is wrong about money.
 
+pub mod change;
 pub mod local;
 pub mod marker;
+pub mod paper;
 pub mod second_opinion;
 
 pub use local::LocalSigner;

@@ -5,6 +5,7 @@ mod audit;
 mod environments;
 mod keys;
 mod tickets;
+mod wallets;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ mod fees;
 mod flood;
 mod holes;
 mod invoices;
+mod key_changes;
 mod leases;
 mod links;
 mod memory;

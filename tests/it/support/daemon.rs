@@ -1,7 +1,9 @@
 //! The daemon as a process of its own, that can be killed and started again on the same files.
 
 use super::process::{Process, Surroundings, free_port};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The throw-away wallet of the tests: address and seed of the public vectors.
@@ -97,6 +99,11 @@ impl Setup {
         self
     }
 
+    /// Gives the wallet another seed, for the next start.
+    pub fn reseed(&self, seed: &Path) {
+        std::fs::copy(seed, self.folder.join("seed")).unwrap();
+    }
+
     /// Writes another layer in the place of the last one; a running daemon reads it when asked to.
     pub fn rewrite_last_layer(&self, layer: &str) {
         std::fs::write(self.layers.last().expect("a layer"), layer).unwrap();
@@ -158,14 +165,49 @@ impl Setup {
     /// Runs one command of the command line with `--json`; its exit code, what it printed (null where
     /// that was nothing) and what it told on standard error.
     pub fn try_command(&self, command: &[&str]) -> (Option<i32>, serde_json::Value, String) {
+        self.typed(&self.arguments(command), "")
+    }
+
+    /// The same for a command that asks for words, which are typed.
+    pub fn try_typing(
+        &self,
+        command: &[&str],
+        words: &str,
+    ) -> (Option<i32>, serde_json::Value, String) {
+        self.typed(&self.arguments(command), words)
+    }
+
+    /// The same for a command that takes no configuration.
+    pub fn try_bare(
+        &self,
+        command: &[&str],
+        words: &str,
+    ) -> (Option<i32>, serde_json::Value, String) {
+        self.typed(
+            &command.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            words,
+        )
+    }
+
+    fn typed(&self, arguments: &[String], words: &str) -> (Option<i32>, serde_json::Value, String) {
         // A command of the operator's runs where the daemon does, and suffers none of its faults.
-        let output = self
+        let mut process = self
             .surroundings
             .command()
-            .args(self.arguments(command))
+            .args(arguments)
             .arg("--json")
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        // A command that ends without asking has closed its end.
+        let _ = process
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(format!("{words}\n").as_bytes());
+        let output = process.wait_with_output().unwrap();
         let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), answer, errors)
