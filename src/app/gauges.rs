@@ -1,24 +1,31 @@
 //! The gauges that nobody's work moves by itself: read from the database and the engines, every
 //! second, so that they are right on every replica and after every restart.
+//!
+//! Owns no figure: each is the store's, an engine's or the pool's. On failure of the store its figures
+//! stand as they were read last, and `store_up` says that they do.
 
-use super::live::{LaneHandle, LiveView};
-use super::views::Picture;
+mod wallets;
+
+use super::live::LiveView;
 use crate::clock::Clock;
 use crate::http::state::{Live, Rules};
-use crate::payments::engine::View;
 use crate::store::Store;
 use crate::store::switches::Switches;
+use crate::telemetry::health::{Alert, OLDEST_UNDELIVERED_S_MAX, Thresholds};
 use crate::telemetry::metrics::{Metrics, seconds};
-use crate::telemetry::units::{ratio, seconds_between, xrp};
-use std::collections::BTreeMap;
+use crate::telemetry::units::{ratio, seconds_between, since_epoch};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use xrpayd_core::money::Drops;
+use tokio::time::MissedTickBehavior;
 use xrpayd_core::pause::Scope;
 use xrpayd_core::payment::{Status, Substatus};
 
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often the store is asked whether it takes writes: each time costs it a commit.
+const PULSE: Duration = Duration::from_secs(5);
+/// A store that does not answer for so long is down, as for `/health`.
+const PULSE_WAIT: Duration = Duration::from_secs(2);
 
 /// What the gauges are read from.
 pub(super) struct Sources {
@@ -28,6 +35,19 @@ pub(super) struct Sources {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rules: watch::Receiver<Arc<Rules>>,
     pub(super) switches: Switches,
+    pub(super) reconciled_every: Duration,
+}
+
+/// Asks for ever whether the store takes writes, beside the gauges that only read it: a full disk is read
+/// as ever.
+pub(super) async fn feel_pulse(store: Store, metrics: Arc<Metrics>) {
+    let mut tick = tokio::time::interval(PULSE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let beat = tokio::time::timeout(PULSE_WAIT, store.ping()).await;
+        metrics.store_up.set(i64::from(matches!(beat, Ok(Ok(())))));
+    }
 }
 
 /// Keeps the gauges for ever.
@@ -42,16 +62,24 @@ pub(super) async fn keep(sources: Sources) {
     for matched in ["true", "false", "internal"] {
         sources.metrics.deposits_total.with_label_values(&[matched]);
     }
+    let every = seconds(sources.reconciled_every);
+    sources.metrics.reconciliation_interval_seconds.set(every);
     let mut tick = tokio::time::interval(PERIOD);
     loop {
         tick.tick().await;
         // First of all: what is held is known also while the store does not answer.
         sources.metrics.lease_held.set(sources.live.leases_held());
+        let wallets = u64::try_from(sources.live.lanes().count());
+        let wallets = wallets.unwrap_or(u64::MAX);
+        sources.metrics.lease_wallets.set(gauge(wallets));
+        sources.read_connections();
+        sources.read_thresholds();
         if let Err(error) = sources.read_store().await {
             tracing::warn!(%error, "the gauges of the store keep their last values");
         }
-        sources.read_lanes();
+        sources.read_wallets();
         sources.read_books();
+        sources.read_books_age();
         sources.read_switches();
     }
 }
@@ -72,6 +100,16 @@ impl Sources {
                 .payments_by_substatus
                 .with_label_values(&label)
                 .set(gauge(count));
+            let oldest = totals.oldest_by_substatus.get(&substatus);
+            let age = oldest.map_or(0.0, |since| seconds_between(*since, now));
+            metrics
+                .payment_oldest_by_substatus_seconds
+                .with_label_values(&label)
+                .set(age);
+        }
+        if let Some(tip) = self.live.tip() {
+            let overdue = self.store.attempts_overdue(tip.ledger_index).await?;
+            metrics.attempts_overdue.set(gauge(overdue));
         }
         let undelivered = self.store.oldest_undelivered().await?;
         metrics
@@ -123,26 +161,28 @@ impl Sources {
         }
     }
 
-    /// What nobody has said for some time is no figure: it is gone, rather than stand as if it were true.
-    fn hide(&self, label: &[&str]) {
-        let metrics = &self.metrics;
-        let figures = [
-            &metrics.wallet_balance_xrp,
-            &metrics.wallet_spendable_xrp,
-            &metrics.wallet_reserve_xrp,
-        ];
-        let counts = [
-            &metrics.wallet_sequence_gap,
-            &metrics.journal_cursor_ledger,
-            &metrics.journal_lag_ledgers,
-            &metrics.journal_gap_ledgers,
-        ];
-        // What was never shown cannot be hidden, and need not be.
-        for figure in figures {
-            let _absent = figure.remove_label_values(label);
+    fn read_connections(&self) {
+        let connections = self.store.connections();
+        for (state, count) in [
+            ("in_use", connections.in_use),
+            ("idle", connections.idle),
+            ("max", connections.max),
+        ] {
+            let gauge = &self.metrics.store_pool_connections;
+            gauge.with_label_values(&[state]).set(i64::from(count));
         }
-        for count in counts {
-            let _absent = count.remove_label_values(label);
+    }
+
+    /// What `/health` compares with, for the alerts to compare with the same.
+    fn read_thresholds(&self) {
+        let thresholds = self.rules.borrow().thresholds.clone();
+        for (alert, name, after) in minded(&thresholds) {
+            let after = match thresholds.alerts.contains(&alert) {
+                true => seconds(after),
+                false => f64::INFINITY,
+            };
+            let gauge = &self.metrics.alert_threshold_seconds;
+            gauge.with_label_values(&[name]).set(after);
         }
     }
 
@@ -160,75 +200,33 @@ impl Sources {
             .set(i64::try_from(books.differences).unwrap_or(i64::MAX));
     }
 
-    /// Wallets of one type share a label, so their figures are added up.
-    fn read_lanes(&self) {
-        let tip = self.live.tip().map(|tip| tip.ledger_index);
-        let mut types: BTreeMap<&str, Vec<&LaneHandle>> = BTreeMap::new();
-        for lane in self.live.lanes() {
-            types
-                .entry(lane.wallet_type.as_str())
-                .or_default()
-                .push(lane);
-        }
-        for (wallet_type, lanes) in types {
-            let label = [wallet_type];
-            let pictures: Vec<Picture> = lanes.iter().map(|lane| lane.picture()).collect();
-            let age = pictures.iter().filter_map(|picture| picture.age).max();
-            self.metrics
-                .wallet_view_age_seconds
-                .with_label_values(&label)
-                .set(seconds(age.unwrap_or_default()));
-            if pictures.iter().any(Picture::is_stale) {
-                self.hide(&label);
-                continue;
-            }
-            let views: Vec<View> = pictures.into_iter().map(|picture| picture.view).collect();
-            // A balance that nobody has read yet is not a balance of nothing.
-            let Some(cursor) = views.iter().filter_map(View::read_through).min() else {
-                continue;
-            };
-            let sum = |of: fn(&View) -> Drops| {
-                let add = |sum: Drops, part| sum.checked_add(part).unwrap_or(Drops::MAX);
-                views.iter().map(of).fold(Drops::ZERO, add)
-            };
-            let metrics = &self.metrics;
-            metrics
-                .wallet_balance_xrp
-                .with_label_values(&label)
-                .set(xrp(sum(|v| v.balance)));
-            metrics
-                .wallet_spendable_xrp
-                .with_label_values(&label)
-                .set(xrp(sum(|v| v.spendable)));
-            metrics
-                .wallet_reserve_xrp
-                .with_label_values(&label)
-                .set(xrp(sum(|v| v.reserve)));
-            let gap: usize = views.iter().map(|view| view.sequence_gap).sum();
-            let gap = i64::try_from(gap).unwrap_or(i64::MAX);
-            metrics
-                .wallet_sequence_gap
-                .with_label_values(&label)
-                .set(gap);
-            metrics
-                .journal_cursor_ledger
-                .with_label_values(&label)
-                .set(i64::from(cursor.0));
-            let lag = tip.map_or(0, |tip| tip.ahead_of(cursor));
-            metrics
-                .journal_lag_ledgers
-                .with_label_values(&label)
-                .set(i64::from(lag));
-            let waits = views.iter().flat_map(|view| &view.waits);
-            let missing = waits.filter_map(|wait| wait.missing).map(i64::from);
-            metrics
-                .journal_gap_ledgers
-                .with_label_values(&label)
-                .set(missing.fold(0, i64::saturating_add));
-        }
+    /// When the books were compared of the wallet for which that is longest ago; never, where they were
+    /// not of one.
+    fn read_books_age(&self) {
+        let at = |lane| self.live.books_of(lane).and_then(|books| books.at);
+        let all: Option<Vec<_>> = self.live.lanes().map(at).collect();
+        let oldest = all.and_then(|all| all.into_iter().min());
+        self.metrics
+            .reconciliation_last_timestamp_seconds
+            .set(oldest.map_or(0.0, since_epoch));
     }
 }
 
 fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What is minded from a time on: its name is that of `telemetry.alerts`.
+fn minded(thresholds: &Thresholds) -> [(Alert, &'static str, Duration); 3] {
+    let of_s = |s: i64| Duration::from_secs(u64::try_from(s).unwrap_or(0));
+    let latency = Duration::from_millis(thresholds.latency_ms_max);
+    [
+        (Alert::Latency, "latency", latency),
+        (
+            Alert::OldestPayment,
+            "oldest_payment",
+            of_s(thresholds.oldest_age_s_max),
+        ),
+        (Alert::Webhooks, "webhooks", of_s(OLDEST_UNDELIVERED_S_MAX)),
+    ]
 }

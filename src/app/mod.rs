@@ -243,6 +243,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         clock: Arc::clone(&ground.clock),
         rules: state.rules.clone(),
         switches: state.switches.clone(),
+        reconciled_every: config.reconcile.interval,
     };
     let stages = rollout::Keeper {
         store: store.clone(),
@@ -254,6 +255,10 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     crate::http::serve(http, metrics, state, &web).await;
     watchers.spawn("time", time::keep(store.clone(), clock));
     watchers.spawn("gauges", gauges::keep(gauges));
+    watchers.spawn(
+        "pulse",
+        gauges::feel_pulse(store.clone(), Arc::clone(&ground.metrics)),
+    );
     watchers.spawn(
         "retention",
         retention::keep(
@@ -275,6 +280,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
             Arc::clone(&diary),
             rules,
             pool,
+            Arc::clone(&ground.metrics),
         ),
     );
     tracing::info!(http.listen = %ready.http, metrics.listen = %ready.metrics, profile = %config.profile, "serving");

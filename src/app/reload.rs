@@ -12,6 +12,7 @@ use super::signals::Signals;
 use crate::config::{self, Config, LoadArgs, Loaded};
 use crate::http::state::Rules;
 use crate::telemetry::logs;
+use crate::telemetry::metrics::Metrics;
 use crate::xrpl::Pool;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,41 +31,66 @@ pub(super) async fn follow(
     diary: Arc<Diary>,
     rules: watch::Sender<Arc<Rules>>,
     pool: Pool,
+    metrics: Arc<Metrics>,
 ) {
+    let successful = &metrics.config_last_reload_successful;
+    // What the daemon started with was sound.
+    successful.set(1);
     loop {
         signals.asked_to_reload().await;
         let Some((args, configured)) = &mut running else {
             tracing::warn!("there is no configuration to reload");
             continue;
         };
-        let Some(loaded) = read(args).await else {
-            continue;
-        };
-        let (next, kept) = configured.taking_over(&Configured::of(&loaded));
-        if kept.iter().any(|key| key == "profile") {
-            // A profile brings limits and servers of its own, meant for another place.
-            tracing::error!(
-                "the new configuration is refused, for it is of another profile; the old one holds"
-            );
-            continue;
-        }
-        let ready = Ready::of(&loaded.config, &rules.borrow());
-        if let Err(error) = diary.note_reload(configured, &next).await {
-            tracing::error!(%error, "the new configuration cannot be noted in the audit log; the old one holds");
-            continue;
-        }
-        *configured = next;
-        ready.take_over(&rules, &pool);
-        for warning in &loaded.warnings {
-            tracing::warn!(%warning, "configuration");
-        }
-        if !kept.is_empty() {
-            tracing::warn!(
-                config.kept = kept.join(", "),
-                "these settings differ in the new configuration and wait for the next start"
-            );
-        }
+        let taken = reload(args, configured, &diary, &rules, &pool).await;
+        successful.set(i64::from(taken == Taken::Over));
     }
+}
+
+/// What became of a configuration that was read again.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// It is in force.
+    Over,
+    /// The old one is.
+    Not,
+}
+
+async fn reload(
+    args: &LoadArgs,
+    configured: &mut Configured,
+    diary: &Diary,
+    rules: &watch::Sender<Arc<Rules>>,
+    pool: &Pool,
+) -> Taken {
+    let Some(loaded) = read(args).await else {
+        return Taken::Not;
+    };
+    let (next, kept) = configured.taking_over(&Configured::of(&loaded));
+    if kept.iter().any(|key| key == "profile") {
+        // A profile brings limits and servers of its own, meant for another place.
+        tracing::error!(
+            "the new configuration is refused, for it is of another profile; the old one holds"
+        );
+        return Taken::Not;
+    }
+    let ready = Ready::of(&loaded.config, &rules.borrow());
+    if let Err(error) = diary.note_reload(configured, &next).await {
+        tracing::error!(%error, "the new configuration cannot be noted in the audit log; the old one holds");
+        return Taken::Not;
+    }
+    *configured = next;
+    ready.take_over(rules, pool);
+    for warning in &loaded.warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    if !kept.is_empty() {
+        tracing::warn!(
+            config.kept = kept.join(", "),
+            "these settings differ in the new configuration and wait for the next start"
+        );
+    }
+    Taken::Over
 }
 
 /// The configuration as it is written now, where it is sound.

@@ -66,7 +66,7 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
             refused(&method, Problem::new(Code::TimedOut, detail).retry_after(1))
         }
     };
-    let mut response = finish(response, &id);
+    let (mut response, code) = finish(response, &id);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -82,6 +82,10 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
         .http_request_duration_seconds
         .with_label_values(&labels)
         .observe(seconds(took));
+    if let Some(code) = code {
+        let problems = &metrics.http_problems_total;
+        problems.with_label_values(&[code.as_str()]).inc();
+    }
     tracing::debug!(
         request.id = %id,
         http.method = labels[0],
@@ -132,22 +136,24 @@ fn request_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     }
 }
 
-/// Renders a refusal, also one that a layer below made without saying more than its status.
-fn finish(mut response: Response, id: &str) -> Response {
+/// Renders a refusal, also one that a layer below made without saying more than its status, and tells its
+/// code.
+fn finish(mut response: Response, id: &str) -> (Response, Option<Code>) {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None => match bare(response.status()) {
             Some(problem) if !has_type(&response) => problem,
-            Some(_) | None => return response,
+            Some(_) | None => return (response, None),
         },
     };
+    let code = problem.code;
     let mut rendered = problem.render(id);
     for name in KEPT_HEADERS {
         if let Some(value) = response.headers().get(&name) {
             rendered.headers_mut().insert(name, value.clone());
         }
     }
-    rendered
+    (rendered, Some(code))
 }
 
 fn has_type(response: &Response<Body>) -> bool {

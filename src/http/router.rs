@@ -44,6 +44,11 @@ impl App {
             let refused = &state.metrics.auth_failures_total;
             refused.with_label_values(&[reason.as_str()]);
         }
+        // What the objectives count has to be a zero before it is anything.
+        for code in [Code::Paused, Code::Internal] {
+            let problems = &state.metrics.http_problems_total;
+            problems.with_label_values(&[code.as_str()]);
+        }
         for window in WINDOWS {
             let limited = &state.metrics.rate_limited_total;
             limited.with_label_values(&[window]);

@@ -15,7 +15,7 @@ impl Engine<'_> {
         // What is signed again, or dearer, was signed before.
         let is_first = payment.attempts.len() == change.new_blobs.len();
         if is_first && !change.new_blobs.is_empty() {
-            stage(metrics, "accepted_to_signed", payment.created_at, now);
+            stage(metrics, "accepted_to_signed", payment.queued_since(), now);
         }
         if change.settled.is_none() {
             return;
@@ -25,7 +25,7 @@ impl Engine<'_> {
             .payments_total
             .with_label_values(&[status.as_str()])
             .inc();
-        stage(metrics, "accepted_to_final", payment.created_at, now);
+        stage(metrics, "accepted_to_final", payment.queued_since(), now);
         if let State::Succeeded { delivered, .. } = &payment.state {
             metrics.payment_amount_xrp_total.inc_by(xrp(*delivered));
         }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::reconcile::Difference;
 
 /// The first pass, and one after a pass that could not be made, comes after so long at the latest.
@@ -54,6 +54,8 @@ pub type View = BTreeMap<String, Books>;
 pub struct Books {
     /// The newest ledger through which its books were compared.
     pub through: LedgerIndex,
+    /// When they were; unknown where a replica of an older version made the pass.
+    pub at: Option<UnixMs>,
     /// How many things differ.
     pub differences: usize,
     /// By how much in all.
@@ -116,6 +118,7 @@ impl Deps {
                 Ok(Some(outcome)) => {
                     let books = Books {
                         through: outcome.through,
+                        at: Some(self.clock.now()),
                         differences: outcome.differences.len(),
                         drops: drops_of(&outcome.differences),
                         counters,

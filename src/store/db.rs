@@ -12,7 +12,7 @@ pub(super) use row::Row;
 
 use super::error::StoreError;
 use super::hints::{Hint, Hints, Others};
-use super::{lineage, postgres, sqlite};
+use super::{Connections, lineage, postgres, sqlite};
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -213,6 +213,17 @@ pub(super) struct Tx {
     prepares: bool,
     /// How the server is asked which history this is.
     lineage: &'static str,
+}
+
+/// What a pool of the driver holds at this moment.
+pub(super) fn connections<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> Connections {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    Connections {
+        // The two are read one after the other, so the difference may be off by one for a moment.
+        in_use: pool.size().saturating_sub(idle),
+        idle,
+        max: pool.options().get_max_connections(),
+    }
 }
 
 /// The driver's transaction.

@@ -178,6 +178,17 @@ impl StoreConfig {
     }
 }
 
+/// The connections of a pool at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Handed out.
+    pub in_use: u32,
+    /// Open and free.
+    pub idle: u32,
+    /// The most that there may be.
+    pub max: u32,
+}
+
 /// Who opens the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -255,6 +266,16 @@ impl Store {
         let beat = "update heartbeat set beats = beats + 1 where scope = 'all'";
         tx.execute(beat, Vec::new()).await?;
         tx.commit().await
+    }
+
+    /// How many connections are in use at this moment. Of a file it is those that read, because the one
+    /// that writes is waited for by design.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        match self.db().dialect() {
+            db::Dialect::Sqlite(db) => db.connections(),
+            db::Dialect::Postgres(db) => db.connections(),
+        }
     }
 
     /// Closes every connection after what it is doing, and gives the lock back. What is asked of

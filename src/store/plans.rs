@@ -83,7 +83,8 @@ const GROWING: [(&str, &str); 15] = [
 
 /// Indexes that may be read from end to end: those that hold only what is on its way or waits for an
 /// approval, and those that a page walks from their newest end.
-const WALKED: [&str; 5] = [
+const WALKED: [&str; 6] = [
+    "attempts_still_open",
     "payments_processing",
     "payments_awaiting",
     "payments_by_time",
@@ -301,6 +302,8 @@ async fn no_statement_of_a_hot_path_reads_a_growing_table_from_end_to_end() {
             plans_of(async { store.resets_at(&caps, &[], Drops::MAX, T0).await.unwrap() }).await,
         );
         seen.extend(plans_of(async { store.totals().await.unwrap() }).await);
+        let tip = LedgerIndex(9);
+        seen.extend(plans_of(async { store.attempts_overdue(tip).await.unwrap() }).await);
         seen.extend(plans_of(async { store.queued_amount("hot").await.unwrap() }).await);
         seen.extend(plans_of(async { store.loads().await.unwrap() }).await);
         seen.extend(

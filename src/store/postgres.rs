@@ -18,9 +18,9 @@ mod trust;
 mod url;
 mod way;
 
-use super::db::{Kind, Value};
+use super::db::{self, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
-use super::{Pooler, StoreConfig, lineage};
+use super::{Connections, Pooler, StoreConfig, lineage};
 use hosts::Hosts;
 use session::Session;
 use sqlx::postgres::{PgArguments, PgConnectOptions};
@@ -214,6 +214,10 @@ impl Postgres {
             None if self.prepares => Some(self.way.pool.connect_options().as_ref().clone()),
             None => None,
         }
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        db::connections(&self.pool)
     }
 
     pub(super) async fn close(&self) {

@@ -13,9 +13,9 @@
 //! replaying that log would mix the two. One connection stays open throughout, because the log is only
 //! searched for commits when the first one opens.
 
-use super::db::{Kind, Value};
+use super::db::{self, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
-use super::{Access, StoreConfig, migrations};
+use super::{Access, Connections, StoreConfig, migrations};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -151,6 +151,10 @@ pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreErr
 }
 
 impl Sqlite {
+    pub(super) fn connections(&self) -> Connections {
+        db::connections(&self.readers)
+    }
+
     /// Where the database is.
     pub(super) fn path(&self) -> &Path {
         &self.path

@@ -6,7 +6,7 @@ use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
 use super::payments::drops_from;
 use std::collections::BTreeMap;
-use xrpayd_core::ids::UnixMs;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::{Payment, Status, Substatus};
 use xrpayd_core::route::Load;
@@ -20,6 +20,8 @@ pub struct Totals {
     pub by_substatus: BTreeMap<Substatus, u64>,
     /// When the oldest of those on their way was accepted.
     pub oldest_processing: Option<UnixMs>,
+    /// The same of each substatus; one without payments has no entry.
+    pub oldest_by_substatus: BTreeMap<Substatus, UnixMs>,
     /// The same for each wallet that has payments.
     pub wallets: BTreeMap<String, WalletTotals>,
 }
@@ -109,6 +111,10 @@ impl Store {
             let substatus = word(&Substatus::ALL, Substatus::as_str, &row.text("substatus")?)?;
             let (n, oldest) = (count(row.int("n")?)?, UnixMs(row.int("oldest")?));
             totals.add(row.text("wallet")?, Status::Processing, Some(substatus), n);
+            let known = totals.oldest_by_substatus.entry(substatus);
+            known
+                .and_modify(|known| *known = oldest.min(*known))
+                .or_insert(oldest);
             let wallet = totals.wallets.entry(row.text("wallet")?).or_default();
             for slot in [&mut wallet.oldest_processing, &mut totals.oldest_processing] {
                 *slot = Some(slot.map_or(oldest, |known| known.min(oldest)));
@@ -127,6 +133,22 @@ impl Store {
 }
 
 impl Store {
+    /// How many attempts have no end although the ledger has passed the last one that could hold them.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a count that cannot be read.
+    pub async fn attempts_overdue(&self, tip: LedgerIndex) -> Result<u64, StoreError> {
+        let mut tx = self.db().read().await?;
+        let row = tx
+            .fetch_optional(
+                "select count(*) as n from attempts a where a.open = 1 and a.last_ledger < $1",
+                vec![tip.0.into()],
+            )
+            .await?;
+        tx.end().await?;
+        row.map_or(Ok(0), |row| count(row.int("n")?))
+    }
+
     /// What is accepted of a wallet and not signed.
     ///
     /// # Errors

@@ -36,6 +36,12 @@ pub fn seconds_between(earlier: UnixMs, later: UnixMs) -> f64 {
     Duration::from_millis(u64::try_from(later.since_ms(earlier)).unwrap_or(0)).as_secs_f64()
 }
 
+/// A moment in Unix time, as a metric carries it.
+#[must_use]
+pub fn since_epoch(at: UnixMs) -> f64 {
+    seconds_between(UnixMs(0), at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

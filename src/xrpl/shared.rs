@@ -253,7 +253,10 @@ impl Shared {
                 .set(seconds(Duration::from_millis(age_ms)));
         }
         let now = Instant::now();
-        for server in &self.roster().servers {
+        let roster = self.roster();
+        let quorum = i64::try_from(roster.quorum).unwrap_or(i64::MAX);
+        metrics.xrpl_quorum.set(quorum);
+        for server in &roster.servers {
             let (state, lag, score) = {
                 let health = server.health();
                 (

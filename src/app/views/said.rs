@@ -11,7 +11,7 @@ use crate::payments::engine::{TicketsView, View};
 use crate::payments::pasts::{Past, Told};
 use crate::reconcile::{Books, Counters};
 use serde::{Deserialize, Serialize};
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 use xrpayd_core::money::Drops;
 
 /// All of it.
@@ -67,6 +67,8 @@ struct PastSaid {
 #[derive(Debug, Serialize, Deserialize)]
 struct BooksSaid {
     through: u32,
+    #[serde(default)]
+    at: Option<i64>,
     differences: usize,
     drops: u64,
     counters: usize,
@@ -115,6 +117,7 @@ impl Said {
             }),
             books: books.map(|books| BooksSaid {
                 through: books.through.0,
+                at: books.at.map(|at| at.0),
                 differences: books.differences,
                 drops: books.drops,
                 counters: books.counters.differences,
@@ -171,6 +174,7 @@ impl Said {
             }),
             books: self.books.map(|books| Books {
                 through: LedgerIndex(books.through),
+                at: books.at.map(UnixMs),
                 differences: books.differences,
                 drops: books.drops,
                 counters: Counters {
@@ -224,6 +228,7 @@ mod tests {
         };
         let books = Books {
             through: LedgerIndex(88),
+            at: Some(UnixMs(1_700_000_000_000)),
             differences: 1,
             drops: 12,
             counters: Counters {

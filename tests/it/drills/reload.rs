@@ -81,6 +81,21 @@ impl Scene {
         self.setup.log().matches(words).count()
     }
 
+    /// Waits until the metrics say so of the last reload.
+    async fn until_measured(&self, successful: u8) {
+        let deadline = Instant::now() + PATIENCE;
+        let wanted = format!("config_last_reload_successful {successful}");
+        loop {
+            let answer = reqwest::get(&self.setup.metrics).await.unwrap();
+            let text = answer.text().await.unwrap();
+            if text.lines().any(|line| line == wanted) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{wanted} in\n{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn until_said(&self, words: &str, times: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.said(words) < times {
@@ -106,6 +121,7 @@ async fn a_good_configuration_is_taken_over_and_nothing_of_a_bad_one_is() {
     assert!(!scene.takes("20").await, "not before it is asked to");
     scene.process.ask_to_reload();
     scene.until_taken("20", true).await;
+    scene.until_measured(1).await;
 
     // Each is good in its limits and bad in something else.
     let good = limits("30");
@@ -125,6 +141,7 @@ async fn a_good_configuration_is_taken_over_and_nothing_of_a_bad_one_is() {
         assert!(!scene.takes("21").await, "{bad}");
         assert!(!scene.takes("0.7").await, "{bad}");
     }
+    scene.until_measured(0).await;
     std::fs::remove_file(&scene.layer).unwrap();
     scene.refused().await;
     std::fs::create_dir(&scene.layer).unwrap();
@@ -136,6 +153,7 @@ async fn a_good_configuration_is_taken_over_and_nothing_of_a_bad_one_is() {
     scene.setup.rewrite_last_layer(&good);
     scene.process.ask_to_reload();
     scene.until_taken("30", true).await;
+    scene.until_measured(1).await;
     assert_eq!(scene.process.terminate(PATIENCE), Some(0));
 }
 

@@ -484,6 +484,13 @@ on_both_stores! {
         assert_eq!([sub(Substatus::Queued), sub(Substatus::Signed), sub(Substatus::Submitted)], [2, 1, 1]);
         assert_eq!((sub(Substatus::Paused), totals.pending()), (0, 4));
         assert_eq!(totals.oldest_processing, Some(T0.plus_ms(1)));
+        let oldest = |substatus| totals.oldest_by_substatus.get(&substatus).copied();
+        assert_eq!(oldest(Substatus::Queued), Some(T0.plus_ms(5)));
+        assert_eq!(oldest(Substatus::Submitted), Some(T0.plus_ms(2)));
+        assert_eq!(oldest(Substatus::Paused), None);
+        // Two are open, and a ledger that may still hold them is not one that has passed them.
+        assert_eq!(store.attempts_overdue(LedgerIndex(120)).await.unwrap(), 0);
+        assert_eq!(store.attempts_overdue(LedgerIndex(121)).await.unwrap(), 2);
         assert_eq!(totals.wallets["second"].oldest_processing, Some(T0.plus_ms(50)));
         assert_eq!(totals.wallets[WALLET].by_status[&Status::Processing], 3);
         store.close().await;

@@ -16,7 +16,7 @@ use crate::fee::{FeeChoice, FeeQuote, choose};
 use crate::ids::{PaymentId, UnixMs};
 use crate::money::Drops;
 use crate::pause::Signing;
-use crate::payment::{Event, Hold, Order, Payment, Verdict};
+use crate::payment::{Event, Hold, Order, Payment};
 use crate::preflight::Refusal;
 use crate::tickets::Way;
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ impl Desk {
             match weigh(&payment.order, at.quote, settings.max_fee, spendable) {
                 Err(hold) => {
                     held = true;
-                    let age_ms = now.since_ms(queued_since(&payment));
+                    let age_ms = now.since_ms(payment.queued_since());
                     if hold == Hold::LowBalance && age_ms >= settings.low_balance_patience_ms {
                         batch.notes.extend(self.keep_for(&payment));
                     }
@@ -185,18 +185,6 @@ impl Desk {
             }
         }
         Step::of(self, batch, now)
-    }
-}
-
-/// Since when the payment waits to be signed: a person's time to approve it is not the wallet's.
-fn queued_since(payment: &Payment) -> UnixMs {
-    match payment
-        .approval
-        .as_ref()
-        .and_then(|own| own.verdict.as_ref())
-    {
-        Some(Verdict::Approved { at, .. }) => *at,
-        Some(Verdict::Rejected { .. } | Verdict::Remembered { .. }) | None => payment.created_at,
     }
 }
 

@@ -167,6 +167,17 @@ pub(super) fn remembered(payment: &Payment, now: UnixMs) -> Option<Approval> {
     })
 }
 
+impl Payment {
+    /// Since when it may be paid: a person's time to approve it is not the daemon's.
+    #[must_use]
+    pub fn queued_since(&self) -> UnixMs {
+        match verdict_of(self) {
+            Some(Verdict::Approved { at, .. }) => *at,
+            Some(Verdict::Rejected { .. } | Verdict::Remembered { .. }) | None => self.created_at,
+        }
+    }
+}
+
 fn verdict_of(payment: &Payment) -> Option<&Verdict> {
     payment.approval.as_ref()?.verdict.as_ref()
 }

@@ -3,7 +3,7 @@
 use super::super::bed;
 use super::*;
 use crate::journal::RootAfter;
-use crate::payment::{Slot, State};
+use crate::payment::{Slot, State, Verdict};
 use proptest::prelude::*;
 
 /// How long a ledger takes.
@@ -153,7 +153,7 @@ fn the_time_that_an_approval_took_is_not_counted() {
             at: UnixMs(5_000),
         }),
     });
-    assert_eq!(queued_since(&payment), UnixMs(5_000));
+    assert_eq!(payment.queued_since(), UnixMs(5_000));
 }
 
 proptest! {
