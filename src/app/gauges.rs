@@ -9,6 +9,7 @@ mod wallets;
 use super::live::LiveView;
 use crate::clock::Clock;
 use crate::http::state::{Live, Rules};
+use crate::payments::observe;
 use crate::store::Store;
 use crate::store::switches::Switches;
 use crate::telemetry::health::{Alert, OLDEST_UNDELIVERED_S_MAX, Thresholds};
@@ -61,6 +62,10 @@ pub(super) async fn keep(sources: Sources) {
     }
     for matched in ["true", "false", "internal"] {
         sources.metrics.deposits_total.with_label_values(&[matched]);
+    }
+    for stage in observe::STAGES {
+        let metric = &sources.metrics.payment_stage_seconds;
+        metric.with_label_values(&[stage]);
     }
     let every = seconds(sources.reconciled_every);
     sources.metrics.reconciliation_interval_seconds.set(every);

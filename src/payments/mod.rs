@@ -16,7 +16,7 @@ pub mod hold;
 pub mod last_run;
 pub mod loads;
 mod lookout;
-mod observe;
+pub mod observe;
 pub mod pasts;
 mod pausing;
 pub mod preflight;

@@ -7,6 +7,15 @@ use crate::telemetry::units::{seconds_between, xrp};
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::payment::{AttemptState, Payment, State};
 
+/// The stages of a payment, so that each is a zero before it is measured.
+pub const STAGES: [&str; 5] = [
+    "accepted_to_signed",
+    "signed_to_submitted",
+    "submitted_to_validated",
+    "validated_to_recorded",
+    "accepted_to_final",
+];
+
 impl Engine<'_> {
     /// Counts what a committed change did to a payment.
     pub(super) fn observe(&self, change: &Change, now: UnixMs) {

@@ -79,7 +79,7 @@ families! {
     xrpl_request_duration_seconds: HistogramVec["command"] in REQUEST_BUCKETS =
         "xrpl_request_duration_seconds", "Time from a request to an XRPL server to its answer.";
     xrpl_requests_total: IntCounterVec["server", "command", "outcome"] =
-        "xrpl_requests_total", "Requests to XRPL servers and what became of them; command 'frame' counts incoming frames that could not be used.";
+        "xrpl_requests_total", "Requests to XRPL servers and what became of them; 'refused' is an answer too, as of an account that does not exist; command 'frame' counts incoming frames that could not be used.";
     xrpl_connection_status: IntGaugeVec["server"] =
         "xrpl_connection_status", "1 while the server is ready, 0 otherwise.";
     xrpl_quorum: IntGauge =

@@ -236,9 +236,14 @@ impl<'a> Session<'a> {
         };
         let took = waiting.sent.elapsed();
         let error = head.error.as_deref().map(str::to_owned);
-        let outcome = if error.is_some() { "error" } else { "ok" };
-        self.server().answered(waiting.command, took, outcome);
         let is_of_no_use = error.as_deref().is_some_and(is_its_own_fault);
+        // That there is no such account, or no such ledger here, is a good answer.
+        let outcome = match (&error, is_of_no_use) {
+            (None, _) => "ok",
+            (Some(_), false) => "refused",
+            (Some(_), true) => "error",
+        };
+        self.server().answered(waiting.command, took, outcome);
         self.server().health().note_outcome(is_of_no_use);
         if head.warning.as_deref() == Some("load") {
             self.cool("the server warns of too much load");
