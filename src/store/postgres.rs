@@ -217,7 +217,7 @@ impl Postgres {
     }
 
     pub(super) fn connections(&self) -> Connections {
-        db::connections(&self.pool)
+        db::connections(&self.way.pool)
     }
 
     pub(super) async fn close(&self) {
