@@ -72,7 +72,9 @@ impl Alertmanager {
         for told in Told::ALL {
             receivers.push((told, Receiver::start(Manner::Well).await));
         }
-        told_here(overlay, &receivers).write_to(&folder);
+        let token = folder.join("token");
+        std::fs::write(&token, "a word of the test's").unwrap();
+        told_here(overlay, &receivers, &token).write_to(&folder);
         let port = free_port();
         let mut command = Command::new(program);
         command
@@ -154,9 +156,10 @@ impl Alertmanager {
     }
 }
 
-/// The files with the test's receivers in the place of those that are configured, and everything told at
-/// once.
-fn told_here(overlay: Overlay, receivers: &[(Told, Receiver)]) -> Overlay {
+/// The files with the test's receivers in the place of those that are configured, each known by the one
+/// `token`, and everything told at once.
+fn told_here(overlay: Overlay, receivers: &[(Told, Receiver)], token: &Path) -> Overlay {
+    let token = token.to_str().unwrap();
     let url = |wanted: Told| {
         let found = receivers.iter().find(|(told, _)| *told == wanted);
         found.unwrap().1.url()
@@ -166,9 +169,15 @@ fn told_here(overlay: Overlay, receivers: &[(Told, Receiver)]) -> Overlay {
         &[
             ("group_wait: 30s", "group_wait: 100ms"),
             ("group_interval: 5m", "group_interval: 500ms"),
-            ("http://pager/", &url(Told::Pager)),
-            ("http://chat/", &url(Told::Chat)),
-            ("http://deadman/", &url(Told::DeadMan)),
+            ("https://ops.example.com/alerts/pager", &url(Told::Pager)),
+            ("https://ops.example.com/alerts/chat", &url(Told::Chat)),
+            (
+                "https://ops.example.com/alerts/deadman",
+                &url(Told::DeadMan),
+            ),
+            ("/run/secrets/alerts_pager_token", token),
+            ("/run/secrets/alerts_chat_token", token),
+            ("/run/secrets/alerts_deadman_token", token),
         ],
     )
 }
