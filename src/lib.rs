@@ -6,6 +6,7 @@
 //! systems. `docs/ARCHITECTURE.md` follows one payment through them.
 
 pub mod app;
+pub mod backup;
 mod cidr;
 pub mod cli;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod reconcile;
 pub mod request;
 mod rfc3339;
 pub mod rollout;
+mod sealing_key;
 mod shape;
 pub mod store;
 pub mod supervise;

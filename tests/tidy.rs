@@ -232,6 +232,22 @@ const RULES: &[Rule] = &[
         why: "payments know no room above them",
     },
     Rule {
+        room: "src/backup",
+        except: &[],
+        words: &[
+            "crate::xrpl",
+            "crate::wallet",
+            "crate::payments",
+            "crate::journal",
+            "crate::http",
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+            "crate::webhooks",
+        ],
+        why: "backups know the store and the disk, and no room above",
+    },
+    Rule {
         room: "src/deposits",
         except: &[],
         words: &[

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use xrpayd_core::ids::UnixMs;
 use xrpayd_core::pause::Scope;
 use xrpayd_core::payment::{Status, Substatus};
 
@@ -120,6 +121,10 @@ impl Sources {
         metrics
             .webhook_oldest_undelivered_seconds
             .set(undelivered.map_or(0.0, |since| seconds_between(since, now)));
+        let backup = self.store.last_good_backup().await?;
+        metrics
+            .backup_last_timestamp_seconds
+            .set(backup.map_or(0.0, |taken_at| seconds_between(UnixMs(0), taken_at)));
         let used = self.store.limit_usage(now).await?.usage;
         let rules = Arc::clone(&self.rules.borrow());
         let standing = self.switches.standing();

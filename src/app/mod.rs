@@ -9,6 +9,7 @@
 //! it. A crash at any point of this is only a shorter version of it.
 
 pub mod audit;
+pub mod backup;
 mod build;
 pub mod errand;
 mod foresight;
@@ -124,6 +125,9 @@ pub enum AppError {
     /// The sandbox cannot be set up.
     #[error("the sandbox cannot be set up: {0}")]
     Sandbox(String),
+    /// Backups cannot be taken as they are asked for.
+    #[error("backups cannot be taken: {0}")]
+    Backups(String),
     /// What webhooks are sent with cannot be set up.
     #[error("webhooks cannot be set up: {0}")]
     Webhooks(String),
@@ -158,6 +162,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     // What cannot start leaves the database nobody's.
     let wallets = build::wallets(&config)?;
+    let backups = backup::Keeper::of(&config, &store, &ground)?;
     let configured = options.configured;
     let diary = Diary::new(
         store.clone(),
@@ -253,6 +258,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     };
     watchers.spawn("rollout", rollout::keep(stages));
     crate::http::serve(http, metrics, state, &web).await;
+    if let Some(backups) = backups {
+        watchers.spawn("backups", backups.keep());
+    }
     watchers.spawn("time", time::keep(store.clone(), clock));
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(

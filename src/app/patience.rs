@@ -37,6 +37,7 @@ impl AppError {
             | Self::Sandbox(_)
             | Self::Webhooks(_)
             | Self::Fatal(_)
+            | Self::Backups(_)
             | Self::Forced(_) => false,
         }
     }

@@ -6,6 +6,7 @@
 
 mod args;
 mod audit;
+mod backups;
 mod config;
 mod failure;
 mod keys;
@@ -78,7 +79,7 @@ enum Command {
     /// Look at the rollout and change its stage.
     #[command(subcommand)]
     Rollout(rollout::Command),
-    /// Move the books to another database.
+    /// Back the books up, put them back, move them to another database.
     #[command(subcommand)]
     Store(moving::Command),
     /// Look after the wallets.

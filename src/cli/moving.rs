@@ -1,8 +1,9 @@
-//! `xrpayd store`: the books go from one database to another, and come back.
+//! `xrpayd store`: the books go from one database to another, and come back; and their backups.
 
 mod copy;
 mod release;
 
+use super::backups;
 use super::failure::Failure;
 use crate::config::StoreUrl;
 use clap::Subcommand;
@@ -17,6 +18,8 @@ pub(super) enum Command {
     Copy(copy::Copy),
     /// Take a move back: the old database is the books' home again.
     Release(release::Release),
+    #[command(flatten)]
+    Backups(backups::Command),
 }
 
 impl Command {
@@ -25,6 +28,7 @@ impl Command {
         match self {
             Self::Copy(command) => command.run().await,
             Self::Release(command) => command.run().await,
+            Self::Backups(command) => command.run().await,
         }
     }
 }
@@ -32,7 +36,7 @@ impl Command {
 /// Reads a database's URL or a reference to one. What cannot be read is never shown: it may hold a
 /// password.
 #[derive(Debug, Clone, Copy)]
-struct StoreUrlParser;
+pub(super) struct StoreUrlParser;
 
 impl TypedValueParser for StoreUrlParser {
     type Value = StoreUrl;

@@ -1,6 +1,7 @@
 //! From single settings to the whole: one function a section. Each reads all it can, so that every
 //! error is found; the whole stands only where none was.
 
+mod backups;
 mod callers;
 mod events;
 mod http;
@@ -396,6 +397,7 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
     if last_run_dir.as_ref().is_some_and(|folder| !folder.is_dir()) {
         r.error(LAST_RUN_DIR, "is no folder");
     }
+    let backups = backups::backups(r);
     Some(StoreSettings {
         url: url?,
         listen_url,
@@ -410,6 +412,7 @@ fn store(r: &mut Reader) -> Option<StoreSettings> {
         read_lag: read_lag?,
         replicas: replicas?,
         last_run_dir,
+        backups: backups?,
     })
 }
 

@@ -80,6 +80,23 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             .warnings
             .push(problem(reader, "store.replicas", message));
     }
+    let backs_up = config.store.backups.dir.is_some();
+    match config.store.url.is_sqlite() {
+        Some(true) if !backs_up && production => {
+            let message = "is not set: the daemon takes no backup of its database by itself";
+            found
+                .warnings
+                .push(problem(reader, "store.backup_dir", message));
+        }
+        Some(false) if backs_up => {
+            let message =
+                "is for SQLite: PostgreSQL is backed up by its own tools (docs/BACKUPS.md)";
+            found
+                .errors
+                .push(problem(reader, "store.backup_dir", message));
+        }
+        Some(_) | None => {}
+    }
     for (key, url) in config.store.urls() {
         if url.has_inline_password() {
             let message =
@@ -192,6 +209,9 @@ fn references(config: &Config) -> Vec<(String, &SecretRef)> {
     }
     if let Some(reference) = &config.webhooks.encryption_key {
         all.push(("webhooks.encryption_key".to_owned(), reference));
+    }
+    if let Some(reference) = &config.store.backups.key {
+        all.push(("store.backup_key".to_owned(), reference));
     }
     all
 }

@@ -29,8 +29,8 @@ pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
 pub use reload::is_taken_over;
 pub use schema::{
-    Auth, Config, Http, KeyAlgorithm, Lease, Limits, LogFormat, LogLevel, Network, Pooler, Profile,
-    RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
+    Auth, Backups, Config, Http, KeyAlgorithm, Lease, Limits, LogFormat, LogLevel, Network, Pooler,
+    Profile, RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};

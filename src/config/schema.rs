@@ -3,7 +3,7 @@
 
 mod store;
 
-pub use store::{Pooler, StoreSettings};
+pub use store::{Backups, Pooler, StoreSettings};
 
 use super::secrets::SecretRef;
 use super::stages::Rollout;

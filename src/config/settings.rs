@@ -1,6 +1,7 @@
 //! The one table of every setting: what may be written, what it means. Unknown keys, the reading of
 //! environment variables and `docs/CONFIG.md` all follow from it.
 
+mod backups;
 mod http;
 mod kind;
 mod limits;
@@ -31,7 +32,7 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 
 /// Every setting; sections that fill a page of their own have a file of their own.
 pub(super) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [ROWS, limits::ROWS, http::ROWS, rollout::ROWS].concat());
+    LazyLock::new(|| [ROWS, limits::ROWS, http::ROWS, rollout::ROWS, backups::ROWS].concat());
 
 const ROWS: &[Setting] = &[
     row(

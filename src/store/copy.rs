@@ -184,13 +184,22 @@ impl Store {
     /// The database does not answer, or holds what cannot be read.
     pub async fn sums(&self, progress: &mut Progress<'_>) -> Result<Vec<TableSum>, StoreError> {
         let mut tx = self.db().read().await?;
-        let mut sums = Vec::new();
-        for table in books(catalog::read(&mut tx).await?) {
-            sums.push(rows::sum(&mut tx, &table, progress).await?);
-        }
+        let sums = sums_of(&mut tx, progress).await?;
         tx.end().await?;
         Ok(sums)
     }
+}
+
+/// The same, in a picture that is there already.
+pub(super) async fn sums_of(
+    tx: &mut Tx,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<TableSum>, StoreError> {
+    let mut sums = Vec::new();
+    for table in books(catalog::read(tx).await?) {
+        sums.push(rows::sum(tx, &table, progress).await?);
+    }
+    Ok(sums)
 }
 
 /// The tables that hold the books.

@@ -52,6 +52,7 @@ fn for_sqlite() -> Vec<Migration> {
         (21, "lineage", "0021_lineage.sql"),
         (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
+        (24, "backups", "0024_backups.sql"),
     )
 }
 
@@ -81,6 +82,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (21, "lineage", "0021_lineage.sql"),
         (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
+        (24, "backups", "0024_backups.sql"),
     )
 }
 

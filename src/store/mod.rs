@@ -14,6 +14,7 @@ mod anchor;
 mod attempts;
 mod audit;
 mod backfill;
+mod backups;
 mod behind;
 mod changes;
 mod copy;
@@ -55,6 +56,7 @@ mod retry;
 mod rollout;
 mod ruling;
 mod signatures;
+mod snapshot;
 mod sqlite;
 pub mod switches;
 mod ticket_requests;
@@ -71,6 +73,7 @@ pub use audit::{
     AuditReport,
 };
 pub use backfill::Backfill;
+pub use backups::Backup;
 pub use copy::{CopyError, FeedSpan, Progress, TableSum};
 pub use deposit_list::DepositFilter;
 pub use deposit_news::DepositForm;
@@ -105,6 +108,7 @@ pub use rollout::{
     Closing, Incident, IncidentKind, StageChange, StageInForce, StageOutcome, StageRecord, Step,
 };
 pub use ruling::{Past, Person, RulingOutcome};
+pub use snapshot::SnapshotError;
 pub(crate) use sqlite::beside;
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};
 pub use totals::{Totals, WalletTotals};
@@ -234,13 +238,17 @@ impl Store {
                 return Err(StoreError::Config(why.to_owned()));
             }
         };
-        Ok(Self {
+        Ok(Self::of(db::Db::new(dialect)))
+    }
+
+    fn of(db: db::Db) -> Self {
+        Self {
             inner: Arc::new(Inner {
-                db: db::Db::new(dialect),
+                db,
                 writer: OnceLock::new(),
                 keys_repeat: AtomicBool::new(false),
             }),
-        })
+        }
     }
 
     fn db(&self) -> &db::Db {

@@ -13,6 +13,10 @@
 //! replaying that log would mix the two. One connection stays open throughout, because the log is only
 //! searched for commits when the first one opens.
 
+mod copies;
+
+pub(super) use copies::{open_copy, vacuum_into};
+
 use super::db::{self, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Access, Connections, StoreConfig, migrations};
@@ -59,14 +63,7 @@ pub(super) struct Sqlite {
 /// Opens the file, takes the lock that `access` asks for, and brings the schema up to date.
 pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite, StoreError> {
     let options = SqliteConnectOptions::from_str(&config.url)?;
-    let path = options.get_filename().to_owned();
-    let in_memory = [":memory:", "mode=memory"]
-        .iter()
-        .any(|word| config.url.contains(word));
-    if path.as_os_str().is_empty() || in_memory {
-        let why = "must name a file, as in sqlite:///var/lib/xrpayd/xrpayd.db";
-        return Err(StoreError::Config(why.to_owned()));
-    }
+    let path = file_of(&config.url)?;
     create_private(&path)?;
     let path = std::fs::canonicalize(&path).map_err(|source| file_error(&path, source))?;
     let lock_path = beside(&path, ".lock");
@@ -125,6 +122,20 @@ pub(super) async fn open(config: &StoreConfig, access: Access) -> Result<Sqlite,
         }),
         path,
     })
+}
+
+/// The file that a URL names.
+pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    let path = options.get_filename().to_owned();
+    let in_memory = [":memory:", "mode=memory"]
+        .iter()
+        .any(|word| url.contains(word));
+    if path.as_os_str().is_empty() || in_memory {
+        let why = "must name a file, as in sqlite:///var/lib/xrpayd/xrpayd.db";
+        return Err(StoreError::Config(why.to_owned()));
+    }
+    Ok(path)
 }
 
 /// The schema that a file is at, which is not made where there is none.
@@ -271,6 +282,15 @@ async fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
         }
     }
     Ok(None)
+}
+
+/// Whether another process holds the lock of a database.
+pub(super) async fn is_locked(database: &Path) -> Result<bool, StoreError> {
+    let path = beside(database, ".lock");
+    if !path.exists() {
+        return Ok(false);
+    }
+    Ok(take_lock(&path).await?.is_none())
 }
 
 /// The sizes that a batch is filled up to: so few distinct statements exist that each stays

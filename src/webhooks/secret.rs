@@ -10,10 +10,11 @@
 
 use crate::clock::Entropy;
 use crate::private_file;
+use crate::sealing_key::{BadKey, KEY_BYTES, SealingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::path::Path;
@@ -24,8 +25,6 @@ use zeroize::{Zeroize as _, Zeroizing};
 const SECRET_BYTES: usize = 32;
 /// What the text of a secret begins with, by the Standard Webhooks specification.
 const PREFIX: &str = "whsec_";
-/// The bytes of a sealing key.
-const KEY_BYTES: usize = 32;
 /// The form of what is sealed: this byte, the mark of the key, the nonce, the rest.
 const FORM: u8 = 1;
 /// The bytes by which a key is told from another.
@@ -79,10 +78,8 @@ impl fmt::Debug for SigningSecret {
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// The text is no key.
-    #[error(
-        "must be the base64 or the hexadecimal digits of {KEY_BYTES} random bytes, as from `openssl rand -base64 {KEY_BYTES}`"
-    )]
-    BadKey,
+    #[error(transparent)]
+    BadKey(#[from] BadKey),
     /// The key's file cannot be used.
     #[error("the file of the key that seals webhook secrets cannot be used: {0}")]
     File(#[from] std::io::Error),
@@ -112,14 +109,8 @@ impl Sealer {
     /// # Errors
     /// The text is no key.
     pub fn of_text(text: &SecretString) -> Result<Self, SealError> {
-        let text = text.expose_secret().trim();
-        let decoded = if text.len() == KEY_BYTES * 2 {
-            hex::decode(text).ok()
-        } else {
-            STANDARD.decode(text).ok()
-        };
-        let bytes = Zeroizing::new(decoded.ok_or(SealError::BadKey)?);
-        Self::of_bytes(&bytes)
+        let key = SealingKey::of_text(text)?;
+        Self::of_bytes(key.bytes())
     }
 
     /// The key that is kept in a file, which is made where it is not there.
@@ -141,7 +132,7 @@ impl Sealer {
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        let unbound = UnboundKey::new(&CHACHA20_POLY1305, bytes).map_err(|_| SealError::BadKey)?;
+        let unbound = UnboundKey::new(&CHACHA20_POLY1305, bytes).map_err(|_| BadKey)?;
         let digest = Sha256::new_with_prefix(MARK_DOMAIN)
             .chain_update(bytes)
             .finalize();
@@ -257,7 +248,7 @@ mod tests {
             &"ab".repeat(33),
         ] {
             let refused = Sealer::of_text(&SecretString::from(text));
-            assert!(matches!(refused, Err(SealError::BadKey)), "{text}");
+            assert!(matches!(refused, Err(SealError::BadKey(_))), "{text}");
         }
     }
 
@@ -277,7 +268,7 @@ mod tests {
         std::fs::write(&path, "not a key").unwrap();
         assert!(matches!(
             Sealer::of_file(&path, &entropy),
-            Err(SealError::BadKey)
+            Err(SealError::BadKey(_))
         ));
     }
 

@@ -7,6 +7,7 @@
 mod approval;
 mod audit;
 mod backfill;
+mod backups;
 mod books;
 mod callers;
 mod codes;

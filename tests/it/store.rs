@@ -10,6 +10,7 @@ mod accept;
 mod approval;
 mod audit;
 mod backfill;
+mod backups;
 mod contention;
 mod copy;
 mod deposits;

@@ -1,5 +1,6 @@
 //! What the section `store` says.
 
+use crate::config::secrets::SecretRef;
 use crate::config::url::StoreUrl;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +49,23 @@ pub struct StoreSettings {
     pub replicas: u32,
     /// Where this machine writes down what it signed last, outside the database.
     pub last_run_dir: Option<PathBuf>,
+    /// The daemon's own backups.
+    pub backups: Backups,
+}
+
+/// What section `store` says of the backups that the daemon takes of an SQLite database.
+#[derive(Debug, Clone)]
+pub struct Backups {
+    /// Where they go; none are taken without.
+    pub dir: Option<PathBuf>,
+    /// How often one is taken.
+    pub every: Duration,
+    /// How old one has to be before it may go.
+    pub keep: Duration,
+    /// How many younger ones have to stay.
+    pub keep_min: u32,
+    /// What they are sealed with.
+    pub key: Option<SecretRef>,
 }
 
 impl StoreSettings {

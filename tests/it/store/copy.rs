@@ -12,8 +12,9 @@ const OTHER: &str = "postgres://…@elsewhere/pay";
 const HERE: &str = "sqlite:///here.db";
 
 /// Tables that say something of the database itself or of the processes on it.
-const NOT_OF_THE_BOOKS: [&str; 5] = [
+const NOT_OF_THE_BOOKS: [&str; 6] = [
     "_sqlx_migrations",
+    "backups",
     "lane_views",
     "moves",
     "replicas",
