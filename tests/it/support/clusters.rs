@@ -338,15 +338,20 @@ struct Tools {
     user: Option<(u32, u32)>,
 }
 
+/// Where the programs of the newest PostgreSQL are that tests/postgres.sh would take.
+pub fn programs() -> PathBuf {
+    let find = "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1";
+    let mut programs = said_by(Command::new("sh").args(["-c", find]));
+    if programs.is_empty() {
+        let find = "dirname \"$(command -v initdb)\"";
+        programs = said_by(Command::new("sh").args(["-c", find]));
+    }
+    programs.into()
+}
+
 impl Tools {
     /// The newest PostgreSQL that tests/postgres.sh would take, at home in `folder`.
     fn find(folder: &Path) -> Self {
-        let find = "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1";
-        let mut programs = said_by(Command::new("sh").args(["-c", find]));
-        if programs.is_empty() {
-            let find = "dirname \"$(command -v initdb)\"";
-            programs = said_by(Command::new("sh").args(["-c", find]));
-        }
         let number = |of: &str, name: &str| said_by(Command::new("id").args([of, name])).parse();
         // PostgreSQL refuses to run as root.
         let is_root = said_by(Command::new("id").arg("-u")) == "0";
@@ -360,7 +365,7 @@ impl Tools {
         // The servers' sockets are there too; the data has folders of its own.
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self {
-            programs: programs.into(),
+            programs: programs(),
             folder: folder.to_owned(),
             user,
         }

@@ -1,0 +1,86 @@
+//! Backups of PostgreSQL by its own tools, taken by the script that is shipped and put back as an operator
+//! would.
+
+use super::backups::{asked_again_each_is_paid_once, die_in_flight};
+use super::scene::{SHORT_LIVED, Scene};
+use crate::store::bed::fresh_postgres;
+use crate::support::clusters::programs;
+use std::path::Path;
+use std::process::Command;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothing_twice() {
+    let Some(url) = fresh_postgres().await else {
+        return;
+    };
+    let scene = Scene::with_store(Some(&url), "manual", "10000", SHORT_LIVED, &[]);
+    let shelf = scene.folder().join("backups");
+    std::fs::create_dir(&shelf).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/backup-postgres.sh");
+    let daemon_config = scene.setup.config().display().to_string();
+    let path = format!(
+        "{}:{}:{}",
+        programs().display(),
+        Path::new(env!("CARGO_BIN_EXE_xrpayd"))
+            .parent()
+            .unwrap()
+            .display(),
+        std::env::var("PATH").unwrap()
+    );
+    let named = url::Url::parse(&url).unwrap();
+    let port = named.port().unwrap().to_string();
+    let back_up = |host: &str, more: &[&str]| {
+        let mut command = Command::new(&script);
+        command
+            .env("PATH", &path)
+            .args(["--to", &shelf.display().to_string()]);
+        command.envs([
+            ("PGHOST", host),
+            ("PGPORT", &port),
+            ("PGUSER", named.username()),
+        ]);
+        command.env("PGDATABASE", named.path().trim_start_matches('/'));
+        command.args(["--config", &daemon_config, "--profile", "sandbox"]);
+        command.args(more).output().unwrap()
+    };
+    let daemon = scene.start().await;
+    scene.pay(1, 3).await;
+    scene.settle_by_hand().await;
+    let asked = ["--restore-check", "--keep", "30d", "--keep-min", "7"];
+    let done = back_up("127.0.0.1", &asked);
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{told}");
+    let dump = String::from_utf8(done.stdout).unwrap().trim().to_owned();
+    assert!(Path::new(&dump).is_file(), "{dump}");
+    scene
+        .until_metric("backup_last_timestamp_seconds ", |at| at > 1_700_000_000.0)
+        .await;
+    scene.setup.command(&["store", "verify-backup", &dump]);
+    // A dump that fails is no backup, and leaves nothing behind.
+    let count = || std::fs::read_dir(&shelf).unwrap().count();
+    let before = count();
+    let failed = back_up("127.0.0.9", &[]);
+    assert!(!failed.status.success() && failed.stdout.is_empty());
+    assert_eq!(count(), before);
+    die_in_flight(&scene, daemon).await;
+
+    // Into the same database of the same server: nothing of PostgreSQL's tells that it is older.
+    let restored = Command::new(programs().join("pg_restore"))
+        .args([
+            "--clean",
+            "--if-exists",
+            "--no-owner",
+            "--single-transaction",
+        ])
+        .args(["--dbname", &url, &dump])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
+    assert!(restored.status.success(), "{told}");
+    let marked = scene
+        .setup
+        .command(&["store", "mark-restored", "--from", "last night's dump"]);
+    assert_eq!(marked["wallets_that_wait"], 1, "{marked:#}");
+    let _daemon = scene.start().await;
+    asked_again_each_is_paid_once(&scene).await;
+}
