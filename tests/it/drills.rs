@@ -45,6 +45,6 @@ mod schemathesis;
 mod strangers;
 mod submission;
 mod tickets;
-mod wallet;
+pub mod wallet;
 mod wallets;
 mod webhooks;

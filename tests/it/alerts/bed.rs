@@ -3,7 +3,7 @@
 
 use super::drill::Drill;
 use super::runbook::Hands;
-use super::watch::{Shortened, Watch};
+use super::watch::{Shortened, Watch, shortened};
 use crate::drills::scene::Scene;
 use crate::support::process::Process;
 
@@ -17,6 +17,8 @@ pub struct Plan<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// What is replaced in the rules of the alerts that are drilled.
     pub rules: &'a [Shortened<'a>],
+    /// What is replaced in whole files, after that.
+    pub files: &'a [Shortened<'a>],
 }
 
 impl Default for Plan<'_> {
@@ -26,6 +28,7 @@ impl Default for Plan<'_> {
             xrp: "10000",
             settings: &[],
             rules: &[],
+            files: &[],
         }
     }
 }
@@ -48,7 +51,12 @@ impl Bed {
     pub async fn new(plan: &Plan<'_>) -> Option<Self> {
         let scene = Scene::in_one_file(plan.close, plan.xrp, plan.settings);
         let target = target(&scene.setup.metrics);
-        let watch = Watch::over(scene.folder(), &[target], plan.rules).await?;
+        let rules = shortened(plan.rules);
+        let overlay = plan
+            .files
+            .iter()
+            .fold(rules, |files, (name, words)| files.in_file(name, words));
+        let watch = Watch::with(scene.folder(), &[target], overlay).await?;
         let daemon = scene.start().await;
         let hands = Hands::new(scene.folder(), &scene.setup)
             .watched_by(&watch.prometheus, &watch.alertmanager);
@@ -62,13 +70,12 @@ impl Bed {
         })
     }
 
-    /// The drill of one alert.
-    pub async fn drill(&self, alert: &str, fault: impl Future, outside: impl Future) {
-        let drill = Drill {
+    /// Whoever drills here.
+    pub const fn drill(&self) -> Drill<'_> {
+        Drill {
             watch: &self.watch,
             hands: &self.hands,
-        };
-        drill.of(alert, fault, outside).await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::outside::outside;
 use super::overlay::Overlay;
 use super::process::free_port;
 use super::program::Program;
-use super::prometheus::PATIENCE;
+use super::prometheus::{Labels, PATIENCE};
 use super::receiver::{Heard, Manner, Receiver};
 use std::path::Path;
 use std::process::Command;
@@ -29,12 +29,27 @@ impl Told {
     /// Everybody.
     pub const ALL: [Self; 3] = [Self::Pager, Self::Chat, Self::DeadMan];
 
-    /// Who hears of an alert of this severity.
-    pub fn of_severity(severity: &str) -> Self {
-        match severity {
-            "critical" => Self::Pager,
+    /// Who hears of an alert with these labels.
+    pub fn of(labels: &Labels) -> Self {
+        match (labels["alertname"].as_str(), labels["severity"].as_str()) {
+            ("Watchdog", _) => Self::DeadMan,
+            (_, "critical") => Self::Pager,
             _ => Self::Chat,
         }
+    }
+
+    /// Its name in the configuration.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pager => "pager",
+            Self::Chat => "chat",
+            Self::DeadMan => "deadman",
+        }
+    }
+
+    /// What Alertmanager shows it, so that it believes what it is told.
+    fn token(self) -> String {
+        format!("token-of-{}", self.name())
     }
 }
 
@@ -72,9 +87,7 @@ impl Alertmanager {
         for told in Told::ALL {
             receivers.push((told, Receiver::start(Manner::Well).await));
         }
-        let token = folder.join("token");
-        std::fs::write(&token, "a word of the test's").unwrap();
-        told_here(overlay, &receivers, &token).write_to(&folder);
+        told_here(overlay, &folder, &receivers).write_to(&folder);
         let port = free_port();
         let mut command = Command::new(program);
         command
@@ -156,34 +169,37 @@ impl Alertmanager {
     }
 }
 
-/// The files with the test's receivers in the place of those that are configured, each known by the one
-/// `token`, and everything told at once.
-fn told_here(overlay: Overlay, receivers: &[(Told, Receiver)], token: &Path) -> Overlay {
-    let token = token.to_str().unwrap();
-    let url = |wanted: Told| {
-        let found = receivers.iter().find(|(told, _)| *told == wanted);
-        found.unwrap().1.url()
-    };
-    overlay.in_file(
+/// The files with the test's receivers in the place of those that are configured, and everything told at
+/// once.
+fn told_here(overlay: Overlay, folder: &Path, receivers: &[(Told, Receiver)]) -> Overlay {
+    let mut overlay = overlay.in_file(
         "alertmanager.yml",
         &[
-            ("group_wait: 30s", "group_wait: 100ms"),
+            ("group_wait: 30s", "group_wait: 200ms"),
             ("group_interval: 5m", "group_interval: 500ms"),
-            ("https://ops.example.com/alerts/pager", &url(Told::Pager)),
-            ("https://ops.example.com/alerts/chat", &url(Told::Chat)),
-            (
-                "https://ops.example.com/alerts/deadman",
-                &url(Told::DeadMan),
-            ),
-            ("/run/secrets/alerts_pager_token", token),
-            ("/run/secrets/alerts_chat_token", token),
-            ("/run/secrets/alerts_deadman_token", token),
         ],
-    )
+    );
+    for (told, receiver) in receivers {
+        let name = told.name();
+        let token = folder.join(format!("{name}.token"));
+        std::fs::write(&token, told.token()).unwrap();
+        let url = format!("https://ops.example.com/alerts/{name}\n");
+        let file = format!("/run/secrets/alerts_{name}_token\n");
+        overlay = overlay.in_file(
+            "alertmanager.yml",
+            &[
+                (&url, &format!("{}\n", receiver.url())),
+                (&file, &format!("{}\n", token.display())),
+            ],
+        );
+    }
+    overlay
 }
 
 /// What one message says.
 fn told_in(told: Told, heard: &Heard) -> Vec<Notice> {
+    let shown = heard.headers["authorization"].to_str().unwrap();
+    assert_eq!(shown, format!("Bearer {}", told.token()));
     let message = heard.json();
     let alerts = message["alerts"].as_array().unwrap().iter();
     alerts

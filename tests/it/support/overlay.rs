@@ -48,16 +48,17 @@ impl Overlay {
         panic!("no rule file has the alert {alert}");
     }
 
-    /// The same as asked by a Prometheus of the test's that looks twice a second at the daemons whose
-    /// metrics are at `targets`, and tells an Alertmanager at `alertmanager`.
+    /// The same for a Prometheus of the test's that asks the daemons whose metrics are at `targets` every
+    /// second, and tells an Alertmanager at `alertmanager`.
     pub fn watching(self, targets: &[&str], alertmanager: &str) -> Self {
         let targets = format!("{targets:?}");
         self.in_file(
             "prometheus.yml",
             &[
-                ("scrape_interval: 15s", "scrape_interval: 500ms"),
+                ("scrape_interval: 15s", "scrape_interval: 1s"),
+                ("scrape_timeout: 10s", "scrape_timeout: 1s"),
                 ("evaluation_interval: 15s", "evaluation_interval: 500ms"),
-                ("[\"alertmanager:9093\"]", &format!("[{alertmanager:?}]")),
+                ("\"alertmanager:9093\"", &format!("{alertmanager:?}")),
                 ("[\"xrpayd-1:9090\", \"xrpayd-2:9090\"]", &targets),
             ],
         )

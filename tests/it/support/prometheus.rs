@@ -56,8 +56,12 @@ impl Prometheus {
         )?;
         let folder = folder.join("prometheus");
         std::fs::create_dir(&folder).unwrap();
-        overlay.write_to(&folder);
         let port = free_port();
+        let itself = [("localhost:9090", &*format!("127.0.0.1:{port}"))];
+        overlay
+            .clone()
+            .in_file("prometheus.yml", &itself)
+            .write_to(&folder);
         let mut command = Command::new(program);
         command
             .arg(format!(

@@ -1,0 +1,72 @@
+//! Drills of wallets: too little in them, somebody else with their key, books that nobody compares, and
+//! the stage that they pay under.
+
+use super::bed::{Bed, Plan};
+use crate::drills::scene::{PATIENCE, sequences};
+use crate::drills::wallet::pay_past_the_daemon;
+use crate::support::daemon::WALLET;
+use serde_json::json;
+
+/// Money for the wallet, from outside.
+async fn refill(bed: &Bed) {
+    let fund = json!({ "command": "sandbox_fund", "account": WALLET.0, "drops": "90000000" });
+    bed.scene.ledger.ask(fund).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
+    let plan = Plan {
+        xrp: "100",
+        settings: &[
+            (
+                "xrpl",
+                "reconnect_max = \"200ms\"\nrequest_timeout = \"500ms\"\n",
+            ),
+            ("reconcile", "interval = \"1s\"\n"),
+        ],
+        rules: &[
+            ("ReconcileStale", &[("for: 5m", "for: 2s")]),
+            (
+                "RolloutDemoted",
+                &[("[15m]", "[5s]"), ("for: 30s", "for: 1s")],
+            ),
+        ],
+        ..Plan::default()
+    };
+    let Some(bed) = Bed::new(&plan).await else {
+        return;
+    };
+    let (scene, ledger) = (&bed.scene, &bed.scene.ledger);
+    let drill = bed.drill();
+    let low = scene.pay_one(1, "60");
+    drill.of("WalletBalanceLow", low, refill(&bed)).await;
+    let told_of_low = bed.watch.alertmanager.notices_of("WalletBalanceLow");
+    let critical = scene.pay_one(2, "115");
+    drill
+        .of("WalletBalanceCritical", critical, refill(&bed))
+        .await;
+    // One page, and not a word beside it of what it says already.
+    let told = bed.watch.alertmanager.notices_of("WalletBalanceLow");
+    assert_eq!(told, told_of_low);
+
+    let paid = scene.settle().await;
+    let next = paid.values().flat_map(sequences).max().unwrap() + 1;
+    let stranger = async {
+        pay_past_the_daemon(scene, next).await;
+    };
+    let taken = ["WalletHalted", "BooksDiffer"];
+    drill.of_all(&taken, stranger, async {}).await;
+
+    let no_history = json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_tx" });
+    let nobody_tells = ledger.fault_all(&no_history);
+    drill
+        .of("ReconcileStale", nobody_tells, ledger.clear())
+        .await;
+
+    let demoted = async {
+        let demote = ["rollout", "demote", "--reason", "a drill"];
+        bed.scene.setup.command(&demote);
+    };
+    drill.of("RolloutDemoted", demoted, async {}).await;
+    scene.merchant.all_final(PATIENCE).await;
+}
