@@ -41,6 +41,11 @@ pub async fn die_in_flight(scene: &Scene, daemon: crate::support::process::Proce
 /// is in flight, and each is paid once.
 pub async fn asked_again_each_is_paid_once(scene: &Scene) {
     looked_at_and_resumed(scene).await;
+    each_is_paid_once(scene).await;
+}
+
+/// The same where nobody paused anything.
+pub async fn each_is_paid_once(scene: &Scene) {
     let mut ids = Vec::new();
     for tag in (4..10).rev() {
         ids.push(scene.pay_one(tag, "1").await);

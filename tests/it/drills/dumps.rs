@@ -1,10 +1,10 @@
 //! Backups of PostgreSQL by its own tools, taken by the script that is shipped and put back as an operator
 //! would.
 
-use super::backups::{asked_again_each_is_paid_once, die_in_flight};
+use super::backups::{asked_again_each_is_paid_once, die_in_flight, each_is_paid_once};
 use super::scene::{SHORT_LIVED, Scene};
 use crate::store::bed::fresh_postgres;
-use crate::support::clusters::programs;
+use crate::support::clusters::{Server, programs};
 use std::path::Path;
 use std::process::Command;
 
@@ -83,4 +83,26 @@ async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothi
     assert_eq!(marked["wallets_that_wait"], 1, "{marked:#}");
     let _daemon = scene.start().await;
     asked_again_each_is_paid_once(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_recovered_to_a_moment_knows_it_by_itself_and_pays_nothing_twice() {
+    if fresh_postgres().await.is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::archiving(folder.path()).await;
+    server.create_database("pay").await;
+    let url = server.url("pay");
+    let scene = Scene::with_store(Some(&url), "manual", "10000", SHORT_LIVED, &[]);
+    let daemon = scene.start().await;
+    server.base_backup("base");
+    // What the log alone has, since the files were copied.
+    scene.pay(1, 3).await;
+    scene.settle_by_hand().await;
+    server.name_moment("the_moment").await;
+    die_in_flight(&scene, daemon).await;
+    server.recover("base", "the_moment").await;
+    let _daemon = scene.start().await;
+    each_is_paid_once(&scene).await;
 }

@@ -169,6 +169,58 @@ impl Server {
         server
     }
 
+    /// The same, with its log archived, so that it can be recovered to a moment.
+    pub async fn archiving(folder: &Path) -> Self {
+        let mut server = Self::below(folder, "archiving", &Tools::find(folder));
+        server.init();
+        let archive = folder.join("archive");
+        std::fs::create_dir(&archive).unwrap();
+        if let Some((uid, gid)) = server.tools.user {
+            chown(&archive, Some(uid), Some(gid)).unwrap();
+        }
+        let archive = archive.display();
+        server.settings(&format!(
+            "archive_mode = on\narchive_command = 'test ! -f {archive}/%f && cp %p {archive}/%f'\n\
+             restore_command = 'cp {archive}/%f %p'\n"
+        ));
+        server.open().await;
+        server
+    }
+
+    /// Copies its files while it runs, as the ground for a recovery.
+    pub fn base_backup(&self, name: &str) {
+        let (data, port) = (self.tools.folder.join(name), self.port.to_string());
+        let data = data.display().to_string();
+        let copy = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", ROLE];
+        let fast = ["-N", "-c", "fast"];
+        self.tools
+            .run("pg_basebackup", &[&copy[..], &fast].concat());
+    }
+
+    /// Names this moment, to which it can be recovered once this returns.
+    pub async fn name_moment(&self, name: &str) {
+        self.execute(&format!("select pg_create_restore_point('{name}')"))
+            .await;
+        let count = "select archived_count from pg_stat_archiver";
+        let before = self.number("postgres", count).await;
+        self.execute("select pg_switch_wal()").await;
+        self.comes_true(&format!("select ({count}) > {before}"))
+            .await;
+    }
+
+    /// Loses its files and everything since the moment: what was copied takes their place, and its archive
+    /// is read as far as that.
+    pub async fn recover(&mut self, copy: &str, moment: &str) {
+        self.kill();
+        self.data = self.tools.folder.join(copy);
+        self.settings(&format!(
+            "recovery_target_name = '{moment}'\nrecovery_target_action = 'promote'\n"
+        ));
+        self.write("recovery.signal", "");
+        self.open().await;
+        self.comes_true("select not pg_is_in_recovery()").await;
+    }
+
     fn below(folder: &Path, name: &str, tools: &Tools) -> Self {
         Self {
             tools: tools.clone(),
@@ -186,9 +238,14 @@ impl Server {
             "initdb",
             &[&initdb[..], &["--locale=C.UTF-8", "-k", "-N"]].concat(),
         );
+        self.settings(SETTINGS);
+    }
+
+    /// Writes settings that it heeds when it starts.
+    fn settings(&self, text: &str) {
         let settings = self.data.join("postgresql.conf");
         let mut settings = OpenOptions::new().append(true).open(settings).unwrap();
-        settings.write_all(SETTINGS.as_bytes()).unwrap();
+        settings.write_all(text.as_bytes()).unwrap();
     }
 
     /// Writes a file among its own that it alone may read.
