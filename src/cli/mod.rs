@@ -5,10 +5,12 @@
 //! success, 1 where a check or an action failed, 2 where the command line itself is wrong.
 
 mod args;
+mod ask;
 mod audit;
 mod backups;
 mod config;
 mod failure;
+mod health;
 mod keys;
 mod moving;
 mod openapi;
@@ -57,6 +59,8 @@ enum Command {
     Sandbox(sandbox::Sandbox),
     /// Run only the model ledger, spoken to like rippled over websocket.
     SandboxLedger(sandbox_ledger::SandboxLedger),
+    /// Ask a running daemon whether it is well.
+    Health(health::Health),
     /// Show the servers of a running daemon.
     Servers(servers::Servers),
     /// Stop new payments and new signatures at once.
@@ -94,6 +98,7 @@ impl Cli {
             Command::Serve(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,
             Command::SandboxLedger(command) => command.run().await,
+            Command::Health(command) => command.run().await,
             Command::Servers(command) => command.run().await,
             Command::Pause(command) => command.run().await,
             Command::Resume(command) => command.run().await,

@@ -4,22 +4,15 @@
 //! key that may read payments.
 
 use super::args::{ConfigArgs, OutputArgs};
+use super::ask;
 use super::failure::Failure;
 use clap::Args;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Request, header};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest answer that is taken: servers are at most a handful.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Where the key is looked for when it is not given.
 const KEY_VARIABLE: &str = "XRPAYD_API_KEY";
 
@@ -53,33 +46,8 @@ impl Servers {
 }
 
 async fn ask(daemon: SocketAddr, key: &str) -> Result<Value, Failure> {
-    let socket = TcpStream::connect(daemon)
-        .await
-        .map_err(|error| Failure::because(format!("No daemon answers at {daemon}."), error))?;
-    let broken = |error| Failure::because("The daemon's answer cannot be read.", error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
-        .await
-        .map_err(broken)?;
-    let request = Request::get("/v1/servers")
-        .header(header::HOST, daemon.to_string())
-        .header(header::AUTHORIZATION, format!("Bearer {key}"))
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| Failure::because("The key cannot be sent.", error))?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
-        let body = body.collect().await.map_err(|error| {
-            Failure::new(format!("The daemon's answer cannot be read: {error}."))
-        })?;
-        Ok((status, body.to_bytes()))
-    };
-    // The connection moves the bytes of the exchange; where it ends first, the rest has come.
-    let (exchange, connection) = (std::pin::pin!(exchange), std::pin::pin!(connection));
-    let (status, body) = match futures_util::future::select(exchange, connection).await {
-        futures_util::future::Either::Left((done, _)) => done?,
-        futures_util::future::Either::Right((_, exchange)) => exchange.await?,
-    };
+    let daemon = ask::reached_at(daemon).to_string();
+    let (status, body) = ask::get(&daemon, "/v1/servers", Some(key)).await?;
     let answer: Value = serde_json::from_slice(&body)
         .map_err(|error| Failure::because("The daemon's answer cannot be read.", error))?;
     if status.is_success() {

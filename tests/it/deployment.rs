@@ -2,5 +2,6 @@
 //! other file held against what it promises and against the programs that read it.
 
 mod front;
+mod health;
 mod nginx;
 mod replica;
