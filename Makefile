@@ -7,7 +7,7 @@ run: ## The daemon's main job, with nothing else installed
 	cargo run --release -- sandbox
 
 test: ## Every test, on both stores and with foreign clients; installs what of these is missing
-	tests/packages.sh tests/clients.sh tests/schemathesis.sh tests/postgres.sh cargo test --workspace --locked
+	tests/packages.sh tests/clients.sh tests/schemathesis.sh tests/linters.sh tests/postgres.sh cargo test --workspace --locked
 	$(MAKE) fleet
 	tests/mutants.sh
 

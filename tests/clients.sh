@@ -38,7 +38,7 @@ is_recent() {
 
 install() {
     local python
-    rm -rf "$place/venv" "$place/bin" "$place/node_modules"
+    rm -rf "${place:?}/venv" "${place:?}/bin" "$place/node_modules"
     mkdir "$place/bin"
     python=$(need_python) || return 1
     say "installing xrpl-py"

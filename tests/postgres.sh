@@ -18,6 +18,8 @@ fi
 
 find_binaries() {
     local found
+    # The folders are named after versions alone.
+    # shellcheck disable=SC2012
     found=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
     if [ -n "$found" ] && [ -x "$found/initdb" ]; then
         echo "$found"
@@ -51,6 +53,8 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 
 child=
+# Called by the trap.
+# shellcheck disable=SC2317
 stop() {
     trap - EXIT INT TERM HUP
     if [ -n "$child" ] && kill -0 "$child" 2>/dev/null; then

@@ -30,3 +30,24 @@ need_python() {
     fi
     echo "$python"
 }
+
+# Makes a venv at `$1`/venv with what the file `$2` pins, once; it is made anew where the pins or the scripts
+# change, or where its program `$3` does not run. Of two at once, one waits for the other.
+pinned_venv() {
+    local place=$1 pins=$2 program=$3 wanted python
+    mkdir -p "$place"
+    exec 9>"$place/lock"
+    flock 9
+    wanted=$(cat "$pins" "$0" "${BASH_SOURCE[0]}" | sha256sum)
+    if [ "$(cat "$place/installed" 2>/dev/null || true)" != "$wanted" ] ||
+        ! "$place/venv/bin/$program" --version >/dev/null 2>&1; then
+        rm -rf "$place/installed" "$place/venv"
+        python=$(need_python) || return 1
+        say "installing $program"
+        "$python" -m venv "$place/venv" || return 1
+        "$place/venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+            -r "$pins" >&2 || return 1
+        echo "$wanted" >"$place/installed"
+    fi
+    exec 9>&-
+}

@@ -24,33 +24,9 @@ place=${CARGO_TARGET_DIR:-$root/target}/schemathesis
 . "$root/tests/python.sh"
 mkdir -p "$place"
 place=$(cd "$place" && pwd)
-
-# Two runs at once would install over each other.
-exec 9>"$place/lock"
-flock 9
-
-install() {
-    local python
-    rm -rf "$place/venv"
-    python=$(need_python) || return 1
-    say "installing schemathesis"
-    "$python" -m venv "$place/venv"
-    "$place/venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
-        -r "$pins" >&2
+pinned_venv "$place" "$pins" st || {
+    say "schemathesis cannot be installed"
+    exit 1
 }
-
-# What is installed is of use for as long as the pins, and the programs it was made with, are the same.
-wanted=$(cat "$pins" "$0" "$root/tests/python.sh" | sha256sum)
-if [ "$(cat "$place/installed" 2>/dev/null || true)" != "$wanted" ] ||
-    ! "$place/venv/bin/st" --version >/dev/null 2>&1; then
-    rm -f "$place/installed"
-    install || {
-        say "schemathesis cannot be installed"
-        exit 1
-    }
-    echo "$wanted" >"$place/installed"
-fi
-
 export XRPAYD_TEST_SCHEMATHESIS=$place/venv
-exec 9>&-
 exec "$@"

@@ -37,6 +37,8 @@ pub struct Front {
     pub plain: u16,
     /// Where operators are served.
     pub ops: u16,
+    /// Where the health check of its container asks.
+    pub alive: u16,
 }
 
 /// What was answered.
@@ -96,6 +98,7 @@ impl Front {
         }
         certify(folder.path());
         let (site, plain, ops) = (free_port(), free_port(), free_port());
+        let alive = free_port();
         let listen = |port: u16, kind: &str| format!("listen 127.0.0.1:{port} {kind}");
         let mut overlay: Vec<(&str, String)> = vec![
             ("/tmp/", format!("{own}/")),
@@ -106,6 +109,7 @@ impl Front {
             ("listen 443 ssl", listen(site, "ssl")),
             ("listen 80 default", listen(plain, "default")),
             ("listen 8443 ssl", listen(ops, "ssl")),
+            ("listen 127.0.0.1:8081", format!("listen 127.0.0.1:{alive}")),
             // Every address of this machine is a loopback one: one of them stays private.
             ("allow 127.0.0.0/8", "allow 127.0.0.1".to_owned()),
         ];
@@ -128,6 +132,7 @@ impl Front {
             site,
             plain,
             ops,
+            alive,
         };
         front.serves().await;
         Some(front)

@@ -110,6 +110,8 @@ async fn what_nginx_refuses_by_itself_it_refuses_as_the_daemon_would() {
         is_problem(&answer, 404, "not_found", "none");
     }
     assert_eq!(replica.requests().len(), before, "no replica heard of it");
+    let alive = format!("http://127.0.0.1:{}/alive", front.alive);
+    assert_eq!(front.ask(4, &alive, &[]).await.status, 204);
     let answer = front.ask(4, &front.at("/v1/rollout"), &[]).await;
     assert_eq!(answer.status, 200, "the stage is for clients to read");
 }

@@ -6,7 +6,6 @@ use super::traffic::Traffic;
 use super::yard::{BROKEN, FIRST, Yard};
 use crate::drills::feed::Reader;
 use crate::support::merchant::Merchant;
-use crate::support::outside::outside;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -284,23 +283,4 @@ fn a_gate_counts_what_was_answered_between_two_looks_and_nothing_else() {
     assert_eq!(between(&first, &first), "0 0 none");
     // A counter that fell began anew.
     assert_eq!(between(&second, &first), "103 3 0.5");
-}
-
-#[test]
-fn the_deploy_scripts_and_those_of_the_tests_have_nothing_that_shellcheck_knows() {
-    let Some(shellcheck) = outside("XRPAYD_TEST_SHELLCHECK", "shellcheck", "packages.sh") else {
-        return;
-    };
-    let mut scripts = vec!["tests/packages.sh".to_owned()];
-    for entry in std::fs::read_dir("deploy").unwrap() {
-        scripts.push(entry.unwrap().path().display().to_string());
-    }
-    assert!(scripts.len() > 4, "{scripts:?}");
-    let output = std::process::Command::new(shellcheck)
-        .arg("-x")
-        .args(&scripts)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
 }
