@@ -8,8 +8,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 copy=$target/mutants-daemon
-export RUST_BACKTRACE=0
-command -v patch >/dev/null || { echo "patch is not installed" >&2; exit 1; }
+# shellcheck source=tests/mutants/plant.sh
+. "$root/tests/mutants/plant.sh"
 
 rm -rf "$copy"
 mkdir -p "$copy"
@@ -21,23 +21,7 @@ sed -i -e '/^\[\[bench\]\]/,/^$/d' -e '/^\[\[bin\]\]/,/^$/d' -e '/^default-run/d
 find "$copy/tests" -maxdepth 1 -name '*.rs' -delete
 sed -i -e '/^mod /d' "$copy/tests/it/main.rs"
 printf 'mod store;\n#[allow(dead_code, unused_imports)]\nmod support;\n' >>"$copy/tests/it/main.rs"
-printf '\n/// Which planted bug is switched on.\npub mod mutant;\n' >>"$copy/src/lib.rs"
-cat >"$copy/src/mutant.rs" <<'RUST'
-//! Which planted bug is switched on, by the environment of the process.
-use std::sync::OnceLock;
-
-static ON: OnceLock<u32> = OnceLock::new();
-
-/// Whether it is this one.
-pub fn is(number: u32) -> bool {
-    let read = || std::env::var("XRPAYD_MUTANT").ok()?.parse().ok();
-    *ON.get_or_init(|| read().unwrap_or(0)) == number
-}
-RUST
-for patch in "$root"/tests/mutants/daemon/*.patch; do
-    patch --batch --quiet -p1 -F0 -d "$copy" <"$patch" ||
-        { echo "$(basename "$patch") no longer applies" >&2; exit 1; }
-done
+plant "$copy" src "$root"/tests/mutants/daemon/*.patch
 
 cd "$copy"
 export CARGO_TARGET_DIR=$target CARGO_BIN_EXE_xrpayd=/nonexistent
@@ -56,19 +40,16 @@ run() {
     grep -q 'test result: ok. 0 passed' <<<"$told" && { echo "there is no test $test" >&2; exit 1; }
     return 0
 }
-survivors=0 count=0
-for patch in "$root"/tests/mutants/daemon/*.patch; do
-    name=$(basename "$patch" .patch)
-    test=$(sed -n '1s/^Caught by: //p' "$patch")
-    [ -n "$test" ] || { echo "$name does not say which test catches it" >&2; exit 1; }
+of_daemon() {
+    local test
+    test=$(sed -n '1s/^Caught by: //p' "$3")
+    [ -n "$test" ] || { echo "$1 does not say which test catches it" >&2; exit 1; }
     run 0 "$test" || { echo "$test fails with no bug planted" >&2; exit 1; }
-    count=$((count + 1))
-    if run "$((10#${name%%-*}))" "$test"; then
-        survivors=$((survivors + 1))
-        echo "$name | NOT CAUGHT by $test"
-    else
-        echo "$name | $test"
+    if run "$2" "$test"; then
+        echo "$1 | NOT CAUGHT by $test"
+        return 1
     fi
-done
-echo "$((count - survivors)) of $count planted bugs of the daemon caught"
-[ "$survivors" -eq 0 ]
+    echo "$1 | $test"
+}
+each_bug of_daemon "$root"/tests/mutants/daemon/*.patch
+verdict "planted bugs of the daemon"

@@ -7,8 +7,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 copy=${CARGO_TARGET_DIR:-$root/target}/mutants
 seeds=${MUTANT_SEEDS:-4000}
-export RUST_BACKTRACE=0
-command -v patch >/dev/null || { echo "patch is not installed" >&2; exit 1; }
+# shellcheck source=tests/mutants/plant.sh
+. "$root/tests/mutants/plant.sh"
 
 mkdir -p "$copy/crates"
 rm -rf "$copy/crates/core" "$copy/crates/sim"
@@ -18,23 +18,7 @@ sed -e '/^\[package\]/,$d' -e 's|^members = .*|members = ["crates/core", "crates
     -e '/^exclude/d' "$root/Cargo.toml" >"$copy/Cargo.toml"
 mkdir -p "$copy/crates/sim/src/bin"
 cp "$root/crates/sandbox/src/bin/sim.rs" "$copy/crates/sim/src/bin/sim.rs"
-printf '\n/// Which planted bug is switched on.\npub mod mutant;\n' >>"$copy/crates/core/src/lib.rs"
-cat >"$copy/crates/core/src/mutant.rs" <<'RUST'
-//! Which planted bug is switched on, by the environment of the process.
-use std::sync::OnceLock;
-
-static ON: OnceLock<u32> = OnceLock::new();
-
-/// Whether it is this one.
-pub fn is(number: u32) -> bool {
-    let read = || std::env::var("XRPAYD_MUTANT").ok()?.parse().ok();
-    *ON.get_or_init(|| read().unwrap_or(0)) == number
-}
-RUST
-for patch in "$root"/tests/mutants/*.patch; do
-    patch --batch --quiet -p1 -F0 -d "$copy" <"$patch" ||
-        { echo "$(basename "$patch") no longer applies" >&2; exit 1; }
-done
+plant "$copy" crates/core/src "$root"/tests/mutants/*.patch
 
 cd "$copy"
 export CARGO_TARGET_DIR=$copy/target
@@ -62,25 +46,25 @@ sim_catches() {
 [ -z "$(unit_catches 0)$(sim_catches 0)" ] || { echo "something fails with no bug planted" >&2; exit 1; }
 
 shorten() { if [ -n "$1" ]; then cut -c1-"$2" <<<"$1"; else echo "-"; fi; }
-survivors=0 count=0
 row() { printf '%-34s | %-64s | %s\n' "$1" "$(shorten "$2" 64)" "$(shorten "$3" 90)"; }
 row "planted bug" "tests of core" "simulator, up to $seeds seeds"
-for patch in "$root"/tests/mutants/*.patch; do
-    name=$(basename "$patch" .patch)
-    number=$((10#${name%%-*}))
-    unit_says=$(unit_catches "$number")
-    sim_says=$(sim_catches "$number")
-    row "$name" "$unit_says" "$sim_says"
-    count=$((count + 1))
-    [ -n "$unit_says$sim_says" ] || survivors=$((survivors + 1))
-done
+of_core() {
+    local unit_says sim_says
+    unit_says=$(unit_catches "$2")
+    sim_says=$(sim_catches "$2")
+    row "$1" "$unit_says" "$sim_says"
+    [ -n "$unit_says$sim_says" ]
+}
+each_bug of_core "$root"/tests/mutants/*.patch
 # Bugs of the shell around the engine, which the simulator plants itself.
+of_shell() {
+    local sim_says
+    sim_says=$(sim_catches 0 --plant "$1")
+    row "shell: $1" "" "$sim_says"
+    [ -n "$sim_says" ]
+}
 plants=$("$sim" --seeds 1 --plant '?' 2>&1 | sed -n 's/.*there are //p' | head -1 || true)
 for plant in ${plants//,/}; do
-    sim_says=$(sim_catches 0 --plant "$plant")
-    row "shell: $plant" "" "$sim_says"
-    count=$((count + 1))
-    [ -n "$sim_says" ] || survivors=$((survivors + 1))
+    judged of_shell "$plant"
 done
-echo "$((count - survivors)) of $count planted bugs caught"
-[ "$survivors" -eq 0 ]
+verdict "planted bugs"

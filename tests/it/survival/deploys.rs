@@ -27,6 +27,13 @@ async fn flows(traffic: &Traffic, count: u64) {
     }
 }
 
+/// Ends the traffic, of which nothing is refused any more, and holds the books against the ledger.
+async fn all_is_well(yard: &Yard, traffic: Traffic) {
+    let book = traffic.close().await;
+    assert_eq!(book.refused, Vec::<String>::new());
+    yard.audit(&book.paid).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_of_three_refuses_no_request_and_has_one_writer_throughout() {
     let Some(yard) = Yard::open(3, 3).await else {
@@ -88,9 +95,7 @@ async fn a_rolling_deploy_of_what_loses_commits_is_undone_by_its_gate() {
     // Who was refused meanwhile asked again, and nothing is refused any more.
     println!("{} refused meanwhile", traffic.forgive());
     flows(&traffic, 20).await;
-    let book = traffic.close().await;
-    assert_eq!(book.refused, Vec::<String>::new());
-    yard.audit(&book.paid).await;
+    all_is_well(&yard, traffic).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,9 +156,7 @@ async fn a_deploy_that_is_killed_in_its_middle_is_run_again_or_undone() {
             is_as_before(&yard, &before, 3).await;
         }
     }
-    let book = traffic.close().await;
-    assert_eq!(book.refused, Vec::<String>::new());
-    yard.audit(&book.paid).await;
+    all_is_well(&yard, traffic).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,9 +172,7 @@ async fn a_canary_gets_more_step_by_step_and_then_all_follow() {
         assert!(said.contains(step), "{said}");
     }
     assert_eq!(yard.versions(), all(SECOND, 2));
-    let book = traffic.close().await;
-    assert_eq!(book.refused, Vec::<String>::new());
-    yard.audit(&book.paid).await;
+    all_is_well(&yard, traffic).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,9 +189,7 @@ async fn a_canary_that_loses_commits_is_taken_away_again() {
     assert!(said.contains("strike 5"), "{said}");
     println!("{} refused meanwhile", traffic.forgive());
     flows(&traffic, 20).await;
-    let book = traffic.close().await;
-    assert_eq!(book.refused, Vec::<String>::new());
-    yard.audit(&book.paid).await;
+    all_is_well(&yard, traffic).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,9 +218,7 @@ async fn the_green_half_takes_over_from_the_blue_one_or_gives_back_what_it_got()
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(yard.versions(), [FIRST, SECOND]);
     assert_eq!(yard.running().await, [false, true]);
-    let book = traffic.close().await;
-    assert_eq!(book.refused, Vec::<String>::new());
-    yard.audit(&book.paid).await;
+    all_is_well(&yard, traffic).await;
 }
 
 /// Nothing of a deploy is left: the first version, as many instances as before, the same shares.
