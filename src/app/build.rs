@@ -182,6 +182,18 @@ pub(super) fn pool(
     Ok(Pool::start(settings, accounts, deps))
 }
 
+/// Where this machine writes down what it saw of a wallet last.
+fn last_run(config: &Config, store: &Store, wallet: &str) -> LastRun {
+    let folder = config.store.last_run_dir.as_deref();
+    LastRun::of(folder, store.file(), wallet)
+}
+
+/// The same of every wallet.
+pub(super) fn last_runs(config: &Config, store: &Store) -> BTreeMap<String, LastRun> {
+    let of = |name: &String| (name.clone(), last_run(config, store, name));
+    config.wallets.keys().map(of).collect()
+}
+
 /// One engine a wallet, at work as soon as this process has the wallet's lease.
 pub(super) fn lanes(
     config: &Config,
@@ -212,11 +224,7 @@ pub(super) fn lanes(
                 elsewhere: watch::Sender::new(None),
                 tenure,
             };
-            let last_run = LastRun::of(
-                config.store.last_run_dir.as_deref(),
-                store.file(),
-                &handle.name,
-            );
+            let last_run = last_run(config, store, &handle.name);
             let (store, pool, ground) = (store.clone(), pool.clone(), ground.clone());
             let (preflight, pasts) = (known.preflight.clone(), known.pasts.clone());
             let (switches, helpers) = (known.switches.clone(), supervisor.clone());

@@ -16,20 +16,20 @@
 //! Where one process alone can have the database, a SQLite file, the lock on the file is what is held: the
 //! lease is taken at once, because whoever had it is dead, and has no end.
 
+mod spreading;
+
 use crate::clock::{Clock, Entropy};
 use crate::config;
 use crate::payments::engine::{self, Deps, View};
 use crate::payments::hold::Hold;
-use crate::store::{
-    Claim, Hint, LeaseBoard, Replica, ReplicaSeen, Store, StoreError, Taken, Tenure,
-};
+use crate::payments::last_run::LastRun;
+use crate::store::{Claim, Hint, LeaseBoard, Replica, Store, StoreError, Taken, Tenure};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use xrpayd_core::spread::{self, Place};
 
 /// A lease that another holds is looked at this often at least: what a lost hint costs at most.
 const LOOK: Duration = Duration::from_millis(400);
@@ -39,8 +39,6 @@ const STORE_PAUSE: Duration = Duration::from_millis(250);
 const BEAT: Duration = Duration::from_millis(250);
 /// The pause between two wallets that are given away, and before one's own that was given is taken again.
 const REST: Duration = Duration::from_secs(1);
-/// A wallet that was given away and that nobody took is kept for so long.
-const OFFERED_AGAIN: Duration = Duration::from_secs(300);
 /// How long giving a lease back may take; after that it runs out by itself.
 const RELEASE_WAIT: Duration = Duration::from_secs(2);
 /// The pause after a lease that could not be given back.
@@ -92,6 +90,8 @@ pub(super) struct Leases {
     replica: Replica,
     /// The wallets of the configuration: what else has a row is nobody's business.
     wallets: Vec<String>,
+    /// Where this machine writes down under which taking it saw each of them.
+    last_runs: BTreeMap<String, LastRun>,
     terms: Terms,
     /// Whether no other process can have the database.
     is_alone: bool,
@@ -126,7 +126,7 @@ pub(super) struct Lane {
 
 impl Leases {
     pub(super) fn new(
-        (config, wallets): (&config::Lease, Vec<String>),
+        (config, last_runs): (&config::Lease, BTreeMap<String, LastRun>),
         store: Store,
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
@@ -145,7 +145,8 @@ impl Leases {
             store,
             clock,
             replica,
-            wallets,
+            wallets: last_runs.keys().cloned().collect(),
+            last_runs,
             terms: Terms::of(config.ttl),
             held: Mutex::default(),
             board: watch::Sender::default(),
@@ -207,77 +208,6 @@ impl Leases {
             holder: holder.map(name_of),
             epoch: lease.map_or(0, |lease| lease.epoch),
         }
-    }
-
-    /// Looks again and again who is there and who holds what, and gives away what is another's share,
-    /// until `cancel`.
-    pub(super) async fn spread(self: Arc<Self>, cancel: CancellationToken) {
-        if self.is_alone {
-            return;
-        }
-        let mut rested = tokio::time::Instant::now();
-        let mut last: Option<(String, tokio::time::Instant)> = None;
-        loop {
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
-            }
-            match tokio::time::timeout(self.terms.used, self.store.lease_board()).await {
-                Ok(Ok(board)) => self.board.send_replace(board),
-                // Nobody is given anything while nobody knows who lives; the renewal tells why.
-                Ok(Err(_)) | Err(_) => continue,
-            };
-            let now = tokio::time::Instant::now();
-            if now < rested || self.draining.is_cancelled() {
-                continue;
-            }
-            let wallet = self.read_board(|me, places, replicas| {
-                spread::to_give(me, places, replicas).map(str::to_owned)
-            });
-            // One that nobody took came back, and is not offered again at once.
-            let came_back = |(given, at): &(String, tokio::time::Instant)| {
-                wallet.as_ref() == Some(given) && at.elapsed() < OFFERED_AGAIN
-            };
-            if last.as_ref().is_some_and(came_back) {
-                continue;
-            }
-            if let Some(held) = wallet.and_then(|wallet| self.held_now().get(&wallet).cloned()) {
-                tracing::info!(
-                    wallet.name = held.tenure.wallet,
-                    "the wallet is given to a replica that holds fewer"
-                );
-                held.given.cancel();
-                last = Some((held.tenure.wallet, now));
-                rested = now + REST;
-            }
-        }
-    }
-
-    /// Whether this replica is the one to take a wallet that has become nobody's.
-    fn is_first(&self, wallet: &str) -> bool {
-        self.read_board(|me, places, replicas| spread::is_first(me, wallet, places, replicas))
-    }
-
-    /// Asks the board something, as this replica, about the wallets and the replicas that live.
-    fn read_board<T>(&self, ask: impl FnOnce(&str, &[Place<'_>], &[&str]) -> T) -> T {
-        let board = self.board.borrow();
-        let lives = |seen: &&ReplicaSeen| {
-            let replica = &seen.replica;
-            replica.id == self.replica.id || seen.silent < self.terms.ttl && !replica.is_draining
-        };
-        let live = board.replicas.iter().filter(lives);
-        let live: Vec<&str> = live.map(|seen| seen.replica.id.as_str()).collect();
-        let holder_of = |wallet: &String| -> Option<&str> {
-            let mut lasting = board.leases.iter().filter(|lease| !lease.left.is_zero());
-            let lease = lasting.find(|lease| lease.wallet == *wallet)?;
-            lease.holder.as_deref()
-        };
-        let mut places = Vec::with_capacity(self.wallets.len());
-        for wallet in &self.wallets {
-            let holder = holder_of(wallet);
-            places.push(Place { wallet, holder });
-        }
-        ask(&self.replica.id, &places, &live)
     }
 
     /// Runs the engine until it has ended, for whatever reason.

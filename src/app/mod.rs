@@ -22,6 +22,7 @@ mod leases;
 mod live;
 pub mod moving;
 mod patience;
+mod primaries;
 pub mod reconcile;
 mod reload;
 mod retention;
@@ -200,7 +201,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         watchers.spawn("loads", loads.follow(store.clone()));
     }
     let leases = leases::Leases::new(
-        (&config.lease, config.wallets.keys().cloned().collect()),
+        (&config.lease, build::last_runs(&config, &store)),
         store.clone(),
         Arc::clone(&ground.clock),
         ground.entropy.as_ref(),
@@ -261,6 +262,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     if let Some(backups) = backups {
         watchers.spawn("backups", backups.keep());
     }
+    watchers.spawn("primaries", primaries::keep(store.clone()));
     watchers.spawn("time", time::keep(store.clone(), clock));
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(

@@ -318,7 +318,7 @@ const ROWS: &[Setting] = &[
     row(
         "store.last_run_dir",
         Kind::Text,
-        "A folder in which this machine writes down what it signed last, so that a backup in the database's place is told from a restart: the wallet then waits until nothing of the lost database can be in flight. Left out, it is written beside the file of an SQLite database, which tells of a backup of that file alone, and not at all on PostgreSQL. Leave it out of the backups.",
+        "A folder in which this machine writes down what it signed last and, on PostgreSQL, who held its wallets last, so that a backup in the database's place is told from a restart: the wallet then waits until nothing of the lost database can be in flight. Left out, it is written beside the file of an SQLite database, which tells of a backup of that file alone, and not at all on PostgreSQL. Leave it out of the backups.",
     ),
     row(
         "invoices.wallet",

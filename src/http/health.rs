@@ -209,7 +209,8 @@ async fn store_fact(app: &App) -> StoreFact {
         return fact;
     }
     let fact = match tokio::time::timeout(PROBE_TIMEOUT, app.state.store.ping()).await {
-        Ok(Ok(())) => StoreFact::Writable,
+        Ok(Ok(())) if app.state.store.rival_primaries().is_empty() => StoreFact::Writable,
+        Ok(Ok(())) => StoreFact::Split,
         Ok(Err(error)) => {
             tracing::warn!(error = %error, "the store takes no writes");
             StoreFact::Down

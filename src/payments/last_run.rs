@@ -8,11 +8,17 @@
 //! ledger. Where nothing is written down the machine is new to the database: it waits for a whole
 //! window.
 //!
-//! Owns one file a wallet: in a folder that no backup restores, or else beside the file of an SQLite
+//! A folder that several machines' daemons have each for themselves also keeps under which taking of the
+//! wallet's lease the wallet was seen last, by whomever. Epochs only grow: a database in which that one is
+//! still to come, or is another holder's, went back, whoever signed there since ([`epoch`]).
+//!
+//! Owns one file a wallet, and beside it one for the epoch: in a folder that no backup restores, or else beside the file of an SQLite
 //! database, which tells of a backup of that file alone. Off on PostgreSQL without a folder. What cannot
 //! be read as a record counts as none. A write that fails stops the step before anything leaves.
 
-use crate::store::beside;
+mod epoch;
+
+use crate::store::{Tenure, beside};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,6 +33,8 @@ const RECORD_BYTES_MAX: u64 = 256;
 #[derive(Debug, Clone)]
 pub struct LastRun {
     file: Option<PathBuf>,
+    /// Where the epoch is kept; nowhere beside a file, which one daemon has at a time.
+    epoch: Option<PathBuf>,
 }
 
 /// What is written down of a wallet.
@@ -67,9 +75,56 @@ impl LastRun {
         let name = format!("{wallet}.last");
         let beside = |database: &Path| beside(database, &format!(".{name}"));
         let inside = |folder: &Path| folder.join(&name);
+        let is_shared = database.is_none();
+        let epoch = folder.filter(|_| is_shared);
         Self {
             file: folder.map(inside).or_else(|| database.map(beside)),
+            epoch: epoch.map(|folder| folder.join(format!("{wallet}.epoch"))),
         }
+    }
+
+    /// Whether the database went back, as the taking under which it is held now tells.
+    ///
+    /// # Errors
+    /// There is a file and it cannot be read.
+    pub async fn went_back(&self, tenure: &Tenure) -> io::Result<bool> {
+        let Some(file) = self.epoch.clone() else {
+            return Ok(false);
+        };
+        let kept = off_the_loop(move || epoch::read(&file)).await?;
+        Ok(kept.is_some_and(|kept| kept.contradicts(tenure)))
+    }
+
+    /// Writes down under which taking the wallet is held, whatever was seen before: what that asked for
+    /// is done.
+    ///
+    /// # Errors
+    /// The file could not be written.
+    pub async fn held_under(&self, tenure: &Tenure) -> io::Result<()> {
+        let Some(file) = self.epoch.clone() else {
+            return Ok(());
+        };
+        let seen = epoch::Seen::of(tenure);
+        off_the_loop(move || epoch::write(&file, &seen)).await
+    }
+
+    /// Writes down that somebody holds the wallet under a later taking than was seen before.
+    ///
+    /// # Errors
+    /// The file could not be read or written.
+    pub async fn saw(&self, tenure: &Tenure) -> io::Result<()> {
+        let Some(file) = self.epoch.clone() else {
+            return Ok(());
+        };
+        let seen = epoch::Seen::of(tenure);
+        off_the_loop(move || {
+            let is_later = epoch::read(&file)?.is_none_or(|kept| seen.is_after(&kept));
+            match is_later {
+                true => epoch::write(&file, &seen),
+                false => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Reads what is written down.
@@ -146,15 +201,22 @@ async fn off_the_loop<T: Send + 'static>(
 }
 
 fn read(file: &Path) -> io::Result<Found> {
+    let text = get(file)?;
+    Ok(text
+        .and_then(|text| parse(&text))
+        .map_or(Found::Nothing, Found::Kept))
+}
+
+/// What a file says, where there is one.
+fn get(file: &Path) -> io::Result<Option<String>> {
     let open = match File::open(file) {
         Ok(open) => open,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
     open.take(RECORD_BYTES_MAX).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(parse(&text).map_or(Found::Nothing, Found::Kept))
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Records are all of one length, so that one takes another's place in one write of one sector.
@@ -191,13 +253,18 @@ fn parse(text: &str) -> Option<Record> {
 }
 
 fn write(file: &Path, record: Record) -> io::Result<()> {
+    put(file, &text_of(record))
+}
+
+/// Puts a text of a file's one length in the place of the last, so that it outlives the machine's power.
+fn put(file: &Path, text: &str) -> io::Result<()> {
     let is_new = !file.exists();
     let mut open = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .open(file)?;
-    open.write_all(text_of(record).as_bytes())?;
+    open.write_all(text.as_bytes())?;
     open.sync_data()?;
     match file.parent().filter(|_| is_new) {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -251,6 +318,39 @@ mod tests {
         kept.write(mark(5)).await.unwrap();
         assert!(folder.path().join("xrpayd.db.hot.last").is_file());
         assert_eq!(kept.read().await.unwrap(), Found::Kept(mark(5)));
+    }
+
+    #[tokio::test]
+    async fn a_database_in_which_a_taking_is_still_to_come_or_is_anothers_went_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = LastRun::of(Some(folder.path()), None, "hot");
+        let by = |epoch: u64, holder: &str| Tenure {
+            wallet: "hot".to_owned(),
+            epoch,
+            holder: holder.to_owned(),
+        };
+        let is_back = async |epoch, holder| kept.went_back(&by(epoch, holder)).await.unwrap();
+        assert!(!is_back(1, "one").await, "nothing was seen yet");
+        kept.held_under(&by(7, "one")).await.unwrap();
+        assert!(!is_back(7, "one").await, "its engine begins anew");
+        assert!(!is_back(8, "other").await);
+        assert!(is_back(7, "other").await, "the epoch was given out again");
+        assert!(is_back(6, "one").await);
+        // What others took counts too, and what is older does not.
+        kept.saw(&by(9, "other")).await.unwrap();
+        kept.saw(&by(8, "third")).await.unwrap();
+        assert!(is_back(9, "one").await && is_back(8, "one").await);
+        assert!(!is_back(10, "one").await);
+        // Whoever has waited goes on from where the database is.
+        kept.held_under(&by(3, "one")).await.unwrap();
+        assert!(!is_back(3, "one").await && !is_back(4, "other").await);
+        std::fs::write(folder.path().join("hot.epoch"), "9").unwrap();
+        assert!(!is_back(1, "one").await, "what is no record counts as none");
+        // A file is one daemon's.
+        let database = folder.path().join("xrpayd.db");
+        let alone = LastRun::of(Some(folder.path()), Some(&database), "hot");
+        alone.held_under(&by(7, "one")).await.unwrap();
+        assert!(!alone.went_back(&by(6, "one")).await.unwrap());
     }
 
     #[tokio::test]

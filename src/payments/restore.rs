@@ -62,6 +62,7 @@ pub(super) async fn restore(deps: &Deps, settings: &Settings) -> Result<Desk, St
                     deps.last_run.write(Record::Fresh).await?;
                 }
             }
+            deps.last_run.held_under(deps.hold.tenure()).await?;
             heed_start(deps, settings, cursor.start).await?;
             if !others_went_on(deps).await? {
                 tokio::time::sleep(OTHERS_PAUSE).await;
@@ -222,7 +223,7 @@ async fn wait_for(
 ) -> Result<Option<Wait>, Stop> {
     let name = &deps.wallet.name;
     let window = settings.desk.ledger_window;
-    if descent.is_broken() {
+    if descent.is_broken() || deps.last_run.went_back(deps.hold.tenure()).await? {
         // Nothing in flight reaches further than this, whoever signed it.
         let reach = window.saturating_add(LAG_LEDGERS);
         let own = match found {

@@ -125,10 +125,9 @@ impl Store {
             let why = "no daemon has ever run on the database that it was taken of";
             return Err(StoreError::corrupt("the backup", why));
         }
+        let restored = format!("restored/{id}");
         let sql = "update leases set lineage = $1";
-        let wallets = tx
-            .execute(sql, vec![format!("restored/{id}").into()])
-            .await?;
+        let wallets = tx.execute(sql, vec![restored.as_str().into()]).await?;
         let entry = Audited {
             at: now,
             actor: actor.clone(),
@@ -137,6 +136,9 @@ impl Store {
             data: json!({ "wallets": wallets }),
         };
         audit::note(&mut tx, vec![entry]).await?;
+        // And no sequence that a reader was told since is given to something else.
+        let sql = "update feed set lineage = $1 where mark = 'drawn'";
+        tx.execute(sql, vec![restored.into()]).await?;
         tx.commit().await?;
         Ok(wallets)
     }

@@ -3,7 +3,9 @@
 //! What is told to the outside is written in the transaction that it tells of, as the last thing in
 //! it. Sequences are drawn from one counter, whose row stays locked from there to the commit: the
 //! order of the sequences is the order of the commits, on both stores and whatever the number of
-//! replicas. So whoever has read up to a sequence can never find a lower one later.
+//! replicas. So whoever has read up to a sequence can never find a lower one later. A database that became
+//! another one, by a promotion that may have lost events, goes on from further on: nobody who has read
+//! what was lost takes new events for those.
 //!
 //! A reader that asks too late for events that are no longer handed out is told so by
 //! [`FeedPage::expired`]; nothing is left out silently.
@@ -22,6 +24,10 @@ pub const HOUSE: &str = "";
 /// How many sequences a page looks at: enough that filters cost a reader few round trips, and few
 /// enough that a filter that lets nothing through does not hold a connection for long.
 const LOOKED_AT_MAX: i64 = 20_000;
+
+/// How far the sequences go on where the database has become another one: further than any standby is
+/// behind.
+const JUMP: i64 = 1_000_000;
 
 /// Something to tell about an object, as it stands after its change.
 #[derive(Debug, Clone)]
@@ -109,13 +115,7 @@ pub(super) async fn tell(tx: &mut Tx, news: Vec<News>) -> Result<(), StoreError>
     if count == 0 {
         return Ok(());
     }
-    let drawn = tx
-        .fetch_optional(
-            "update feed set sequence = sequence + $1 where mark = 'drawn' returning sequence",
-            vec![count.into()],
-        )
-        .await?;
-    let last = marked(drawn.as_ref())?;
+    let last = draw(tx, count).await?;
     let first = last.saturating_sub(count).saturating_add(1);
     let mut rows = Vec::with_capacity(news.len());
     for (sequence, news) in (first..=last).zip(news) {
@@ -133,6 +133,19 @@ pub(super) async fn tell(tx: &mut Tx, news: Vec<News>) -> Result<(), StoreError>
     tx.insert("events", NEW, rows, "").await?;
     tx.has_told(last);
     Ok(())
+}
+
+/// Draws so many sequences and answers with the last. The first that are drawn in another history of the
+/// database are beyond all that were told in the one before.
+pub(super) async fn draw(tx: &mut Tx, count: i64) -> Result<i64, StoreError> {
+    let here = tx.lineage();
+    let sql = format!(
+        "with here (lineage) as materialized (select {here}) \
+         update feed set lineage = here.lineage, sequence = sequence + $1 \
+         + case when feed.lineage <> here.lineage then {JUMP} else 0 end \
+         from here where mark = 'drawn' returning sequence"
+    );
+    marked(tx.fetch_optional(sql, vec![count.into()]).await?.as_ref())
 }
 
 fn marked(row: Option<&Row>) -> Result<i64, StoreError> {
@@ -245,6 +258,12 @@ impl Store {
                 values,
             )
             .await?;
+        // Where sequences were left out, nobody goes through them step by step.
+        let is_gap = rows.is_empty() && look_through < end;
+        let look_through = match is_gap {
+            true => before_next(&mut tx, look_through, end).await?,
+            false => look_through,
+        };
         tx.end().await?;
         let events = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let is_full = u32::try_from(events.len()) == Ok(limit);
@@ -277,6 +296,14 @@ impl Store {
     pub fn feed_changed(&self) -> watch::Receiver<i64> {
         self.db().feed_changed()
     }
+}
+
+/// The last sequence after which the next event comes; the end of the feed where none does.
+async fn before_next(tx: &mut Tx, after: i64, end: i64) -> Result<i64, StoreError> {
+    let sql = "select min(sequence) as next from events where sequence > $1";
+    let row = tx.fetch_optional(sql, vec![after.into()]).await?;
+    let next = row.map_or(Ok(None), |row| row.int_or_null("next"))?;
+    Ok(next.map_or(end, |next| next.saturating_sub(1).min(end)))
 }
 
 fn decode(row: &Row) -> Result<FeedEvent, StoreError> {

@@ -14,7 +14,7 @@
 
 use super::db::Tx;
 use super::lease::Tenure;
-use super::{Store, StoreError};
+use super::{Store, StoreError, events};
 use xrpayd_core::ids::LedgerIndex;
 
 /// The lineage as SQL says it, on a server that has the functions for it.
@@ -108,6 +108,8 @@ impl Store {
         if let Some(from) = sign_from {
             make_wait(&mut tx, wallet, from).await?;
         }
+        // Whoever has read what is gone can go on from there at once, and not only after the next event.
+        events::draw(&mut tx, 0).await?;
         tx.commit().await
     }
 

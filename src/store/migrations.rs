@@ -53,6 +53,7 @@ fn for_sqlite() -> Vec<Migration> {
         (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
         (24, "backups", "0024_backups.sql"),
+        (26, "feed_lineage", "0026_feed_lineage.sql"),
     )
 }
 
@@ -83,6 +84,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (22, "schema_floor", "0022_schema_floor.sql"),
         (23, "moves", "0023_moves.sql"),
         (24, "backups", "0024_backups.sql"),
+        (26, "feed_lineage", "0026_feed_lineage.sql"),
     )
 }
 

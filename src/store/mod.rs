@@ -48,6 +48,7 @@ mod payments;
 #[cfg(test)]
 mod plans;
 mod postgres;
+mod primaries;
 mod reconcile;
 mod reconcile_deposits;
 mod remembered;

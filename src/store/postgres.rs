@@ -139,7 +139,7 @@ impl Postgres {
         let mut begins = 1;
         loop {
             let asked_at = Instant::now();
-            let error = match way.begin(how).await {
+            let error = match way.begin(how, patience.until).await {
                 Ok(transaction) => return Ok((transaction, patience)),
                 Err(error) => error,
             };
@@ -186,6 +186,23 @@ impl Postgres {
             trust.abandon();
         }
         primary.is_another || loss != Loss::NoneFree
+    }
+
+    /// Looks at all servers that the URL names while everything seems to work: where another one has become
+    /// the primary, everything goes there.
+    pub(super) async fn survey(&self) -> Result<(), StoreError> {
+        if self.hosts.are_several() {
+            let primary = self.hosts.find(Instant::now()).await?;
+            if primary.is_another {
+                self.go_to(&primary.options);
+            }
+        }
+        Ok(())
+    }
+
+    /// The servers that took writes when all were asked last, though another has succeeded them.
+    pub(super) fn rivals(&self) -> Vec<String> {
+        self.hosts.rivals()
     }
 
     /// Another server is the primary: nobody waits any longer for what was asked of the old one.

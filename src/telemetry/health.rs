@@ -156,6 +156,8 @@ pub struct BooksFacts {
 pub enum StoreFact {
     /// It does.
     Writable,
+    /// It does, and so does a server that it has succeeded: what is written there is lost.
+    Split,
     /// It does not answer, or does not write.
     Down,
 }
@@ -201,6 +203,10 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
     let payments = examine_payments(facts.payments, facts.pause, thresholds);
     let store = match facts.store {
         StoreFact::Writable => plain(Status::Healthy, None),
+        StoreFact::Split => plain(
+            Status::Degraded,
+            Some("a server that another has succeeded still takes writes: take it away"),
+        ),
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
     };
     let books = examine_books(facts.books, thresholds);
@@ -311,8 +317,10 @@ pub fn live(facts_stalled: Option<&str>) -> Result<(), String> {
 pub const fn ready(store: StoreFact, draining: Draining) -> Result<(), &'static str> {
     match (store, draining) {
         (StoreFact::Down, _) => Err("the store does not take writes"),
-        (StoreFact::Writable, Draining::Yes) => Err("the daemon is shutting down"),
-        (StoreFact::Writable, Draining::No) => Ok(()),
+        (StoreFact::Writable | StoreFact::Split, Draining::Yes) => {
+            Err("the daemon is shutting down")
+        }
+        (StoreFact::Writable | StoreFact::Split, Draining::No) => Ok(()),
     }
 }
 

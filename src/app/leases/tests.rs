@@ -36,7 +36,10 @@ async fn process(folder: &tempfile::TempDir) -> (Arc<Leases>, Store) {
     };
     let clock = Arc::new(Passing::default());
     let leases = Leases::new(
-        (&config, vec!["hot".to_owned()]),
+        (
+            &config,
+            [("hot".to_owned(), LastRun::of(None, None, "hot"))].into(),
+        ),
         store.clone(),
         clock,
         &SeededEntropy::new(1),

@@ -18,7 +18,7 @@ pub struct FeedSpan {
 
 impl FeedSpan {
     /// How many sequences between the marks have no event. A database of before the feed had its own
-    /// counter may have some.
+    /// counter may have some, and one that was another server's before it was promoted.
     #[must_use]
     pub const fn missing(&self) -> i64 {
         let handed_out = self.drawn.saturating_sub(self.expired);

@@ -119,8 +119,12 @@ impl Store {
         if !moves::advance(&mut tx, (&leaving.id, "from"), step, now).await? {
             return Err(CopyError::Overtaken);
         }
-        let whole = "update leases set lineage = null where lineage = $1";
-        tx.execute(whole, vec![history.into()]).await?;
+        for whole in [
+            "update leases set lineage = null where lineage = $1",
+            "update feed set lineage = null where lineage = $1",
+        ] {
+            tx.execute(whole, vec![history.clone().into()]).await?;
+        }
         let data = json!({ "copy": leaving.id });
         note(&mut tx, "store.taken_over", by, data, now).await?;
         tx.commit().await?;

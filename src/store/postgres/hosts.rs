@@ -5,7 +5,9 @@
 //! cuts a connection, or says nothing: all servers are asked at once, so that a dead one holds nobody
 //! up for longer than the living ones take. Where two say that they are the primary, because an old one
 //! came back that nobody had taken away, the one on the newer timeline is; and none is taken on an
-//! older timeline than this process has already worked on.
+//! older timeline than this process has already worked on. The one that came back, or was never taken
+//! away, is a *rival*: whoever has not heard of the promotion still writes to it. So all are asked now and
+//! then while everything works, and a rival is told of for as long as it is there.
 //!
 //! A single address behind which servers change places is asked in the same way: an answer over a new
 //! connection, while an old one says nothing, tells that the old ones lead nowhere.
@@ -17,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 /// More servers than anybody has, for one database.
@@ -48,6 +50,17 @@ pub(super) struct Hosts {
     /// How long each may take to answer.
     patience: Duration,
     known: Mutex<Option<Known>>,
+    /// Servers that took writes when all were asked last, though another has succeeded them.
+    rivals: watch::Sender<Vec<String>>,
+}
+
+/// What all of them say.
+#[derive(Debug)]
+struct Survey {
+    /// The primary that is furthest, and where that is in its history.
+    primary: (usize, Standing),
+    /// Those that were primaries before it and take writes still.
+    rivals: Vec<usize>,
 }
 
 /// Where the primary is, as one who looks is told.
@@ -70,7 +83,13 @@ impl Hosts {
             options: options?,
             patience,
             known: Mutex::new(None),
+            rivals: watch::Sender::default(),
         })
+    }
+
+    /// The servers that took writes when all were asked last, though another has succeeded them.
+    pub(super) fn rivals(&self) -> Vec<String> {
+        self.rivals.borrow().clone()
     }
 
     /// Whether there is a choice.
@@ -86,7 +105,9 @@ impl Hosts {
             return Ok(self.primary(known, false));
         }
         let before = known.clone();
-        let (at, standing) = self.look(before.as_ref()).await?;
+        let survey = self.look(before.as_ref()).await?;
+        self.tell_rivals(&survey);
+        let (at, standing) = survey.primary;
         let is_as_before = |before: &Known| before.at == at && before.standing == standing;
         let is_another = before.as_ref().is_some_and(|before| !is_as_before(before));
         if is_another || before.is_none() {
@@ -107,10 +128,11 @@ impl Hosts {
         Ok(primary)
     }
 
-    /// Asks all of them, and answers with the primary that is furthest.
-    async fn look(&self, before: Option<&Known>) -> Result<(usize, Standing), sqlx::Error> {
+    /// Asks all of them.
+    async fn look(&self, before: Option<&Known>) -> Result<Survey, sqlx::Error> {
         let all = 0..self.options.len();
         let mut asked: FuturesUnordered<_> = all.map(|at| self.ask(at)).collect();
+        let mut primaries: Vec<(usize, Standing)> = Vec::new();
         let mut best: Option<(usize, Standing)> = None;
         let mut why = sqlx::Error::PoolTimedOut;
         loop {
@@ -123,6 +145,9 @@ impl Hosts {
                     .flatten(),
             };
             let Some((at, answer)) = answer else { break };
+            if let Ok(standing) = &answer {
+                primaries.push((at, standing.clone()));
+            }
             let answer = answer.and_then(|standing| not_behind(before, standing));
             match (answer, &best) {
                 (Ok(standing), Some((_, known))) if timeline(&standing) <= timeline(known) => {}
@@ -133,7 +158,35 @@ impl Hosts {
                 }
             }
         }
-        best.ok_or(why)
+        let primary = best.ok_or(why)?;
+        let is_rival = |(_, standing): &&(usize, Standing)| is_succeeded(standing, &primary.1);
+        let rivals = primaries.iter().filter(is_rival).map(|(at, _)| *at);
+        Ok(Survey {
+            rivals: rivals.collect(),
+            primary,
+        })
+    }
+
+    /// Keeps which rivals there are, and says so when that changes.
+    fn tell_rivals(&self, survey: &Survey) {
+        let names = survey.rivals.iter().map(|at| self.name(*at));
+        let names: Vec<String> = names.collect();
+        let changed = self.rivals.send_if_modified(|known| {
+            let is_another = *known != names;
+            known.clone_from(&names);
+            is_another
+        });
+        if !changed {
+            return;
+        }
+        match names.is_empty() {
+            true => tracing::info!("no server takes writes any more that another has succeeded"),
+            false => tracing::error!(
+                store.rivals = ?names,
+                store.server = self.name(survey.primary.0),
+                "a server takes writes though another was promoted: take it away, what is written there is lost"
+            ),
+        }
     }
 
     /// Asks one of them whether it is the primary.
@@ -175,15 +228,17 @@ fn timeline(standing: &Standing) -> Option<i64> {
     standing.as_ref().map(|(_, timeline)| *timeline)
 }
 
+/// Whether a server is the primary of an earlier timeline than another's, in the same system.
+fn is_succeeded(standing: &Standing, by: &Standing) -> bool {
+    match (standing, by) {
+        (Some((system, timeline)), Some((known, newest))) => system == known && timeline < newest,
+        _ => false,
+    }
+}
+
 /// Refuses a server that another one has succeeded.
 fn not_behind(before: Option<&Known>, standing: Standing) -> Result<Standing, sqlx::Error> {
-    let is_succeeded = match (&standing, before.map(|before| &before.standing)) {
-        (Some((system, timeline)), Some(Some((known, newest)))) => {
-            system == known && timeline < newest
-        }
-        _ => false,
-    };
-    if is_succeeded {
+    if before.is_some_and(|before| is_succeeded(&standing, &before.standing)) {
         return Err(no_primary(
             "the server was the primary once: another was promoted since",
         ));

@@ -10,7 +10,7 @@ use super::trust::{Patience, Trust, silence};
 use super::{ANSWER_GRACE, Postgres};
 use crate::store::StoreConfig;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -21,15 +21,13 @@ const LEASE_CONNECTIONS: u32 = 2;
 /// The beginning of what concerns a lease gets this part of all its time, so that what is left is enough
 /// for another connection.
 const BEGIN_SHARE: u32 = 2;
-/// And getting a connection this part: who has none cannot say that it is silent.
-const ACQUIRE_SHARE: u32 = 3;
 
 /// Connections for one purpose.
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) pool: PgPool,
     pub(super) patience: Patience,
-    /// How long a transaction may take to begin: to get a connection, and to be answered over it.
+    /// How long the beginning of a transaction may go without an answer.
     pub(super) begins_within: Duration,
     /// How long a whole transaction may take, where that is bounded.
     whole_within: Option<Duration>,
@@ -62,12 +60,7 @@ impl Way {
         let trust = Arc::new(Trust::new());
         let limit = config.lease_patience;
         Self {
-            pool: pool(
-                config,
-                (LEASE_CONNECTIONS, limit / ACQUIRE_SHARE),
-                options,
-                &trust,
-            ),
+            pool: pool(config, (LEASE_CONNECTIONS, limit), options, &trust),
             begins_within: limit / BEGIN_SHARE,
             patience: Patience {
                 limit,
@@ -78,15 +71,26 @@ impl Way {
         }
     }
 
-    /// Begins a transaction. A connection that gives no answer is not trusted any more from before it is
-    /// given back, so that nothing is asked over it again.
+    /// Begins a transaction, before `until` where that is bounded. A connection that gives no answer is not
+    /// trusted any more from before it is given back, so that nothing is asked over it again.
     pub(super) async fn begin(
         &self,
         how: &str,
+        until: Option<Instant>,
     ) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
-        let begun = self.pool.begin_with(AssertSqlSafe(how.to_owned()));
+        let connection = self.pool.acquire();
+        let connection = match until {
+            None => connection.await?,
+            Some(until) => tokio::time::timeout_at(until, connection)
+                .await
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut))?,
+        };
+        let begin = AssertSqlSafe(how.to_owned()).into_sql_str();
+        let begun = Transaction::begin(connection, Some(begin));
         tokio::pin!(begun);
-        let begun = tokio::time::timeout(self.begins_within, &mut begun).await;
+        let end = Instant::now() + self.begins_within;
+        let end = until.map_or(end, |until| until.min(end));
+        let begun = tokio::time::timeout_at(end, &mut begun).await;
         begun.unwrap_or_else(|_| {
             self.patience.trust.lose();
             Err(silence())

@@ -114,6 +114,10 @@ fn only_a_store_that_is_down_and_a_process_that_stands_still_are_unhealthy() {
         status_of(|facts| facts.store = StoreFact::Down),
         Status::Unhealthy
     );
+    assert_eq!(
+        status_of(|facts| facts.store = StoreFact::Split),
+        Status::Degraded
+    );
     let stalled = |facts: &mut Facts| facts.stalled = Some("the journal reader".to_owned());
     assert_eq!(status_of(stalled), Status::Unhealthy);
     let all_servers_gone = |facts: &mut Facts| facts.xrpl.servers_ready = 0;
@@ -123,6 +127,7 @@ fn only_a_store_that_is_down_and_a_process_that_stands_still_are_unhealthy() {
 #[test]
 fn readiness_is_the_power_to_accept_durably() {
     assert_eq!(ready(StoreFact::Writable, Draining::No), Ok(()));
+    assert_eq!(ready(StoreFact::Split, Draining::No), Ok(()));
     assert!(ready(StoreFact::Down, Draining::No).is_err());
     assert!(ready(StoreFact::Writable, Draining::Yes).is_err());
     assert!(live(Some("the engine")).is_err());

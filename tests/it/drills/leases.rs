@@ -133,6 +133,37 @@ impl Two {
         payment
     }
 
+    /// Asks one of them for a payment from one wallet or the other, in turns of two tags, and says which
+    /// payment that is.
+    async fn asks(&self, place: usize, tag: usize) -> String {
+        let wallet = ["hot", "hot2"][tag / 2 % 2];
+        let order = json!({
+            "destination": SHOP,
+            "destination_tag": tag,
+            "amount": { "currency": "XRP", "value": "1" },
+            "wallet": wallet,
+        });
+        let merchant = self.merchant(place);
+        let made = merchant.create(&format!("pair-{tag}"), &order).await;
+        made["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits until the database says so.
+    async fn comes_true(&self, question: &'static str) {
+        let mut database = self.database().await;
+        let deadline = Instant::now() + PATIENCE;
+        while !database
+            .fetch_one(question)
+            .await
+            .unwrap()
+            .get::<bool, _>(0)
+        {
+            assert!(Instant::now() < deadline, "{question}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        database.close().await.unwrap();
+    }
+
     /// The lease's check in one's health, which needs no database.
     async fn lease(&self, place: usize) -> Value {
         let url = format!("{}/health", self.fleet.setup(place).api);
@@ -292,7 +323,7 @@ async fn the_wallet_goes_from_one_to_the_other_and_back_and_nothing_is_paid_twic
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newcomer_is_given_its_share_of_the_wallets_and_they_stay_there() {
+async fn a_newcomer_is_given_its_share_and_both_pay_at_once_until_one_dies() {
     let Some(mut two) = Two::new().await else {
         return;
     };
@@ -328,7 +359,82 @@ async fn a_newcomer_is_given_its_share_of_the_wallets_and_they_stay_there() {
     // Some looks and rests later all is as it was.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(takings().await, settled);
+
+    // Both pay at once, each from the wallet that it holds, and one dies in the middle of it.
+    let mut asked = Vec::new();
+    for tag in 1..=24 {
+        asked.push(two.asks(tag % 2, tag).await);
+    }
+    two.comes_true("select count(distinct wallet) = 2 from attempts")
+        .await;
     two.fleet.kill(1);
-    two.until_role(0, "holder").await;
+    for tag in 25..=36 {
+        asked.push(two.asks(0, tag).await);
+    }
+    for id in &asked {
+        let payment = two.merchant(0).payment(id, is_final).await;
+        assert_eq!(payment["status"], "succeeded", "{payment:#}");
+    }
+    let lease = two.until_role(0, "holder").await;
+    assert_eq!(lease["count"], 2, "{lease}");
+    let mut tags = Vec::new();
+    for (wallet, account) in [
+        WALLET.0.to_owned(),
+        second.public_key().account_id().to_string(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        for tx in two.ledger.truth_of(account).await {
+            let is_ours = tx["account"] == *account && tx["type"] == "Payment";
+            if is_ours && tx["result"] == "tesSUCCESS" {
+                let tag = usize::try_from(tx["destination_tag"].as_u64().unwrap()).unwrap();
+                assert_eq!(tag / 2 % 2, wallet, "{tx:#}");
+                tags.push(tag);
+            }
+        }
+    }
+    tags.sort_unstable();
+    assert_eq!(tags, (1..=36).collect::<Vec<_>>(), "each once");
     two.fleet.terminate_all(GRACE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_knows_fewer_takings_than_this_machine_is_waited_for() {
+    let Some(mut two) = Two::new().await else {
+        return;
+    };
+    let kept = tempfile::tempdir().unwrap();
+    let layer = format!(
+        "[store]\nlast_run_dir = \"{}\"\n[wallets.hot]\nledger_window = 5\n",
+        kept.path().display()
+    );
+    let setup = two.fleet.setup(0).clone().with(&layer);
+    two.fleet = Fleet::of(vec![setup]);
+    two.fleet.start(0);
+    two.fleet.ready(0).await;
+    two.pays(0).await;
+    assert_eq!(two.fleet.terminate(0, GRACE).await, Some(0));
+    two.fleet.start(0);
+    two.fleet.ready(0).await;
+    let known = two.until_taken("hot", "one", 1).await.epoch;
+    two.pays(0).await;
+    assert_eq!(two.fleet.terminate(0, GRACE).await, Some(0));
+    let waits = "the database is older than what this machine signed last";
+    let log = two.fleet.setup(0).log_path();
+    let before = std::fs::read_to_string(&log).unwrap();
+    assert!(!before.contains(waits), "a restart is none: {before}");
+    // All that was signed is in it, and not who has held the wallet since: another may have signed more.
+    let mut database = two.database().await;
+    let older = format!("update leases set epoch = {known} - 1");
+    database.execute(AssertSqlSafe(older)).await.unwrap();
+    let older = format!("delete from lease_log where epoch >= {known}");
+    database.execute(AssertSqlSafe(older)).await.unwrap();
+    database.close().await.unwrap();
+    two.fleet.start(0);
+    two.fleet.ready(0).await;
+    two.pays(0).await;
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains(waits), "{log}");
+    assert_eq!(two.fleet.terminate(0, GRACE).await, Some(0));
 }

@@ -1,12 +1,13 @@
 //! The store over a fail-over of PostgreSQL: it finds the new primary by itself, whether the old one is
 //! dead or says nothing, and does not go back to an old one that returns.
 
-use super::bed::fresh_postgres;
+use super::bed::{T0, fresh_postgres, request};
 use crate::support::address::Address;
 use crate::support::clusters::{Clusters, Replication};
 use std::time::Duration;
 use tokio::time::Instant;
-use xrpayd::store::{Access, Claim, Store, StoreConfig, StoreError, Taken, Tenure};
+use xrpayd::store::{Access, Claim, FeedFilter, Store, StoreConfig, StoreError, Taken, Tenure};
+use xrpayd_core::ids::LedgerIndex;
 
 const DATABASE: &str = "pay";
 /// How long anything may take on a busy machine. A statement is waited for far longer than that, so
@@ -144,4 +145,82 @@ async fn an_address_that_moves_from_a_silent_primary_to_the_new_one_is_followed(
         assert!(error.retryable(), "{error:?}");
     }
     recovers(&store).await;
+}
+
+/// A payment is asked for under each of these numbers, each of which is an event.
+async fn told(store: &Store, numbers: std::ops::Range<u32>) {
+    for n in numbers {
+        let began = Instant::now();
+        while let Err(error) = store.accept(request(&format!("key {n}"), "1", T0)).await {
+            assert!(error.retryable(), "{error:?}");
+            assert!(began.elapsed() < PATIENCE, "{error:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_who_was_further_than_an_asynchronous_promotion_misses_nothing_after_it() {
+    let Some(mut clusters) = clusters().await else {
+        return;
+    };
+    let url = clusters.url(DATABASE);
+    let store = Store::open(&config(url), Access::Daemon).await.unwrap();
+    told(&store, 0..3).await;
+    clusters.replicate(Replication::Asynchronous).await;
+    clusters.cut().await;
+    told(&store, 3..8).await;
+    let read = store.feed_end().await.unwrap();
+    assert_eq!(read, 8);
+    clusters.primary_mut().kill();
+    clusters.promote().await;
+    recovers(&store).await;
+    let filter = FeedFilter::default();
+    let whole = store.feed(0, &filter, 100).await.unwrap();
+    assert_eq!(whole.len(), 3, "the promotion lost the others");
+    // More than were lost, so that numbers which were given again would be behind the reader.
+    told(&store, 8..10).await;
+    let after = store.feed(read, &filter, 100).await.unwrap();
+    assert_eq!(after.len(), 2, "{after:?}");
+    assert!(
+        after.iter().all(|event| event.sequence > 1_000_000),
+        "{after:?}"
+    );
+    assert_eq!(after[1].sequence, after[0].sequence + 1, "once is enough");
+    let whole = store.feed(0, &filter, 100).await.unwrap();
+    assert_eq!(
+        whole.len(),
+        5,
+        "and who reads from the beginning reads over the gap"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_primary_that_nobody_took_away_is_left_and_told_of() {
+    let Some(mut clusters) = clusters().await else {
+        return;
+    };
+    let url = clusters.url(DATABASE);
+    let store = Store::open(&config(url), Access::Daemon).await.unwrap();
+    let held = taken(&store, "one").await;
+    let here = store.descent(&held).await.unwrap().here;
+    store.settle_lineage(&held, &here, None).await.unwrap();
+    store.survey_primaries().await.unwrap();
+    assert!(store.rival_primaries().is_empty());
+    clusters.replicate(Replication::Asynchronous).await;
+    clusters.promote().await;
+    // Nothing fails: the old one takes what it is told, as far as it knows it is the only one.
+    store.ping().await.unwrap();
+    assert!(!store.descent(&held).await.unwrap().is_broken());
+    store.survey_primaries().await.unwrap();
+    let old = format!("127.0.0.1:{}", clusters.standby().port());
+    assert_eq!(store.rival_primaries(), [old]);
+    recovers(&store).await;
+    let stale = store.wait_to_sign(&held, LedgerIndex(1)).await;
+    assert!(
+        matches!(stale, Err(StoreError::HistoryBroken(_))),
+        "{stale:?}"
+    );
+    clusters.rejoin().await;
+    store.survey_primaries().await.unwrap();
+    assert!(store.rival_primaries().is_empty());
 }
