@@ -4,6 +4,7 @@
 //! statement, and keeps the answer.
 
 mod audit;
+mod backups;
 mod callers;
 mod invoices;
 mod leases;
