@@ -16,6 +16,7 @@ pub mod http;
 pub mod journal;
 pub mod payments;
 mod private_file;
+pub mod private_memory;
 pub mod reconcile;
 pub mod request;
 mod rfc3339;

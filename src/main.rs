@@ -3,8 +3,12 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use xrpayd::cli::{self, Cli};
+use xrpayd::private_memory;
 
 fn main() -> ExitCode {
+    if let Err(error) = private_memory::keep() {
+        return cli::cannot_begin(&error);
+    }
     let cli = Cli::parse();
     match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -395,6 +395,11 @@ impl Leases {
         Ok(())
     }
 
+    /// What this process is called among all that there ever were.
+    pub(super) fn replica_id(&self) -> &str {
+        &self.replica.id
+    }
+
     fn held_now(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

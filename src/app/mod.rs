@@ -32,6 +32,7 @@ pub mod sandbox;
 mod signals;
 pub mod switchboard;
 mod time;
+mod traces;
 mod views;
 mod webhooks;
 
@@ -43,6 +44,7 @@ use crate::payments::preflight::Preflight;
 use crate::store::{Access, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Spans;
 use crate::webhooks::Dispatcher;
 use crate::xrpl::BadRoots;
 use audit::{Configured, Diary};
@@ -62,6 +64,8 @@ pub struct RunOptions {
     pub on_ready: Option<Box<dyn FnOnce(Ready) + Send>>,
     /// What SIGHUP reads again; without it a reload is refused.
     pub reload: Option<LoadArgs>,
+    /// The spans that are to be sent to the collector of the configuration.
+    pub spans: Option<Spans>,
     /// What the configuration says, for the audit log.
     pub configured: Configured,
 }
@@ -129,6 +133,9 @@ pub enum AppError {
     /// Backups cannot be taken as they are asked for.
     #[error("backups cannot be taken: {0}")]
     Backups(String),
+    /// What traces are sent with cannot be set up.
+    #[error("traces cannot be sent: {0}")]
+    Traces(String),
     /// What webhooks are sent with cannot be set up.
     #[error("webhooks cannot be set up: {0}")]
     Webhooks(String),
@@ -206,6 +213,13 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         Arc::clone(&ground.clock),
         ground.entropy.as_ref(),
     );
+    // Ends last of all: what the others did at their ends is told.
+    let telling = root.child();
+    if let (Some(spans), Some(base)) = (options.spans, config.telemetry.otlp_endpoint.as_deref()) {
+        let told = (spans, base);
+        let exporter = traces::Exporter::new(told, &config, &ground, leases.replica_id())?;
+        telling.spawn_must_finish("traces", exporter.run(telling.token()));
+    }
     tenancy.spawn_must_finish("leases", Arc::clone(&leases).renew(tenancy.token()));
     tenancy.spawn("spread", Arc::clone(&leases).spread(tenancy.token()));
     let eyes = (&store, &pool, &known);
@@ -326,6 +340,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
             &hooks,
             &pool_tasks,
             &writer,
+            &telling,
         ],
     )
     .await;

@@ -35,6 +35,7 @@ impl AppError {
             | Self::Metrics(_)
             | Self::Signals(_)
             | Self::Sandbox(_)
+            | Self::Traces(_)
             | Self::Webhooks(_)
             | Self::Fatal(_)
             | Self::Backups(_)

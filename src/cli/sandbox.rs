@@ -61,7 +61,7 @@ impl Sandbox {
         } else {
             Level::INFO
         };
-        logs::init(level, Format::Auto)
+        logs::init(level, Format::Auto, None)
             .map_err(|error| Failure::because("The logs cannot be set up.", error))?;
         let json = self.json;
         let args = SandboxArgs {

@@ -213,6 +213,9 @@ fn references(config: &Config) -> Vec<(String, &SecretRef)> {
     if let Some(reference) = &config.store.backups.key {
         all.push(("store.backup_key".to_owned(), reference));
     }
+    if let Some(reference) = &config.telemetry.otlp_headers {
+        all.push(("telemetry.otlp_headers".to_owned(), reference));
+    }
     all
 }
 

@@ -21,7 +21,7 @@ use xrpayd_core::amount::Asset;
 use xrpayd_core::limits::ScopeRules;
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::ApprovalRule;
-use xrpayd_core::rollout::Ladder;
+use xrpayd_core::rollout::{Ladder, Ratio};
 use xrpayd_core::tickets::Refill;
 
 /// Everything the daemon was told.
@@ -454,6 +454,12 @@ pub struct Telemetry {
     pub log_level: LogLevel,
     /// In what form.
     pub log_format: LogFormat,
+    /// The collector that traces are sent to.
+    pub otlp_endpoint: Option<String>,
+    /// Where the headers for it are kept.
+    pub otlp_headers: Option<SecretRef>,
+    /// The share of the traces that is kept.
+    pub trace_ratio: Ratio,
     /// Who is told when an alert fires, in the operator's words.
     pub alert_receiver: Option<String>,
     /// Slower than this, the best server is worth a look.

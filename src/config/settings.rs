@@ -431,6 +431,21 @@ const ROWS: &[Setting] = &[
         "The form of the logs, on standard error. `auto`: human on a terminal, JSON lines otherwise.",
     ),
     row(
+        "telemetry.otlp_endpoint",
+        Kind::Text,
+        "The base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as \"http://collector:4318\". `serve` sends traces to its `/v1/traces`, as JSON. Without it no trace is made.",
+    ),
+    row(
+        "telemetry.otlp_headers",
+        Kind::Secret,
+        "Headers for the collector, such as its access token: a line `name: value` each.",
+    ),
+    row(
+        "telemetry.trace_ratio",
+        Kind::Share,
+        "The share of the traces that is kept, as a decimal from 0 to 1. A request whose caller keeps its trace is kept.",
+    ),
+    row(
         "telemetry.alert_receiver",
         Kind::Text,
         "Who is told when an alert fires, such as the address of Alertmanager's receiver. The daemon does not call it; without one the check warns.",

@@ -9,6 +9,7 @@ use super::problem::{Code, KEPT_HEADERS, Problem};
 use super::router::App;
 use crate::clock;
 use crate::telemetry::metrics::seconds;
+use crate::telemetry::traces::Context;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -18,7 +19,9 @@ use futures_util::FutureExt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 /// The longest request id that is taken over from the caller.
 const REQUEST_ID_LEN_MAX: usize = 128;
@@ -45,14 +48,30 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
         Some(problem) => Some(problem.into_response()),
         None => cors.preflight(&request),
     };
-    let span = tracing::info_span!("http", request.id = %id, http.route = route);
+    let caller = traceparent(request.headers());
+    let trace = caller.map_or_else(|| drawn(&app), |caller| caller.trace);
+    let span = tracing::info_span!(
+        "http",
+        request.id = %id,
+        http.method = method_label(&method),
+        http.route = route,
+        trace.id = format_args!("{trace:032x}"),
+        trace.parent = caller.map(tracing::field::display),
+        payment.id = Empty,
+        http.status = Empty,
+        span.failed = Empty,
+    );
+    request.extensions_mut().insert(Asked {
+        id: Arc::clone(&id),
+        at: began,
+    });
     let work = async {
         match early {
             Some(response) => response,
             None => next.run(request).await,
         }
     };
-    let answer = AssertUnwindSafe(work.instrument(span)).catch_unwind();
+    let answer = AssertUnwindSafe(work.instrument(span.clone())).catch_unwind();
     let response = match tokio::time::timeout(app.state.settings.request_timeout, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
@@ -74,6 +93,8 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
     cors.mark(response.headers_mut());
 
     let status = response.status();
+    span.record("http.status", status.as_u16());
+    span.record("span.failed", status.is_server_error());
     let labels = [method_label(&method), route, status.as_str()];
     let took = app.state.clock.monotonic().saturating_sub(began);
     let metrics = &app.state.metrics;
@@ -95,6 +116,30 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
         "answered"
     );
     response
+}
+
+/// What a handler may know of the request that it answers.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The request's identifier.
+    pub id: Arc<str>,
+    /// When it came, by the monotonic clock.
+    pub at: Duration,
+}
+
+/// The caller's span, where it names one.
+fn traceparent(headers: &HeaderMap) -> Option<Context> {
+    let mut named = headers.get_all("traceparent").iter();
+    let text = named.next()?.to_str().ok()?;
+    // Two of them are none, by the W3C.
+    Context::read(text).filter(|_| named.next().is_none())
+}
+
+/// The identifier of a trace that begins here.
+fn drawn(app: &App) -> u128 {
+    let mut bytes = [0_u8; 16];
+    app.state.entropy.fill(&mut bytes);
+    u128::from_le_bytes(bytes).max(1)
 }
 
 /// Where the request comes from; every layer and handler goes by the same answer.

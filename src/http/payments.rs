@@ -3,6 +3,7 @@
 use super::auth::{Caller, Scope};
 use super::body;
 use super::dto::{EventDto, List, PaymentDto};
+use super::envelope::Asked;
 use super::idempotency;
 use super::problem::{Code, Problem};
 use super::query::{ListQuery, PageQuery};
@@ -13,6 +14,7 @@ use crate::clock;
 use crate::payments::accept::{self, PaymentRequest, Placed, Policy, Reading, Refusal};
 use crate::store::switches::Stop;
 use crate::store::{AcceptOutcome, NewPayment, StoreError};
+use crate::telemetry::traces;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, RawQuery, State};
@@ -33,6 +35,7 @@ pub(super) const STAGE_TRIES_MAX: u32 = 3;
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -74,6 +77,7 @@ pub async fn create(
         return match outcome.map_err(|error| refusal::store_write(&error))? {
             AcceptOutcome::Created(payment) => {
                 app.state.live.wake(&payment.wallet);
+                tell(&app, &asked, &payment);
                 Ok(created(&app, &payment))
             }
             AcceptOutcome::Replayed(payment) => Ok(replayed(&app, &payment)),
@@ -93,6 +97,19 @@ pub async fn create(
         };
     }
     Err(refusal::stage_keeps_changing())
+}
+
+/// By the log, and by its trace, a request's identifier leads to the payment that was made of it.
+fn tell(app: &App, asked: &Asked, payment: &Payment) {
+    let took = app.state.clock.monotonic().saturating_sub(asked.at);
+    traces::payment::accepted(payment, &asked.id, took);
+    tracing::Span::current().record("payment.id", tracing::field::display(payment.id));
+    tracing::info!(
+        payment.id = %payment.id,
+        request.id = %asked.id,
+        wallet.name = payment.wallet,
+        "a payment is accepted"
+    );
 }
 
 /// `GET /v1/payments`

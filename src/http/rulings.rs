@@ -13,6 +13,7 @@ use super::refusal;
 use super::router::App;
 use crate::shape::scalar;
 use crate::store::{Past, Person, RulingOutcome};
+use crate::telemetry::traces;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
@@ -221,6 +222,7 @@ async fn rule(app: &App, caller: &Caller, word: Word<'_>) -> Result<Response, Pr
             if status.is_final() {
                 let ended = &app.state.metrics.payments_total;
                 ended.with_label_values(&[status.as_str()]).inc();
+                traces::payment::ended(&payment, app.state.clock.now());
             }
             tracing::info!(
                 payment.id = %payment.id,

@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use crate::store::{Booked, Change};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces;
 use crate::telemetry::units::{seconds_between, xrp};
 use xrpayd_core::ids::UnixMs;
 use xrpayd_core::payment::{AttemptState, Payment, State};
@@ -21,6 +22,15 @@ impl Engine<'_> {
     pub(super) fn observe(&self, change: &Change, now: UnixMs) {
         let metrics = &self.deps.metrics;
         let payment = &change.payment;
+        traces::payment::changed(change, self.deps.clock.now());
+        for (hash, _) in &change.new_blobs {
+            tracing::info!(
+                payment.id = %payment.id,
+                tx.hash = %hash,
+                wallet.name = self.deps.wallet.name,
+                "a payment is signed"
+            );
+        }
         // What is signed again, or dearer, was signed before.
         let is_first = payment.attempts.len() == change.new_blobs.len();
         if is_first && !change.new_blobs.is_empty() {
@@ -42,6 +52,7 @@ impl Engine<'_> {
         tracing::info!(
             payment.id = %payment.id,
             payment.status = status.as_str(),
+            tx.hash = payment.validated_attempt().map(|attempt| tracing::field::display(attempt.hash)),
             wallet.name = self.deps.wallet.name,
             ledger.index = self.desk.cursor().at.0,
             "a payment has its end"

@@ -2,6 +2,7 @@
 //! it out.
 
 use super::engine::{Engine, StepResult, Stop};
+use crate::telemetry::traces;
 use crate::wallet::{SignError, Wallet};
 use std::sync::Arc;
 use xrpayd_core::engine::{Conditions, Job, Plan, SignedTx, Task};
@@ -106,6 +107,7 @@ impl Engine<'_> {
         if !self.deps.hold.lasts() {
             return Err(Stop::lease_lost());
         }
+        let began = self.deps.clock.monotonic();
         let jobs = plan.jobs();
         let signed = if jobs.is_empty() {
             Ok(Vec::new())
@@ -117,7 +119,11 @@ impl Engine<'_> {
             }
         };
         let step = self.desk.seal(plan, signed, self.deps.clock.now());
-        self.carry_out(step).await
+        let signatures = traces::payment::signatures(&step.commit().changes);
+        self.carry_out(step).await?;
+        let took = self.deps.clock.monotonic().saturating_sub(began);
+        traces::payment::signed(&signatures, took);
+        Ok(())
     }
 }
 

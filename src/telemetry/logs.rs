@@ -6,13 +6,14 @@
 //! the process with it: API keys, seeds, webhook secrets and the passwords of URLs are struck out on
 //! the way. On failure (the subscriber is set already) nothing changes.
 
+use super::traces::TraceLayer;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::registry::Registry;
+use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::reload;
 
 pub use tracing::Level;
@@ -41,11 +42,11 @@ pub enum LogError {
 
 static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
-/// Turns the logs on for the whole process.
+/// Turns the logs on for the whole process, and the traces where there is a layer for them.
 ///
 /// # Errors
 /// They are on already.
-pub fn init(level: Level, format: Format) -> Result<(), LogError> {
+pub fn init(level: Level, format: Format, traces: Option<TraceLayer>) -> Result<(), LogError> {
     let human = match format {
         Format::Auto => io::stderr().is_terminal(),
         Format::Human => true,
@@ -53,7 +54,8 @@ pub fn init(level: Level, format: Format) -> Result<(), LogError> {
     };
     let colour = io::stderr().is_terminal();
     let (filter, handle) = reload::Layer::new(targets(level));
-    let subscriber = subscriber(filter, human, colour, io::stderr);
+    let traces = traces.map(|layer| layer.with_filter(filter_fn(TraceLayer::takes)));
+    let subscriber = subscriber(filter, human, colour, io::stderr).with(traces);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySet)?;
     FILTER.set(handle).map_err(|_| LogError::AlreadySet)
 }
@@ -85,7 +87,7 @@ fn subscriber<W>(
     human: bool,
     colour: bool,
     writer: W,
-) -> impl tracing::Subscriber + Send + Sync
+) -> impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -139,7 +141,7 @@ const SEED_LEN: std::ops::RangeInclusive<usize> = 25..=36;
 const KEY_SECRET_LEN_MIN: usize = 16;
 
 /// The text without what looks like a secret; unchanged, and not copied, where nothing does.
-fn strike(text: &str) -> Cow<'_, str> {
+pub(super) fn strike(text: &str) -> Cow<'_, str> {
     let mut struck = String::new();
     let mut copied = 0;
     let mut at = 0;

@@ -29,6 +29,17 @@ const STAGE_BUCKETS: &[f64] = &[
     20.0, 25.0, 30.0, 45.0, 60.0,
 ];
 
+/// What a family is declared as.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// The type of the field that holds it, such as `HistogramVec`.
+    pub kind: &'static str,
+}
+
 macro_rules! families {
     ($($field:ident: $kind:ident $([$($label:literal),+])? $(in $buckets:ident)? = $name:literal, $help:literal;)+) => {
         /// All metric families.
@@ -37,6 +48,12 @@ macro_rules! families {
             registry: Registry,
             $(#[doc = concat!("`", $name, "`: ", $help)] pub $field: $kind,)+
         }
+
+        /// Every family that [`Metrics::new`] declares. A registry tells only of those that have a
+        /// value already, so whoever compares names compares them with these.
+        pub const FAMILIES: &[Family] = &[
+            $(Family { name: $name, labels: &[$($($label),+)?], kind: stringify!($kind) },)+
+        ];
 
         impl Metrics {
             /// Declares every family on a registry of its own.
@@ -178,6 +195,8 @@ families! {
         "auth_failures_total", "Requests refused for their credentials.";
     rate_limited_total: IntCounterVec["window"] =
         "rate_limited_total", "Requests refused because a key's rate limit was used up.";
+    trace_spans_total: IntCounterVec["outcome"] =
+        "trace_spans_total", "Spans by what became of them: sent to the collector, refused by it, given up while it was unreachable, or dropped because the queue was full.";
     build_info: IntGaugeVec["version", "commit"] =
         "build_info", "Always 1; the labels say what is running.";
 }

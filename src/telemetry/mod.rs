@@ -3,4 +3,5 @@
 pub mod health;
 pub mod logs;
 pub mod metrics;
+pub mod traces;
 pub mod units;

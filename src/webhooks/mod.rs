@@ -17,6 +17,7 @@ pub mod post;
 pub mod schedule;
 pub mod secret;
 pub mod sign;
+mod trace;
 
 pub use deliver::Dispatcher;
 pub use message::{of_event, test_message};
@@ -133,8 +134,19 @@ impl Webhooks {
     pub async fn send(&self, url: &str, secrets: &[SigningSecret], id: &str, body: String) -> Made {
         let at = self.clock.now();
         let began = self.clock.monotonic();
-        let headers = sign::sign(secrets, id, at, body.as_bytes());
-        let answer = self.poster.post(url, &headers, Bytes::from(body), at).await;
+        let signed = sign::sign(secrets, id, at, body.as_bytes());
+        let span = trace::of_message(id, &body);
+        let answer = match signed.as_sent() {
+            Some(mut headers) => {
+                trace::name_in(&mut headers, &span);
+                self.poster.post(url, headers, Bytes::from(body), at).await
+            }
+            None => Answer::failed(
+                Outcome::Broken,
+                "the message has no header that can be sent",
+            ),
+        };
+        trace::ended(&span, &answer);
         let took = self.clock.monotonic().saturating_sub(began);
         Made::of(at, took, answer)
     }

@@ -9,11 +9,10 @@
 
 use super::guard::{Blocked, Policy, Resolver, Target};
 use super::schedule;
-use super::sign::Headers;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, Response, header};
+use hyper::{HeaderMap, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -186,7 +185,7 @@ impl Poster {
     }
 
     /// Posts once. Never takes longer than the time-out.
-    pub async fn post(&self, url: &str, headers: &Headers, body: Bytes, now: UnixMs) -> Answer {
+    pub async fn post(&self, url: &str, headers: HeaderMap, body: Bytes, now: UnixMs) -> Answer {
         let deadline = Instant::now() + self.timeout;
         match self.attempt(url, headers, body, now, deadline).await {
             Ok(answer) => answer,
@@ -197,7 +196,7 @@ impl Poster {
     async fn attempt(
         &self,
         url: &str,
-        headers: &Headers,
+        headers: HeaderMap,
         body: Bytes,
         now: UnixMs,
         deadline: Instant,
@@ -271,21 +270,21 @@ impl Poster {
     }
 }
 
+/// A JSON body with what every request bears, and with these headers.
 fn request(
     target: &Target,
-    headers: &Headers,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-    Request::post(target.path())
+    let mut request = Request::post(target.path())
         .header(header::HOST, target.authority())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, "*/*")
         .header(header::CONNECTION, "close")
-        .header("webhook-id", &headers.id)
-        .header("webhook-timestamp", &headers.timestamp)
-        .header("webhook-signature", &headers.signature)
-        .body(Full::new(body))
+        .body(Full::new(body))?;
+    request.headers_mut().extend(headers);
+    Ok(request)
 }
 
 /// Connects to the first address that answers, each within `patience`: a host may have addresses that

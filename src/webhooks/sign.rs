@@ -8,6 +8,7 @@ use super::secret::SigningSecret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
+use hyper::HeaderMap;
 use sha2::Sha256;
 use xrpayd_core::ids::UnixMs;
 
@@ -20,6 +21,22 @@ pub struct Headers {
     pub timestamp: String,
     /// `webhook-signature`
     pub signature: String,
+}
+
+impl Headers {
+    /// As they are sent; none where one is no header, which nothing that is made here is.
+    #[must_use]
+    pub fn as_sent(&self) -> Option<HeaderMap> {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("webhook-id", &self.id),
+            ("webhook-timestamp", &self.timestamp),
+            ("webhook-signature", &self.signature),
+        ] {
+            map.insert(name, value.parse().ok()?);
+        }
+        Some(map)
+    }
 }
 
 /// Signs one try with every secret that holds.
@@ -53,20 +70,6 @@ fn signature(secret: &SigningSecret, id: &str, timestamp: &str, body: &[u8]) -> 
 mod tests {
     use super::*;
     use crate::clock::{Clock as _, SeededEntropy, SystemClock};
-    use hyper::HeaderMap;
-
-    /// The headers as the reference library takes them.
-    fn header_map(headers: &Headers) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in [
-            ("webhook-id", &headers.id),
-            ("webhook-timestamp", &headers.timestamp),
-            ("webhook-signature", &headers.signature),
-        ] {
-            map.insert(name, value.parse().unwrap());
-        }
-        map
-    }
 
     #[test]
     fn the_vector_of_the_specification_is_met() {
@@ -94,7 +97,7 @@ mod tests {
         let mut signed = sign(&secrets[..2], "evt_7", now, body);
         let verify = |text: &str, headers: &Headers, body: &[u8]| {
             let webhook = standardwebhooks::Webhook::new(text).unwrap();
-            webhook.verify(body, &header_map(headers)).is_ok()
+            webhook.verify(body, &headers.as_sent().unwrap()).is_ok()
         };
         assert!(verify(&texts[0], &signed, body) && verify(&texts[1], &signed, body));
         assert!(

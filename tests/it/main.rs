@@ -15,6 +15,7 @@ mod cli;
 mod deployment;
 mod drills;
 mod http;
+mod logs;
 mod pool;
 mod store;
 mod support;

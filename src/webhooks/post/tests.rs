@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::webhooks::guard::{Plain, Private};
+use crate::webhooks::sign::Headers;
 use futures_util::future::BoxFuture;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::ServerConfig;
@@ -32,12 +33,13 @@ fn poster(policy: Policy, roots: RootCertStore) -> Poster {
     Poster::new(resolver, policy, roots, Duration::from_secs(5)).unwrap()
 }
 
-fn headers() -> Headers {
-    Headers {
+fn headers() -> HeaderMap {
+    let headers = Headers {
         id: "evt_1".to_owned(),
         timestamp: "1800000000".to_owned(),
         signature: "v1,AAAA".to_owned(),
-    }
+    };
+    headers.as_sent().unwrap()
 }
 
 /// A receiver that answers every connection with these bytes; tells how many there were and what
@@ -78,7 +80,7 @@ async fn receiver(answer: Vec<u8>, then: Duration) -> Receiver {
 async fn post_to(url: &str, policy: Policy) -> Answer {
     let body = Bytes::from_static(b"{\"type\":\"webhook.test\"}");
     poster(policy, RootCertStore::empty())
-        .post(url, &headers(), body, NOW)
+        .post(url, headers(), body, NOW)
         .await
 }
 
@@ -213,7 +215,7 @@ async fn a_receiver_that_says_nothing_is_given_up_and_one_that_is_away_is_told()
     )
     .unwrap();
     let url = format!("http://a.test:{}/", mute.port);
-    let answer = hasty.post(&url, &headers(), Bytes::new(), NOW).await;
+    let answer = hasty.post(&url, headers(), Bytes::new(), NOW).await;
     assert_eq!(answer.outcome, Outcome::TimedOut);
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -277,7 +279,7 @@ async fn tls_proves_the_name_of_the_url_and_not_the_address() {
     ] {
         let url = format!("https://{host}:{port}/");
         let answer = poster(ROOMY, roots)
-            .post(&url, &headers(), Bytes::new(), NOW)
+            .post(&url, headers(), Bytes::new(), NOW)
             .await;
         assert_eq!(answer.outcome, outcome, "{host}: {:?}", answer.error);
     }

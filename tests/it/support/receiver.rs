@@ -32,6 +32,8 @@ pub enum Manner {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Heard {
+    /// The path.
+    pub path: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -182,6 +184,7 @@ async fn answer(
         return Ok(Response::new(Full::default()));
     };
     heard.lock().unwrap().push(Heard {
+        path: parts.uri.path().to_owned(),
         headers: parts.headers,
         body: body.to_bytes().to_vec(),
         at: Instant::now(),
