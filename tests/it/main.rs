@@ -14,6 +14,7 @@ mod alerts;
 mod cli;
 mod deployment;
 mod drills;
+mod grafana;
 mod http;
 mod logs;
 mod pool;
