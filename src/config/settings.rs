@@ -453,17 +453,17 @@ const ROWS: &[Setting] = &[
     row(
         "telemetry.latency_threshold",
         Kind::Duration,
-        "From where on the best server's answers are slow enough that `/health` is degraded.",
+        "From where on the best server's answers are slow enough that `/health` is degraded, and the alert `XrplSlow` fires.",
     ),
     row(
         "telemetry.pending_threshold",
         Kind::Duration,
-        "From where on a payment is on its way for so long that `/health` is degraded.",
+        "From where on a payment is on its way for so long that `/health` is degraded, and the alert `PaymentStuck` fires.",
     ),
     row(
         "telemetry.alerts",
         Kind::List,
-        "What degrades `/health`: `latency`, `ledger_age`, `oldest_payment`, `low_balance`, `books`, `webhooks`. What is left out is still measured and shown. A halted wallet and servers that do not agree always do.",
+        "What degrades `/health`: `latency`, `ledger_age`, `oldest_payment`, `low_balance`, `books`, `webhooks`. What is left out is still measured and shown, and of `latency`, `oldest_payment` and `webhooks` the alerts `XrplSlow`, `PaymentStuck` and `WebhookBacklog` never fire then. A halted wallet and servers that do not agree always do.",
     ),
     row(
         "lease.ttl",

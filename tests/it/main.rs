@@ -18,6 +18,7 @@ mod grafana;
 mod http;
 mod logs;
 mod pool;
+mod rules;
 mod store;
 mod support;
 mod survival;
