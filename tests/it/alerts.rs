@@ -7,6 +7,7 @@
 )]
 
 mod bed;
+mod complete;
 mod drill;
 mod payments;
 mod runbook;
