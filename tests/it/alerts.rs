@@ -9,8 +9,13 @@
 mod bed;
 mod complete;
 mod drill;
+mod edges;
 mod payments;
 mod runbook;
+mod service;
+mod service_topics;
+mod store;
+mod store_replicas;
 mod wallets;
 mod wallets_replicas;
 mod watch;

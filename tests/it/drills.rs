@@ -29,7 +29,7 @@ mod metrics;
 mod moving;
 mod network;
 mod outages;
-mod pair;
+pub mod pair;
 mod party;
 mod pasts;
 mod pauses;

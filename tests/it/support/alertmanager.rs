@@ -128,6 +128,29 @@ impl Alertmanager {
         self.url.trim_start_matches("http://")
     }
 
+    /// Whoever is told refuses it from now on, as one does who no longer knows us.
+    pub fn fails(&self, told: Told) {
+        self.behaves(told, &Manner::With(403, Vec::new()));
+    }
+
+    /// Whoever is told takes it again.
+    pub fn works(&self, told: Told) {
+        self.behaves(told, &Manner::Well);
+    }
+
+    fn behaves(&self, wanted: Told, manner: &Manner) {
+        for (told, receiver) in &self.receivers {
+            if *told == wanted {
+                receiver.behave(manner.clone());
+            }
+        }
+    }
+
+    /// It is killed; its receivers go on listening.
+    pub fn dies(&mut self) {
+        self.program.kill();
+    }
+
     /// Everything that anybody was told, each one's in its order.
     pub fn notices(&self) -> Vec<Notice> {
         let mut notices = Vec::new();

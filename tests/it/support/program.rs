@@ -36,6 +36,12 @@ impl Program {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Its number, to send it a signal.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -73,6 +73,8 @@ impl Prometheus {
                 folder.join("data").display()
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            // What is told while it reads its files again is lost, and told again after this.
+            .arg("--rules.alert.resend-delay=5s")
             .args(["--web.enable-lifecycle", "--log.level=warn"]);
         let log = folder.join("prometheus.log");
         let mut started = Self {
