@@ -10,9 +10,11 @@ use super::traces::TraceLayer;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
-use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::reload;
 
@@ -40,7 +42,7 @@ pub enum LogError {
     NotSet,
 }
 
-static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+static GATE: OnceLock<reload::Handle<Gate, Registry>> = OnceLock::new();
 
 /// Turns the logs on for the whole process, and the traces where there is a layer for them.
 ///
@@ -53,11 +55,10 @@ pub fn init(level: Level, format: Format, traces: Option<TraceLayer>) -> Result<
         Format::Json => false,
     };
     let colour = io::stderr().is_terminal();
-    let (filter, handle) = reload::Layer::new(targets(level));
-    let traces = traces.map(|layer| layer.with_filter(filter_fn(TraceLayer::takes)));
-    let subscriber = subscriber(filter, human, colour, io::stderr).with(traces);
+    let (gate, handle) = reload::Layer::new(Gate::new(level, traces.as_ref()));
+    let subscriber = subscriber(gate, human, colour, io::stderr).with(traces);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySet)?;
-    FILTER.set(handle).map_err(|_| LogError::AlreadySet)
+    GATE.set(handle).map_err(|_| LogError::AlreadySet)
 }
 
 /// Changes how much is logged, from now on.
@@ -65,8 +66,61 @@ pub fn init(level: Level, format: Format, traces: Option<TraceLayer>) -> Result<
 /// # Errors
 /// The logs are not on.
 pub fn set_level(level: Level) -> Result<(), LogError> {
-    let handle = FILTER.get().ok_or(LogError::NotSet)?;
-    handle.reload(targets(level)).map_err(|_| LogError::NotSet)
+    let handle = GATE.get().ok_or(LogError::NotSet)?;
+    let changed = handle.modify(|gate| gate.set_level(level));
+    changed.map_err(|_| LogError::NotSet)
+}
+
+/// What is let through to lines and traces. One gate before both, and no filter of each: a filter of one
+/// layer alone forgets who is in which span as soon as a library asks whether it would be heard.
+#[derive(Debug)]
+struct Gate {
+    level: Level,
+    lines: Targets,
+    traces: bool,
+}
+
+impl Gate {
+    fn new(level: Level, traces: Option<&TraceLayer>) -> Self {
+        Self {
+            level,
+            lines: targets(level),
+            traces: traces.is_some(),
+        }
+    }
+
+    fn set_level(&mut self, level: Level) {
+        self.level = level;
+        self.lines = targets(level);
+    }
+
+    fn lets(&self, metadata: &Metadata<'_>) -> bool {
+        let is_line = self.lines.would_enable(metadata.target(), metadata.level());
+        is_line || (self.traces && TraceLayer::takes(metadata))
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Gate {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.lets(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.lets(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let lines = LevelFilter::from_level(self.level);
+        Some(if self.traces {
+            lines.max(LevelFilter::INFO)
+        } else {
+            lines
+        })
+    }
 }
 
 /// The daemon's own crates at `level`; what it stands on says less, since its details are not ours
@@ -83,7 +137,7 @@ fn targets(level: Level) -> Targets {
 }
 
 fn subscriber<W>(
-    filter: reload::Layer<Targets, Registry>,
+    gate: reload::Layer<Gate, Registry>,
     human: bool,
     colour: bool,
     writer: W,
@@ -103,7 +157,7 @@ where
             .with_span_list(false)
             .boxed()
     };
-    Registry::default().with(lines.with_filter(filter))
+    Registry::default().with(gate).with(lines)
 }
 
 /// Strikes secrets out of what is written through it. A whole line comes in one write.

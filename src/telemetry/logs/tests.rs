@@ -26,12 +26,12 @@ impl Write for Paper {
 fn written(
     level: Level,
     human: bool,
-    work: impl FnOnce(&reload::Handle<Targets, Registry>),
+    work: impl FnOnce(&reload::Handle<Gate, Registry>),
 ) -> String {
     let paper = Paper::default();
     let copy = paper.clone();
-    let (filter, handle) = reload::Layer::new(targets(level));
-    let subscriber = subscriber(filter, human, false, move || copy.clone());
+    let (gate, handle) = reload::Layer::new(Gate::new(level, None));
+    let subscriber = subscriber(gate, human, false, move || copy.clone());
     tracing::subscriber::with_default(subscriber, || work(&handle));
     let bytes = paper.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
@@ -103,10 +103,10 @@ fn json_lines_are_json_with_dotted_fields() {
 fn the_level_holds_and_can_be_changed_while_it_runs() {
     let text = written(Level::INFO, false, |handle| {
         tracing::debug!("one");
-        handle.reload(targets(Level::DEBUG)).unwrap();
+        handle.modify(|gate| gate.set_level(Level::DEBUG)).unwrap();
         tracing::debug!("two");
         tracing::debug!(target: "hyper::proto", "three");
-        handle.reload(targets(Level::ERROR)).unwrap();
+        handle.modify(|gate| gate.set_level(Level::ERROR)).unwrap();
         tracing::warn!("four");
     });
     let shown: Vec<&str> = ["one", "two", "three", "four"]
@@ -126,5 +126,23 @@ proptest! {
         let between = format!("{any} {SEED}{after}");
         prop_assert!(!strike(&between).contains(SEED) || any.ends_with(|c: char| c != ' '));
         let _ = strike(&any);
+    }
+}
+
+#[test]
+fn a_line_names_its_request_whatever_a_library_asked_before() {
+    let text = written(Level::INFO, false, |_| {
+        let unheard = tracing::info_span!(target: "library", "unheard");
+        let metadata = unheard.metadata().unwrap();
+        for n in 0..3 {
+            let is_heard = tracing::dispatcher::get_default(|all| all.enabled(metadata));
+            assert!(!is_heard);
+            let _inside = tracing::info_span!("http", request.id = n).entered();
+            tracing::info!("answered");
+        }
+    });
+    assert_eq!(text.lines().count(), 3, "{text}");
+    for line in text.lines() {
+        assert!(line.contains("\"request.id\":"), "{line}");
     }
 }

@@ -236,6 +236,9 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: layer::Context<'_, S>) {
+        if !Self::takes(attributes.metadata()) {
+            return;
+        }
         let Some(span) = ctx.span(id) else { return };
         let mut said = Said::default();
         attributes.record(&mut said);

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::field::Empty;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 use xrpayd_core::ids::{InvoiceId, PaymentId, UnixMs};
 use xrpayd_core::rollout::Ratio;
@@ -20,7 +19,7 @@ fn told(share: Ratio, work: impl FnOnce(&ManualClock)) -> Vec<Span> {
     let clock = Arc::new(ManualClock::new(UnixMs(1_000_000)));
     let time = Arc::clone(&clock) as Arc<dyn Clock>;
     let (layer, mut spans) = pair(share, time, Arc::new(SeededEntropy::new(7)));
-    let subscriber = Registry::default().with(layer.with_filter(filter_fn(TraceLayer::takes)));
+    let subscriber = Registry::default().with(layer);
     tracing::subscriber::with_default(subscriber, || work(&clock));
     std::iter::from_fn(|| spans.waiting()).collect()
 }
@@ -154,7 +153,7 @@ fn nothing_but_traces_is_taken_and_secrets_are_struck_out() {
 fn a_queue_that_nobody_empties_drops_and_counts_and_never_waits() {
     let clock = Arc::new(ManualClock::new(UnixMs(0)));
     let (layer, mut spans) = pair(ALL, clock, Arc::new(SeededEntropy::new(7)));
-    let subscriber = Registry::default().with(layer.with_filter(filter_fn(TraceLayer::takes)));
+    let subscriber = Registry::default().with(layer);
     tracing::subscriber::with_default(subscriber, || {
         for _ in 0..3_000 {
             tracing::info_span!(target: TARGET, "sign", trace.of = %PAYMENT);

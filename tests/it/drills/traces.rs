@@ -149,6 +149,7 @@ async fn a_payment_is_followed_from_its_request_over_the_ledger_to_its_webhook()
     let line: Value = serde_json::from_str(of_request.unwrap()).unwrap();
     assert_eq!(line["request.id"], "req_of_the_till");
     assert_eq!(line["payment.id"], id.as_str());
+    assert_eq!(line["span"]["trace.id"], TRACE);
     let ended = log
         .lines()
         .find(|line| line.contains("a payment has its end"));
