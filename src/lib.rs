@@ -15,6 +15,7 @@ pub mod deposits;
 pub mod http;
 pub mod journal;
 pub mod payments;
+pub mod preflight;
 mod private_file;
 pub mod private_memory;
 pub mod reconcile;

@@ -22,6 +22,7 @@ mod leases;
 mod live;
 pub mod moving;
 mod patience;
+pub mod preflight;
 mod primaries;
 pub mod reconcile;
 mod reload;

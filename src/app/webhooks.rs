@@ -22,12 +22,8 @@ pub(super) fn key_file(store: &Store) -> Option<PathBuf> {
     store.file().map(|database| beside(database, KEY_FILE))
 }
 
-/// What the dispatcher and the API share.
-pub(super) fn webhooks(
-    config: &Config,
-    store: &Store,
-    ground: &Ground,
-) -> Result<Webhooks, AppError> {
+/// What posts, to whom the configuration lets it.
+pub(super) fn poster(config: &Config) -> Result<Poster, AppError> {
     let settings = &config.webhooks;
     let policy = Policy {
         plain: if settings.allow_http {
@@ -46,10 +42,19 @@ pub(super) fn webhooks(
         let own = Roots::read(path).map_err(|error| AppError::Webhooks(error.to_string()))?;
         roots.extend(own.store().roots.iter().cloned());
     }
-    let poster = Poster::new(Arc::new(SystemResolver), policy, roots, settings.timeout)
-        .map_err(|error| AppError::Webhooks(format!("TLS cannot be set up: {error}")))?;
+    Poster::new(Arc::new(SystemResolver), policy, roots, settings.timeout)
+        .map_err(|error| AppError::Webhooks(format!("TLS cannot be set up: {error}")))
+}
+
+/// What the dispatcher and the API share.
+pub(super) fn webhooks(
+    config: &Config,
+    store: &Store,
+    ground: &Ground,
+) -> Result<Webhooks, AppError> {
+    let settings = &config.webhooks;
     Ok(Webhooks {
-        poster,
+        poster: poster(config)?,
         sealer: sealer(config, store, ground)?.map(Arc::new),
         wake: Arc::new(Notify::new()),
         settings: Arc::new(Settings {

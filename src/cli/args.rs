@@ -29,6 +29,11 @@ impl ConfigArgs {
         }
     }
 
+    /// The files that are named.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Whether the command line names any.
     pub(super) const fn is_given(&self) -> bool {
         !self.files.is_empty() || self.profile.is_some()

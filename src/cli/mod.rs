@@ -17,6 +17,7 @@ mod openapi;
 mod operator;
 mod out;
 mod pause;
+mod preflight;
 mod reconcile;
 mod rollout;
 mod sandbox;
@@ -67,6 +68,8 @@ enum Command {
     Pause(pause::Pause),
     /// Take a pause back.
     Resume(pause::Resume),
+    /// Go through the checklist before a deployment.
+    Preflight(preflight::Preflight),
     /// Hold the books against the ledger, to the drop.
     Reconcile(reconcile::Reconcile),
     /// Look at the audit log, and see that nobody changed it.
@@ -102,6 +105,7 @@ impl Cli {
             Command::Servers(command) => command.run().await,
             Command::Pause(command) => command.run().await,
             Command::Resume(command) => command.run().await,
+            Command::Preflight(command) => command.run().await,
             Command::Reconcile(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Config(command) => command.run(),

@@ -7,6 +7,7 @@ mod events;
 mod http;
 mod invoices;
 mod limits;
+mod preflight;
 mod rollout;
 mod telemetry;
 mod webhooks;
@@ -49,6 +50,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
     let telemetry = telemetry::telemetry(r);
     let lease = lease(r);
     let shutdown = shutdown(r);
+    let preflight = preflight::preflight(r);
     Some(Config {
         profile,
         network: network?,
@@ -67,6 +69,7 @@ pub(super) fn config(r: &mut Reader, profile: Profile) -> Option<Config> {
         telemetry: telemetry?,
         shutdown: shutdown?,
         lease: lease?,
+        preflight: preflight?,
     })
 }
 
@@ -316,6 +319,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
     let low_balance = xrp(r, &own(r, "low_balance_xrp"));
     let critical_balance = xrp(r, &own(r, "critical_balance_xrp"));
     let require_regular_key = r.required(&own(r, "require_regular_key"));
+    let balance_cap = preflight::balance_cap(r, &own(r, "balance_cap_xrp"), low_balance);
     if let Some(wallet_type) = &wallet_type
         && !["hot", "warm", "cold"].contains(&wallet_type.as_str())
     {
@@ -356,6 +360,7 @@ fn wallet(r: &mut Reader, name: &str) -> Option<Wallet> {
         low_balance: low_balance?,
         critical_balance: critical_balance?,
         require_regular_key: require_regular_key?,
+        balance_cap,
     })
 }
 

@@ -196,7 +196,8 @@ fn scopes_that_never_bind(config: &Config, reader: &Reader, found: &mut Findings
 }
 
 /// Every reference to a secret, with its key.
-fn references(config: &Config) -> Vec<(String, &SecretRef)> {
+#[must_use]
+pub fn references(config: &Config) -> Vec<(String, &SecretRef)> {
     let mut all: Vec<(String, &SecretRef)> = config
         .wallets
         .iter()

@@ -14,7 +14,8 @@ const WORDS: &[&str] = &[
 ];
 
 /// The first such word in a reference, a path or a URL.
-pub(super) fn named_in(text: &str) -> Option<&'static str> {
+#[must_use]
+pub fn named_in(text: &str) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
     let mut parts = lower.split(|c: char| !c.is_ascii_alphanumeric());
     parts.find_map(|part| WORDS.iter().find(|word| **word == part).copied())

@@ -25,12 +25,14 @@ mod stages;
 mod url;
 mod value;
 
+pub use checks::references as secret_references;
+pub use elsewhere::named_in as named_after_another_place;
 pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
 pub use origin::{Origin, Problem};
 pub use reload::is_taken_over;
 pub use schema::{
     Auth, Backups, Config, Http, KeyAlgorithm, Lease, Limits, LogFormat, LogLevel, Network, Pooler,
-    Profile, RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
+    Preflight, Profile, RateLimit, Server, Shutdown, StoreSettings, Telemetry, Trust, Wallet, Xrpl,
 };
 pub use secrets::SecretRef;
 pub use show::{show_json, show_toml};

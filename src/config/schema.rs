@@ -1,8 +1,10 @@
 //! The configuration as the rest of the daemon sees it: strict types, nothing optional that always
 //! is there.
 
+mod preflight;
 mod store;
 
+pub use preflight::Preflight;
 pub use store::{Backups, Pooler, StoreSettings};
 
 use super::secrets::SecretRef;
@@ -61,6 +63,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Who may write which wallet.
     pub lease: Lease,
+    /// What the checklist looks at besides.
+    pub preflight: Preflight,
 }
 
 impl Config {
@@ -256,6 +260,8 @@ pub struct Wallet {
     pub critical_balance: Drops,
     /// Whether a key that is the account's master key is refused.
     pub require_regular_key: bool,
+    /// The most that it is to hold.
+    pub balance_cap: Option<Drops>,
 }
 
 /// Section `limits`: the hard caps, whatever the stage.

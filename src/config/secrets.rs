@@ -75,7 +75,8 @@ impl FromStr for SecretRef {
 }
 
 /// Whether a text decodes as a family seed of either algorithm.
-pub(super) fn looks_like_a_seed(text: &str) -> bool {
+#[must_use]
+pub fn looks_like_a_seed(text: &str) -> bool {
     match base58check_decode(text.trim()) {
         Ok(mut payload) => {
             let seed = matches!(payload.as_slice(), [0x21, rest @ ..] if rest.len() == 16)

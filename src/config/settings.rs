@@ -6,6 +6,7 @@ mod http;
 mod kind;
 mod limits;
 mod lookup;
+mod preflight;
 mod rollout;
 mod sections;
 
@@ -31,8 +32,17 @@ const fn row(key: &'static str, kind: Kind, meaning: &'static str) -> Setting {
 }
 
 /// Every setting; sections that fill a page of their own have a file of their own.
-pub(super) static SETTINGS: LazyLock<Vec<Setting>> =
-    LazyLock::new(|| [ROWS, limits::ROWS, http::ROWS, rollout::ROWS, backups::ROWS].concat());
+pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    [
+        ROWS,
+        limits::ROWS,
+        http::ROWS,
+        rollout::ROWS,
+        backups::ROWS,
+        preflight::ROWS,
+    ]
+    .concat()
+});
 
 const ROWS: &[Setting] = &[
     row(

@@ -45,6 +45,10 @@ fn safe(pattern: &str, value: &Value) -> serde_json::Value {
                 StoreUrl::parse(text).map_or_else(|_| "…".to_owned(), |url| url.to_string());
             shown.into()
         }
+        (Some(Kind::Url), Value::String(_, text)) if pattern.starts_with("preflight.") => {
+            let origin = url::Url::parse(text).map(|url| url.origin().ascii_serialization());
+            origin.unwrap_or_else(|_| "…".to_owned()).into()
+        }
         (Some(Kind::Url | Kind::Servers) | None, Value::String(_, text)) => {
             hide_server(text).into()
         }

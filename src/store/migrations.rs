@@ -54,6 +54,7 @@ fn for_sqlite() -> Vec<Migration> {
         (23, "moves", "0023_moves.sql"),
         (24, "backups", "0024_backups.sql"),
         (26, "feed_lineage", "0026_feed_lineage.sql"),
+        (27, "sign_offs", "0027_sign_offs.sql"),
     )
 }
 
@@ -85,6 +86,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (23, "moves", "0023_moves.sql"),
         (24, "backups", "0024_backups.sql"),
         (26, "feed_lineage", "0026_feed_lineage.sql"),
+        (27, "sign_offs", "0027_sign_offs.sql"),
     )
 }
 

@@ -38,6 +38,7 @@ mod lease;
 mod limits;
 mod lineage;
 mod list;
+mod look;
 mod migrations;
 mod moves;
 mod older;
@@ -56,6 +57,7 @@ mod retention;
 mod retry;
 mod rollout;
 mod ruling;
+mod sign_offs;
 mod signatures;
 mod snapshot;
 mod sqlite;
@@ -97,6 +99,7 @@ pub use lease::{
 pub use limits::LimitUsage;
 pub use lineage::{Descent, Lineage};
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
+pub use look::{Schema, ServerSettings};
 pub use moves::{Move, MoveState, Whereabouts};
 pub use pauses::{Pause, Switched};
 pub use paybacks::{
@@ -109,6 +112,7 @@ pub use rollout::{
     Closing, Incident, IncidentKind, StageChange, StageInForce, StageOutcome, StageRecord, Step,
 };
 pub use ruling::{Past, Person, RulingOutcome};
+pub use sign_offs::SignedItem;
 pub use snapshot::SnapshotError;
 pub(crate) use sqlite::beside;
 pub use ticket_requests::{TicketAsk, TicketRow, TicketStatus};

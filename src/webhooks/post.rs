@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use xrpayd_core::ids::UnixMs;
 
 /// The most of an answer's body that is read.
@@ -209,14 +210,38 @@ impl Poster {
         if !target.is_tls() {
             return self.exchange(stream, request, now, deadline).await;
         }
+        let stream = self.secure(&target, stream, deadline).await?;
+        self.exchange(stream, request, now, deadline).await
+    }
+
+    /// Connects as a try would, and says nothing there.
+    ///
+    /// # Errors
+    /// What a try would have failed at.
+    pub async fn knock(&self, url: &str) -> Result<(), Answer> {
+        let deadline = Instant::now() + self.timeout;
+        let target = Target::read(url, self.policy)
+            .map_err(|error| Answer::failed(Outcome::Blocked, format!("the URL {error}")))?;
+        let stream = self.within(deadline, self.reach(&target)).await??;
+        if target.is_tls() {
+            self.secure(&target, stream, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure of the receiver, and speaks TLS with it.
+    async fn secure(
+        &self,
+        target: &Target,
+        stream: TcpStream,
+        deadline: Instant,
+    ) -> Result<TlsStream<TcpStream>, Answer> {
         let name =
             server_name(target.host()).map_err(|error| Answer::failed(Outcome::Tls, error))?;
         let shaking = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
-        let stream = self
-            .within(deadline, shaking)
+        self.within(deadline, shaking)
             .await?
-            .map_err(|error| Answer::failed(Outcome::Tls, format!("TLS: {error}")))?;
-        self.exchange(stream, request, now, deadline).await
+            .map_err(|error| Answer::failed(Outcome::Tls, format!("TLS: {error}")))
     }
 
     /// Resolves the name once and connects to what was vetted of the answer.

@@ -2,6 +2,7 @@
 //! comes out.
 
 mod audit;
+mod checklist;
 mod environments;
 mod keys;
 mod tickets;

@@ -37,6 +37,7 @@ mod renewals;
 mod rollout;
 mod routes;
 mod scopes;
+mod sign_offs;
 mod standby;
 mod strictness;
 mod taking;

@@ -1,7 +1,7 @@
 //! The sections, in the order of the manual.
 
 /// Every section, in the order of the manual, with a word on it.
-pub(in crate::config) const SECTIONS: [(&str, &str); 17] = [
+pub(in crate::config) const SECTIONS: [(&str, &str); 18] = [
     ("network", "Which XRP Ledger network the daemon pays on."),
     ("xrpl", "The servers, and how they are spoken to."),
     (
@@ -46,6 +46,10 @@ pub(in crate::config) const SECTIONS: [(&str, &str); 17] = [
     (
         "lease",
         "Who may write a wallet, where several replicas serve one PostgreSQL database.",
+    ),
+    (
+        "preflight",
+        "What `xrpayd preflight` looks at besides what the daemon uses. See [PREFLIGHT.md](PREFLIGHT.md).",
     ),
     ("shutdown", "How the daemon ends."),
     ("secrets", "Reserved; it has no settings in this version."),

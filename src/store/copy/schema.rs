@@ -3,7 +3,7 @@
 
 use super::CopyError;
 use crate::store::error::StoreError;
-use crate::store::{Store, StoreConfig, migrations, postgres, sqlite};
+use crate::store::{Schema, Store, StoreConfig};
 
 impl Store {
     /// Whether a database has books in a schema that this program can copy, without changing anything.
@@ -11,12 +11,7 @@ impl Store {
     /// # Errors
     /// There is none, or it is at another schema.
     pub async fn can_be_source(config: &StoreConfig) -> Result<(), CopyError> {
-        let found = if config.url.starts_with("sqlite:") {
-            sqlite::schema(config).await?
-        } else {
-            postgres::schema(config).await?
-        };
-        let known = migrations::known();
+        let Schema { found, known } = Self::schema(config).await?;
         match found {
             None => Err(CopyError::NothingToCopy),
             Some(found) if found < known => Err(CopyError::Older { found, known }),
