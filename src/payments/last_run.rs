@@ -10,7 +10,7 @@
 //!
 //! A folder that several machines' daemons have each for themselves also keeps under which taking of the
 //! wallet's lease the wallet was seen last, by whomever. Epochs only grow: a database in which that one is
-//! still to come, or is another holder's, went back, whoever signed there since ([`epoch`]).
+//! still to come, or is another holder's, went back, whoever signed there since (`epoch`).
 //!
 //! Owns one file a wallet, and beside it one for the epoch: in a folder that no backup restores, or else beside the file of an SQLite
 //! database, which tells of a backup of that file alone. Off on PostgreSQL without a folder. What cannot
