@@ -1,5 +1,6 @@
 //! Files that hold a secret: readable by their owner alone, written whole or not at all.
 
+use crate::clock::{Entropy as _, OsEntropy};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,10 @@ use std::path::{Path, PathBuf};
 /// The file system refuses; what stood under the name before still does.
 pub fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let draft = draft_of(path, content)?;
-    std::fs::rename(&draft, path)?;
+    if let Err(error) = std::fs::rename(&draft, path) {
+        std::fs::remove_file(&draft)?;
+        return Err(error);
+    }
     keep_name(path)
 }
 
@@ -26,20 +30,29 @@ pub fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     keep_name(path)
 }
 
-/// The content in a file beside `path`.
+/// The content in a new file beside `path`, of which nothing stays where it cannot be written whole.
 fn draft_of(path: &Path, content: &[u8]) -> std::io::Result<PathBuf> {
     use std::os::unix::fs::OpenOptionsExt as _;
+    // A name that nobody knows before: a file that is there already might be another's to read.
+    let mut random = [0; 8];
+    OsEntropy::new()
+        .map_err(std::io::Error::other)?
+        .fill(&mut random);
     let mut draft = path.as_os_str().to_owned();
-    draft.push(".draft");
+    draft.push(format!(".{}.draft", hex::encode(random)));
+    let draft = PathBuf::from(draft);
     let mut file = std::fs::OpenOptions::new()
-        .create(true)
+        .create_new(true)
         .write(true)
-        .truncate(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(draft.into())
+    match file.write_all(content).and_then(|()| file.sync_all()) {
+        Ok(()) => Ok(draft),
+        Err(error) => {
+            std::fs::remove_file(&draft)?;
+            Err(error)
+        }
+    }
 }
 
 /// A name is durable once its folder is.

@@ -15,7 +15,7 @@ use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 
 /// How long the pool may take until enough servers agree on a ledger.
-const CONNECT: Duration = Duration::from_secs(60);
+pub(super) const CONNECT: Duration = Duration::from_secs(60);
 /// How long its connections may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -121,7 +121,7 @@ impl Sources {
         metrics
             .webhook_oldest_undelivered_seconds
             .set(undelivered.map_or(0.0, |since| seconds_between(since, now)));
-        let backup = self.store.last_good_backup().await?;
+        let backup = self.store.last_good_backup(now).await?;
         metrics
             .backup_last_timestamp_seconds
             .set(backup.map_or(0.0, |taken_at| seconds_between(UnixMs(0), taken_at)));

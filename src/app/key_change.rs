@@ -12,6 +12,7 @@ use crate::wallet::paper::{Draft, Final};
 use crate::xrpl::{AccountSetup, HistoryError, Pool, RequestError, SubmitAnswer, Tip};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use xrpayd_codec::SignedBy;
 use xrpayd_codec::transaction::{Common, Slot, Unsigned};
 use xrpayd_core::address::AccountId;
@@ -213,7 +214,11 @@ pub async fn follow(
     let last = paper.draft.last_ledger();
     let blob: Arc<[u8]> = Arc::from(paper.signed.blob.as_slice());
     let mut tips = pool.tip();
-    let mut from = paper.draft.prepared_at;
+    // The paper may say a ledger that is still to come.
+    let mut from = paper
+        .draft
+        .prepared_at
+        .min(errand::newest(pool).await?.index);
     let mut said: Vec<String> = Vec::new();
     let mut note = |text: String| {
         if !said.contains(&text) {
@@ -221,9 +226,15 @@ pub async fn follow(
             said.push(text);
         }
     };
+    let (mut newest, mut moved) = (LedgerIndex(0), Instant::now());
     loop {
         tips.mark_unchanged();
         let tip = errand::newest(pool).await?;
+        if tip.index > newest {
+            (newest, moved) = (tip.index, Instant::now());
+        } else if moved.elapsed() > errand::CONNECT {
+            return Err(NoLedger.into());
+        }
         // What is found below was validated before; it is looked before anything is given again.
         while from <= tip.index.min(last) {
             match pool.history(account, from, tip.index.min(last)).await {

@@ -83,15 +83,16 @@ impl Store {
         tx.commit().await
     }
 
-    /// The moment that the newest backup shows which was found whole.
+    /// The moment that the newest backup shows which was found whole, as of `now`: what a clock that was
+    /// ahead once wrote down is no backup of tomorrow.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn last_good_backup(&self) -> Result<Option<UnixMs>, StoreError> {
+    pub async fn last_good_backup(&self, now: UnixMs) -> Result<Option<UnixMs>, StoreError> {
         let mut tx = self.db().read().await?;
-        let sql = "select taken_at from backups where verified_at is not null \
+        let sql = "select taken_at from backups where verified_at is not null and taken_at <= $1 \
                    order by taken_at desc limit 1";
-        let row = tx.fetch_optional(sql, Vec::new()).await?;
+        let row = tx.fetch_optional(sql, vec![now.0.into()]).await?;
         tx.end().await?;
         row.map(|row| row.int("taken_at").map(UnixMs)).transpose()
     }

@@ -206,6 +206,10 @@ impl Draft {
 
     fn of(sheet: &Sheet, tx: &Value) -> Result<Self, BadPaper> {
         let (mut unsigned, change) = change::read(tx)?;
+        // Nobody prepares what no ledger can hold any more.
+        if sheet.prepared_at_ledger >= unsigned.common.last_ledger.0 {
+            return Err(BadPaper::Missing("prepared_at_ledger"));
+        }
         let named = unsigned.common.network_id;
         // A transaction names the networks that have to be told apart, and only these.
         unsigned.common.network_id = sheet.network_id;
@@ -412,6 +416,12 @@ mod tests {
         assert!(matches!(
             Paper::read(&other_fee),
             Err(BadPaper::Signature(_))
+        ));
+        let late = text.replace("\"prepared_at_ledger\": 70", "\"prepared_at_ledger\": 90");
+        assert_ne!(late, text);
+        assert!(matches!(
+            Paper::read(&late),
+            Err(BadPaper::Missing("prepared_at_ledger"))
         ));
         for nonsense in ["", "{}", "[]", "{\"xrpayd\":\"signed_transaction\"}"] {
             assert!(matches!(Paper::read(nonsense), Err(BadPaper::Format(_))));

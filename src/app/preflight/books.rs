@@ -208,8 +208,9 @@ async fn backup(store: &Store, clock: &dyn Clock) -> Result<Backup, StoreError> 
     if store.home().await?.is_none() {
         return Ok(Backup::NotNeeded);
     }
-    let newest = store.last_good_backup().await?;
-    Ok(newest.map_or(Backup::Never, |at| Backup::Old(clock.now().since_ms(at))))
+    let now = clock.now();
+    let newest = store.last_good_backup(now).await?;
+    Ok(newest.map_or(Backup::Never, |at| Backup::Old(now.since_ms(at))))
 }
 
 async fn keys(store: &Store, clock: &dyn Clock) -> Result<Vec<KeyFacts>, StoreError> {

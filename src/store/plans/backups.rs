@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn the_last_good_backup_is_found_without_reading_all_of_them() {
     for (store, _folder) in stores().await {
-        let seen = plans_of(async { store.last_good_backup().await.unwrap() }).await;
+        let seen = plans_of(async { store.last_good_backup(UnixMs(1)).await.unwrap() }).await;
         let of_backups: Vec<_> = seen
             .iter()
             .filter(|(sql, _)| sql.contains("from backups"))

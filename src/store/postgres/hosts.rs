@@ -200,7 +200,7 @@ impl Hosts {
             let standing = match connection.fetch_one(STANDING).await {
                 Ok(row) => Some((row.try_get("system")?, row.try_get("timeline")?)),
                 // Whatever speaks this protocol and has no such functions, or does not let us.
-                Err(sqlx::Error::Database(_)) => None,
+                Err(sqlx::Error::Database(error)) if is_never_told(error.as_ref()) => None,
                 Err(error) => return Err(error),
             };
             connection.close().await?;
@@ -222,6 +222,19 @@ impl Hosts {
         let options = &self.options[at];
         format!("{}:{}", options.get_host(), options.get_port())
     }
+}
+
+/// Whether a server will never tell its timeline: there is no such function, or it is not for us. Any
+/// other error is of the moment, and a server whose standing is not known then is not worked on.
+fn is_never_told(error: &dyn sqlx::error::DatabaseError) -> bool {
+    const UNDEFINED_FUNCTION: &str = "42883";
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    const FEATURE_NOT_SUPPORTED: &str = "0A000";
+    let code = error.code();
+    matches!(
+        code.as_deref(),
+        Some(UNDEFINED_FUNCTION | INSUFFICIENT_PRIVILEGE | FEATURE_NOT_SUPPORTED)
+    )
 }
 
 fn timeline(standing: &Standing) -> Option<i64> {

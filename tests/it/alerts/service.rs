@@ -269,7 +269,7 @@ async fn those_who_watch_are_watched() {
     ])
     .in_file(
         "alertmanager.yml",
-        &[("repeat_interval: 4m", "repeat_interval: 1s")],
+        &[("repeat_interval: 3m", "repeat_interval: 1s")],
     );
     let none = Surroundings::default();
     let Some(place) = Place::new(&[], none, overlay, &[]).await else {

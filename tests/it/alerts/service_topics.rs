@@ -69,7 +69,8 @@ async fn the_commands_of_every_other_page_do_what_the_page_says() {
         .given("PROBE_TO", SHOP)
         .given("TO", SHOP)
         .given("WARM", "warm")
-        .given("REFILL", &REFILL_XRP.to_string());
+        .given("REFILL", &REFILL_XRP.to_string())
+        .given("REFILL_ID", "1");
     for name in PAGES {
         work_through(&hands, &Runbook::of(name)).await;
     }
@@ -90,6 +91,8 @@ async fn the_commands_of_every_other_page_do_what_the_page_says() {
         .await;
 
     let stolen = std::fs::read_to_string(place.scene.folder().join("runbooks.key")).unwrap();
+    let id = stolen.split('_').nth(1).unwrap();
+    let hands = hands.given("STOLEN_KEY_ID", id);
     work_through(&hands, &Runbook::of("key-rotation")).await;
     let rotated = std::fs::read_to_string(place.scene.folder().join("runbooks.key")).unwrap();
     assert_ne!(stolen, rotated, "the key is the one that it was");

@@ -200,6 +200,7 @@ fn told_here(overlay: Overlay, folder: &Path, receivers: &[(Told, Receiver)]) ->
         &[
             ("group_wait: 30s", "group_wait: 200ms"),
             ("group_interval: 5m", "group_interval: 500ms"),
+            ("group_interval: 1m", "group_interval: 500ms"),
         ],
     );
     for (told, receiver) in receivers {
