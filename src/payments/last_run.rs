@@ -83,16 +83,35 @@ impl LastRun {
         }
     }
 
-    /// Whether the database went back, as the taking under which it is held now tells.
+    /// Whether the database went back, as the taking under which it is held now tells. Where it did, that
+    /// is kept: the next taking would not tell it any more, and may come before anybody has waited.
     ///
     /// # Errors
-    /// There is a file and it cannot be read.
+    /// There is a file and it cannot be read or written.
     pub async fn went_back(&self, tenure: &Tenure) -> io::Result<bool> {
         let Some(file) = self.epoch.clone() else {
             return Ok(false);
         };
-        let kept = off_the_loop(move || epoch::read(&file)).await?;
-        Ok(kept.is_some_and(|kept| kept.contradicts(tenure)))
+        let tenure = tenure.clone();
+        off_the_loop(move || {
+            let is_back = epoch::read(&file)?.is_some_and(|kept| kept.contradicts(&tenure));
+            if is_back {
+                epoch::write(&file, &epoch::Seen::went_back())?;
+            }
+            Ok(is_back)
+        })
+        .await
+    }
+
+    /// Keeps that the database went back, as somebody saw who had looked at it before.
+    ///
+    /// # Errors
+    /// The file could not be written.
+    pub async fn saw_it_go_back(&self) -> io::Result<()> {
+        let Some(file) = self.epoch.clone() else {
+            return Ok(());
+        };
+        off_the_loop(move || epoch::write(&file, &epoch::Seen::went_back())).await
     }
 
     /// Writes down under which taking the wallet is held, whatever was seen before: what that asked for
@@ -335,12 +354,23 @@ mod tests {
         assert!(!is_back(7, "one").await, "its engine begins anew");
         assert!(!is_back(8, "other").await);
         assert!(is_back(7, "other").await, "the epoch was given out again");
+        assert!(
+            is_back(8, "other").await && is_back(9, "one").await,
+            "nobody has waited yet"
+        );
+        kept.saw(&by(10, "other")).await.unwrap();
+        assert!(is_back(11, "one").await, "nor has he who only looked");
+        kept.held_under(&by(7, "one")).await.unwrap();
         assert!(is_back(6, "one").await);
+        kept.held_under(&by(7, "one")).await.unwrap();
+        kept.saw_it_go_back().await.unwrap();
+        assert!(is_back(8, "one").await, "it was seen to go back");
+        kept.held_under(&by(7, "one")).await.unwrap();
         // What others took counts too, and what is older does not.
         kept.saw(&by(9, "other")).await.unwrap();
         kept.saw(&by(8, "third")).await.unwrap();
-        assert!(is_back(9, "one").await && is_back(8, "one").await);
         assert!(!is_back(10, "one").await);
+        assert!(is_back(9, "one").await && is_back(8, "one").await);
         // Whoever has waited goes on from where the database is.
         kept.held_under(&by(3, "one")).await.unwrap();
         assert!(!is_back(3, "one").await && !is_back(4, "other").await);

@@ -91,15 +91,27 @@ impl Leases {
     /// down before. A machine that cannot write it is told so by its engines, which write there too.
     async fn write_down(&self, board: &LeaseBoard, seen: &mut BTreeMap<String, u64>) {
         for lease in &board.leases {
-            let is_news = seen
-                .get(&lease.wallet)
-                .is_none_or(|known| *known < lease.epoch);
-            let (Some(last_run), Some(tenure)) =
-                (self.last_runs.get(&lease.wallet), tenure_of(lease))
-            else {
+            let known = seen.get(&lease.wallet).copied();
+            let Some(last_run) = self.last_runs.get(&lease.wallet) else {
                 continue;
             };
-            if !is_news {
+            if known.is_some_and(|known| known > lease.epoch) {
+                // One look after the other by the same hand: what was seen is not there any more.
+                match last_run.saw_it_go_back().await {
+                    Ok(()) => {
+                        seen.insert(lease.wallet.clone(), lease.epoch);
+                    }
+                    Err(error) => tracing::error!(
+                        %error, wallet.name = lease.wallet,
+                        "the database went back, and that could not be written down"
+                    ),
+                }
+                continue;
+            }
+            let Some(tenure) = tenure_of(lease) else {
+                continue;
+            };
+            if known == Some(lease.epoch) {
                 continue;
             }
             match last_run.saw(&tenure).await {

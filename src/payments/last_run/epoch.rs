@@ -29,6 +29,14 @@ impl Seen {
         self.epoch > now.epoch || self.epoch == now.epoch && self.holder != now.holder
     }
 
+    /// What contradicts every taking: that the database went back, kept until somebody has waited.
+    pub(super) fn went_back() -> Self {
+        Self {
+            epoch: u64::MAX,
+            holder: "nobody".to_owned(),
+        }
+    }
+
     pub(super) const fn is_after(&self, other: &Self) -> bool {
         self.epoch > other.epoch
     }
