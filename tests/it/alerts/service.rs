@@ -195,9 +195,13 @@ async fn a_daemon_that_ends_or_runs_short_is_noticed() {
     let again_and_again = async {
         for _ in 0..4 {
             let before = place.started_at().await;
+            // A start is told in whole seconds: each has one of its own.
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
             place.kill();
             place.start().await;
+            let deadline = Instant::now() + PATIENCE;
             while place.started_at().await == before {
+                assert!(Instant::now() < deadline, "the start is not told");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
