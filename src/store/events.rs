@@ -25,9 +25,8 @@ pub const HOUSE: &str = "";
 /// enough that a filter that lets nothing through does not hold a connection for long.
 const LOOKED_AT_MAX: i64 = 20_000;
 
-/// How far the sequences go on at least where the database has become another one: further than any
-/// standby is behind. They go on at the present millisecond, which is later than all that another life of
-/// the same database went on at, however old the copy is that both began with.
+/// How far the sequences go on where the database has become another one: further than any standby is
+/// behind.
 const JUMP: i64 = 1_000_000;
 
 /// Something to tell about an object, as it stands after its change.
@@ -139,12 +138,11 @@ pub(super) async fn tell(tx: &mut Tx, news: Vec<News>) -> Result<(), StoreError>
 /// Draws so many sequences and answers with the last. The first that are drawn in another history of the
 /// database are beyond all that were told in the one before.
 pub(super) async fn draw(tx: &mut Tx, count: i64) -> Result<i64, StoreError> {
-    let (here, now) = (tx.lineage(), tx.now_ms());
+    let here = tx.lineage();
     let sql = format!(
         "with here (lineage) as materialized (select {here}) \
-         update feed set lineage = here.lineage, sequence = $1 \
-         + case when feed.lineage = here.lineage then sequence \
-           when sequence + {JUMP} < {now} then {now} else sequence + {JUMP} end \
+         update feed set lineage = here.lineage, sequence = sequence + $1 \
+         + case when feed.lineage <> here.lineage then {JUMP} else 0 end \
          from here where mark = 'drawn' returning sequence"
     );
     marked(tx.fetch_optional(sql, vec![count.into()]).await?.as_ref())
