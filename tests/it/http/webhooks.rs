@@ -336,6 +336,8 @@ async fn a_test_is_sent_at_once_and_answered_with_what_came_of_it() {
     assert_eq!(heard[0].json()["type"], "webhook.test");
     assert_eq!(heard[0].json()["sequence"], 0);
 
+    // The log is in the order of time.
+    bed.clock.advance(std::time::Duration::from_millis(1));
     receiver.behave(Manner::With(500, Vec::new()));
     let tried = bed.send(post(&format!("{path}/test"), &token)).await.body;
     assert_eq!(
