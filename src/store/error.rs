@@ -81,7 +81,9 @@ pub enum StoreError {
     #[error("another daemon is using this database: {} is locked", .0.display())]
     InUse(PathBuf),
     /// Another process reads the SQLite file and does not let a start make durable what it found.
-    #[error("a program that reads the database holds up its start; end that program")]
+    #[error(
+        "a program that reads the database has held up its start for too long; end that program"
+    )]
     LogHeldUp,
     /// The database was written by a newer version of the program.
     #[error(

@@ -74,11 +74,14 @@ impl Store {
             }
         };
         nobody_writes.rollback().await.map_err(StoreError::from)?;
-        match early {
-            Some(done) => done?,
-            None => copying.await?,
-        }
-        let sums = sums_of(&mut picture, progress).await?;
+        // Both at once: a daemon that starts waits until nobody looks at a picture any more.
+        let copied = async {
+            match early {
+                Some(done) => done,
+                None => copying.await,
+            }
+        };
+        let ((), sums) = tokio::try_join!(copied, sums_of(&mut picture, progress))?;
         picture.end().await?;
         Ok(sums)
     }
@@ -102,6 +105,14 @@ impl Store {
             return Err(SnapshotError::NotAFile);
         }
         Ok(sqlite::file_of(url)?)
+    }
+
+    /// The URL that names a file, whatever its path is made of.
+    ///
+    /// # Errors
+    /// The path is no text.
+    pub fn url_of(file: &Path) -> Result<String, StoreError> {
+        sqlite::url_of(file)
     }
 
     /// Whether a daemon runs on a database's file, even where that file itself is gone.

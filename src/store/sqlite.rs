@@ -21,16 +21,20 @@ use super::db::{self, Kind, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Access, Connections, StoreConfig, migrations};
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, ConnectOptions as _, Connection as _, Row as _, Transaction};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Transaction,
+};
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a statement waits for another process (a command of the same program) to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +48,13 @@ const READERS_MAX: u32 = 8;
 
 /// A command holds the lock while it opens the database; these tries outlast it.
 const LOCK_TRIES_MAX: u32 = 10;
+/// How long a start waits for who reads the database. A backup of many gigabytes takes minutes, and whoever
+/// is told of the wait ends what hangs.
+const LOG_PATIENCE: Duration = Duration::from_secs(600);
+/// How long it waits before it tells so, and how often it looks at the time.
+const LOG_LOOK: Duration = Duration::from_secs(1);
+/// How often it tells so.
+const LOG_TOLD: Duration = Duration::from_secs(30);
 /// How much of the log is written again at a time.
 const REWRITTEN_BYTES: usize = 64 * 1024;
 /// The pause between two tries.
@@ -138,6 +149,22 @@ pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
     Ok(path)
 }
 
+/// The URL that names a file: its path with everything escaped that a URL has a meaning for.
+pub(super) fn url_of(path: &Path) -> Result<String, StoreError> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| StoreError::Config(format!("{} is no text", path.display())))?;
+    let mut url = "sqlite://".to_owned();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    Ok(url)
+}
+
 /// The schema that a file is at, which is not made where there is none.
 pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreError> {
     let options = SqliteConnectOptions::from_str(&config.url)?.create_if_missing(false);
@@ -223,18 +250,40 @@ fn rewrite(path: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Copies what the log holds into the database, and syncs both.
+/// Copies what the log holds into the database, and syncs both, once nobody looks at an older picture of it
+/// any more: a backup that a command takes looks at one for as long as it takes.
 async fn settle_log(pool: &SqlitePool) -> Result<(), StoreError> {
-    let row = sqlx::query("pragma wal_checkpoint(full)")
-        .fetch_one(pool)
-        .await?;
-    // A command that reads beside us holds it up for longer than it may.
-    let is_held_up: i64 = row.try_get(0)?;
-    if is_held_up == 0 {
-        Ok(())
-    } else {
-        Err(StoreError::LogHeldUp)
+    let mut connection = pool.acquire().await?;
+    let (begun, mut told) = (Instant::now(), None::<Instant>);
+    wait_at_most(&mut connection, LOG_LOOK).await?;
+    while !is_settled(&mut connection).await? {
+        if begun.elapsed() >= LOG_PATIENCE {
+            return Err(StoreError::LogHeldUp);
+        }
+        if told.is_none_or(|at| at.elapsed() >= LOG_TOLD) {
+            tracing::warn!(
+                "the start waits for a program that reads the database, such as a backup that is being taken"
+            );
+            told = Some(Instant::now());
+        }
     }
+    wait_at_most(&mut connection, BUSY_TIMEOUT).await
+}
+
+/// Whether nobody was in the way of copying it; waits for who is.
+async fn is_settled(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let row = sqlx::query("pragma wal_checkpoint(full)")
+        .fetch_one(connection)
+        .await?;
+    let is_held_up: i64 = row.try_get(0)?;
+    Ok(is_held_up == 0)
+}
+
+/// How long statements of a connection wait for others from now on.
+async fn wait_at_most(connection: &mut SqliteConnection, time: Duration) -> Result<(), StoreError> {
+    let sql = format!("pragma busy_timeout = {}", time.as_millis());
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
 }
 
 /// The file is created readable to its owner alone; SQLite gives its companions the same mode.
