@@ -28,7 +28,7 @@ pub struct HostFacts {
     pub disk: Option<(String, Result<Room, String>)>,
     /// Where the machine writes down what it signed last, and whether it can; none where nowhere.
     pub last_run: Option<(String, Result<(), String>)>,
-    /// Whether the machine has to write that down itself.
+    /// Whether it has to be written down somewhere.
     pub needs_last_run: bool,
     /// How many files may be open; none is without a bound.
     pub files_max: Option<u64>,
@@ -173,12 +173,14 @@ fn last_run(facts: &HostFacts) -> Row {
     let (outcome, words) = match &facts.last_run {
         Some((path, Ok(()))) => (Outcome::Pass, format!("{path} can be written to")),
         Some((path, Err(why))) => (Outcome::Fail, format!("{path}: {why}")),
-        None if facts.needs_last_run => (
-            Outcome::Fail,
+        None => (
+            match facts.needs_last_run {
+                true => Outcome::Fail,
+                false => Outcome::Warn,
+            },
             "store.last_run_dir is not set: a copy that is put in the database's place is not known for one"
                 .to_owned(),
         ),
-        None => (Outcome::Pass, "written beside the database's file".to_owned()),
     };
     Row::of(&items::HOST_LAST_RUN, outcome, words)
 }
@@ -242,8 +244,8 @@ mod tests {
                     whole: 100 << 30,
                 }),
             )),
-            last_run: None,
-            needs_last_run: false,
+            last_run: Some(("/var/lib/xrpayd".to_owned(), Ok(()))),
+            needs_last_run: true,
             files_max: Some(65_536),
             connections: 4_096,
             core_max: Some(0),
@@ -304,8 +306,9 @@ mod tests {
             })),
             [("host.disk", "fail")]
         );
+        assert_eq!(found(|h| h.last_run = None), [("host.last_run", "fail")]);
         assert_eq!(
-            found(|h| h.needs_last_run = true),
+            found(|h| h.last_run.as_mut().unwrap().1 = Err("it is not there".to_owned())),
             [("host.last_run", "fail")]
         );
         assert_eq!(
@@ -322,10 +325,16 @@ mod tests {
             h.profile = Profile::Staging;
             h.build.is_release = false;
             h.build.has_sandbox = true;
+            h.last_run = None;
+            h.needs_last_run = false;
         });
         assert_eq!(
             found,
-            [("build.release", "warn"), ("build.sandbox", "warn")]
+            [
+                ("build.release", "warn"),
+                ("build.sandbox", "warn"),
+                ("host.last_run", "warn")
+            ]
         );
     }
 }

@@ -181,11 +181,7 @@ async fn read(
         asked: (config.store.max_connections, config.store.replicas),
         clocks: shared.map(|theirs| (theirs, clock.now())),
         backup: backup(store, clock).await?,
-        left_behind: if store.is_alone() {
-            Vec::new()
-        } else {
-            store.left_behind(&names).await?
-        },
+        left_behind: store.left_behind(&names).await?,
         halted,
         keys: keys(store, clock).await?,
         stages: stages(store, config).await?,

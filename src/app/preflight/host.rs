@@ -1,8 +1,10 @@
 //! What this machine says: files, disks, bounds of the process.
 
-use crate::config::{Config, Profile, SecretRef, StoreUrl, secret_references, secrets};
+use crate::config::{Config, Profile, SecretRef, secret_references, secrets};
 use crate::preflight::host::{Build, HostFacts, Room, Secret};
+use crate::store::Store;
 use rustix::process::{Resource, geteuid, getrlimit};
+use secrecy::ExposeSecret as _;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -26,22 +28,24 @@ pub(super) fn gather(config: &Config, files: &[PathBuf], build: Build) -> HostFa
         .connections_max
         .saturating_add(usize::try_from(config.store.max_connections).unwrap_or(usize::MAX))
         .saturating_add(config.xrpl.servers.len());
-    let is_file = config.store.url.is_sqlite() == Some(true);
+    let database = database_folder(config);
+    // Where it is not told, it is beside the file.
+    let last_run = config.store.last_run_dir.as_ref().or(database.as_ref());
     HostFacts {
         profile: config.profile,
         build,
         secrets: secrets.map(|(key, kept)| (key, secret(kept))).collect(),
         seeds_in_environment: seeds(),
         open_files: (open.collect(), files.len()),
-        disk: database_folder(config).map(|folder| {
-            let room = room(&folder);
+        disk: database.as_ref().map(|folder| {
+            let room = room(folder);
             (folder.display().to_string(), room)
         }),
-        last_run: config.store.last_run_dir.as_ref().map(|folder| {
+        last_run: last_run.map(|folder| {
             let can = can_write(folder).map_err(|error| error.to_string());
             (folder.display().to_string(), can)
         }),
-        needs_last_run: !is_file && config.profile == Profile::Production,
+        needs_last_run: config.profile == Profile::Production,
         files_max: getrlimit(Resource::Nofile).current,
         connections: u64::try_from(connections).unwrap_or(u64::MAX),
         core_max: getrlimit(Resource::Core).current,
@@ -128,13 +132,8 @@ fn seeds() -> Vec<String> {
 
 /// The folder of the database's file, where it is one.
 fn database_folder(config: &Config) -> Option<PathBuf> {
-    let StoreUrl::Plain(_) = &config.store.url else {
-        return None;
-    };
-    // The URL of a file holds no secret, and is shown whole.
-    let url = config.store.url.to_string();
-    let rest = url.strip_prefix("sqlite://")?;
-    let path = Path::new(rest.split('?').next().unwrap_or(rest));
+    let url = config.store.url.resolve().ok()?;
+    let path = Store::file_of(url.expose_secret()).ok()?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -160,6 +159,7 @@ fn can_write(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::LoadArgs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -188,6 +188,44 @@ mod tests {
         }
         let none = secret(&SecretRef::File(folder.path().join("none")));
         assert!(matches!(none, Secret::Unknown(_)));
+    }
+
+    /// What is seen where the database has this URL.
+    fn seen(folder: &Path, profile: &str, url: &str) -> HostFacts {
+        let file = folder.join("xrpayd.toml");
+        let text = format!(
+            "[store]\nurl = {url:?}\n[wallets.hot]\nseed = \"file:/nowhere/seed\"\n\
+             address = \"rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc\"\n\
+             [xrpl]\nservers = [{{ url = \"ws://127.0.0.1:1\", name = \"one\", operator = \"o\" }}]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let loaded = crate::config::load(LoadArgs {
+            profile: Some(profile.to_owned()),
+            files: vec![file],
+            ..LoadArgs::default()
+        });
+        let build = Build {
+            version: "1.0.0",
+            commit: "0123456789ab",
+            is_release: true,
+            has_sandbox: false,
+        };
+        gather(&loaded.unwrap().config, &[], build)
+    }
+
+    #[test]
+    fn what_was_signed_last_is_written_beside_a_file_or_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("a b%?");
+        let url = Store::url_of(&folder.join("xrpayd.db")).unwrap();
+        let (named, missing) = seen(place.path(), "sandbox", &url).last_run.unwrap();
+        assert_eq!(Path::new(&named), folder);
+        assert!(missing.is_err(), "there is no such folder");
+        std::fs::create_dir(&folder).unwrap();
+        let (_, there) = seen(place.path(), "sandbox", &url).last_run.unwrap();
+        assert_eq!(there, Ok(()));
+        let elsewhere = seen(place.path(), "sandbox", "postgres://x@127.0.0.1/x");
+        assert_eq!((elsewhere.last_run, elsewhere.disk), (None, None));
     }
 
     #[test]
