@@ -1,8 +1,9 @@
 //! A backup looked through: whether it is the file that its manifest tells of, and holds what that says.
 
+use super::draft::Draft;
 use super::manifest::{self, Books, Manifest, Table};
 use super::seal::{BackupKey, SealError};
-use super::shelf::{self, Draft, Measured};
+use super::shelf::{self, Measured};
 use super::take::KIND;
 use super::{BackupError, of_file, off_the_loop};
 use crate::store::{SnapshotError, Store};
@@ -20,16 +21,40 @@ pub struct Looked {
     pub is_read: bool,
 }
 
+/// With what backups are opened.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The key that they are sealed with, where they are.
+    pub key: Option<Arc<BackupKey>>,
+    /// What of those that lie in the clear although there is a key.
+    pub unsealed: Unsealed,
+}
+
+/// Whether a backup is believed that lies in the clear although there is a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsealed {
+    /// No: nothing of it shows that who had the key took it.
+    Refused,
+    /// Yes, because a person says that it is of before there was a key.
+    Accepted,
+}
+
+impl Opening {
+    /// Whether a backup lies as it should.
+    pub(super) fn accepts(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        match (&self.key, &manifest.sealed, self.unsealed) {
+            (Some(_), None, Unsealed::Refused) => Err(BackupError::Unsealed),
+            (None, _, _) | (_, Some(_), _) | (_, _, Unsealed::Accepted) => Ok(()),
+        }
+    }
+}
+
 /// Looks through a backup. One that is sealed is opened into a file of `scratch` that its owner alone may
 /// read, and that is gone afterwards.
 ///
 /// # Errors
 /// What is wrong with it, or why nobody can tell.
-pub async fn look(
-    file: &Path,
-    key: Option<&Arc<BackupKey>>,
-    scratch: &Path,
-) -> Result<Looked, BackupError> {
+pub async fn look(file: &Path, opening: &Opening, scratch: &Path) -> Result<Looked, BackupError> {
     let manifest = shelf::read_manifest(file)?;
     if manifest.kind != KIND {
         let (known, path) = (manifest.clone(), file.to_owned());
@@ -37,8 +62,9 @@ pub async fn look(
         let is_read = false;
         return Ok(Looked { manifest, is_read });
     }
+    opening.accepts(&manifest)?;
     if manifest.sealed.is_some() {
-        let draft = unpack(file, &manifest, key, scratch).await?;
+        let draft = unpack(file, &manifest, opening, scratch).await?;
         held_against(&draft.path, &manifest).await?;
     } else {
         let (known, path) = (manifest.clone(), file.to_owned());
@@ -53,11 +79,11 @@ pub async fn look(
 pub(super) async fn unpack(
     file: &Path,
     manifest: &Manifest,
-    key: Option<&Arc<BackupKey>>,
+    opening: &Opening,
     folder: &Path,
 ) -> Result<Draft, BackupError> {
     let (file, manifest) = (file.to_owned(), manifest.clone());
-    let (key, folder) = (key.cloned(), folder.to_owned());
+    let (key, folder) = (opening.key.clone(), folder.to_owned());
     off_the_loop(move || {
         let name = format!("{}.{}", manifest.file, manifest.id);
         let (draft, open) = Draft::make(&folder, &name)?;

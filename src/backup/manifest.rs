@@ -131,6 +131,12 @@ impl Table {
     }
 }
 
+/// Whether a text could be an identifier: it becomes a part of files' names, and of the audit log.
+fn is_id(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (1..=64).contains(&text.len()) && text.chars().all(is_plain)
+}
+
 /// A time as it is written in a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub UnixMs);
@@ -168,6 +174,6 @@ impl Manifest {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let read: Self = serde_json::from_str(text).ok()?;
-        (read.form == FORM).then_some(read)
+        (read.form == FORM && is_id(&read.id)).then_some(read)
     }
 }

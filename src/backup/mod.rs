@@ -6,8 +6,9 @@
 //! tools take of PostgreSQL is registered and kept by the same rules.
 //!
 //! On failure there is no new backup, the older ones stay, and what was begun is taken away; a process that
-//! is killed leaves a draft that the next backup of the folder takes away after a day.
+//! is killed leaves a draft that the next one in that folder takes away.
 
+mod draft;
 mod look;
 pub mod manifest;
 mod register;
@@ -16,7 +17,7 @@ pub mod seal;
 mod shelf;
 mod take;
 
-pub use look::{Looked, look};
+pub use look::{Looked, Opening, Unsealed, look};
 pub use register::{Lies, Register, register};
 pub use restore::{Restored, mark, restore};
 pub use shelf::{Kept, Retention, prune};
@@ -51,6 +52,23 @@ pub enum BackupError {
     /// There is no manifest, or none of this program.
     #[error("{} is no manifest: without it nobody can tell whether the backup is whole", .0.display())]
     NoManifest(PathBuf),
+    /// The manifest names another file.
+    #[error(
+        "{} is the manifest of {of:?} and not of the file beside it: give both the names that they had",
+        path.display()
+    )]
+    OfAnotherFile {
+        /// The manifest.
+        path: PathBuf,
+        /// The file that it names.
+        of: String,
+    },
+    /// It lies in the clear although there is a key.
+    #[error(
+        "the backup lies in the clear and there is a key of backups: whoever can write to its folder could \
+         have put it there. If it is of before the key was set, say --accept-unsealed"
+    )]
+    Unsealed,
     /// The file is not the one that the manifest tells of.
     #[error("the backup is not the file that its manifest tells of: {0}")]
     Differs(String),

@@ -2,7 +2,7 @@
 
 use super::manifest::{FORM, Manifest, Time, Verified};
 use super::shelf;
-use super::take::{Taken, Tools, name_of, row_of};
+use super::take::{Taken, Tools, row_of};
 use super::{BackupError, of_file, off_the_loop};
 use crate::clock::uuid_v7;
 use crate::store::{Actor, Backup, Store};
@@ -67,7 +67,7 @@ pub async fn register(
         form: FORM,
         id,
         kind: told.kind,
-        file: name_of(&file)?,
+        file: shelf::last_name(&file)?,
         taken_at: Time(told.taken_at),
         ended_at: Time(ended_at),
         verified: told.verified_by.map(|by| Verified {

@@ -4,16 +4,14 @@
 //! schema, told that it was restored, and paused. Only then it gets the database's name, which nothing may
 //! have. So a restore that is cut short leaves no database, and one that is there is as it should be.
 
-use super::look::{held_against, unpack};
+use super::look::{Opening, held_against, unpack};
 use super::manifest::Manifest;
-use super::seal::BackupKey;
 use super::shelf;
 use super::take::KIND;
 use super::{BackupError, of_file, off_the_loop};
 use crate::clock::Clock;
 use crate::store::{Access, Actor, Store, StoreConfig, beside};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use xrpayd_core::pause::Scope;
 
 /// What SQLite and the daemon keep beside a database. The record of what a machine signed last is not
@@ -40,7 +38,7 @@ pub struct Restored {
 pub async fn restore(
     from: &Path,
     to: &Path,
-    key: Option<&Arc<BackupKey>>,
+    opening: &Opening,
     actor: &Actor,
     clock: &dyn Clock,
 ) -> Result<Restored, BackupError> {
@@ -48,10 +46,11 @@ pub async fn restore(
     if manifest.kind != KIND {
         return Err(BackupError::NotOurs(manifest.kind));
     }
+    opening.accepts(&manifest)?;
     let database = std::path::absolute(to).map_err(of_file(to))?;
     is_free(&database).await?;
     let folder = shelf::folder_of(&database).to_owned();
-    let draft = unpack(from, &manifest, key, &folder).await?;
+    let draft = unpack(from, &manifest, opening, &folder).await?;
     held_against(&draft.path, &manifest).await?;
     let told = tell(&draft.path, &manifest, actor, clock).await;
     let companions = COMPANIONS.map(|ending| beside(&draft.path, ending));
@@ -103,7 +102,7 @@ async fn tell(
     actor: &Actor,
     clock: &dyn Clock,
 ) -> Result<u64, BackupError> {
-    let settings = StoreConfig::new(format!("sqlite://{}", draft.display()));
+    let settings = StoreConfig::new(Store::url_of(draft)?);
     let store = Store::open(&settings, Access::Daemon).await?;
     let told = mark(&store, &manifest.id, actor, clock).await;
     store.close().await;

@@ -3,22 +3,22 @@
 //! A backup goes for its age alone, and only while enough younger ones that were found whole stay; so
 //! nothing goes where backups have stopped coming, and a clock that is wrong cannot empty the folder.
 
+use super::draft::{self, Draft, Hold};
 use super::manifest::{Manifest, Time};
 use super::{BackupError, of_file};
 use crate::rfc3339::Rfc3339;
 use sha2::{Digest as _, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xrpayd_core::ids::UnixMs;
 
 /// What the name of a manifest adds to that of its backup.
 const MANIFEST: &str = ".json";
-/// What the name of a draft ends with.
-const DRAFT: &str = ".partial";
-/// A draft that nobody has written to for so long is left of a process that was killed.
+/// What the names of drafts end with that other tools write here, and that older versions wrote.
+const FOREIGN_DRAFT: &str = ".partial";
+/// A draft that nobody has written to for so long is left of a process that was killed, where no lock tells.
 const DRAFT_AGE_MS: i64 = 86_400_000;
 
 /// For how long backups are kept.
@@ -58,7 +58,17 @@ pub(super) fn manifest_of(file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Reads the manifest of a backup.
+/// The last part of a file's name.
+pub(super) fn last_name(file: &Path) -> Result<String, BackupError> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    let none = || io::Error::new(ErrorKind::InvalidInput, "names no file");
+    name.map(str::to_owned)
+        .ok_or_else(none)
+        .map_err(of_file(file))
+}
+
+/// Reads the manifest of a backup, which has to be this file's own: what it says of names is used for some,
+/// and whoever can write to the folder can write another one.
 pub(super) fn read_manifest(file: &Path) -> Result<Manifest, BackupError> {
     let path = manifest_of(file);
     let text = match std::fs::read_to_string(&path) {
@@ -68,52 +78,14 @@ pub(super) fn read_manifest(file: &Path) -> Result<Manifest, BackupError> {
         }
         Err(error) => return Err(of_file(&path)(error)),
     };
-    Manifest::parse(&text).ok_or(BackupError::NoManifest(path))
-}
-
-/// A file that its owner alone may read, under a name that nothing has, which is gone again unless it is
-/// placed.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub path: PathBuf,
-}
-
-impl Draft {
-    /// Makes an empty one, for a file of this name.
-    pub fn make(folder: &Path, name: &str) -> Result<(Self, File), BackupError> {
-        let path = folder.join(format!(".{name}{DRAFT}"));
-        let made = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        match made {
-            Ok(file) => Ok((Self { path }, file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(BackupError::Exists(path))
-            }
-            Err(error) => Err(of_file(&path)(error)),
-        }
+    let Some(manifest) = Manifest::parse(&text) else {
+        return Err(BackupError::NoManifest(path));
+    };
+    if manifest.file != last_name(file)? {
+        let of = manifest.file;
+        return Err(BackupError::OfAnotherFile { path, of });
     }
-
-    /// Gives it its name, which nothing else may have.
-    pub fn place(self, path: &Path) -> Result<(), BackupError> {
-        match std::fs::hard_link(&self.path, path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(BackupError::Exists(path.to_owned()))
-            }
-            Err(error) => Err(of_file(path)(error)),
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // What stays behind is swept up after a day.
-        let _ = std::fs::remove_file(&self.path);
-    }
+    Ok(manifest)
 }
 
 /// Gives a backup and its manifest their names, so that they outlive the machine's power. The manifest
@@ -227,7 +199,13 @@ pub fn prune(folder: &Path, retention: Retention, now: UnixMs) -> Result<Kept, B
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        if name.starts_with('.') && name.ends_with(DRAFT) {
+        if draft::is_one(name) {
+            match draft::hold_of(&path) {
+                Hold::Held => {}
+                Hold::Left => draft::remove(&path).map_err(of_file(&path))?,
+                Hold::Unknown => sweep(&path, now)?,
+            }
+        } else if name.starts_with('.') && name.ends_with(FOREIGN_DRAFT) {
             sweep(&path, now)?;
         } else if let Some(backup) = name.strip_suffix(MANIFEST) {
             let backup = folder.join(backup);
@@ -386,28 +364,46 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_is_gone_unless_it_is_placed_and_takes_nobodys_place() {
+    fn what_is_being_written_stays_and_what_was_left_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let (draft, _) = Draft::make(folder.path(), "one").unwrap();
-        let path = draft.path.clone();
-        assert!(
-            Draft::make(folder.path(), "one").is_err(),
-            "two do not write one draft"
-        );
-        drop(draft);
-        assert!(!path.exists());
-        let (draft, _) = Draft::make(folder.path(), "one").unwrap();
-        draft.place(&folder.path().join("one")).unwrap();
-        assert!(!path.exists());
-        let (draft, _) = Draft::make(folder.path(), "one").unwrap();
-        let taken = draft.place(&folder.path().join("one"));
-        assert!(matches!(taken, Err(BackupError::Exists(_))));
-        let (draft, _) = Draft::make(folder.path(), "two").unwrap();
-        let path = draft.path.clone();
-        std::mem::forget(draft);
+        let (written, _) = Draft::make(folder.path(), "one").unwrap();
+        let left = folder.path().join(".two.xrpayd-draft");
+        let foreign = folder.path().join(".three.dump.partial");
+        for path in [&left, &foreign] {
+            std::fs::write(path, b"books").unwrap();
+        }
         prune(folder.path(), KEPT, UnixMs(0)).unwrap();
-        assert!(path.exists(), "it may still be written to");
+        assert!(!left.exists());
+        assert!(foreign.exists(), "it may still be written to");
         prune(folder.path(), KEPT, UnixMs(i64::MAX)).unwrap();
-        assert!(!path.exists());
+        assert!(!foreign.exists());
+        assert!(written.path.exists());
+    }
+
+    #[test]
+    fn a_manifest_of_another_file_or_with_a_way_out_of_the_folder_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = put(folder.path(), 1, true);
+        let text = std::fs::read_to_string(manifest_of(&file)).unwrap();
+        let name = last_name(&file).unwrap();
+        for other in ["other.db", "../other.db", "/etc/passwd", ""] {
+            let planted = text.replace(&format!("{name:?}"), &format!("{other:?}"));
+            assert_ne!(planted, text);
+            std::fs::write(manifest_of(&file), planted).unwrap();
+            let read = read_manifest(&file);
+            assert!(
+                matches!(&read, Err(BackupError::OfAnotherFile { of, .. }) if of == other),
+                "{read:?}"
+            );
+        }
+        for id in ["bak_../../x", "bak_\\n", ""] {
+            let planted = text.replace("bak_000001", id);
+            assert_ne!(planted, text);
+            std::fs::write(manifest_of(&file), planted).unwrap();
+            assert!(
+                matches!(read_manifest(&file), Err(BackupError::NoManifest(_))),
+                "{id}"
+            );
+        }
     }
 }

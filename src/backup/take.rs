@@ -1,21 +1,23 @@
 //! One backup of an SQLite database, from its first byte to its name.
 
+use super::draft::Draft;
 use super::manifest::{self, FORM, Manifest, Sealed, Table, Time, Verified};
 use super::seal::BackupKey;
-use super::shelf::{self, Draft, Measured};
+use super::shelf::{self, Measured};
 use super::{BackupError, look, of_file, off_the_loop};
 use crate::clock::{Clock, Entropy, uuid_v7};
 use crate::store::{Actor, Backup, SnapshotError, Store};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use xrpayd_core::ids::UnixMs;
 
 /// What this room calls its own backups.
 pub(super) const KIND: &str = "sqlite";
 /// What is said of one that was looked through.
-const LOOKED: &str = "opened: integrity, references, and every table as the database held it";
+const LOOKED: &str =
+    "opened: integrity, references, and every table of the books as the database held it";
 /// The cipher, as manifests name it.
 const CIPHER: &str = "chacha20-poly1305 in pieces of 64 KiB, hkdf-sha256";
 
@@ -64,7 +66,7 @@ pub async fn take(
     let began = tools.clock.now();
     let id = format!("bak_{:032x}", uuid_v7(began, tools.entropy.as_ref()));
     let file = named(place, &id, began, tools.key.is_some())?;
-    let name = name_of(&file)?;
+    let name = shelf::last_name(&file)?;
     let folder = shelf::folder_of(&file).to_owned();
     // What is to be sealed never lies in the clear where backups do.
     let workshop = match tools.key {
@@ -125,15 +127,6 @@ fn named(place: &Place, id: &str, at: UnixMs, is_sealed: bool) -> Result<PathBuf
         return Err(BackupError::Exists(file));
     }
     std::path::absolute(&file).map_err(of_file(&file))
-}
-
-/// The last part of a file's name.
-pub(super) fn name_of(file: &Path) -> Result<String, BackupError> {
-    let name = file.file_name().and_then(|name| name.to_str());
-    let none = || io::Error::new(io::ErrorKind::InvalidInput, "names no file");
-    name.map(str::to_owned)
-        .ok_or_else(none)
-        .map_err(of_file(file))
 }
 
 /// What the row of a backup says.

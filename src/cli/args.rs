@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::out;
-use crate::config::{self, LoadArgs, Loaded, duration};
+use crate::config::{self, Config, LoadArgs, Loaded, duration};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,17 +34,24 @@ impl ConfigArgs {
         &self.files
     }
 
-    /// Whether the command line names any.
-    pub(super) const fn is_given(&self) -> bool {
-        !self.files.is_empty() || self.profile.is_some()
-    }
-
     /// Loads the configuration, and tells its warnings to whoever watches.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         config::load(self.load_args()).map_err(|errors| Failure::config(&errors))
+    }
+
+    /// Loads it where the command line names any.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn load_if_given(&self) -> Result<Option<Config>, Failure> {
+        let is_given = !self.files.is_empty() || self.profile.is_some();
+        match is_given {
+            true => Ok(Some(self.load()?.config)),
+            false => Ok(None),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod verify;
 use super::failure::Failure;
 use crate::app;
 use crate::backup::seal::BackupKey;
-use crate::backup::{Retention, Tools};
+use crate::backup::{Opening, Retention, Tools, Unsealed};
 use crate::clock::{OsEntropy, SystemClock};
 use crate::config::{Config, SecretRef};
 use clap::builder::TypedValueParser;
@@ -64,6 +64,28 @@ impl KeyArgs {
     fn resolve(&self, config: Option<&Config>) -> Result<Option<Arc<BackupKey>>, Failure> {
         app::backup::key(self.key.as_ref(), config)
             .map_err(|error| Failure::because("The key cannot be had.", error))
+    }
+}
+
+/// With what backups are opened.
+#[derive(Debug, Args)]
+struct OpeningArgs {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Believe a backup that lies in the clear although there is a key: one of before the key was set. Without
+    /// this it is refused, because whoever can write to its folder could have put it there.
+    #[arg(long)]
+    accept_unsealed: bool,
+}
+
+impl OpeningArgs {
+    fn resolve(&self, config: Option<&Config>) -> Result<Opening, Failure> {
+        let unsealed = match self.accept_unsealed {
+            true => Unsealed::Accepted,
+            false => Unsealed::Refused,
+        };
+        let key = self.key.resolve(config)?;
+        Ok(Opening { key, unsealed })
     }
 }
 

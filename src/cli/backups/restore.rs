@@ -1,6 +1,6 @@
 //! `xrpayd store restore`: a backup becomes a database again, and nothing is paid before a person has looked.
 
-use super::{KeyArgs, tools};
+use super::{OpeningArgs, tools};
 use crate::backup::{self, Restored};
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Restore {
     #[arg(long, value_name = "URL", value_parser = StoreUrlParser)]
     to: Option<StoreUrl>,
     #[command(flatten)]
-    key: KeyArgs,
+    opening: OpeningArgs,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -39,10 +39,7 @@ impl Restore {
     /// Puts it back, and says what is to be done next.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let not_done = "Nothing was put back.";
-        let config = match self.config.is_given() {
-            true => Some(self.config.load()?.config),
-            false => None,
-        };
+        let config = self.config.load_if_given()?;
         let configured = config.as_ref().map(|config| &config.store.url);
         let url = self.to.as_ref().or(configured).ok_or_else(|| {
             Failure::new("Nothing says where the backup goes: give --to, or --config.")
@@ -52,10 +49,10 @@ impl Restore {
             .map_err(|error| Failure::because(not_done, error))?;
         let to = Store::file_of(url.expose_secret())
             .map_err(|error| Failure::because(not_done, error))?;
-        let key = self.key.resolve(config.as_ref())?;
+        let opening = self.opening.resolve(config.as_ref())?;
         let tools = tools(None)?;
         let clock = tools.clock.as_ref();
-        let restored = backup::restore(&self.from, &to, key.as_ref(), &operator(), clock)
+        let restored = backup::restore(&self.from, &to, &opening, &operator(), clock)
             .await
             .map_err(|error| Failure::because(not_done, error))?;
         let document = json!({

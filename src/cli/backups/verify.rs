@@ -1,6 +1,6 @@
 //! `xrpayd store verify-backup`: whether a backup could be put back.
 
-use super::KeyArgs;
+use super::OpeningArgs;
 use crate::backup;
 use crate::cli::args::{ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Verify {
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
     #[command(flatten)]
-    key: KeyArgs,
+    opening: OpeningArgs,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -31,13 +31,10 @@ pub(in crate::cli) struct Verify {
 impl Verify {
     /// Looks through it.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = match self.config.is_given() {
-            true => Some(self.config.load()?.config),
-            false => None,
-        };
-        let key = self.key.resolve(config.as_ref())?;
+        let config = self.config.load_if_given()?;
+        let opening = self.opening.resolve(config.as_ref())?;
         let scratch = self.scratch.unwrap_or_else(std::env::temp_dir);
-        let looked = backup::look(&self.file, key.as_ref(), &scratch)
+        let looked = backup::look(&self.file, &opening, &scratch)
             .await
             .map_err(|error| {
                 Failure::because("The backup is not whole, or nobody can tell.", error)

@@ -41,10 +41,7 @@ pub(in crate::cli) struct Copy {
 impl Copy {
     /// Copies, and tells what came.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = match self.config.is_given() {
-            true => Some(Box::new(self.config.load()?.config)),
-            false => None,
-        };
+        let config = self.config.load_if_given()?.map(Box::new);
         let order = Order {
             source: End { url: self.from },
             target: End { url: self.to },

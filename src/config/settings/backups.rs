@@ -27,6 +27,6 @@ pub(super) const ROWS: &[Setting] = &[
     row(
         "store.backup_key",
         Kind::Secret,
-        "The key that backups are sealed with: 32 random bytes in base64, as from `openssl rand -base64 32`. Left out, they lie in the clear, readable by their owner. Without the key a sealed backup is lost: keep it in two other places.",
+        "The key that backups are sealed with: 32 random bytes in base64, as from `openssl rand -base64 32`. Left out, they lie in the clear, readable by their owner. Once it is set, one that lies in the clear is put back only with `--accept-unsealed`. Without the key a sealed backup is lost: keep it in two other places.",
     ),
 ];

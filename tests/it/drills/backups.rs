@@ -2,8 +2,12 @@
 
 use super::memory::lose_database;
 use super::scene::{GRACE, SHOP, SHORT_LIVED, Scene, sequences};
+use crate::store::bed::run_on;
+use crate::support::process::Process;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use xrpayd::store::Store;
 
 /// A key for backups, as a secret file has it.
 fn key_in(folder: &Path) -> String {
@@ -29,7 +33,7 @@ async fn looked_at_and_resumed(scene: &Scene) {
 }
 
 /// Pays 4 to 9, which stay in flight, and kills the daemon there.
-pub async fn die_in_flight(scene: &Scene, daemon: crate::support::process::Process) {
+pub async fn die_in_flight(scene: &Scene, daemon: Process) {
     for id in scene.pay(4, 6).await {
         let signed = |payment: &Value| payment["substatus"] == "submitted";
         scene.merchant.payment(&id, signed).await;
@@ -149,10 +153,96 @@ async fn a_daemon_that_is_told_where_backs_its_file_up_by_itself() {
     scene.setup.command(&["audit", "verify"]);
 }
 
-fn backups_in(folder: &Path) -> Vec<PathBuf> {
-    let found = std::fs::read_dir(folder).unwrap();
-    let found = found.map(|entry| entry.unwrap().path());
+/// Starts a backup of a database that takes seconds to look through, and holds it still in the middle: the
+/// draft is written, and the database has gone on since.
+async fn held_in_the_middle(scene: &Scene, shelf: &Path) -> Process {
+    let log = scene.folder().join("backup.log");
+    let before = drafts_in(scene.folder());
+    let arguments = ["store", "backup", "--to", &shelf.display().to_string()];
+    let arguments = scene.setup.arguments(&arguments);
+    let backup = Process::start(&arguments, &log);
+    let deadline = Instant::now() + GRACE;
+    let is_written = |path: &PathBuf| {
+        !before.contains(path) && std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+    };
+    while !drafts_in(scene.folder()).iter().any(is_written) {
+        assert!(Instant::now() < deadline, "there is no draft");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Nobody keeps others from writing any longer.
+    let url = Store::url_of(&scene.folder().join("xrpayd.db")).unwrap();
+    let gone_on = "update heartbeat set beats = beats + 1";
+    run_on(&url, gone_on).await.unwrap();
+    backup.freeze();
+    backup
+}
+
+fn drafts_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found = files_in(folder);
+    found.retain(|path| path.to_string_lossy().ends_with(".xrpayd-draft"));
     found
-        .filter(|path| path.extension().is_some_and(|end| end == "db"))
-        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_waits_for_a_backup_that_is_being_taken_and_what_a_killed_one_left_is_swept() {
+    let mut scene = Scene::new("200ms", "10000", SHORT_LIVED);
+    let shelf = scene.folder().join("backups");
+    std::fs::create_dir(&shelf).unwrap();
+    let key = key_in(scene.folder());
+    let layer = format!("[store]\nbackup_key = \"{key}\"\n");
+    scene.setup = scene.setup.clone().with(&layer);
+    let daemon = scene.start().await;
+    scene.pay(1, 1).await;
+    scene.all_succeed(1).await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    let url = Store::url_of(&scene.folder().join("xrpayd.db")).unwrap();
+    let many = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 60000) \
+                insert into used_signatures (tag, believed_until) \
+                select randomblob(32), 4102444800000 from n";
+    run_on(&url, many).await.unwrap();
+
+    let mut beside = held_in_the_middle(&scene, &shelf).await;
+    let starting = scene.setup.start();
+    let log = scene.folder().join("daemon.log");
+    let deadline = Instant::now() + GRACE;
+    let told = "the start waits for a program that reads the database";
+    while !std::fs::read_to_string(&log).unwrap().contains(told) {
+        assert!(Instant::now() < deadline, "nobody says what is waited for");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!beside.has_ended());
+    beside.thaw();
+    scene.setup.ready().await;
+    assert_eq!(beside.exit_code(GRACE), Some(0));
+    assert_eq!(drafts_in(scene.folder()), Vec::<PathBuf>::new());
+    assert_eq!(starting.terminate(GRACE), Some(0));
+
+    // One is killed with the books in the clear beside the database, one is being taken.
+    held_in_the_middle(&scene, &shelf).await.kill();
+    let left = drafts_in(scene.folder());
+    assert_eq!(left.len(), 1, "{left:?}");
+    let beside = held_in_the_middle(&scene, &shelf).await;
+    let of_the_other = drafts_in(scene.folder());
+    assert!(
+        of_the_other.len() == 1 && of_the_other != left,
+        "{of_the_other:?}"
+    );
+    scene
+        .setup
+        .command(&["store", "backup", "--to", &shelf.display().to_string()]);
+    assert_eq!(drafts_in(scene.folder()), of_the_other);
+    beside.thaw();
+    assert_eq!(beside.exit_code(GRACE), Some(0));
+    assert_eq!(drafts_in(scene.folder()), Vec::<PathBuf>::new());
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(folder).unwrap();
+    found.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn backups_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found = files_in(folder);
+    found.retain(|path| path.extension().is_some_and(|end| end == "db"));
+    found
 }

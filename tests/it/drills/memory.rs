@@ -1,6 +1,7 @@
 //! A database that is lost, or older than the ledger: the ledger remembers what was paid, and nothing
 //! is paid again.
 
+use super::backups::{die_in_flight, each_is_paid_once};
 use super::scene::{GRACE, SHOP, SHORT_LIVED, Scene, is_final, sequences};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -134,29 +135,14 @@ async fn with_a_backup_of_moments_ago_nothing_is_signed_beside_what_is_in_flight
     std::fs::copy(scene.folder().join("xrpayd.db"), &backup).unwrap();
     // A plain restart waits for nothing.
     let daemon = scene.start().await;
-    for id in scene.pay(4, 6).await {
-        let signed = |payment: &Value| payment["substatus"] == "submitted";
-        scene.merchant.payment(&id, signed).await;
-    }
-    daemon.kill();
+    die_in_flight(&scene, daemon).await;
     put_back(&scene, &backup);
     let _daemon = scene.start().await;
-    // The same keys in another order: each of them could take the sequence of another.
-    let mut ids = Vec::new();
-    for tag in (4..10).rev() {
-        ids.push(scene.pay_one(tag, "1").await);
-    }
-    scene.pay(10, 2).await;
+    // Each of the keys could take the sequence of another.
+    each_is_paid_once(&scene).await;
     let told = "the database is older than what this machine signed last";
     let log = std::fs::read_to_string(scene.folder().join("daemon.log")).unwrap();
     assert_eq!(log.matches(told).count(), 1, "{log}");
-    scene.close_slowly().await;
-    for id in &ids {
-        let payment = scene.merchant.get(&format!("/v1/payments/{id}")).await;
-        assert_eq!(sequences(&payment), Vec::<u64>::new(), "{payment:#}");
-    }
-    scene.settle_by_hand().await;
-    scene.all_succeed(11).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use xrpayd::backup::seal::BackupKey;
-use xrpayd::backup::{BackupError, Place, Taken, Tools, look, take};
+use xrpayd::backup::{BackupError, Opening, Place, Taken, Tools, Unsealed, look, restore, take};
 use xrpayd::clock::{OsEntropy, SystemClock};
 use xrpayd::store::{
-    Actor, AuditFilter, AuditFrom, Backup, Home, SnapshotError, Store, StoreError,
+    Access, Actor, AuditFilter, AuditFrom, Backup, Home, SnapshotError, Store, StoreConfig,
+    StoreError,
 };
 use xrpayd_core::ids::LedgerIndex;
 
@@ -93,6 +94,13 @@ fn key_of(byte: u8) -> Arc<BackupKey> {
     Arc::new(BackupKey::of_text(&text.into()).unwrap())
 }
 
+fn opening(key: Option<u8>, unsealed: Unsealed) -> Opening {
+    Opening {
+        key: key.map(key_of),
+        unsealed,
+    }
+}
+
 async fn taken(store: &Store, folder: &Path, key: Option<u8>) -> Taken {
     let place = Place::Folder(folder.to_owned());
     take(store, &place, &BY, &tools(key)).await.unwrap()
@@ -119,7 +127,7 @@ async fn backups_that_are_taken_while_others_write_are_each_of_one_moment() {
     for key in [None, Some(7), None] {
         let taken = taken(&store, shelf.path(), key).await;
         // A command does so while the daemon has the database.
-        let looked = look(&taken.file, tools(key).key.as_ref(), shelf.path()).await;
+        let looked = look(&taken.file, &opening(key, Unsealed::Refused), shelf.path()).await;
         let books = looked.unwrap().manifest.books.unwrap();
         let rows = books.tables.iter().find(|table| table.table == "payments");
         seen.push(rows.unwrap().rows);
@@ -150,7 +158,8 @@ async fn what_became_of_a_backup_on_its_shelf_is_noticed() {
     };
     let whole = std::fs::read(&good.file).unwrap();
     let manifest = std::fs::read_to_string(with_json(&good.file)).unwrap();
-    let look = async || look(&good.file, None, scratch.path()).await;
+    let without = opening(None, Unsealed::Refused);
+    let look = async || look(&good.file, &without, scratch.path()).await;
     assert!(look().await.unwrap().is_read);
     std::fs::write(&good.file, &whole[..whole.len() - 1]).unwrap();
     seen(look().await.unwrap_err(), "should have");
@@ -202,8 +211,10 @@ async fn a_sealed_backup_shows_nothing_of_the_books_and_opens_with_its_key_alone
     let sealed = taken(&store, shelf.path(), Some(7)).await;
     assert!(!contains(&sealed.file, needle));
     assert!(!contains(&with_json(&sealed.file), needle));
-    let with =
-        async |key: Option<u8>| look(&sealed.file, key.map(key_of).as_ref(), scratch.path()).await;
+    let with = async |key: Option<u8>| {
+        let opening = opening(key, Unsealed::Refused);
+        look(&sealed.file, &opening, scratch.path()).await
+    };
     assert!(with(Some(7)).await.unwrap().is_read);
     assert!(matches!(with(Some(8)).await, Err(BackupError::Seal(_))));
     assert!(matches!(with(None).await, Err(BackupError::Seal(_))));
@@ -213,6 +224,86 @@ async fn a_sealed_backup_shows_nothing_of_the_books_and_opens_with_its_key_alone
         let mode = std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777;
         assert_eq!(mode, 0o600, "{}", file.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_key_a_backup_in_the_clear_is_believed_only_where_a_person_says_so() {
+    let bed = Bed::sqlite().await;
+    let store = settled(&bed).await;
+    let shelf = tempfile::tempdir().unwrap();
+    // Whoever can write to the shelf can plant a whole one with a manifest that fits.
+    let planted = taken(&store, shelf.path(), None).await.file;
+    let places = tempfile::tempdir().unwrap();
+    for (key, unsealed, is_believed) in [
+        (Some(7), Unsealed::Refused, false),
+        (Some(7), Unsealed::Accepted, true),
+        (None, Unsealed::Refused, true),
+    ] {
+        let with = opening(key, unsealed);
+        let looked = look(&planted, &with, places.path()).await;
+        let to = places.path().join(format!("{key:?}{unsealed:?}.db"));
+        let put_back = restore(&planted, &to, &with, &BY, &SystemClock::new()).await;
+        assert_eq!(to.exists(), is_believed, "{with:?}");
+        if is_believed {
+            assert!(looked.unwrap().is_read);
+            assert_eq!(put_back.unwrap().database, to);
+        } else {
+            assert!(matches!(looked, Err(BackupError::Unsealed)), "{looked:?}");
+            assert!(matches!(put_back, Err(BackupError::Unsealed)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_put_back_in_a_folder_of_any_name() {
+    let bed = Bed::sqlite().await;
+    let store = settled(&bed).await;
+    let paid = accepted(&store, request("key", "1", T0)).await;
+    let shelf = tempfile::tempdir().unwrap();
+    let backup = taken(&store, shelf.path(), None).await.file;
+    let place = tempfile::tempdir().unwrap();
+    for name in ["a b", "what?mode=ro", "100%41", "#1", "mode=memory", "ü&+"] {
+        let folder = place.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let to = folder.join("xrpayd.db");
+        let with = opening(None, Unsealed::Refused);
+        let done = restore(&backup, &to, &with, &BY, &SystemClock::new()).await;
+        assert_eq!(done.unwrap().database, to, "{name}");
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+        assert_eq!(left.len(), 1, "{name}: {left:?}");
+        let config = StoreConfig::new(Store::url_of(&to).unwrap());
+        let restored = Store::open(&config, Access::Daemon).await.unwrap();
+        assert_eq!(restored.file(), Some(to.as_path()));
+        assert_eq!(restored.payment(paid.id).await.unwrap(), Some(paid.clone()));
+        restored.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_is_summed_up_in_a_manifest_or_named_as_left_out() {
+    let bed = Bed::sqlite().await;
+    let store = settled(&bed).await;
+    let shelf = tempfile::tempdir().unwrap();
+    let manifest = taken(&store, shelf.path(), None).await.manifest;
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/BACKUPS.md"));
+    let page = page.unwrap();
+    let (_, named) = page
+        .split_once("Not summed up: ")
+        .expect("what is left out");
+    let (named, _) = named.split_once('.').unwrap();
+    let mut all: Vec<String> = named
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(all.len(), 6, "{named}");
+    let summed = manifest.books.unwrap().tables;
+    all.extend(summed.into_iter().map(|table| table.table));
+    all.sort();
+    let sql = "select group_concat(name, ' ') from (select name from sqlite_schema \
+               where type = 'table' and name not like 'sqlite%' order by name)";
+    assert_eq!(all.join(" "), bed.word(sql).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

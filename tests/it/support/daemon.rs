@@ -109,7 +109,8 @@ impl Setup {
         std::fs::write(self.layers.last().expect("a layer"), layer).unwrap();
     }
 
-    fn arguments(&self, command: &[&str]) -> Vec<String> {
+    /// One command of the command line with the configuration that this daemon has.
+    pub fn arguments(&self, command: &[&str]) -> Vec<String> {
         let mut arguments: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         let config = self.config.display().to_string();
         arguments.extend(["--profile", "sandbox", "--config", &config].map(str::to_owned));
