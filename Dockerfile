@@ -6,6 +6,7 @@
 # pipeline fills in and which a release is refused without. A build by hand without them uses the tags.
 ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
 ARG DEBIAN_IMAGE=docker.io/library/debian:bookworm-slim
+ARG POSTGRES_IMAGE=docker.io/library/postgres:15-bookworm
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
@@ -37,6 +38,24 @@ RUN XRPAYD_COMMIT="${XRPAYD_COMMIT}" \
     cargo build --release --locked --no-default-features --bin xrpayd && \
     strip --strip-debug target/release/xrpayd && \
     mkdir -p /out/var/lib/xrpayd
+
+# The same binary beside PostgreSQL's tools and age: what compose backs its database up with (--target backup).
+FROM ${POSTGRES_IMAGE} AS backup
+# hadolint ignore=DL3008
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends age && \
+    rm -rf /var/lib/apt/lists/* && \
+    mkdir -p /backups /scratch /var/lib/xrpayd && \
+    chown 10001:10001 /backups /scratch /var/lib/xrpayd
+COPY --from=build /build/target/release/xrpayd /usr/local/bin/xrpayd
+COPY deploy/backup-loop.sh deploy/backup-postgres.sh deploy/restore-postgres.sh /opt/xrpayd/deploy/
+USER 10001:10001
+WORKDIR /scratch
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=10s --start-period=1h --retries=3 \
+    CMD ["/opt/xrpayd/deploy/backup-loop.sh", "--is-well", "/backups"]
+ENTRYPOINT ["/opt/xrpayd/deploy/backup-loop.sh"]
+CMD ["--to", "/backups"]
 
 FROM ${DEBIAN_IMAGE}
 # The authorities that the servers of the ledger are verified by.

@@ -44,7 +44,7 @@ pin)
     mv "$file.new" "$file"
     ;;
 build-args)
-    images | awk '$1 == "RUST_IMAGE" || $1 == "DEBIAN_IMAGE" { printf "--build-arg=%s=%s\n", $1, $2 }'
+    images | awk '/^(RUST|DEBIAN|POSTGRES)_IMAGE / { printf "--build-arg=%s=%s\n", $1, $2 }'
     ;;
 *)
     echo "usage: images.sh check|pin|build-args" >&2

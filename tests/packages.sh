@@ -49,6 +49,7 @@ XRPAYD_TEST_ALERTMANAGER prometheus-alertmanager prometheus-alertmanager
 XRPAYD_TEST_AMTOOL amtool prometheus-alertmanager
 XRPAYD_TEST_CURL curl curl
 XRPAYD_TEST_JQ jq jq
+XRPAYD_TEST_AGE age age
 XRPAYD_TEST_SYSTEMD_ANALYZE systemd-analyze systemd"
 
 # Sets the variables of what is there, and `missing` to the packages of what is not.

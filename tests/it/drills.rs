@@ -7,13 +7,13 @@
 mod approval;
 mod audit;
 mod backfill;
-mod backups;
+pub mod backups;
 mod books;
 mod callers;
 mod codes;
 mod commit;
 mod credits;
-mod dumps;
+pub mod dumps;
 mod failover;
 mod faults;
 pub mod feed;

@@ -6,7 +6,7 @@ use serde_norway::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-fn compose() -> Value {
+pub fn compose() -> Value {
     let mut compose: Value =
         serde_norway::from_str(&shipped("docker-compose.production.yml")).unwrap();
     // What is merged merges something itself: once for each of the two layers.
@@ -22,7 +22,7 @@ fn services(compose: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub fn texts(value: &Value) -> Vec<String> {
     let all = value.as_sequence().into_iter().flatten();
     all.map(|one| one.as_str().unwrap().to_owned()).collect()
 }
@@ -49,6 +49,7 @@ fn every_service_is_limited_watched_confined_and_not_root() {
     let names: Vec<&str> = services.keys().map(String::as_str).collect();
     let expected = [
         "alertmanager",
+        "backup",
         "grafana",
         "nginx",
         "postgres",
@@ -110,6 +111,8 @@ fn images_are_named_in_one_file_and_nothing_has_a_value_that_others_know() {
                 name.to_uppercase().replace('-', "_")
             );
             assert!(image.starts_with(&own), "{image}");
+        } else if name == "backup" {
+            assert!(image.starts_with("${XRPAYD_BACKUP_IMAGE:?"), "{image}");
         } else {
             let variable = image.trim_start_matches("${").split(":?").next().unwrap();
             assert!(images.contains_key(variable), "{name}: {image}");
@@ -196,7 +199,7 @@ fn only_nginx_is_reached_from_outside_and_the_database_by_the_replicas_alone() {
         }
     }
     let of = |network: &str| -> Vec<&str> { members[network].iter().map(String::as_str).collect() };
-    assert_eq!(of("data"), ["postgres", "xrpayd-1", "xrpayd-2"]);
+    assert_eq!(of("data"), ["backup", "postgres", "xrpayd-1", "xrpayd-2"]);
     assert_eq!(of("api"), ["nginx", "xrpayd-1", "xrpayd-2"]);
     assert_eq!(of("edge"), ["nginx"]);
     assert_eq!(of("out"), ["alertmanager", "xrpayd-1", "xrpayd-2"]);
@@ -305,6 +308,21 @@ fn what_is_mounted_is_shipped() {
                 assert!(volume.ends_with(":/etc/xrpayd/xrpayd.toml:ro"), "{volume}");
                 continue;
             }
+            if volume.starts_with("${XRPAYD_BACKUP_RECIPIENTS:?") {
+                assert!(
+                    volume.ends_with(":/etc/xrpayd/backup-recipients.txt:ro"),
+                    "{volume}"
+                );
+                continue;
+            }
+            // The one folder of the host that is written to: on another disk, or backups go with the database.
+            if volume.starts_with("${XRPAYD_BACKUPS:?") {
+                assert_eq!(
+                    (name.as_str(), volume.ends_with(":/backups")),
+                    ("backup", true)
+                );
+                continue;
+            }
             let (source, _) = volume.split_once(':').unwrap();
             match source.strip_prefix("./") {
                 Some(path) => {
@@ -368,7 +386,7 @@ fn a_release_with_an_image_that_has_no_digest_is_refused() {
     let (code, told, _) = run(&pinned, "build-args");
     assert_eq!(code, Some(0));
     let told: Vec<&str> = told.lines().collect();
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
     assert!(
         told.iter()
             .all(|line| line.starts_with("--build-arg=") && line.contains("@sha256:a1"))

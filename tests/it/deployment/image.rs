@@ -166,11 +166,15 @@ fn the_image_is_built_from_the_lock_without_the_sandbox_and_runs_as_nobody_in_pa
         .collect();
     assert_eq!(
         bases,
-        ["FROM ${RUST_IMAGE} AS build", "FROM ${DEBIAN_IMAGE}"]
+        [
+            "FROM ${RUST_IMAGE} AS build",
+            "FROM ${POSTGRES_IMAGE} AS backup",
+            "FROM ${DEBIAN_IMAGE}"
+        ]
     );
     // The tags are those that are pinned elsewhere, and of the toolchain that everything is tested with.
     let images = shipped("deploy/images.env");
-    for name in ["RUST_IMAGE", "DEBIAN_IMAGE"] {
+    for name in ["RUST_IMAGE", "DEBIAN_IMAGE", "POSTGRES_IMAGE"] {
         let default = lines
             .iter()
             .find_map(|line| line.strip_prefix(&format!("ARG {name}=")));
@@ -187,7 +191,9 @@ fn the_image_is_built_from_the_lock_without_the_sandbox_and_runs_as_nobody_in_pa
             .find(|line| line.starts_with(word))
             .unwrap()
     };
-    assert_eq!(last("USER"), "USER 10001:10001");
+    let users = lines.iter().filter(|line| line.starts_with("USER"));
+    let users: Vec<&String> = users.collect();
+    assert_eq!(users, ["USER 10001:10001", "USER 10001:10001"]);
     assert!(last("HEALTHCHECK").contains(r#"CMD ["xrpayd", "health","#));
     assert_eq!(last("ENTRYPOINT"), r#"ENTRYPOINT ["xrpayd"]"#);
     assert!(last("CMD").contains(r#""--profile", "production""#));

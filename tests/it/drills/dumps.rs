@@ -3,7 +3,7 @@
 
 use super::backups::{asked_again_each_is_paid_once, die_in_flight, each_is_paid_once};
 use super::scene::{SHORT_LIVED, Scene};
-use crate::store::bed::fresh_postgres;
+use crate::store::bed::{fresh_postgres, run_on};
 use crate::support::clusters::{Server, programs};
 use std::path::Path;
 use std::process::Command;
@@ -29,10 +29,10 @@ async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothi
     );
     let named = url::Url::parse(&url).unwrap();
     let port = named.port().unwrap().to_string();
-    let back_up = |host: &str, more: &[&str]| {
+    let back_up_as = |host: &str, path: &str, more: &[&str]| {
         let mut command = Command::new(&script);
         command
-            .env("PATH", &path)
+            .env("PATH", path)
             .args(["--to", &shelf.display().to_string()]);
         command.envs([
             ("PGHOST", host),
@@ -43,10 +43,22 @@ async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothi
         command.args(["--config", &daemon_config, "--profile", "sandbox"]);
         command.args(more).output().unwrap()
     };
+    let back_up = |host: &str, more: &[&str]| back_up_as(host, &path, more);
     let daemon = scene.start().await;
     scene.pay(1, 3).await;
     scene.settle_by_hand().await;
-    let asked = ["--restore-check", "--keep", "30d", "--keep-min", "7"];
+    // From another file system, so that it is copied.
+    let scratch = tempfile::tempdir_in("/dev/shm").unwrap();
+    let scratch_text = scratch.path().display().to_string();
+    let asked = [
+        "--restore-check",
+        "--keep",
+        "30d",
+        "--keep-min",
+        "7",
+        "--scratch",
+        &scratch_text,
+    ];
     let done = back_up("127.0.0.1", &asked);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
@@ -62,27 +74,65 @@ async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothi
     let failed = back_up("127.0.0.9", &[]);
     assert!(!failed.status.success() && failed.stdout.is_empty());
     assert_eq!(count(), before);
+    // Nor is one that came to the shelf cut short.
+    let cutting = scene.folder().join("cutting");
+    std::fs::create_dir(&cutting).unwrap();
+    let cp = cutting.join("cp");
+    std::fs::write(&cp, "#!/bin/sh\nhead -c 100 \"$2\" >\"$3\"\n").unwrap();
+    std::fs::set_permissions(&cp, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let cut = format!("{}:{path}", cutting.display());
+    let failed = back_up_as("127.0.0.1", &cut, &asked);
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(
+        !failed.status.success() && failed.stdout.is_empty(),
+        "{told}"
+    );
+    assert!(told.contains("is not what was written in"), "{told}");
+    assert_eq!(count(), before);
     die_in_flight(&scene, daemon).await;
 
-    // Into the same database of the same server: nothing of PostgreSQL's tells that it is older.
-    let restored = Command::new(programs().join("pg_restore"))
-        .args([
-            "--clean",
-            "--if-exists",
-            "--no-owner",
-            "--single-transaction",
-        ])
-        .args(["--dbname", &url, &dump])
-        .output()
+    // A newer schema has left a table: what is put back goes into a database that has none.
+    run_on(&url, "create table of_a_newer_schema (n bigint)")
+        .await
         .unwrap();
-    let told = String::from_utf8_lossy(&restored.stderr).into_owned();
-    assert!(restored.status.success(), "{told}");
-    let marked = scene
-        .setup
-        .command(&["store", "mark-restored", "--from", "last night's dump"]);
-    assert_eq!(marked["wallets_that_wait"], 1, "{marked:#}");
+    let put_back = || {
+        let mut command = Command::new(script.with_file_name("restore-postgres.sh"));
+        command.env("PATH", &path).env("PGHOST", "127.0.0.1");
+        command.env("PGPORT", &port).env("PGUSER", named.username());
+        command.env("PGDATABASE", named.path().trim_start_matches('/'));
+        command.args(["--from", &dump, "--config", &daemon_config]);
+        let done = command.args(["--profile", "sandbox"]).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.success(), told)
+    };
+    let (is_done, told) = put_back();
+    assert!(!is_done && told.contains("is not empty"), "{told}");
+    emptied(&url).await;
+    // The same name on the same server: nothing of PostgreSQL's tells that it is older.
+    let (is_done, told) = put_back();
+    assert!(is_done, "{told}");
+    assert!(told.contains("1 wallets sign nothing"), "{told}");
     let _daemon = scene.start().await;
     asked_again_each_is_paid_once(&scene).await;
+}
+
+/// Puts an empty database in a database's place, as the runbook does: the old one stays, under another name.
+pub async fn emptied(url: &str) {
+    let (base, _) = url.split_once('?').unwrap_or((url, ""));
+    let (_, name) = base.rsplit_once('/').unwrap();
+    let server = url.replacen(&format!("/{name}"), "/postgres", 1);
+    // What a killed daemon left open is closed by the server a moment later.
+    let end = format!(
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'"
+    );
+    for statement in [
+        end,
+        format!("drop database if exists {name}_lost"),
+        format!("alter database {name} rename to {name}_lost"),
+        format!("create database {name}"),
+    ] {
+        run_on(&server, &statement).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
