@@ -32,10 +32,7 @@ const WAITING: &[Shortened<'_>] = &[
         "SpeedBudgetBurnFast",
         &[("* 6 * 3600", "* 4"), ("[1h]", "[4s]")],
     ),
-    (
-        "SpeedBudgetBurnSlow",
-        &[("* 3 * 86400", "* 10"), ("[6h]", "[4s]")],
-    ),
+    ("SpeedBudgetBurnSlow", &[("[6h]", "[4s]")]),
 ];
 /// The windows of the objectives, of which the slow burn's outlast the fast one's: while a page is open,
 /// the chat is not told the same.
