@@ -74,8 +74,8 @@ async fn the_commands_of_every_other_page_do_what_the_page_says() {
     for name in PAGES {
         work_through(&hands, &Runbook::of(name)).await;
     }
-    work_through(&hands, &of_docs("OPERATIONS.md")).await;
     work_through(&hands, &of_docs("ONBOARDING.md")).await;
+    work_through(&hands, &of_docs("OPERATIONS.md")).await;
     work_through(&hands, &Runbook::of("launch-day")).await;
 
     let merchant = &place.scene.merchant;
