@@ -4,6 +4,7 @@
 use crate::support::alertmanager::Alertmanager;
 use crate::support::daemon::Setup;
 use crate::support::prometheus::Prometheus;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,8 +25,22 @@ const BLOCK: &str = "60";
 /// How long a block that only looks is run again until it shows what it says: figures come by the second,
 /// and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What the shell says after a block, unless the block has closed it.
+const STILL_THERE: &str = "the shell is still there";
 /// How long until it is looked again.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// What the person is told to say to his shell before anything is pasted into it: the suite's shell is told
+/// the same and nothing else, so that a block which needs more is noticed here.
+pub fn told_shell() -> String {
+    let page = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let told: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("set -"))
+        .collect();
+    assert_eq!(told.len(), 1, "the pages prescribe one shell: {told:?}");
+    told.into_iter().collect()
+}
 
 /// What a block does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +63,7 @@ pub struct Block {
     /// Its commands.
     pub text: String,
     /// Where it is, for a failure's message.
-    place: String,
+    pub place: String,
 }
 
 /// A page.
@@ -166,6 +181,24 @@ impl Hands {
         Self { given }
     }
 
+    /// Hands with what is given and nothing else, for programs that are not there: in the place of each of
+    /// `programs` is a script of the test's in `folder`.
+    pub fn with_stand_ins(folder: &Path, programs: &[(&str, &str)]) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        for (name, script) in programs {
+            let file = folder.join(name);
+            std::fs::write(&file, format!("#!/usr/bin/env bash\n{script}\n")).unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let at = folder.display().to_string();
+        let given = vec![
+            ("PATH", format!("{at}:{}", path())),
+            ("HOME", at.clone()),
+            ("TMPDIR", at),
+        ];
+        Self { given }
+    }
+
     /// The same with those who watch.
     pub fn watched_by(mut self, prometheus: &Prometheus, alertmanager: &Alertmanager) -> Self {
         let urls = [
@@ -203,19 +236,18 @@ impl Hands {
         }
     }
 
-    async fn once(&self, block: &Block) -> Result<String, String> {
+    /// Runs a block once, as it is pasted into the prescribed shell. That shell goes on afterwards, by its
+    /// own options: a block that ended it, or left it `-e` or a trap, has done something to the person.
+    pub async fn once(&self, block: &Block) -> Result<String, String> {
+        let pasted = format!(
+            "{}\n{}\nended=$?\ncase $- in *e*) exit 98 ;; esac\n\
+             if [ -n \"$(trap -p)\" ]; then exit 99; fi\necho '{STILL_THERE}' >&2\nexit \"$ended\"\n",
+            told_shell(),
+            block.text
+        );
         let mut command = Command::new("timeout");
         command
-            .args([
-                "-k",
-                "1",
-                BLOCK,
-                "bash",
-                "-euo",
-                "pipefail",
-                "-c",
-                &block.text,
-            ])
+            .args(["-k", "1", BLOCK, "bash", "-c", &pasted])
             .env_clear()
             .envs(self.given.iter().cloned())
             .stdin(Stdio::null());
@@ -231,6 +263,9 @@ impl Hands {
             block.text,
             String::from_utf8_lossy(&output.stderr)
         );
+        if !String::from_utf8_lossy(&output.stderr).contains(STILL_THERE) {
+            return Err(format!("the shell was closed or changed by {told}"));
+        }
         if !output.status.success() {
             return Err(told);
         }
@@ -303,8 +338,11 @@ async fn a_block_that_fails_or_does_not_show_what_it_says_is_noticed() {
         hands.once(&block(good)).await.unwrap();
     }
     for bad in [
-        "false\ntrue",
+        "(set -euo pipefail\nfalse\ntrue\n)",
         "false | true",
+        "exit 0",
+        "set -e",
+        "trap true EXIT",
         "echo \"$CARGO_MANIFEST_DIR\"",
         "# shows: ^hot$\necho cold",
     ] {
