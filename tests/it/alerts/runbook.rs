@@ -185,10 +185,11 @@ impl Hands {
     /// `programs` is a script of the test's in `folder`.
     pub fn with_stand_ins(folder: &Path, programs: &[(&str, &str)]) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
+        let runs = std::fs::Permissions::from_mode(0o755);
         for (name, script) in programs {
             let file = folder.join(name);
             std::fs::write(&file, format!("#!/usr/bin/env bash\n{script}\n")).unwrap();
-            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(&file, runs.clone()).unwrap();
         }
         let at = folder.display().to_string();
         let given = vec![

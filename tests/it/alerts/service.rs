@@ -11,6 +11,7 @@ use crate::support::daemon::Setup;
 use crate::support::overlay::Overlay;
 use crate::support::process::{Process, Surroundings, free_port};
 use crate::support::prometheus::PATIENCE;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -301,14 +302,29 @@ async fn those_who_watch_are_watched() {
     let mended = async { place.put(|overlay| overlay) };
     place.drill("RuleEvaluationFailing", broken, mended).await;
 
-    let deaf = async { place.watch.alertmanager.fails(Told::DeadMan) };
-    let hears = async { place.watch.alertmanager.works(Told::DeadMan) };
+    // The pager takes nothing, and somebody is to be paged: the chat is told, and the dead man's switch
+    // hears nothing any more, so that it wakes somebody by its own way.
+    let alertmanager = &place.watch.alertmanager;
+    let deaf = async {
+        alertmanager.fails(Told::Pager);
+        let page =
+            json!([{ "labels": { "alertname": "SomebodyIsPaged", "severity": "critical" } }]);
+        let url = format!("{}/api/v2/alerts", alertmanager.url);
+        let asked = reqwest::Client::new().post(url).json(&page);
+        assert!(asked.send().await.unwrap().status().is_success());
+    };
+    let hears = async {
+        prometheus.is_quiet("Watchdog").await;
+        alertmanager.works(Told::Pager);
+    };
     place.drill("AlertsUndelivered", deaf, hears).await;
+    alertmanager
+        .tells(Told::Pager, "SomebodyIsPaged", "firing", 0)
+        .await;
 
     // The watchdog is drilled by what it is for: that it ends is noticed by whoever no longer hears it.
     let runbook = Runbook::of("Watchdog");
     prometheus.fires("Watchdog").await;
-    let alertmanager = &place.watch.alertmanager;
     let count = || alertmanager.notices_of("Watchdog").len();
     alertmanager
         .tells(Told::DeadMan, "Watchdog", "firing", count())
