@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The daemon as an image: built from the locked dependencies, without the sandbox; one binary on a
 # small Debian, not root, nothing to write to but what is mounted.
 #

@@ -2,7 +2,8 @@
 # Starts a version on the half of the fleet that gets no traffic, looks at it, and moves the traffic over
 # in steps; then the other half is stopped and stays as it is, for the way back. Above one error in a
 # hundred answers the traffic goes back and the new half is stopped. Both halves use one database, and the
-# leases give each wallet one writer, whichever half it is in. See docs/DEPLOYS.md.
+# leases give each wallet one writer, whichever half it is in. With --roll-back the half that is started has
+# the version before, is given all traffic at once, and is asked for none. See docs/DEPLOYS.md.
 set -euo pipefail
 # shellcheck source=deploy/fleet.sh
 . "$(dirname "$0")/fleet.sh"
@@ -23,6 +24,13 @@ own_option() {
 }
 
 read_options "$@"
+[ -z "$wants_restart" ] || die "a restart is rolling.sh --restart"
+if [ -n "$wants_back" ]; then
+    if [ -f "$state/deploy" ] && ! grep -qx "blue-green.sh --roll-back $version" "$state/deploy"; then
+        die "a deploy is unfinished ($(cat "$state/deploy")): --undo gives the traffic back to the half that had it"
+    fi
+    steps=100 last_watch=$watch
+fi
 begin
 # The half that served before the deploy began; the other one is new.
 old=() new=() old_colour=''
@@ -30,7 +38,7 @@ for name in "${names[@]}"; do
     [ -n "${colour[$name]}" ] || die "$fleet: $name has no colour"
     if [ "${weight_was[$name]}" -gt 0 ]; then
         [ -z "$old_colour" ] || [ "$old_colour" = "${colour[$name]}" ] || {
-            finish >/dev/null
+            never_begun
             die "both colours serve: which half is to be replaced cannot be told"
         }
         old_colour=${colour[$name]}
@@ -40,7 +48,7 @@ for name in "${names[@]}"; do
     if [ "${colour[$name]}" = "$old_colour" ]; then old+=("$name"); else new+=("$name"); fi
 done
 if [ "${#new[@]}" -eq 0 ] || [ "${#old[@]}" -eq 0 ]; then
-    finish >/dev/null
+    never_begun
     die "$fleet needs two halves, one of which serves"
 fi
 
@@ -64,7 +72,7 @@ put_back() {
 or_undo
 
 for name in "${old[@]}"; do
-    scrape "$name" "$work/first" || fail "$name shows no metrics"
+    [ -n "$wants_back" ] || scrape "$name" "$work/first" || fail "$name shows no metrics"
 done
 for name in "${new[@]}"; do
     has "$name" "$version" && continue
@@ -73,6 +81,7 @@ for name in "${new[@]}"; do
 done
 # Before it gets anything: it sees the same books, and refuses who has no key.
 for name in "${new[@]}"; do
+    if [ -n "$wants_back" ]; then continue; fi
     scrape "$name" "$work/smoke" || fail "$name shows no metrics"
     curl -fs --max-time 5 -o "$work/health" "http://${api[$name]}/health" || fail "$name is unhealthy"
     status=$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "http://${api[$name]}/v1/payments")

@@ -26,6 +26,7 @@ own_option() {
 }
 
 read_options "$@"
+[ -z "$wants_back" ] || die "a way back is no trial: rolling.sh --roll-back, with the same files"
 [ "${#names[@]}" -gt 1 ] || die "a canary needs others to be held against"
 canary=${canary:-${names[-1]}}
 others=()

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Hooks of the deploy scripts for the replicas of docker-compose.production.yml: a version is an image by its
 # digest, and an instance a service such as xrpayd-1. Which image a replica runs is kept in a file beside the
-# host's own settings, so that compose, asked for anything else, leaves the replicas as they are.
+# host's own settings, so that compose, asked for anything else, leaves the replicas as they are. What starts
+# the others is refused while an image of deploy/images.env has no digest. Besides the hooks:
+#   compose.sh up          everything, and waits until it is healthy
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 settings=${XRPAYD_COMPOSE_ENV:-/etc/xrpayd/compose.env}
 replicas=${XRPAYD_REPLICAS_ENV:-/etc/xrpayd/replicas.env}
+images=${XRPAYD_IMAGES:-$root/deploy/images.env}
 [ -f "$replicas" ] || : >"$replicas"
 
+layers=(--profile=production --config=/etc/xrpayd/xrpayd.toml --config=/etc/xrpayd/compose.toml)
 compose() {
-    docker compose --env-file "$root/deploy/images.env" --env-file "$settings" --env-file "$replicas" \
+    docker compose --env-file "$images" --env-file "$settings" --env-file "$replicas" \
         --file "$root/docker-compose.production.yml" "$@"
 }
 # The variable of a replica's image: XRPAYD_1_IMAGE for xrpayd-1.
@@ -20,6 +24,9 @@ variable() {
     }
     echo "XRPAYD_${1#xrpayd-}_IMAGE"
 }
+
+# A tag may be another image tomorrow.
+pinned() { XRPAYD_IMAGES=$images "$root/deploy/images.sh" check; }
 
 case "${1:-}" in
 version)
@@ -39,14 +46,27 @@ install)
         echo "$name=$3"
     } >"$replicas.new"
     mv "$replicas.new" "$replicas"
-    compose run --rm --no-deps "$2" config check --profile=production \
-        --config=/etc/xrpayd/xrpayd.toml --config=/etc/xrpayd/compose.toml
+    compose run --rm --no-deps "$2" config check "${layers[@]}"
     ;;
 start) compose up --detach --no-deps --wait "$2" ;;
+up) pinned && compose up --detach --wait ;;
+preflight)
+    name=$2
+    variable "$name" >/dev/null
+    shift 2
+    compose exec -T "$name" xrpayd preflight "${layers[@]}" "$@"
+    ;;
+follow)
+    pinned
+    # Files that are mounted one by one are those of the time when the container was made.
+    compose up --detach --no-deps --wait --force-recreate prometheus alertmanager grafana
+    compose up --detach --no-deps --wait nginx
+    compose exec -T nginx nginx -t -q && compose kill --signal HUP nginx
+    ;;
 stop) compose stop "$2" ;;
 reload) compose exec -T nginx nginx -t -q && compose kill --signal HUP nginx ;;
 *)
-    echo "usage: compose.sh version|install|start|stop|reload [NAME [IMAGE]]" >&2
+    echo "usage: compose.sh version|install|start|stop|reload|follow|preflight|up [NAME [IMAGE]]" >&2
     exit 2
     ;;
 esac

@@ -9,12 +9,15 @@
 #   start NAME             starts it; nothing where it runs
 #   stop NAME              asks it to end, and returns when it has; nothing where it does not run
 #   reload                 checks the balancer's configuration and lets it read it again
+#   follow                 lets what stands beside the instances read its files anew, after a new checkout
+#   preflight NAME         the checklist before a deployment, as the running instance sees it
 # Every hook may be asked for what is done already. A deploy is written down in the state folder before
-# anything of it is done, so that one that was killed can be run again, or undone with --undo.
+# anything of it is done, so that one that was killed can be run again, or undone with --undo. What was there
+# before the last deploy that ended well stays written down in its file `last`, for --roll-back.
 
-fleet='' hooks='' upstream='' version='' state='' wants_undo=''
+fleet='' hooks='' upstream='' version='' state='' wants_undo='' wants_back='' wants_restart=''
 ready_within=60 drain_within=30 lease_within=30
-watch=60 interval=1 requests_min=20 errors_max=1 p99_max=0.5 wallets=1
+watch='' interval=1 requests_min=20 errors_max=1 p99_max=0.5 wallets=1
 
 say() { echo "$(basename "$0"): $*"; }
 die() {
@@ -25,9 +28,11 @@ die() {
 usage() {
     cat <<USAGE
 usage: $(basename "$0") --fleet FILE --hooks PROGRAM --upstream FILE --state FOLDER
-           (--version VERSION | --undo) [OPTION VALUE]…
+           (--version VERSION | --undo | --roll-back [--version VERSION]) [OPTION VALUE]…
 
-  --watch SECONDS         how long each gate looks ($watch)
+  --roll-back             to the version before the last deploy, or to --version: asks for no traffic, only
+                          that what is there is ready, has the version, and each wallet one writer
+  --watch SECONDS         how long each gate looks (60; 5 in a roll-back)
   --interval SECONDS      between two looks ($interval)
   --requests-min COUNT    answered requests without which a gate refuses ($requests_min)
   --errors-max PERCENT    answers with 5xx, of all ($errors_max)
@@ -49,6 +54,17 @@ read_options() {
         case "$1" in
         --undo)
             wants_undo=yes
+            shift
+            continue
+            ;;
+        --roll-back)
+            wants_back=yes
+            shift
+            continue
+            ;;
+        --restart)
+            # The way of a roll-back, to the version that is there.
+            wants_back=yes wants_restart=yes
             shift
             continue
             ;;
@@ -86,12 +102,42 @@ read_options() {
         shift 2
     done
     if [ -z "$fleet" ] || [ -z "$hooks" ] || [ -z "$upstream" ] || [ -z "$state" ] ||
-        { [ -z "$version" ] && [ -z "$wants_undo" ]; }; then
+        { [ -z "$version" ] && [ -z "$wants_undo$wants_back" ]; } ||
+        { [ -n "$wants_undo" ] && [ -n "$wants_back" ]; } || { [ -n "$version" ] && [ -n "$wants_restart" ]; }; then
         usage >&2
         exit 2
     fi
     [ -f "$upstream" ] || die "$upstream is not a file"
+    if [ -z "$watch" ]; then
+        watch=60
+        if [ -n "$wants_back" ]; then watch=5; fi
+    fi
     read_fleet
+    if [ -n "$wants_back" ] && [ -z "$version$wants_restart" ]; then
+        version=$(version_before) || exit 1
+        say "back to $version"
+    fi
+}
+
+# The version that served before the deploy that is under way or, where none is, before the last one.
+version_before() {
+    local record=$state/before found
+    if [ -f "$state/deploy" ]; then
+        # A way back that did not come to its end goes where it went.
+        found=$(sed -n 's/^[^ ]* --roll-back \([^-].*\)$/\1/p' "$state/deploy")
+        if [ -n "$found" ]; then
+            echo "$found"
+            return
+        fi
+    else
+        record=$state/last
+    fi
+    [ -f "$record" ] || die "there is no record of a deploy in $state: name the version with --version"
+    found=$(awk '$2 > 0 && $3 != "" { print $3 }' "$record" | sort -u)
+    if [ -z "$found" ] || [ "$(wc -l <<<"$found")" -ne 1 ]; then
+        die "$record knows no one version that served before: name it with --version"
+    fi
+    echo "$found"
 }
 
 names=()
@@ -214,18 +260,25 @@ until_ready() {
 }
 
 # Every wallet has one writer: the leases that those instances hold are as many as there are wallets. One
-# look sees several instances at several moments, so a hand-over may be seen in its middle.
+# look sees several instances at several moments, so a hand-over may be seen in its middle. A roll-back is
+# not held up by an instance whose leases cannot be seen; two writers it does not put up with either.
 one_writer() {
-    local deadline=$((SECONDS + lease_within)) name held
+    local deadline=$((SECONDS + lease_within)) name held mute
     while :; do
-        held=0
+        held=0 mute=''
         for name in "$@"; do
             if scrape "$name" "$work/lease"; then
                 held=$(awk -v held="$held" '$1 == "lease_held" { held += $2 } END { print held }' "$work/lease")
+            else
+                mute+=" $name"
             fi
         done
         if [ "$held" -eq "$wallets" ]; then return; fi
         if [ "$SECONDS" -ge "$deadline" ]; then
+            if [ -n "$wants_back" ] && [ -n "$mute" ] && [ "$held" -lt "$wallets" ]; then
+                say "$held leases are seen where there are $wallets wallets, and no metrics of$mute" >&2
+                return
+            fi
             say "$held leases are held, where there are $wallets wallets" >&2
             return 1
         fi
@@ -236,6 +289,10 @@ one_writer() {
 # Watches instances for a while: they stay ready, and what they answered meanwhile was right and in time.
 # Without data there is no yes.
 gate() {
+    if [ -n "$wants_back" ]; then
+        gate_of_what_is_there "$@"
+        return
+    fi
     local deadline=$((SECONDS + watch)) name all bad requests errors p99 slowest=0
     for name in "$@"; do
         scrape "$name" "$work/$name.before" || {
@@ -276,6 +333,23 @@ gate() {
     say "$*: $requests answers, $errors errors, p99 at most $slowest s"
 }
 
+# The gate of a roll-back, which has to end at night and beside a broken replica too: no traffic is asked
+# for, and no metric. They have the version, and stay ready for a moment.
+gate_of_what_is_there() {
+    local deadline=$((SECONDS + watch)) name
+    while :; do
+        for name in "$@"; do
+            has "$name" "$version" || {
+                say "$name is not ready with $version" >&2
+                return 1
+            }
+        done
+        if [ "$SECONDS" -ge "$deadline" ]; then break; fi
+        sleep "$interval"
+    done
+    say "$*: ready with $version"
+}
+
 # Steps.
 
 # No more is sent to it, and nothing arrives any more.
@@ -309,11 +383,18 @@ replace() {
         "$hooks" install "$1" "$2" || return 1
     fi
     "$hooks" start "$1" || return 1
-    until_ready "$1"
+    until_ready "$1" || return 1
+    if [ -n "$wants_restart" ]; then echo "$1" >>"$state/restarted"; fi
 }
 
 # What is done already by an earlier run of the same deploy is not done again.
-has() { [ "$("$hooks" version "$1")" = "$2" ] && is_ready "$1"; }
+has() {
+    if [ -n "$wants_restart" ]; then
+        grep -qx "$1" "$state/restarted" 2>/dev/null && is_ready "$1"
+    else
+        [ "$("$hooks" version "$1")" = "$2" ] && is_ready "$1"
+    fi
+}
 
 # The record, and the way back.
 
@@ -325,7 +406,11 @@ begin() {
     local name found
     mkdir -p "$state"
     exec 9>"$state/lock"
-    flock -n 9 || die "another deploy is at work in $state"
+    # A hook of one that was killed still holds it, until what it does is done.
+    if ! flock -n 9; then
+        say "waiting for what is at work in $state"
+        flock -w 60 9 || die "another deploy is at work in $state"
+    fi
     read_weights
     if [ -n "$wants_undo" ]; then
         [ -f "$state/deploy" ] || die "there is no unfinished deploy in $state"
@@ -334,18 +419,31 @@ begin() {
     fi
     if [ -f "$state/deploy" ]; then
         found=$(cat "$state/deploy")
-        [ "$found" = "$(basename "$0") $version" ] ||
+        if [ "$found" = "$(this_deploy)" ]; then
+            say "going on with an unfinished deploy"
+        elif [ -n "$wants_back" ]; then
+            # What it wrote down of the time before it still holds: the shares are put back from that.
+            say "an unfinished deploy ends here ($found)"
+            write_deploy
+        else
             die "an unfinished deploy is in the way ($found): finish it, or undo it with --undo"
-        say "going on with an unfinished deploy"
+        fi
     else
         for name in "${names[@]}"; do
             echo "$name ${weight[$name]} $("$hooks" version "$name" || true)"
         done >"$state/before.new"
         mv "$state/before.new" "$state/before"
-        echo "$(basename "$0") $version" >"$state/deploy.new"
-        mv "$state/deploy.new" "$state/deploy"
+        write_deploy
     fi
     weights_before
+}
+
+# Which deploy is under way.
+this_deploy() { echo "$(basename "$0")${wants_back:+ --roll-back}${wants_restart:+ --restart} $version"; }
+write_deploy() {
+    rm -f "$state/restarted"
+    this_deploy >"$state/deploy.new"
+    mv "$state/deploy.new" "$state/deploy"
 }
 
 # Undoes, where that is all that was asked for; from here on an interruption undoes as well.
@@ -366,11 +464,16 @@ weights_before() {
     done <"$state/before"
 }
 
-# Ends the record: nothing is left to undo.
+# Ends the record: nothing is left to undo. What was there before a deploy stays written down for the way
+# back; what was there before a way back is nothing to go back to.
 finish() {
-    rm -f "$state/deploy" "$state/before"
+    rm -f "$state/deploy" "$state/restarted"
+    if [ -z "$wants_back" ]; then mv "$state/before" "$state/last"; else rm -f "$state/before"; fi
     say "done"
 }
+
+# Takes the record of a deploy away of which nothing was done.
+never_begun() { rm -f "$state/deploy" "$state/before"; }
 
 # Puts everything back as it was before.
 undo() {

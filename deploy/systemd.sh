@@ -37,9 +37,15 @@ units)
     ;;
 start) systemctl start "xrpayd@$2" ;;
 stop) systemctl stop "xrpayd@$2" ;;
-reload) nginx -t -q && systemctl reload nginx ;;
+reload | follow) nginx -t -q && systemctl reload nginx ;;
+preflight)
+    instance=$2
+    shift 2
+    runuser --user xrpayd -- "$instances/$instance/current/xrpayd" preflight --profile production \
+        --config /etc/xrpayd/xrpayd.toml --config "/etc/xrpayd/$instance.toml" "$@"
+    ;;
 *)
-    echo "usage: systemd.sh units VERSION | version|install|start|stop|reload [NAME [VERSION]]" >&2
+    echo "usage: systemd.sh units VERSION | version|install|start|stop|reload|follow|preflight [NAME [VERSION]]" >&2
     exit 2
     ;;
 esac

@@ -13,7 +13,7 @@ mod edges;
 mod guards;
 mod payments;
 mod reports;
-mod runbook;
+pub mod runbook;
 mod service;
 mod service_topics;
 mod store;

@@ -11,6 +11,18 @@ mod nginx;
 mod orchestrators;
 mod replica;
 mod scripts;
+mod smoke;
+
+/// Runs git in a folder to its success; what it said.
+pub fn git(folder: &std::path::Path, words: &[&str]) -> String {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "user.name=tests", "-c", "user.email=tests@localhost"]);
+    command.arg("-C").arg(folder).args(words);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {words:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
 
 /// A file of the repository.
 fn shipped(path: &str) -> String {

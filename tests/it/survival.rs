@@ -20,6 +20,7 @@ mod machine;
 mod payers;
 mod promotion;
 mod receipts;
+mod roll_back;
 mod shoppers;
 mod stage;
 mod tenures;

@@ -66,6 +66,13 @@ pub struct Block {
     pub place: String,
 }
 
+impl Block {
+    /// Whether it runs a script of `deploy/`, for which one daemon is too few.
+    pub fn deploys(&self) -> bool {
+        self.text.contains("$DEPLOY/")
+    }
+}
+
 /// A page.
 #[derive(Debug, Clone)]
 pub struct Runbook {

@@ -175,6 +175,16 @@ impl Front {
         command
     }
 
+    /// What curl's own file has to say for this front's names and authority.
+    pub fn curlrc(&self) -> String {
+        let authority = self.folder.path().join("ca.pem");
+        format!(
+            "cacert = \"{}\"\nresolve = \"{PAY}:{}:127.0.0.1\"\n",
+            authority.display(),
+            self.site
+        )
+    }
+
     /// The API's address of a path.
     pub fn at(&self, path: &str) -> String {
         format!("https://{PAY}:{}{path}", self.site)

@@ -197,6 +197,8 @@ fn the_image_is_built_from_the_lock_without_the_sandbox_and_runs_as_nobody_in_pa
     assert!(last("HEALTHCHECK").contains(r#"CMD ["xrpayd", "health","#));
     assert_eq!(last("ENTRYPOINT"), r#"ENTRYPOINT ["xrpayd"]"#);
     assert!(last("CMD").contains(r#""--profile", "production""#));
+    // A frontend of its own would be one more image, and nothing here needs one.
+    assert!(!shipped("Dockerfile").contains("syntax="));
     let whole = lines.join("\n");
     for word in ["ADD ", "curl", "wget", "SECRET", "PASSWORD", ":latest"] {
         assert!(!whole.contains(word), "{word}");

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 const SECOND: &str = "two";
 const FEW_STEPS: &str = "25 50";
 
-fn all(version: &str, count: usize) -> Vec<String> {
+pub fn all(version: &str, count: usize) -> Vec<String> {
     vec![version.to_owned(); count]
 }
 
 /// Waits until `count` more requests were answered: traffic flows.
-async fn flows(traffic: &Traffic, count: u64) {
+pub async fn flows(traffic: &Traffic, count: u64) {
     let until = traffic.answered() + count;
     let deadline = Instant::now() + Duration::from_secs(60);
     while traffic.answered() < until {

@@ -10,7 +10,7 @@ use crate::store::fresh_postgres;
 use crate::support::fleet::Fleet;
 use crate::support::outside::outside;
 use crate::support::process::free_port;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub const BROKEN: &str = "broken";
 /// The version that everything begins with.
 pub const FIRST: &str = "one";
+/// A version that does not start.
+pub const DEAD: &str = "dead";
 /// So many commits of a thousand are lost by the broken version: all.
 const LOST: u64 = 1_000;
 /// The balancer is this repository's, and nginx takes what it says relative to its own folder.
@@ -104,6 +106,8 @@ impl Drop for Nginx {
 struct Ground {
     fleet: tokio::sync::Mutex<Fleet>,
     versions: Mutex<BTreeMap<usize, String>>,
+    /// Instances whose machines are gone.
+    lost: Mutex<BTreeSet<usize>>,
     nginx: Nginx,
     url: String,
     link: Link,
@@ -151,6 +155,7 @@ impl Yard {
             nginx: Nginx::start(&nginx, &folder, port),
             versions: Mutex::new((0..count).map(|place| (place, FIRST.to_owned())).collect()),
             fleet: tokio::sync::Mutex::new(fleet),
+            lost: Mutex::default(),
             url,
             link,
             asked: Mutex::default(),
@@ -207,13 +212,12 @@ impl Yard {
 
     /// Runs a deploy script to its end: its exit code, and all it said.
     pub async fn run(&self, name: &str, more: &[&str]) -> (Option<i32>, String) {
-        let mut command = self.script(name, more);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
-        let output = output.await.unwrap();
-        let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-        said.push_str(&String::from_utf8_lossy(&output.stderr));
-        println!("{said}");
-        (output.status.code(), said)
+        finished(self.script(name, more)).await
+    }
+
+    /// Where the files of a deploy are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The version of each instance.
@@ -253,6 +257,34 @@ impl Yard {
         self.ground.fleet.lock().await.kill(place);
     }
 
+    /// Loses an instance with its machine: no hook reaches it.
+    pub async fn lose(&self, place: usize) {
+        self.ground.lost.lock().unwrap().insert(place);
+        self.kill(place).await;
+    }
+
+    /// Its machine is back, and nothing runs on it.
+    pub fn regain(&self, place: usize) {
+        self.ground.lost.lock().unwrap().remove(&place);
+    }
+
+    /// Runs a block of a runbook as whoever is on call does, with what the page says is given.
+    pub async fn block(&self, text: &str) -> (Option<i32>, String) {
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", text]);
+        command.env("DEPLOY", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy"));
+        for (variable, file) in [
+            ("FLEET", "fleet"),
+            ("HOOKS", "hooks"),
+            ("UPSTREAM", UPSTREAM_FILE),
+            ("STATE", "state"),
+        ] {
+            command.env(variable, self.folder.join(file));
+        }
+        command.env("WALLETS", "1").stdin(Stdio::null());
+        finished(command).await
+    }
+
     /// Sends clients to nginx.
     pub fn traffic(&self) -> Traffic {
         Traffic::open(&self.api, self.stage.key())
@@ -280,6 +312,16 @@ impl Yard {
         assert_eq!(seen.wrongs(), Vec::<String>::new());
         listed.len()
     }
+}
+
+/// Runs a command to its end: its exit code, and all it said.
+pub async fn finished(mut command: Command) -> (Option<i32>, String) {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    (output.status.code(), said)
 }
 
 /// The balancer's file with other `server` lines.
@@ -343,6 +385,12 @@ async fn answer(stream: TcpStream, ground: &Ground) {
 
 async fn hook(words: &[&str], ground: &Ground) -> (i32, String) {
     let place = |name: &str| -> usize { name.strip_prefix("daemon-").unwrap().parse().unwrap() };
+    let is_lost = |&name: &&str| {
+        name.starts_with("daemon-") && ground.lost.lock().unwrap().contains(&place(name))
+    };
+    if words.get(1).is_some_and(is_lost) {
+        return (255, "no route to host\n".to_owned());
+    }
     match *words {
         ["version", name] => {
             let version = ground.versions.lock().unwrap()[&place(name)].clone();
@@ -359,6 +407,9 @@ async fn hook(words: &[&str], ground: &Ground) -> (i32, String) {
             let mut versions = ground.versions.lock().unwrap();
             versions.insert(place(name), version.to_owned());
             (0, String::new())
+        }
+        ["start", name] if ground.versions.lock().unwrap()[&place(name)] == DEAD => {
+            (1, "it ends at once\n".to_owned())
         }
         ["start", name] => {
             let mut fleet = ground.fleet.lock().await;
@@ -380,6 +431,7 @@ async fn hook(words: &[&str], ground: &Ground) -> (i32, String) {
             }
             (0, String::new())
         }
+        ["follow"] => (0, String::new()),
         ["reload"] => (i32::from(!ground.nginx.reload()), String::new()),
         _ => (2, format!("what is {words:?}?\n")),
     }
