@@ -19,6 +19,7 @@ resource "aws_db_instance" "xrpayd" {
   identifier                  = "xrpayd-${var.environment}"
   engine                      = "postgres"
   engine_version              = "15"
+  ca_cert_identifier          = "rds-ca-rsa2048-g1"
   instance_class              = var.database_instance_class
   allocated_storage           = 100
   max_allocated_storage       = 500

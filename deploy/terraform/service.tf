@@ -103,12 +103,15 @@ resource "aws_ecs_task_definition" "xrpayd" {
         "printenv SEED >/run/secrets/hot_wallet_seed",
         "printenv DATABASE_URL >/run/secrets/database_url",
         "printenv WEBHOOK_KEY >/run/secrets/webhook_key",
+        "printenv DATABASE_CA >/run/secrets/database_ca",
         "printenv CONFIG >/etc/xrpayd/xrpayd.toml",
         "printenv LAYER >/etc/xrpayd/layer.toml",
         "chown -R 10001:10001 /run/secrets /etc/xrpayd",
       ])]
       environment = [
         { name = "CONFIG", value = var.config },
+        # No secret: what the database's certificate is verified by.
+        { name = "DATABASE_CA", value = var.database_ca },
         { name = "LAYER", value = local.layer },
       ]
       secrets = [
@@ -206,6 +209,9 @@ resource "aws_lb_listener" "xrpayd" {
   protocol          = "HTTPS"
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
   certificate_arn   = var.certificate_arn
+  # The daemon speaks no TLS here and sets no such header: who ends TLS does, as nginx/headers.conf does.
+  routing_http_response_strict_transport_security_header_value = "max-age=63072000; includeSubDomains"
+  routing_http_response_server_enabled                         = false
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.xrpayd.arn
@@ -272,6 +278,25 @@ resource "aws_wafv2_web_acl_association" "xrpayd" {
   web_acl_arn  = aws_wafv2_web_acl.xrpayd.arn
 }
 
+# The names of the tasks that run, inside the network alone: Prometheus asks each for its metrics
+# (prometheus.yml beside this file).
+resource "aws_service_discovery_private_dns_namespace" "xrpayd" {
+  name = "xrpayd-${var.environment}.internal"
+  vpc  = var.vpc_id
+}
+
+resource "aws_service_discovery_service" "daemon" {
+  name = "daemon"
+  dns_config {
+    namespace_id   = aws_service_discovery_private_dns_namespace.xrpayd.id
+    routing_policy = "MULTIVALUE"
+    dns_records {
+      type = "A"
+      ttl  = 10
+    }
+  }
+}
+
 resource "aws_ecs_service" "xrpayd" {
   name                              = "xrpayd"
   cluster                           = aws_ecs_cluster.xrpayd.id
@@ -293,6 +318,10 @@ resource "aws_ecs_service" "xrpayd" {
     subnets          = var.private_subnets
     security_groups  = [aws_security_group.daemon.id]
     assign_public_ip = false
+  }
+
+  service_registries {
+    registry_arn = aws_service_discovery_service.daemon.arn
   }
 
   load_balancer {

@@ -74,8 +74,18 @@ variable "webhook_key_arn" {
 }
 
 variable "database_url_arn" {
-  description = "The secret in Secrets Manager that holds the whole URL of the database, with sslmode=verify-full."
+  description = "The secret in Secrets Manager that holds the whole URL of the database, as the output `database_url` has it."
   type        = string
+}
+
+variable "database_ca" {
+  description = "The authorities of RDS in this region (PEM): the bundle that AWS publishes, as file(\"rds-ca.pem\")."
+  type        = string
+  validation {
+    # The bundle of all regions is larger than a task's definition may be.
+    condition     = startswith(trimspace(var.database_ca), "-----BEGIN CERTIFICATE-----") && length(var.database_ca) < 16384
+    error_message = "The region's own bundle, as certificates in PEM, of at most 16 kB."
+  }
 }
 
 variable "database_instance_class" {
