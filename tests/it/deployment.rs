@@ -10,6 +10,7 @@ mod linters;
 mod nginx;
 mod orchestrators;
 mod replica;
+mod role;
 mod scripts;
 mod smoke;
 
