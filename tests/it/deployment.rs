@@ -4,6 +4,7 @@
 mod backups;
 mod compose;
 mod front;
+mod given;
 mod health;
 mod image;
 mod linters;

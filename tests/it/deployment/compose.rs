@@ -15,7 +15,7 @@ pub fn compose() -> Value {
     compose
 }
 
-fn services(compose: &Value) -> BTreeMap<String, Value> {
+pub fn services(compose: &Value) -> BTreeMap<String, Value> {
     let services = compose["services"].as_mapping().unwrap().iter();
     services
         .map(|(name, service)| (name.as_str().unwrap().to_owned(), service.clone()))
