@@ -465,10 +465,15 @@ weights_before() {
 }
 
 # Ends the record: nothing is left to undo. What was there before a deploy stays written down for the way
-# back; what was there before a way back is nothing to go back to.
+# back; what was there before a way back is nothing to go back to, and neither is the version itself, which
+# was there before a deploy that was asked for once more.
 finish() {
-    rm -f "$state/deploy" "$state/restarted"
-    if [ -z "$wants_back" ]; then mv "$state/before" "$state/last"; else rm -f "$state/before"; fi
+    if [ -z "$wants_back" ] &&
+        awk -v version="$version" '$2 > 0 && $3 != version { found = 1 } END { exit !found }' "$state/before"; then
+        cp "$state/before" "$state/last.new"
+        mv "$state/last.new" "$state/last"
+    fi
+    rm -f "$state/deploy" "$state/before" "$state/restarted"
     say "done"
 }
 
