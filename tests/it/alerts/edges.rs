@@ -85,6 +85,13 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
         place.reload_prometheus().await;
     };
     place.drill("BackupTooOld", unwatched, async {}).await;
+    let forgotten = async {
+        let soon =
+            |overlay: Overlay| overlay.in_rule("BackupFarTooOld", &[("> 48 * 3600", "> 20")]);
+        place.put(soon);
+        place.reload_prometheus().await;
+    };
+    place.drill("BackupFarTooOld", forgotten, async {}).await;
     assert!(!receiver.ids().is_empty(), "nothing was told in the end");
     place.scene.settle().await;
 }
