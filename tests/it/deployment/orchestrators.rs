@@ -436,5 +436,8 @@ fn the_unit_starts_what_the_deploy_hooks_install_and_gives_it_time() {
     assert_eq!(value("User"), "xrpayd");
     assert_eq!(value("LimitCORE"), "0");
     assert_eq!(value("Restart"), "on-failure");
+    // Whatever ends it: it is tried again until it stays up, and not five times in a second.
+    assert_eq!(value("StartLimitIntervalSec"), "0");
+    assert!((3..=30).contains(&value("RestartSec").parse::<u64>().unwrap()));
     assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
 }
