@@ -12,6 +12,7 @@ mod drill;
 mod edges;
 mod guards;
 mod payments;
+mod receivers;
 mod reports;
 pub mod runbook;
 mod service;

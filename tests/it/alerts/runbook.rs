@@ -292,7 +292,7 @@ impl Hands {
 }
 
 /// Where programs are looked for: the daemon's own, those that a script found for the tests, the system's.
-fn path() -> String {
+pub fn path() -> String {
     let of = |program: &str| {
         let folder = Path::new(program).parent()?;
         Some(folder.display().to_string())

@@ -207,7 +207,7 @@ fn told_here(overlay: Overlay, folder: &Path, receivers: &[(Told, Receiver)]) ->
         let name = told.name();
         let token = folder.join(format!("{name}.token"));
         std::fs::write(&token, told.token()).unwrap();
-        let url = format!("https://ops.example.com/alerts/{name}\n");
+        let url = format!("https://{name}.example.net/alerts\n");
         let file = format!("/run/secrets/alerts_{name}_token\n");
         overlay = overlay.in_file(
             "alertmanager.yml",
