@@ -5,6 +5,12 @@
 //! replayed that much of the same log. So nobody is shown less than he was told, and no list is older
 //! than its request. Where the standby does not get there in time, is away or follows another primary,
 //! the list is read on the primary, and the standby is left alone for a moment.
+//!
+//! Which log is a matter of the timeline, and a server's control file tells the one of its last
+//! checkpoint: minutes after a promotion that is still the old one, on the server that was promoted and
+//! on whatever goes on following the one before it. So the timeline that the primary *writes* has to be
+//! in its control file already and in the standby's as well, and nothing else that the standby tells may
+//! speak of a later one. Until then, a checkpoint on either, lists are read on the primary.
 
 use super::ANSWER_GRACE;
 use super::session::Session;
@@ -25,10 +31,23 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// How long a standby is left alone that was away or too far behind.
 const REST: Duration = Duration::from_secs(2);
 
-/// How far the primary's log is on the disk, and which log that is.
-const END: &str = "select pg_current_wal_flush_lsn()::text, \
-     (select timeline_id from pg_control_checkpoint())::text, \
-     (select system_identifier from pg_control_system())::text";
+/// How far the primary's log is on the disk, and which log that is: the timeline that it writes, and the
+/// one that its control file tells of.
+const END: &str = "select pg_current_wal_flush_lsn()::text as lsn, \
+     ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint as writes, \
+     (select timeline_id from pg_control_checkpoint())::bigint as timeline, \
+     (select system_identifier from pg_control_system())::text as system";
+
+/// The end of the primary's log.
+#[derive(Debug)]
+struct End {
+    lsn: String,
+    /// The timeline that it writes.
+    timeline: i64,
+    system: String,
+    /// Whether its control file says so too.
+    is_told: bool,
+}
 
 /// The standby, with what is needed to come back to it.
 #[derive(Debug)]
@@ -82,14 +101,14 @@ impl Standby {
         }
         let tried = tokio::time::timeout(self.patience_max, self.caught_up(primary));
         match tried.await {
-            Ok(Ok(Some(transaction))) => {
+            Ok(Ok(Ok(transaction))) => {
                 self.rests_until_ms.store(0, Relaxed);
                 if !self.serves.swap(true, Relaxed) {
                     tracing::info!("lists are read on the standby");
                 }
                 return Some(transaction);
             }
-            Ok(Ok(None)) => self.rest("it is too far behind"),
+            Ok(Ok(Err(why))) => self.rest(why),
             Ok(Err(error)) => self.rest(&error.to_string()),
             Err(_) => {
                 self.patience.trust.lose();
@@ -111,46 +130,56 @@ impl Standby {
         self.pool.close().await;
     }
 
+    /// A transaction on the standby once it has caught up, or why it is left alone.
     async fn caught_up(
         &self,
         primary: &PgPool,
-    ) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
+    ) -> Result<Result<Transaction<'static, sqlx::Postgres>, &'static str>, StoreError> {
         let answer = async { primary.acquire().await?.fetch_one(END).await };
         let end = self.patience.wait(answer).await?;
-        let (lsn, timeline, system): (String, String, String) =
-            (end.try_get(0)?, end.try_get(1)?, end.try_get(2)?);
+        let end = End {
+            lsn: end.try_get("lsn")?,
+            timeline: end.try_get("writes")?,
+            system: end.try_get("system")?,
+            is_told: end.try_get::<i64, _>("timeline")? == end.try_get::<i64, _>("writes")?,
+        };
+        if !end.is_told {
+            return Ok(Err(
+                "the primary was promoted and has made no checkpoint since",
+            ));
+        }
         let deadline = Instant::now() + self.lag_max;
         let mut connection = self.pool.acquire().await?;
-        while !self.has(&mut connection, &lsn, &timeline, &system).await? {
+        while !self.has(&mut connection, &end).await? {
             if Instant::now() >= deadline {
-                return Ok(None);
+                return Ok(Err("it is too far behind, or follows another primary"));
             }
             tokio::time::sleep(GLANCE).await;
         }
         // On the very connection that was asked: behind one name there may be several standbys.
         let begin = AssertSqlSafe(self.session.read.clone()).into_sql_str();
         let transaction = Transaction::begin(connection, Some(begin));
-        Ok(Some(self.patience.wait(transaction).await?))
+        Ok(Ok(self.patience.wait(transaction).await?))
     }
 
     /// Whether everything up to there has been replayed, of that very log.
-    async fn has(
-        &self,
-        connection: &mut PgConnection,
-        lsn: &str,
-        timeline: &str,
-        system: &str,
-    ) -> Result<bool, StoreError> {
-        // A server that was promoted is as good as itself.
+    async fn has(&self, connection: &mut PgConnection, end: &End) -> Result<bool, StoreError> {
+        let End { lsn, system, .. } = end;
+        let timeline = end.timeline;
         let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit() || c == '/');
-        if ![lsn, timeline, system].into_iter().all(is_plain) {
+        if ![lsn, system].into_iter().all(|text| is_plain(text)) {
             return Ok(false);
         }
+        // One that was promoted itself is the primary, or has a log of its own. One that has just gone
+        // over to another timeline says so by what it has to replay and, to a role that may see that, by
+        // what it receives, before its control file does.
         // In one message: outside of a transaction nothing may be prepared behind a pooler.
         let question = format!(
-            "select coalesce(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() \
-             else pg_current_wal_flush_lsn() end >= '{lsn}'::pg_lsn, false) \
-             and (select timeline_id from pg_control_checkpoint())::text = '{timeline}' \
+            "select pg_is_in_recovery() \
+             and coalesce(pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn, false) \
+             and (select timeline_id from pg_control_checkpoint()) = {timeline} \
+             and (select min_recovery_end_timeline from pg_control_recovery()) <= {timeline} \
+             and not exists (select 1 from pg_stat_wal_receiver where received_tli <> {timeline}) \
              and (select system_identifier from pg_control_system())::text = '{system}'"
         );
         let answer = connection.fetch_one(AssertSqlSafe(question));

@@ -4,6 +4,8 @@
 //! Owns their processes and their folder, which end with it; where the test itself is killed, the
 //! servers are too. Whoever calls makes sure first that PostgreSQL is there to be tested on.
 
+mod tools;
+
 use super::process::free_port;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use std::fs::OpenOptions;
@@ -12,6 +14,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tools::Tools;
 
 /// How long a server may take for what it is asked to, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -24,6 +27,10 @@ const ROLE: &str = "xrpayd";
 /// synced where nobody cuts the power; and what a rewind reads stays, also over a recovery.
 const SETTINGS: &str = "fsync = off\nshared_buffers = 32MB\nwal_keep_size = 256MB\n\
                         wal_retrieve_retry_interval = 100ms\n";
+
+/// Whether a standby streams from somebody.
+const STREAMS: &str =
+    "select exists (select 1 from pg_stat_wal_receiver where status = 'streaming')";
 
 /// What a commit on the primary waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +60,7 @@ impl Clusters {
         let [one, two] = &mut servers;
         one.init();
         one.open().await;
-        let role = ROLE;
-        let (data, port) = (two.data.display().to_string(), one.port.to_string());
-        let copy = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", role];
-        tools.run(
-            "pg_basebackup",
-            &[&copy[..], &["-R", "-N", "-c", "fast"]].concat(),
-        );
+        two.follow(one);
         two.open().await;
         let clusters = Self {
             servers,
@@ -84,6 +85,11 @@ impl Clusters {
     /// The one that takes writes, to be hurt.
     pub const fn primary_mut(&mut self) -> &mut Server {
         &mut self.servers[self.primary]
+    }
+
+    /// The other one, to be hurt.
+    pub const fn standby_mut(&mut self) -> &mut Server {
+        &mut self.servers[1 - self.primary]
     }
 
     /// The URL that names both servers, in the order in which they were made.
@@ -113,8 +119,8 @@ impl Clusters {
     /// The standby receives nothing any more; what the primary answers from here on it alone has.
     pub async fn cut(&self) {
         self.standby().configure("primary_conninfo", "").await;
-        let gone = "select not exists (select 1 from pg_stat_replication)";
-        self.primary().comes_true(gone).await;
+        let gone = "select not exists (select 1 from pg_stat_wal_receiver)";
+        self.standby().comes_true(gone).await;
     }
 
     /// Waits until the standby streams.
@@ -125,15 +131,33 @@ impl Clusters {
 
     /// Makes the standby the primary, whatever became of the old one; its commits wait for nobody.
     pub async fn promote(&mut self) {
+        self.promote_as_it_is().await;
+        // Without one, pg_rewind would take the server for one of the old timeline.
+        self.primary().execute("checkpoint").await;
+    }
+
+    /// The same, with its first checkpoint minutes away, as it is where nobody asks for one.
+    pub async fn promote_as_it_is(&mut self) {
         let standby = self.standby();
         let data = standby.data.display().to_string();
         standby.tools.run("pg_ctl", &["-D", &data, "-w", "promote"]);
         standby.comes_true("select not pg_is_in_recovery()").await;
         // There is nobody that it could wait for.
         standby.configure("synchronous_standby_names", "").await;
-        // Without one, pg_rewind would take the server for one of the old timeline.
-        standby.execute("checkpoint").await;
         self.primary = 1 - self.primary;
+    }
+
+    /// One more standby, which streams from the primary of this moment and from nobody else until it is
+    /// told otherwise. It has to go before the others do.
+    pub async fn another_standby(&self, name: &str) -> Server {
+        let primary = self.primary();
+        let folder = &primary.tools.folder;
+        let mut server = Server::below(folder, name, &primary.tools);
+        server.follow(primary);
+        server.open().await;
+        server.comes_true("select pg_is_in_recovery()").await;
+        server.comes_true(STREAMS).await;
+        server
     }
 
     /// Takes the server that is not the primary in again as the standby: what it has that the primary
@@ -149,6 +173,11 @@ impl Clusters {
         back.open().await;
         self.streams().await;
     }
+}
+
+/// Where PostgreSQL's programs are.
+pub fn programs() -> PathBuf {
+    tools::programs()
 }
 
 /// One PostgreSQL server.
@@ -228,6 +257,21 @@ impl Server {
             port: free_port(),
             process: None,
         }
+    }
+
+    /// Copies the files of another one, which it will stream from.
+    fn follow(&self, primary: &Self) {
+        let (data, port) = (self.data.display().to_string(), primary.port.to_string());
+        let copy = ["-D", &data, "-h", "127.0.0.1", "-p", &port, "-U", ROLE];
+        let follow = ["-R", "-N", "-c", "fast"];
+        self.tools
+            .run("pg_basebackup", &[&copy[..], &follow].concat());
+    }
+
+    /// Streams from another one from here on.
+    pub async fn turns_to(&self, primary: &Self) {
+        let line = format!("host=127.0.0.1 port={} user={ROLE}", primary.port);
+        self.configure("primary_conninfo", &line).await;
     }
 
     /// Makes its files.
@@ -385,73 +429,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// PostgreSQL's programs, run as the user that they may be run as.
-#[derive(Debug, Clone)]
-struct Tools {
-    programs: PathBuf,
-    folder: PathBuf,
-    user: Option<(u32, u32)>,
-}
-
-/// Where the programs of the newest PostgreSQL are that tests/postgres.sh would take.
-pub fn programs() -> PathBuf {
-    let find = "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1";
-    let mut programs = said_by(Command::new("sh").args(["-c", find]));
-    if programs.is_empty() {
-        let find = "dirname \"$(command -v initdb)\"";
-        programs = said_by(Command::new("sh").args(["-c", find]));
-    }
-    programs.into()
-}
-
-impl Tools {
-    /// The newest PostgreSQL that tests/postgres.sh would take, at home in `folder`.
-    fn find(folder: &Path) -> Self {
-        let number = |of: &str, name: &str| said_by(Command::new("id").args([of, name])).parse();
-        // PostgreSQL refuses to run as root.
-        let is_root = said_by(Command::new("id").arg("-u")) == "0";
-        let user = is_root.then(|| {
-            let named = |name: &str| Some((number("-u", name).ok()?, number("-g", name).ok()?));
-            named("postgres").or_else(|| named("nobody")).unwrap()
-        });
-        if let Some((uid, gid)) = user {
-            chown(folder, Some(uid), Some(gid)).unwrap();
-        }
-        // The servers' sockets are there too; the data has folders of its own.
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self {
-            programs: programs(),
-            folder: folder.to_owned(),
-            user,
-        }
-    }
-
-    /// A program that ends where this thread ends.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
-        if let Some((uid, gid)) = self.user {
-            command.args([format!("--reuid={uid}"), format!("--regid={gid}")]);
-            command.arg("--clear-groups");
-        }
-        command.arg(self.programs.join(program));
-        command.current_dir(&self.folder);
-        command
-    }
-
-    /// Runs a program to its success.
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let output = self.command(program).args(arguments).output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program}: {errors}");
-    }
-}
-
-fn said_by(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// The processes that `pid` made.
