@@ -7,7 +7,9 @@
 //! books or of the ledger, is never taken for an agreement.
 
 mod background;
+mod forgotten;
 mod pass;
 
 pub use background::{Books, Counters, Deps, View, Watched, keep};
+pub use forgotten::Forgotten;
 pub use pass::{Outcome, Reach, Unable, counters, wallet};

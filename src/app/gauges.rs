@@ -208,6 +208,14 @@ impl Sources {
         metrics
             .reconciliation_differences
             .set(i64::try_from(books.differences).unwrap_or(i64::MAX));
+        let of_lanes = self
+            .live
+            .lanes()
+            .filter_map(|lane| self.live.books_of(lane));
+        let forgotten: usize = of_lanes.map(|books| books.forgotten).sum();
+        metrics
+            .reconciliation_forgotten_payments
+            .set(i64::try_from(forgotten).unwrap_or(i64::MAX));
     }
 
     /// When the books were compared of the wallet for which that is longest ago; never, where they were

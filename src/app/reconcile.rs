@@ -29,6 +29,12 @@ impl Findings {
             .sum::<usize>()
             .saturating_add(self.counters.len())
     }
+
+    /// How many deliveries no payment of this database accounts for.
+    #[must_use]
+    pub fn forgotten(&self) -> usize {
+        self.wallets.iter().map(|found| found.forgotten.len()).sum()
+    }
 }
 
 /// Why nothing could be compared.

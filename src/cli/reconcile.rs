@@ -2,11 +2,13 @@
 //!
 //! The database is only read, and the servers are asked for everything again, so it may run beside a
 //! daemon. What differs is printed and the command fails; so it does where nothing could be compared.
+//! Payments that the ledger holds and the database forgot are printed too, and are no failure: the books
+//! bear them, and no word of a person would take them off the list.
 
 use super::args::{ConfigArgs, OutputArgs};
 use super::failure::Failure;
 use crate::app::reconcile::{Findings, reconcile};
-use crate::reconcile::{Outcome, Reach};
+use crate::reconcile::{Forgotten, Outcome, Reach};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -94,6 +96,9 @@ fn text(findings: &Findings) -> String {
             let _ = writeln!(page, "  {count} transactions past the daemon were accepted");
         }
         list(&mut page, &found.differences);
+        for forgotten in &found.forgotten {
+            let _ = writeln!(page, "  FORGOTTEN {}", told(forgotten));
+        }
     }
     for name in &findings.not_begun {
         let _ = writeln!(page, "{name}: its journal has not begun");
@@ -101,6 +106,16 @@ fn text(findings: &Findings) -> String {
     if !findings.counters.is_empty() {
         page.push_str("counters:\n");
         list(&mut page, &findings.counters);
+    }
+    match findings.forgotten() {
+        0 => {}
+        1 => page.push_str("One delivery belongs to no payment of this database any more.\n"),
+        count => {
+            let _ = writeln!(
+                page,
+                "{count} deliveries belong to no payment of this database any more."
+            );
+        }
     }
     page.push_str(match findings.differences() {
         0 => "The books agree with the ledger, to the drop.",
@@ -115,11 +130,34 @@ fn list(page: &mut String, differences: &[Difference]) {
     }
 }
 
+/// What the ledger tells of a payment that is not known any more.
+fn told(forgotten: &Forgotten) -> String {
+    let mut line = format!(
+        "transaction {} in ledger {}: {} drops to {}",
+        forgotten.hash,
+        forgotten.ledger_index,
+        forgotten.delivered,
+        forgotten.destination.as_deref().unwrap_or("nobody"),
+    );
+    if let Some(tag) = forgotten.destination_tag {
+        let _ = write!(line, " with tag {tag}");
+    }
+    line.push_str(", for a payment that this database does not know any more");
+    if let Some(payment) = forgotten.payment {
+        let _ = write!(
+            line,
+            "; its key asked for something else as payment {payment}"
+        );
+    }
+    line
+}
+
 /// The findings as a program reads them; amounts are drops, as texts.
 fn document(findings: &Findings) -> Value {
     json!({
         "agrees": findings.differences() == 0,
         "differences": findings.differences(),
+        "forgotten": findings.forgotten(),
         "wallets": findings.wallets.iter().map(wallet).collect::<Vec<_>>(),
         "not_begun": findings.not_begun,
         "counters": findings.counters.iter().map(difference).collect::<Vec<_>>(),
@@ -146,6 +184,18 @@ fn wallet(found: &Outcome) -> Value {
         "servers": found.servers,
         "foreign_accepted": found.foreign_known,
         "differences": found.differences.iter().map(difference).collect::<Vec<_>>(),
+        "forgotten": found.forgotten.iter().map(forgotten).collect::<Vec<_>>(),
+    })
+}
+
+fn forgotten(forgotten: &Forgotten) -> Value {
+    json!({
+        "tx_hash": forgotten.hash.to_string(),
+        "ledger_index": forgotten.ledger_index.0,
+        "destination": forgotten.destination,
+        "destination_tag": forgotten.destination_tag,
+        "delivered_drops": forgotten.delivered.to_string(),
+        "payment_id": forgotten.payment.map(|id| id.to_string()),
     })
 }
 

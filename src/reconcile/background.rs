@@ -60,6 +60,8 @@ pub struct Books {
     pub differences: usize,
     /// By how much in all.
     pub drops: u64,
+    /// How many deliveries of these ledgers no payment of this database accounts for.
+    pub forgotten: usize,
     /// What the same pass found of the counters, which are one for all wallets.
     pub counters: Counters,
 }
@@ -121,6 +123,7 @@ impl Deps {
                         at: Some(self.clock.now()),
                         differences: outcome.differences.len(),
                         drops: drops_of(&outcome.differences),
+                        forgotten: outcome.forgotten.len(),
                         counters,
                     };
                     view.send_modify(|view| {
@@ -177,6 +180,14 @@ impl Deps {
                 wallet.name = wallet.name,
                 %difference,
                 "the books differ from the ledger"
+            );
+        }
+        if let Some(newest) = outcome.forgotten.last() {
+            tracing::warn!(
+                wallet.name = wallet.name,
+                payments.forgotten = outcome.forgotten.len(),
+                tx.hash = %newest.hash,
+                "the ledger holds payments that this database does not know any more: `xrpayd reconcile` names them"
             );
         }
         if all().next().is_none() {

@@ -1,5 +1,6 @@
 //! One comparison of one wallet's books with the ledger, stretch by stretch.
 
+use super::forgotten::{self, Forgotten};
 use crate::journal::entries_of;
 use crate::journal::span::Span;
 use crate::store::{BookedRow, Standing, Store, StoreError};
@@ -64,6 +65,8 @@ pub struct Outcome {
     pub accepted_through: Option<LedgerIndex>,
     /// What does not agree.
     pub differences: Vec<Difference>,
+    /// What was delivered for payments that this database does not know any more.
+    pub forgotten: Vec<Forgotten>,
 }
 
 /// Why a comparison could not be made.
@@ -102,7 +105,14 @@ pub async fn wallet(
     let Some(standing) = store.standing(name, from).await? else {
         return Ok(None);
     };
+    // What older ledgers were asked for lies before the journal, and belongs to the whole of it.
+    let since = match from == standing.cursor.start {
+        true => LedgerIndex(0),
+        false => from,
+    };
+    let forgotten = forgotten::find(store, name, since, standing.cursor.at).await?;
     let mut pass = Pass::begin(store, pool, name, standing, from).await?;
+    pass.outcome.forgotten = forgotten;
     match pass.run().await {
         Ok(()) => {}
         // A row that means nothing is the finding; what stands after it cannot be compared.
@@ -248,6 +258,7 @@ impl<'a> Pass<'a> {
                 foreign_known: 0,
                 accepted_through: standing.foreign_accepted,
                 differences: differs.into_iter().collect(),
+                forgotten: Vec::new(),
             },
             closing,
             standing,

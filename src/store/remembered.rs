@@ -32,6 +32,11 @@ const NEW: Columns = &[
     ("servers", Kind::Text),
 ];
 
+/// Whether a row `r` delivered XRP and none of our attempts is that transaction.
+pub(super) const FORGOTTEN: &str = "r.result = 'tesSUCCESS' and r.delivered_kind = 'xrp' \
+     and not exists (select 1 from attempts a where a.wallet = r.wallet \
+         and a.slot_kind = r.slot_kind and a.slot = r.slot and a.hash = r.hash)";
+
 const MARKERS: Columns = &[("wallet", Kind::Text), ("marker", Kind::Blob)];
 
 /// Adds rows; those that are there stay as they are.
@@ -125,6 +130,31 @@ impl Store {
         let rows = marked_so(&mut tx, marked).await?;
         tx.end().await?;
         Ok(rows)
+    }
+
+    /// What the ledgers `from ..= to` remember as delivered and no payment of this database accounts for:
+    /// it forgot the payment, and nobody has asked for it again. Oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds a row that cannot be read.
+    pub async fn forgotten(
+        &self,
+        wallet: &str,
+        from: LedgerIndex,
+        to: LedgerIndex,
+    ) -> Result<Vec<Remembered>, StoreError> {
+        let names: Vec<String> = NEW.iter().map(|(name, _)| format!("r.{name}")).collect();
+        let sql = format!(
+            "select {} from remembered r where r.wallet = $1 and {FORGOTTEN} \
+             and r.ledger_index between $2 and $3 order by r.ledger_index, r.tx_index",
+            names.join(", ")
+        );
+        let mut tx = self.db().read().await?;
+        let rows = tx
+            .fetch(sql, vec![wallet.into(), from.0.into(), to.0.into()])
+            .await?;
+        tx.end().await?;
+        rows.iter().map(decode).collect()
     }
 
     /// Keeps what older ledgers remember, and from where they are still to be read; `None` when they

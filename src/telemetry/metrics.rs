@@ -161,6 +161,8 @@ families! {
         "reconciliation_difference_drops", "Drops by which books and ledger differed at the last reconciliation, all differences together; anything but 0 needs a human.";
     reconciliation_differences: IntGauge =
         "reconciliation_differences", "Things that books and ledger said differently at the last reconciliation.";
+    reconciliation_forgotten_payments: IntGauge =
+        "reconciliation_forgotten_payments", "Deliveries in the ledgers of the last reconciliation that no payment of this database accounts for: it forgot them, and nobody has asked for them again. `xrpayd reconcile` names them.";
     reconciliation_last_timestamp_seconds: Gauge =
         "reconciliation_last_timestamp_seconds", "When books and ledger were last compared of the wallet for which that is longest ago, in Unix time; 0 while they were not for one of them.";
     reconciliation_interval_seconds: Gauge =

@@ -73,6 +73,8 @@ struct BooksSaid {
     drops: u64,
     counters: usize,
     counters_drops: u64,
+    #[serde(default)]
+    forgotten: usize,
 }
 
 impl Said {
@@ -122,6 +124,7 @@ impl Said {
                 drops: books.drops,
                 counters: books.counters.differences,
                 counters_drops: books.counters.drops,
+                forgotten: books.forgotten,
             }),
         }
     }
@@ -177,6 +180,7 @@ impl Said {
                 at: books.at.map(UnixMs),
                 differences: books.differences,
                 drops: books.drops,
+                forgotten: books.forgotten,
                 counters: Counters {
                     differences: books.counters,
                     drops: books.counters_drops,
@@ -231,6 +235,7 @@ mod tests {
             at: Some(UnixMs(1_700_000_000_000)),
             differences: 1,
             drops: 12,
+            forgotten: 4,
             counters: Counters {
                 differences: 2,
                 drops: 3,

@@ -2,7 +2,7 @@
 //! is paid again.
 
 use super::backups::{die_in_flight, each_is_paid_once};
-use super::scene::{GRACE, SHOP, SHORT_LIVED, Scene, is_final, sequences};
+use super::scene::{GRACE, PATIENCE, SHOP, SHORT_LIVED, Scene, is_final, sequences};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -81,6 +81,78 @@ async fn with_an_older_database_what_was_paid_since_is_not_paid_again() {
     let _daemon = scene.start().await;
     scene.pay(11, 25).await;
     scene.all_succeed(35).await;
+}
+
+/// What `xrpayd reconcile` lists of the payments that were forgotten, once there are so many.
+async fn forgotten(scene: &Scene, count: u64) -> Vec<Value> {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let (code, found, errors) = scene.setup.try_command(&["reconcile"]);
+        assert_eq!(code, Some(0), "{errors} {found:#}");
+        assert_eq!(found["agrees"], true, "{found:#}");
+        let listed = found["wallets"][0]["forgotten"].as_array().unwrap().clone();
+        assert_eq!(found["forgotten"], listed.len(), "{found:#}");
+        if found["forgotten"] == count {
+            // Within a ledger they stand in its order, which is nobody's.
+            let mut listed = listed;
+            listed.sort_by_key(|row| row["destination_tag"].as_u64());
+            return listed;
+        }
+        assert!(std::time::Instant::now() < deadline, "{found:#}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_older_database_forgot_is_named_until_it_is_asked_for_again() {
+    let layer = format!("{SHORT_LIVED}[reconcile]\ninterval = \"1s\"\n");
+    let scene = Scene::new("200ms", "10000", &layer);
+    let daemon = scene.start().await;
+    scene.pay(1, 2).await;
+    scene.all_succeed(2).await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    let backup = scene.folder().join("backup.db");
+    std::fs::copy(scene.folder().join("xrpayd.db"), &backup).unwrap();
+    let daemon = scene.start().await;
+    scene.pay(3, 4).await;
+    let before = scene.all_succeed(6).await;
+    daemon.kill();
+    put_back(&scene, &backup);
+    let _daemon = scene.start().await;
+    // Nobody asks again: who paid is gone, what was paid is not.
+    let listed = forgotten(&scene, 4).await;
+    for (row, tag) in listed.iter().zip(3..) {
+        let paid = before.values().find(|paid| paid["destination_tag"] == tag);
+        let paid = paid.unwrap();
+        assert_eq!(row["destination_tag"], tag, "{row:#}");
+        assert_eq!(row["destination"], SHOP);
+        assert_eq!(row["delivered_drops"], "1000000");
+        assert_eq!(row["tx_hash"], paid["tx_hash"]);
+        assert_eq!(row["ledger_index"], paid["ledger_index"]);
+        assert_eq!(row["payment_id"], Value::Null);
+    }
+    let metric = "reconciliation_forgotten_payments";
+    scene.until_metric(metric, |count| count == 4.0).await;
+    let text = scene.setup.said(&["reconcile"]);
+    let hash = listed[0]["tx_hash"].as_str().unwrap();
+    assert!(
+        text.contains(&format!("FORGOTTEN transaction {hash}")),
+        "{text}"
+    );
+    assert!(text.contains("4 deliveries belong to no payment"), "{text}");
+    // One key asks for something else, two for the same.
+    let other = scene.merchant.pay("drill-3", SHOP, 3, "7").await;
+    let id = other["id"].as_str().unwrap();
+    let ended = scene.merchant.payment(id, is_final).await;
+    assert_eq!(ended["status"], "cancelled", "{ended:#}");
+    for id in scene.pay(4, 2).await {
+        scene.merchant.payment(&id, is_final).await;
+    }
+    let listed = forgotten(&scene, 2).await;
+    let of = |row: &Value| (row["destination_tag"].clone(), row["payment_id"].clone());
+    assert_eq!(of(&listed[0]), (3.into(), id.into()));
+    assert_eq!(of(&listed[1]), (6.into(), Value::Null));
+    scene.until_metric(metric, |count| count == 2.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

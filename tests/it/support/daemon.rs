@@ -190,6 +190,13 @@ impl Setup {
         )
     }
 
+    /// Runs one command as a person reads it; what it printed.
+    pub fn said(&self, command: &[&str]) -> String {
+        let mut process = self.surroundings.command();
+        let output = process.args(self.arguments(command)).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn typed(&self, arguments: &[String], words: &str) -> (Option<i32>, serde_json::Value, String) {
         // A command of the operator's runs where the daemon does, and suffers none of its faults.
         let mut process = self
