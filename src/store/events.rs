@@ -243,7 +243,13 @@ impl Store {
     ) -> Result<FeedPage, StoreError> {
         let mut tx = self.db().read().await?;
         let expired = mark(&mut tx, "expired").await?;
-        let end = mark(&mut tx, "drawn").await?;
+        let mut end = mark(&mut tx, "drawn").await?;
+        if after > end && is_left_behind(&mut tx).await? {
+            // Whoever has read what is gone goes on from there, though nothing was told since.
+            tx.end().await?;
+            end = self.go_on().await?;
+            tx = self.db().read().await?;
+        }
         let after = after.max(expired);
         let look_through = end.min(after.saturating_add(LOOKED_AT_MAX));
         let (condition, mut rest) = filter.condition(4);
@@ -279,6 +285,14 @@ impl Store {
         })
     }
 
+    /// Takes the feed over into the history of the database that is there now; answers with its end.
+    async fn go_on(&self) -> Result<i64, StoreError> {
+        let mut tx = self.db().write().await?;
+        let end = draw(&mut tx, 0).await?;
+        tx.commit().await?;
+        Ok(end)
+    }
+
     /// The last sequence of the feed. Nothing at or below it is committed later.
     ///
     /// # Errors
@@ -296,6 +310,13 @@ impl Store {
     pub fn feed_changed(&self) -> watch::Receiver<i64> {
         self.db().feed_changed()
     }
+}
+
+/// Whether the last sequence was drawn in another history of the database.
+async fn is_left_behind(tx: &mut Tx) -> Result<bool, StoreError> {
+    let here = tx.lineage();
+    let sql = format!("select 1 as is_so from feed where mark = 'drawn' and lineage <> {here}");
+    Ok(tx.fetch_optional(sql, Vec::new()).await?.is_some())
 }
 
 /// The last sequence after which the next event comes; the end of the feed where none does.

@@ -175,6 +175,10 @@ async fn a_reader_who_was_further_than_an_asynchronous_promotion_misses_nothing_
     clusters.promote().await;
     recovers(&store).await;
     let filter = FeedFilter::default();
+    // Nobody has told anything since: who was further waits, and is not turned away.
+    let page = store.feed_page(read, &filter, 100).await.unwrap();
+    assert!(page.events.is_empty() && page.at_end, "{page:?}");
+    assert!(page.through > 1_000_000, "{page:?}");
     let whole = store.feed(0, &filter, 100).await.unwrap();
     assert_eq!(whole.len(), 3, "the promotion lost the others");
     // More than were lost, so that numbers which were given again would be behind the reader.
