@@ -15,7 +15,7 @@ use super::db::Tx;
 use super::error::{Conflict, StoreError};
 use super::events::News;
 use super::hints::Hint;
-use super::limits::{Scopes, Wanted};
+use super::limits::{Forgotten, Scopes, Wanted};
 use super::pauses::{self, Pause};
 use super::retry::Tries;
 use super::verdicts::{Decided, Guess, Verdict, decide_all, known_keys};
@@ -349,7 +349,16 @@ impl Store {
         } else {
             Scopes::load(tx, &wanted, stored.others, now).await?
         };
-        let mut decided = decide_all(news, &HashMap::new(), stage, &[], state, scopes.clone())?;
+        let mut forgotten = Forgotten::load(tx, stored.others, now).await?;
+        let unknown = HashMap::new();
+        let mut decided = decide_all(
+            news,
+            &unknown,
+            (stage, &[]),
+            state,
+            scopes.clone(),
+            &forgotten,
+        )?;
         let mut known = None;
         if keys == Keys::LookUp || decided.created.len() < news.len() {
             // Somebody is refused, or asks again: now it matters exactly what is there.
@@ -357,7 +366,9 @@ impl Store {
             state = limits::align(tx, state, now).await?;
             scopes.align(tx, now).await?;
             let found = known_keys(tx, news).await?;
-            decided = decide_all(news, &found, stage, &[], state, scopes.clone())?;
+            forgotten.recognise(tx, news).await?;
+            let inside = (stage, &[][..]);
+            decided = decide_all(news, &found, inside, state, scopes.clone(), &forgotten)?;
             self.inner.keys_repeat.store(!found.is_empty(), Relaxed);
             known = Some(found);
         }
@@ -374,7 +385,8 @@ impl Store {
                 Some(known) => known,
                 None => known_keys(tx, news).await?,
             };
-            decided = decide_all(news, &known, stage, &pauses, state, scopes)?;
+            let inside = (stage, &pauses[..]);
+            decided = decide_all(news, &known, inside, state, scopes, &forgotten)?;
             if decided.created.is_empty() {
                 return decided.left_nothing(tx).await;
             }

@@ -14,7 +14,7 @@ use super::error::{CommitError, StoreError};
 use super::journal;
 use super::lease::Tenure;
 use super::payments::{self, drops_from};
-use super::{Store, attempts, events, halts, pauses, ticket_requests, tickets};
+use super::{Store, attempts, events, halts, limits, pauses, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::{
@@ -224,6 +224,7 @@ impl Store {
         };
         let mut news =
             changes::apply_changes(&mut tx, commit.changes.clone(), Hand::Engine(tenure)).await?;
+        limits::forgotten::follow(&mut tx, commit).await?;
         changes::write_chores(&mut tx, tenure, commit).await?;
         ticket_requests::tell(&mut tx, &commit.request_news, commit.now).await?;
         if let Some(known) = &commit.tickets {

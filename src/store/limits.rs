@@ -10,12 +10,16 @@
 //! whatever the clock does, what is accepted at an instant fits beside all that was accepted in the
 //! day before it and after it.
 //!
+//! What left for payments that a promotion or a restored copy has lost counts beside them ([`forgotten`]).
+//!
 //! Clients and destinations that have limits of their own have rows of their own ([`scopes`]); whoever
 //! changes one of those has locked the row of all first.
 
+pub(super) mod forgotten;
 mod scopes;
 mod usage;
 
+pub(super) use forgotten::Forgotten;
 pub(super) use scopes::{Scopes, Wanted};
 pub use usage::LimitUsage;
 

@@ -5,7 +5,7 @@
 use super::accept::NewPayment;
 use super::db::{Columns, Kind, Tx};
 use super::error::StoreError;
-use super::limits::{LimitState, Scopes};
+use super::limits::{Forgotten, LimitState, Scopes};
 use super::pauses::{self, Pause};
 use std::collections::HashMap;
 use xrpayd_core::ids::PaymentId;
@@ -146,10 +146,10 @@ pub(super) struct Decided {
 pub(super) fn decide_all(
     news: &[NewPayment],
     known: &HashMap<Key<'_>, Known>,
-    stage: Option<&str>,
-    pauses: &[Pause],
+    (stage, pauses): (Option<&str>, &[Pause]),
     state: LimitState,
     scopes: Scopes,
+    forgotten: &Forgotten,
 ) -> Result<Decided, StoreError> {
     let mut decided = Decided {
         verdicts: Vec::with_capacity(news.len()),
@@ -173,7 +173,7 @@ pub(super) fn decide_all(
                 Some(stage) => Verdict::StageChanged(stage.to_owned()),
                 None => match pauses::stopping(pauses, &new.wallet) {
                     Some(pause) => Verdict::Paused(pause.clone()),
-                    None => decide_new(new, &mut decided.state, &mut decided.scopes)?,
+                    None => decide_new(new, &mut decided.state, &mut decided.scopes, forgotten)?,
                 },
             },
         };
@@ -194,6 +194,7 @@ fn decide_new(
     new: &NewPayment,
     state: &mut LimitState,
     scopes: &mut Scopes,
+    forgotten: &Forgotten,
 ) -> Result<Verdict, StoreError> {
     let mut fences = Vec::new();
     for (scope, caps) in new.fenced_scopes() {
@@ -212,9 +213,19 @@ fn decide_new(
         });
     }
     let amount = new.order.amount;
-    match reserve_everywhere(&new.caps, state.usage, &fences, amount) {
-        Ok(usage) => {
-            state.usage = usage;
+    let (mut caps, mut usage) = (new.caps, state.usage);
+    if forgotten.served.contains(&new.id) {
+        // Its money has left, and counts: no day is spared by keeping it from its books.
+        caps.daily = Drops::MAX;
+    } else {
+        let sum = usage.daily_used.checked_add(forgotten.drops);
+        usage.daily_used = sum.unwrap_or(Drops::MAX);
+    }
+    match reserve_everywhere(&caps, usage, &fences, amount) {
+        Ok(_) => {
+            let usage = state.usage.with(amount);
+            let too_much = || StoreError::corrupt("the limits", "more is used than there is");
+            state.usage = usage.ok_or_else(too_much)?;
             if !scopes.is_empty() {
                 for (scope, _) in new.scopes() {
                     scopes.take(&scope, amount)?;

@@ -15,6 +15,7 @@ mod contention;
 mod copy;
 mod deposits;
 mod feed;
+mod forgotten;
 mod hints;
 mod home;
 mod invoices;

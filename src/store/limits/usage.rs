@@ -3,7 +3,7 @@
 //! Reads one unmoving picture. What had to be added up for the answer is written down afterwards, so
 //! that nobody has to add it up again.
 
-use super::{LimitState, Scopes, align, lock, read_with, save};
+use super::{LimitState, Scopes, align, forgotten, lock, read_with, save};
 use crate::store::Store;
 use crate::store::db::{Row, Tx};
 use crate::store::error::StoreError;
@@ -124,15 +124,21 @@ impl Store {
     async fn usage_of(&self, scope: Option<&Scope>, now: UnixMs) -> Result<LimitUsage, StoreError> {
         let mut tx = self.db().read().await?;
         let (state, was_added_up) = state_of(&mut tx, scope, now).await?;
+        let beside = match scope {
+            None => forgotten::counted(&mut tx, state.others, now).await?,
+            Some(_) => Drops::ZERO,
+        };
         let after = (state.counted_through, AFTER_EVERY_ID);
         let oldest = counted_after(&mut tx, scope, after, OLDEST_MAX).await?;
         tx.end().await?;
         if was_added_up {
             self.write_down(scope, now).await?;
         }
+        let mut usage = state.usage;
+        usage.daily_used = usage.daily_used.checked_add(beside).unwrap_or(Drops::MAX);
         let counts = |(at, drops, _): Counting| (drops > Drops::ZERO).then_some((at, drops));
         Ok(LimitUsage {
-            usage: state.usage,
+            usage,
             oldest: oldest.into_iter().filter_map(counts).collect(),
         })
     }
@@ -206,6 +212,11 @@ async fn fits_at(
     }
     let (state, _) = state_of(tx, scope, now).await?;
     let mut usage = state.usage;
+    if scope.is_none() {
+        // What is forgotten has no place among the payments: it counts as if it stayed.
+        let beside = forgotten::counted(tx, state.others, now).await?;
+        usage.daily_used = usage.daily_used.checked_add(beside).unwrap_or(Drops::MAX);
+    }
     if usage
         .daily_used
         .checked_add(amount)
