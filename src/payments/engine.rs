@@ -482,8 +482,7 @@ impl<'a> Engine<'a> {
         // Tickets that are being made keep their reserve as soon as they stand.
         let owns = self.desk.cursor().owner_count;
         let owns = owns.checked_add(self.desk.tickets_on_order())?;
-        let owned = tip.reserve_inc.checked_mul(u64::from(owns))?;
-        tip.reserve_base.checked_add(owned)
+        Some(tip.reserve_of(owns))
     }
 }
 

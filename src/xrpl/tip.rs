@@ -29,6 +29,18 @@ pub struct Tip {
     pub seen_at: UnixMs,
 }
 
+impl Tip {
+    /// What must stay on an account that owns so many objects. A reserve beyond all money there is
+    /// binds everything.
+    #[must_use]
+    pub fn reserve_of(&self, owner_count: u32) -> Drops {
+        let owned = self.reserve_inc.checked_mul(owner_count.into());
+        owned
+            .and_then(|owned| self.reserve_base.checked_add(owned))
+            .unwrap_or(Drops::MAX)
+    }
+}
+
 /// Headers kept of each server: a quarter of an hour of ledgers, far more than servers differ by.
 const RING_LEN: usize = 256;
 
@@ -202,6 +214,26 @@ mod tests {
 
     fn tip_of(noted: Noted) -> Option<u32> {
         noted.tip.map(|tip| tip.index.0)
+    }
+
+    #[test]
+    fn a_reserve_is_the_base_and_each_object_and_never_wraps() {
+        let tip = |base, inc| Tip {
+            reserve_base: Drops::new(base).unwrap(),
+            reserve_inc: Drops::new(inc).unwrap(),
+            ..chain(1, 1).note(0, header(5, 5), NOW).tip.unwrap()
+        };
+        let usual = tip(1_000_000, 200_000);
+        assert_eq!(usual.reserve_of(0).get(), 1_000_000);
+        assert_eq!(usual.reserve_of(3).get(), 1_600_000);
+        let all = Drops::MAX.get();
+        assert_eq!(tip(0, all).reserve_of(1), Drops::MAX, "exactly all");
+        assert_eq!(tip(1, all).reserve_of(1), Drops::MAX, "the sum is beyond");
+        assert_eq!(
+            tip(1, all).reserve_of(u32::MAX),
+            Drops::MAX,
+            "so is the product"
+        );
     }
 
     #[test]

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 use url::Url;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::UnixMs;
-use xrpayd_core::money::Drops;
 
 /// How often the pool is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -199,9 +198,6 @@ async fn account(pool: &Pool, settings: &WalletSettings) -> Result<Option<Accoun
 }
 
 fn of_setup(tip: &Tip, servers: Vec<String>, setup: &AccountSetup) -> AccountFacts {
-    let owned = u64::from(setup.root.owner_count);
-    let reserve = tip.reserve_inc.get().checked_mul(owned);
-    let reserve = reserve.and_then(|owned| owned.checked_add(tip.reserve_base.get()));
     let signers = setup.signers.as_ref().map(|list| SignerFacts {
         count: list.signers.len(),
         quorum: list.quorum,
@@ -212,8 +208,7 @@ fn of_setup(tip: &Tip, servers: Vec<String>, setup: &AccountSetup) -> AccountFac
         at: tip.index,
         servers,
         balance: setup.root.balance,
-        // A reserve beyond all money there is binds everything.
-        reserve: reserve.and_then(Drops::new).unwrap_or(Drops::MAX),
+        reserve: tip.reserve_of(setup.root.owner_count),
         regular_key: setup.root.regular_key,
         is_master_disabled: setup.is_master_disabled(),
         requires_tag: setup.requires_tag(),

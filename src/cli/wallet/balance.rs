@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::xrpl::SignerList;
 use clap::Args;
 use serde_json::{Value, json};
-use xrpayd_core::money::Drops;
 
 /// Show what wallets hold on the ledger.
 #[derive(Debug, Args)]
@@ -88,11 +87,7 @@ fn row(config: &Config, subject: &Subject, found: Option<Standing>) -> (String, 
         return (format!("{name}: {address} does not exist"), document);
     };
     let root = setup.root;
-    let owned = tip
-        .reserve_inc
-        .checked_mul(root.owner_count.into())
-        .unwrap_or(Drops::MAX);
-    let reserve = tip.reserve_base.checked_add(owned).unwrap_or(Drops::MAX);
+    let reserve = tip.reserve_of(root.owner_count);
     let spendable = root.balance.saturating_sub(reserve);
     let more = json!({
         "at_ledger": tip.index.0,
