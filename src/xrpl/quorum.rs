@@ -11,6 +11,7 @@ mod leave;
 pub(super) mod parole;
 mod root;
 mod setup;
+mod state;
 mod tickets;
 mod verdict;
 

@@ -1,9 +1,10 @@
 //! Whether one account may pay another that takes payments only from those it authorised, at one
 //! validated ledger, agreed.
 
+use super::agree_at;
+use super::state::OfState;
 use super::verdict::Verdict;
-use super::{Claim, agree_at};
-use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::error::{HistoryError, RequestError};
 use crate::xrpl::history::AgreedLeave;
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_info::AtLedger;
@@ -63,34 +64,22 @@ async fn read(
     })
 }
 
-impl Claim for Claimed {
+impl OfState for Claimed {
+    fn ledger(&self) -> (LedgerIndex, Option<LedgerHash>) {
+        (self.at, self.hash)
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        self.is_authorized == other.is_authorized
+    }
+
+    fn says(&self, _: &Self) -> String {
+        let not = if self.is_authorized { "" } else { "not " };
+        format!("the payment would {not}be let in")
+    }
+
     /// Who may pay stands in no transaction of the payer's: nothing can be made to prove it.
     async fn judge(_shared: &Shared, _claims: &[&Self]) -> Verdict {
         Verdict::Open
-    }
-
-    fn difference(
-        &self,
-        name: &str,
-        other: &Self,
-        other_name: &str,
-    ) -> Option<(Evidence, Evidence)> {
-        let hashes_differ = self
-            .hash
-            .zip(other.hash)
-            .is_some_and(|(ours, theirs)| ours != theirs);
-        if self.is_authorized == other.is_authorized && !hashes_differ {
-            return None;
-        }
-        let evidence = |claim: &Self, name: &str| Evidence {
-            server: name.to_owned(),
-            ledger: claim.at,
-            ledger_hash: claim.hash,
-            says: format!(
-                "the payment would {}be let in",
-                if claim.is_authorized { "" } else { "not " }
-            ),
-        };
-        Some((evidence(self, name), evidence(other, other_name)))
     }
 }

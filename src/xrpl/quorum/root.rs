@@ -1,8 +1,9 @@
 //! An account root at one validated ledger, agreed.
 
+use super::agree_at;
+use super::state::OfState;
 use super::verdict::{self, Verdict};
-use super::{Claim, agree_at};
-use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::error::{HistoryError, RequestError};
 use crate::xrpl::history::{AgreedRoot, Root};
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_info::{AccountInfo, AtLedger};
@@ -120,33 +121,23 @@ pub(super) async fn ask<T>(
     }
 }
 
-impl Claim for Claimed {
-    async fn judge(shared: &Shared, claims: &[&Self]) -> Verdict {
-        verdict::of_roots(shared, claims).await
+impl OfState for Claimed {
+    fn ledger(&self) -> (LedgerIndex, Option<LedgerHash>) {
+        (self.at, self.hash)
     }
 
-    fn difference(
-        &self,
-        name: &str,
-        other: &Self,
-        other_name: &str,
-    ) -> Option<(Evidence, Evidence)> {
-        let hashes_differ = self
-            .hash
-            .zip(other.hash)
-            .is_some_and(|(ours, theirs)| ours != theirs);
-        if self.root == other.root && !hashes_differ {
-            return None;
-        }
-        let evidence = |claim: &Self, name: &str| Evidence {
-            server: name.to_owned(),
-            ledger: claim.at,
-            ledger_hash: claim.hash,
-            says: format!(
-                "the account root is {:?}, the ledger's hash {:?}",
-                claim.root, claim.hash
-            ),
-        };
-        Some((evidence(self, name), evidence(other, other_name)))
+    fn is_alike(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+
+    fn says(&self, _: &Self) -> String {
+        format!(
+            "the account root is {:?}, the ledger's hash {:?}",
+            self.root, self.hash
+        )
+    }
+
+    async fn judge(shared: &Shared, claims: &[&Self]) -> Verdict {
+        verdict::of_roots(shared, claims).await
     }
 }

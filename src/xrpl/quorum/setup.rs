@@ -3,11 +3,12 @@
 //! Lists of signers and tickets stand in no transaction's account root, so a contradiction is settled
 //! by a clear majority or not at all.
 
+use super::agree_at;
 use super::root;
+use super::state::OfState;
 use super::verdict::{self, Verdict};
-use super::{Claim, agree_at};
 use crate::xrpl::account_setup::{AccountSetup, AgreedSetup};
-use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::error::{HistoryError, RequestError};
 use crate::xrpl::proto::account_info::AccountInfo;
 use crate::xrpl::server::Server;
 use crate::xrpl::shared::Shared;
@@ -50,31 +51,23 @@ async fn read(
     Ok(Claimed { at, hash, setup })
 }
 
-impl Claim for Claimed {
-    async fn judge(_: &Shared, claims: &[&Self]) -> Verdict {
-        verdict::of_hashes(claims.iter().map(|claim| claim.hash))
+impl OfState for Claimed {
+    fn ledger(&self) -> (LedgerIndex, Option<LedgerHash>) {
+        (self.at, self.hash)
     }
 
-    fn difference(
-        &self,
-        name: &str,
-        other: &Self,
-        other_name: &str,
-    ) -> Option<(Evidence, Evidence)> {
-        let hashes = self.hash.zip(other.hash);
-        let hashes_differ = hashes.is_some_and(|(ours, theirs)| ours != theirs);
-        if self.setup == other.setup && !hashes_differ {
-            return None;
-        }
-        let evidence = |claim: &Self, name: &str| Evidence {
-            server: name.to_owned(),
-            ledger: claim.at,
-            ledger_hash: claim.hash,
-            says: format!(
-                "the account is set up as {:?}, the ledger's hash is {:?}",
-                claim.setup, claim.hash
-            ),
-        };
-        Some((evidence(self, name), evidence(other, other_name)))
+    fn is_alike(&self, other: &Self) -> bool {
+        self.setup == other.setup
+    }
+
+    fn says(&self, _: &Self) -> String {
+        format!(
+            "the account is set up as {:?}, the ledger's hash is {:?}",
+            self.setup, self.hash
+        )
+    }
+
+    async fn judge(_: &Shared, claims: &[&Self]) -> Verdict {
+        verdict::of_hashes(claims.iter().map(|claim| claim.hash))
     }
 }

@@ -3,9 +3,10 @@
 //! No single transaction of a ledger proves what does not stand in it, so a contradiction is settled
 //! by a clear majority or not at all: then the tickets are read again with a later ledger.
 
+use super::agree_at;
+use super::state::OfState;
 use super::verdict::{self, Verdict};
-use super::{Claim, agree_at};
-use crate::xrpl::error::{Evidence, HistoryError, RequestError};
+use crate::xrpl::error::{HistoryError, RequestError};
 use crate::xrpl::history::AgreedTickets;
 use crate::xrpl::proto;
 use crate::xrpl::proto::account_info::AtLedger;
@@ -74,42 +75,26 @@ async fn read(
     Err(malformed(&"the pages do not end"))
 }
 
-impl Claim for Claimed {
-    async fn judge(_: &Shared, claims: &[&Self]) -> Verdict {
-        verdict::of_hashes(claims.iter().map(|claim| claim.hash))
+impl OfState for Claimed {
+    fn ledger(&self) -> (LedgerIndex, Option<LedgerHash>) {
+        (self.at, self.hash)
     }
 
-    fn difference(
-        &self,
-        name: &str,
-        other: &Self,
-        other_name: &str,
-    ) -> Option<(Evidence, Evidence)> {
-        let hashes = self.hash.zip(other.hash);
-        let hashes_differ = hashes.is_some_and(|(ours, theirs)| ours != theirs);
-        if self.standing == other.standing && !hashes_differ {
-            return None;
-        }
-        let evidence = |claim: &Self, beside: &Self, name: &str| {
-            let only: Vec<u32> = claim
-                .standing
-                .difference(&beside.standing)
-                .copied()
-                .collect();
-            Evidence {
-                server: name.to_owned(),
-                ledger: claim.at,
-                ledger_hash: claim.hash,
-                says: format!(
-                    "{} tickets stand, among them {only:?} by its word alone; the ledger's hash is {:?}",
-                    claim.standing.len(),
-                    claim.hash
-                ),
-            }
-        };
-        Some((
-            evidence(self, other, name),
-            evidence(other, self, other_name),
-        ))
+    fn is_alike(&self, other: &Self) -> bool {
+        self.standing == other.standing
+    }
+
+    fn says(&self, beside: &Self) -> String {
+        let only = self.standing.difference(&beside.standing);
+        let only: Vec<u32> = only.copied().collect();
+        format!(
+            "{} tickets stand, among them {only:?} by its word alone; the ledger's hash is {:?}",
+            self.standing.len(),
+            self.hash
+        )
+    }
+
+    async fn judge(_: &Shared, claims: &[&Self]) -> Verdict {
+        verdict::of_hashes(claims.iter().map(|claim| claim.hash))
     }
 }
