@@ -82,6 +82,26 @@ impl OutputArgs {
     }
 }
 
+/// Whether the configuration has a wallet of this name.
+///
+/// # Errors
+/// It has not; those that it has are named.
+pub(super) fn known_wallet(config: &Config, name: &str) -> Result<(), Failure> {
+    if config.wallets.contains_key(name) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "There is no wallet {name} in the configuration: it has {}.",
+        wallets_of(config)
+    )))
+}
+
+/// The wallets of a configuration, as a sentence names them.
+pub(super) fn wallets_of(config: &Config) -> String {
+    let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
+    known.join(", ")
+}
+
 /// Reads a duration that is longer than nothing.
 pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {

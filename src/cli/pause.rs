@@ -3,7 +3,7 @@
 //! They write to the store, beside the daemons that run on it and whether or not one does. What they
 //! wrote binds before they return; every daemon shows it within a second.
 
-use super::args::{ConfigArgs, OutputArgs};
+use super::args::{ConfigArgs, OutputArgs, known_wallet};
 use super::failure::Failure;
 use super::operator::operator;
 use super::store::{not_done, with_store};
@@ -53,14 +53,8 @@ impl Pause {
             output,
         } = self.switch;
         let config = config.load()?.config;
-        if let Some(name) = scope.wallet()
-            && !config.wallets.contains_key(name)
-        {
-            let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
-            return Err(Failure::new(format!(
-                "There is no wallet {name} in the configuration: it has {}.",
-                known.join(", ")
-            )));
+        if let Some(name) = scope.wallet() {
+            known_wallet(&config, name)?;
         }
         let (scope, switched) = with_store(&config, |store| async move {
             let now = SystemClock::new().now();

@@ -5,7 +5,7 @@
 //! Payments that the ledger holds and the database forgot are printed too, and are no failure: the books
 //! bear them, and no word of a person would take them off the list.
 
-use super::args::{ConfigArgs, OutputArgs};
+use super::args::{ConfigArgs, OutputArgs, known_wallet};
 use super::failure::Failure;
 use crate::app::reconcile::{Findings, reconcile};
 use crate::reconcile::{Forgotten, Outcome, Reach};
@@ -35,13 +35,7 @@ impl Reconcile {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?.config;
         for name in &self.wallets {
-            if !config.wallets.contains_key(name) {
-                let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
-                return Err(Failure::new(format!(
-                    "There is no wallet {name} in the configuration: it has {}.",
-                    known.join(", ")
-                )));
-            }
+            known_wallet(&config, name)?;
         }
         let reach = self
             .from

@@ -4,7 +4,7 @@
 //! request into the database, where it waits for the daemon however long that takes, and looks there
 //! for what came of it. Given again it finds its own request.
 
-use crate::cli::args::{ConfigArgs, OutputArgs, some_duration};
+use crate::cli::args::{ConfigArgs, OutputArgs, known_wallet, some_duration};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::out;
@@ -51,14 +51,7 @@ impl CreateTickets {
     /// Asks, and waits.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?.config;
-        if !config.wallets.contains_key(&self.wallet) {
-            let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
-            return Err(Failure::new(format!(
-                "There is no wallet {} in the configuration: it has {}.",
-                self.wallet,
-                known.join(", ")
-            )));
-        }
+        known_wallet(&config, &self.wallet)?;
         let has_daemon = answers(&config).await;
         let asking = &self;
         let row = with_store(&config, |store| async move {

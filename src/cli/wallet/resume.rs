@@ -1,6 +1,6 @@
 //! `xrpayd wallet resume`: takes back the halt of a wallet, once a person has seen to its reason.
 
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{ConfigArgs, OutputArgs, known_wallet};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::{not_done, with_store};
@@ -27,13 +27,7 @@ impl Resume {
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?.config;
         let wallet = self.wallet;
-        if !config.wallets.contains_key(&wallet) {
-            let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
-            return Err(Failure::new(format!(
-                "There is no wallet {wallet} in the configuration: it has {}.",
-                known.join(", ")
-            )));
-        }
+        known_wallet(&config, &wallet)?;
         let (wallet, reason, foreign) = with_store(&config, |store| async move {
             let reason = store
                 .halt_reason(&wallet)

@@ -1,5 +1,6 @@
 //! Whom a command is about: a wallet of the configuration, by its name, or any account, by its address.
 
+use crate::cli::args::wallets_of;
 use crate::cli::failure::Failure;
 use crate::config::secrets::{self, BadRef};
 use crate::config::{Config, SecretRef};
@@ -32,10 +33,9 @@ impl Subject {
             });
         }
         let Ok(account) = AccountId::from_str(text) else {
-            let known: Vec<&str> = config.wallets.keys().map(String::as_str).collect();
             return Err(Failure::new(format!(
                 "{text} is neither an address nor a wallet of the configuration: it has {}.",
-                known.join(", ")
+                wallets_of(config)
             )));
         };
         Ok(Self::of(config, account))
