@@ -145,15 +145,10 @@ pub fn objection(change: &Change, setup: &AccountSetup) -> Option<&'static str> 
 pub fn may_sign(by: &SignedBy, account: AccountId, setup: &AccountSetup) -> bool {
     match by {
         SignedBy::One(key) => setup.lets_sign(account, key.account_id()),
-        SignedBy::Several(signed) => setup.signers.as_ref().is_some_and(|list| {
-            let weight_of = |signer: &AccountId| {
-                let listed = list.signers.iter().find(|(listed, _)| listed == signer);
-                listed.map(|(_, weight)| u64::from(*weight))
-            };
-            let weights: Option<Vec<u64>> = signed.iter().map(|(id, _)| weight_of(id)).collect();
-            // At most 32 weights of 16 bits.
-            weights.is_some_and(|weights| weights.iter().sum::<u64>() >= u64::from(list.quorum))
-        }),
+        SignedBy::Several(signed) => {
+            let list = setup.signers.as_ref();
+            list.is_some_and(|list| list.lets_sign(signed.iter().map(|(signer, _)| *signer)))
+        }
     }
 }
 

@@ -73,21 +73,36 @@ impl AccountSetup {
 }
 
 impl SignerList {
+    /// Whether all of `signed`, each named once, are on the list and reach the quorum together.
+    #[must_use]
+    pub fn lets_sign(&self, signed: impl IntoIterator<Item = AccountId>) -> bool {
+        let weight_of = |signer| {
+            let listed = self.signers.iter().find(|(listed, _)| *listed == signer);
+            listed.map(|(_, weight)| *weight)
+        };
+        let weights: Option<Vec<u16>> = signed.into_iter().map(weight_of).collect();
+        weights.is_some_and(|weights| self.reaches_quorum(weights))
+    }
+
+    fn reaches_quorum(&self, weights: impl IntoIterator<Item = u16>) -> bool {
+        // At most 32 weights of 16 bits.
+        let weight: u64 = weights.into_iter().map(u64::from).sum();
+        weight >= u64::from(self.quorum)
+    }
+
     /// Whether some signers can reach the quorum without `one` of them: where none can, losing that
     /// one key loses the account.
     #[must_use]
     pub fn does_without(&self, one: AccountId) -> bool {
         let others = self.signers.iter().filter(|(signer, _)| *signer != one);
-        let weight: u64 = others.map(|(_, weight)| u64::from(*weight)).sum();
-        weight >= u64::from(self.quorum)
+        self.reaches_quorum(others.map(|(_, weight)| *weight))
     }
 
     /// Whether one signer alone reaches the quorum.
     #[must_use]
     pub fn is_of_one(&self) -> bool {
-        self.signers
-            .iter()
-            .any(|(_, weight)| u32::from(*weight) >= self.quorum)
+        let mut weights = self.signers.iter().map(|(_, weight)| *weight);
+        weights.any(|weight| self.reaches_quorum([weight]))
     }
 }
 
@@ -121,6 +136,22 @@ mod tests {
         assert!(open.lets_sign(ACCOUNT, ACCOUNT) && open.lets_sign(ACCOUNT, KEY));
         assert!(!shut.lets_sign(ACCOUNT, ACCOUNT) && shut.lets_sign(ACCOUNT, KEY));
         assert!(!setup(0, None).lets_sign(ACCOUNT, KEY));
+    }
+
+    #[test]
+    fn signers_sign_together_when_all_are_listed_and_weigh_enough() {
+        let signer = |n| AccountId([n; 20]);
+        let list = SignerList {
+            quorum: 3,
+            signers: vec![(signer(1), 1), (signer(2), 2), (signer(3), u16::MAX)],
+        };
+        assert!(list.lets_sign([signer(1), signer(2)]) && list.lets_sign([signer(3)]));
+        assert!(!list.lets_sign([signer(2)]), "too light");
+        assert!(
+            !list.lets_sign([signer(3), signer(9)]),
+            "one is a stranger to the list, however much the other weighs"
+        );
+        assert!(!list.lets_sign([]));
     }
 
     #[test]
