@@ -86,17 +86,7 @@ impl Store {
         after: Option<PaymentId>,
         limit: u32,
     ) -> Result<Vec<Payment>, StoreError> {
-        let mut tx = self.db().read().await?;
-        let after = after.map_or_else(String::new, |id| id.to_string());
-        let rows = tx
-            .fetch(
-                format!("{} where p.wallet = $1 and p.phase = 'queued' and p.id > $2 order by p.id limit $3", select()),
-                vec![wallet.into(), after.into(), limit.into()],
-            )
-            .await?;
-        let found = payments::assemble(&mut tx, &rows).await?;
-        tx.end().await?;
-        Ok(found)
+        self.in_phase("queued", wallet, after, limit).await
     }
 
     /// The oldest payments of a wallet that are queued and show one of these words.
@@ -174,10 +164,21 @@ impl Store {
         after: Option<PaymentId>,
         limit: u32,
     ) -> Result<Vec<Payment>, StoreError> {
+        self.in_phase("awaiting", wallet, after, limit).await
+    }
+
+    async fn in_phase(
+        &self,
+        phase: &str,
+        wallet: &str,
+        after: Option<PaymentId>,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
         let after = after.map_or_else(String::new, |id| id.to_string());
         let mut tx = self.db().read().await?;
+        // The phase stands in the statement, so that its partial index is seen to serve it.
         let sql = format!(
-            "{} where p.wallet = $1 and p.phase = 'awaiting' and p.id > $2 order by p.id limit $3",
+            "{} where p.wallet = $1 and p.phase = '{phase}' and p.id > $2 order by p.id limit $3",
             select()
         );
         let rows = tx
