@@ -3,8 +3,11 @@
 
 mod audit;
 mod checklist;
+mod configuration;
 mod environments;
 mod keys;
+#[cfg(feature = "sandbox")]
+mod model_ledger;
 mod tickets;
 mod wallets;
 
@@ -209,114 +212,6 @@ fn the_version_names_version_and_commit() {
 }
 
 #[test]
-fn a_sound_configuration_passes_the_check() {
-    let place = Place::new();
-    let output = place.run(&["config", "check"]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(
-        stdout(&output),
-        "The configuration is sound (profile development).\n"
-    );
-    assert_eq!(stderr(&output), "");
-    let answer = json(&place.run(&["config", "check", "--json"]));
-    assert_eq!(answer["ok"], true);
-    assert_eq!(answer["profile"], "development");
-}
-
-#[test]
-fn the_check_tells_every_error_at_once_and_exits_with_one() {
-    let place = Place::new();
-    let bad = place.minimal()
-        + "[limits]\nmax_payment_xrp = 5\nmax_pendin = 1\n[http]\nlisten = \"here\"\n";
-    let bad = place.write("bad.toml", &bad);
-    let output = place.run_on(&bad, &["config", "check"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output), "");
-    let text = stderr(&output);
-    assert!(
-        text.starts_with("error: The configuration has 3 errors.\n"),
-        "{text}"
-    );
-    for line in [
-        "limits.max_payment_xrp must be a decimal number of XRP such as \"12.5\", in quotation marks",
-        "limits.max_pendin is not a setting; did you mean max_pending?",
-        "http.listen must be an address and port such as \"127.0.0.1:3000\"",
-        "bad.toml:12",
-    ] {
-        assert!(text.contains(line), "{line} in {text}");
-    }
-    let output = place.run_on(&bad, &["config", "check", "--json"]);
-    assert_eq!(output.status.code(), Some(1));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(answer["ok"], false);
-    assert_eq!(answer["errors"].as_array().unwrap().len(), 3);
-}
-
-#[test]
-fn a_seed_in_the_file_stops_every_command_and_is_never_repeated() {
-    let place = Place::new();
-    let text = place
-        .minimal()
-        .replace(&format!("file:{}/seed", place.0.display()), SEED);
-    let bad = place.write("bad.toml", &text);
-    for command in [
-        vec!["config", "check"],
-        vec!["config", "check", "--json"],
-        vec!["config", "show"],
-        vec!["keys", "list"],
-        vec!["serve"],
-    ] {
-        let output = place.run_on(&bad, &command);
-        assert_eq!(output.status.code(), Some(1), "{command:?}");
-        let told = stdout(&output) + &stderr(&output);
-        assert!(told.contains("wallets.hot.seed"), "{told}");
-        assert!(!told.contains(SEED), "{told}");
-    }
-}
-
-#[test]
-fn an_unknown_profile_or_a_missing_file_is_an_error() {
-    let place = Place::new();
-    let output = place.run(&["config", "check", "--profile", "prod"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("profile is unknown"),
-        "{}",
-        stderr(&output)
-    );
-    let output = run(&["serve", "--config", "/nonexistent/xrpayd.toml"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("/nonexistent/xrpayd.toml"));
-}
-
-#[test]
-fn what_is_shown_has_origins_and_no_secret() {
-    let place = Place::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xrpayd"));
-    let config = place.0.join("xrpayd.toml");
-    let output = command
-        .args(["config", "show", "--profile", "sandbox", "--config"])
-        .arg(&config)
-        .env("XRPAYD__LIMITS__MAX_PENDING", "7")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let text = stdout(&output);
-    for line in [
-        "max_pending = 7  # variable XRPAYD__LIMITS__MAX_PENDING".to_owned(),
-        "max_payment_xrp = \"10000\"  # profile sandbox".to_owned(),
-        "min_payment_xrp = \"0.001\"  # default".to_owned(),
-        format!("quorum = 2  # {}:5", config.display()),
-    ] {
-        assert!(text.contains(&line), "{line} in {text}");
-    }
-    assert!(!text.contains(SEED) && !text.contains("TOKEN"), "{text}");
-    let answer = json(&place.run(&["config", "show", "--json"]));
-    assert_eq!(answer["values"]["limits.max_pending"]["value"], 50);
-    assert_eq!(answer["values"]["limits.max_pending"]["origin"], "default");
-}
-
-#[test]
 fn a_key_is_shown_once_listed_without_its_secret_and_revoked_for_good() {
     let place = Place::new();
     let output = place.run(&[
@@ -407,101 +302,6 @@ fn a_wallet_that_is_not_configured_cannot_be_resumed() {
     );
     let answer = json(&place.run(&["wallet", "resume", "--wallet", "hot", "--json"]));
     assert_eq!(answer["resumed"], false);
-}
-
-#[cfg(feature = "sandbox")]
-#[test]
-fn the_model_ledger_names_its_servers_and_ends_cleanly_on_either_signal() {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-    for signal in ["-TERM", "-INT"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_xrpayd"))
-            .args([
-                "sandbox-ledger",
-                "--listen",
-                "127.0.0.1:0,127.0.0.1:0",
-                "--close-interval",
-                "manual",
-                "--retain-ledgers",
-                "32",
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines: Vec<String> = BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .take(2)
-            .map(|line| line.unwrap())
-            .collect();
-        assert!(
-            lines.iter().all(|line| line.starts_with("ws://127.0.0.1:")),
-            "{lines:?}"
-        );
-        for line in &lines {
-            let address = line.strip_prefix("ws://").unwrap();
-            std::net::TcpStream::connect(address).unwrap();
-        }
-        let pid = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
-    }
-}
-
-#[cfg(feature = "sandbox")]
-#[test]
-fn the_model_ledger_takes_strangers_at_ports_of_their_own() {
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-    use std::process::Stdio;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_xrpayd"))
-        .args([
-            "sandbox-ledger",
-            "--listen",
-            "127.0.0.1:0",
-            "--listen-public",
-            "127.0.0.1:0,127.0.0.1:0",
-            "--close-interval",
-            "manual",
-            "--json",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let places: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let ledger_accept = |url: &serde_json::Value| {
-        let address = url.as_str().unwrap().strip_prefix("ws://").unwrap();
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let body = r#"{"method":"ledger_accept"}"#;
-        let length = body.len();
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let (servers, public) = (&places["ledger"], &places["public"]);
-    assert_eq!(servers.as_array().unwrap().len(), 1, "{places}");
-    assert_eq!(public.as_array().unwrap().len(), 2, "{places}");
-    let answer = ledger_accept(&servers[0]);
-    assert!(answer.contains("\"ledger_current_index\":4"), "{answer}");
-    for stranger in public.as_array().unwrap() {
-        let answer = ledger_accept(stranger);
-        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]

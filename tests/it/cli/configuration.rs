@@ -1,0 +1,113 @@
+//! The configuration as commands check and show it.
+
+use super::{Place, SEED, json, run, stderr, stdout};
+use serde_json::Value;
+use std::process::Command;
+
+#[test]
+fn a_sound_configuration_passes_the_check() {
+    let place = Place::new();
+    let output = place.run(&["config", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "The configuration is sound (profile development).\n"
+    );
+    assert_eq!(stderr(&output), "");
+    let answer = json(&place.run(&["config", "check", "--json"]));
+    assert_eq!(answer["ok"], true);
+    assert_eq!(answer["profile"], "development");
+}
+
+#[test]
+fn the_check_tells_every_error_at_once_and_exits_with_one() {
+    let place = Place::new();
+    let bad = place.minimal()
+        + "[limits]\nmax_payment_xrp = 5\nmax_pendin = 1\n[http]\nlisten = \"here\"\n";
+    let bad = place.write("bad.toml", &bad);
+    let output = place.run_on(&bad, &["config", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let text = stderr(&output);
+    assert!(
+        text.starts_with("error: The configuration has 3 errors.\n"),
+        "{text}"
+    );
+    for line in [
+        "limits.max_payment_xrp must be a decimal number of XRP such as \"12.5\", in quotation marks",
+        "limits.max_pendin is not a setting; did you mean max_pending?",
+        "http.listen must be an address and port such as \"127.0.0.1:3000\"",
+        "bad.toml:12",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let output = place.run_on(&bad, &["config", "check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["ok"], false);
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_seed_in_the_file_stops_every_command_and_is_never_repeated() {
+    let place = Place::new();
+    let text = place
+        .minimal()
+        .replace(&format!("file:{}/seed", place.0.display()), SEED);
+    let bad = place.write("bad.toml", &text);
+    for command in [
+        vec!["config", "check"],
+        vec!["config", "check", "--json"],
+        vec!["config", "show"],
+        vec!["keys", "list"],
+        vec!["serve"],
+    ] {
+        let output = place.run_on(&bad, &command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let told = stdout(&output) + &stderr(&output);
+        assert!(told.contains("wallets.hot.seed"), "{told}");
+        assert!(!told.contains(SEED), "{told}");
+    }
+}
+
+#[test]
+fn an_unknown_profile_or_a_missing_file_is_an_error() {
+    let place = Place::new();
+    let output = place.run(&["config", "check", "--profile", "prod"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("profile is unknown"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&["serve", "--config", "/nonexistent/xrpayd.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nonexistent/xrpayd.toml"));
+}
+
+#[test]
+fn what_is_shown_has_origins_and_no_secret() {
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xrpayd"));
+    let config = place.0.join("xrpayd.toml");
+    let output = command
+        .args(["config", "show", "--profile", "sandbox", "--config"])
+        .arg(&config)
+        .env("XRPAYD__LIMITS__MAX_PENDING", "7")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for line in [
+        "max_pending = 7  # variable XRPAYD__LIMITS__MAX_PENDING".to_owned(),
+        "max_payment_xrp = \"10000\"  # profile sandbox".to_owned(),
+        "min_payment_xrp = \"0.001\"  # default".to_owned(),
+        format!("quorum = 2  # {}:5", config.display()),
+    ] {
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+    assert!(!text.contains(SEED) && !text.contains("TOKEN"), "{text}");
+    let answer = json(&place.run(&["config", "show", "--json"]));
+    assert_eq!(answer["values"]["limits.max_pending"]["value"], 50);
+    assert_eq!(answer["values"]["limits.max_pending"]["origin"], "default");
+}
