@@ -453,7 +453,7 @@ const ROWS: &[Setting] = &[
     row(
         "telemetry.trace_ratio",
         Kind::Share,
-        "The share of the traces that is kept, as a decimal from 0 to 1. A request whose caller keeps its trace is kept.",
+        "The share of the traces that is kept, as a decimal from 0 to 1. A request whose caller is known by a key and keeps its trace is kept.",
     ),
     row(
         "telemetry.alert_receiver",

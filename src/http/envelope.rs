@@ -57,6 +57,7 @@ pub async fn wrap(State(app): State<Arc<App>>, mut request: Request, next: Next)
         http.route = route,
         trace.id = format_args!("{trace:032x}"),
         trace.parent = caller.map(tracing::field::display),
+        trace.trusted = Empty,
         payment.id = Empty,
         http.status = Empty,
         span.failed = Empty,

@@ -11,12 +11,14 @@ use super::rate_limit::{Class, FAILURES, Standing};
 use super::router::App;
 use super::signature::{self, Signed};
 use super::state::Auth;
+use crate::telemetry::traces::fields;
 use axum::body::Body;
 use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use tracing::Span;
 
 /// Lets a request in as somebody, or not at all.
 pub async fn enter(
@@ -65,6 +67,7 @@ pub async fn enter(
         }
         request = Request::from_parts(parts, Body::from(bytes));
     }
+    Span::current().record(fields::TRUSTED, true);
     request.extensions_mut().insert(caller);
     standing.on(next.run(request).await)
 }

@@ -1,6 +1,7 @@
 //! Traces: what a request and a payment spent their time on, for a collector that speaks OpenTelemetry.
 //!
-//! A request's span is in its caller's trace, by the W3C's `traceparent`, or in one of its own. What
+//! A request's span is in its caller's trace, by the W3C's `traceparent`, or in one of its own. Whether
+//! it is kept is the caller's to say once it is known who he is; of a stranger's it is drawn. What
 //! belongs to a payment is in the **payment's own trace**, whose identifier is the payment's: so every
 //! replica, and every start, adds to the same trace without anybody having to remember it, and the
 //! acceptance there is linked to the request. Invoices and deposits have traces by the same rule.
@@ -39,6 +40,8 @@ pub mod fields {
     pub const TRACE: &str = "trace.id";
     /// The `traceparent` that a request came with.
     pub const PARENT: &str = "trace.parent";
+    /// Whether whoever sent that is known: before that his word does not say whether his trace is kept.
+    pub const TRUSTED: &str = "trace.trusted";
     /// How long the work had taken, in microseconds, when the span was told at its end.
     pub const TOOK_US: &str = "span.took_us";
     /// Whether the work failed.

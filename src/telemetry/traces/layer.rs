@@ -85,7 +85,7 @@ pub fn traceparent(span: &tracing::Span) -> Option<String> {
         let registry = dispatch.downcast_ref::<Registry>()?;
         let span = registry.span(id)?;
         let live = span.extensions().get::<Live>()?.context();
-        Some(live.to_string())
+        live.sampled.then(|| live.to_string())
     });
     found.flatten()
 }
@@ -94,6 +94,10 @@ pub fn traceparent(span: &tracing::Span) -> Option<String> {
 struct Live {
     span: Span,
     since: Duration,
+    /// Whether it is told when it ends.
+    kept: bool,
+    /// What the caller wants of that, until it is known who he is.
+    wanted: Option<bool>,
 }
 
 impl Live {
@@ -101,7 +105,7 @@ impl Live {
         Context {
             trace: self.span.trace,
             span: self.span.id,
-            sampled: true,
+            sampled: self.kept,
         }
     }
 }
@@ -112,6 +116,7 @@ struct Said {
     of: Option<u128>,
     trace: Option<u128>,
     parent: Option<Context>,
+    trusted: bool,
     took_us: u64,
     failed: bool,
     attributes: Vec<(&'static str, Value)>,
@@ -162,10 +167,10 @@ impl Visit for Said {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        if field.name() == fields::FAILED {
-            self.failed = value;
-        } else {
-            self.add(field, Value::Switch(value));
+        match field.name() {
+            fields::FAILED => self.failed = value,
+            fields::TRUSTED => self.trusted = value,
+            _ => self.add(field, Value::Switch(value)),
         }
     }
 }
@@ -191,6 +196,7 @@ impl TraceLayer {
             link: None,
             failed: false,
         };
+        let mut wanted = None;
         let kept = if let Some(trace) = said.of {
             let root = Context::root_of(trace);
             // The object's own span is the root, under the identifier that the others know already.
@@ -200,11 +206,14 @@ impl TraceLayer {
                 span.parent = Some(root);
             }
             span.trace = trace;
+            let above = above.filter(|above| above.sampled);
             span.link = above.map(|above| (above.trace, above.span));
             sampled(trace, self.share)
         } else if let Some(caller) = said.parent {
             (span.trace, span.parent) = (caller.trace, Some(caller.span));
-            caller.sampled
+            wanted = Some(caller.sampled);
+            // The trace is of a stranger's choice as well: it would be one that every share has in it.
+            sampled(self.draw_trace(), self.share)
         } else if let Some(above) = above {
             (span.trace, span.parent) = (above.trace, Some(above.span));
             above.sampled
@@ -212,10 +221,13 @@ impl TraceLayer {
             span.trace = said.trace.unwrap_or_else(|| self.draw_trace());
             sampled(span.trace, self.share)
         };
-        kept.then_some(Live {
+        let live = Live {
             span,
             since: Duration::ZERO,
-        })
+            kept,
+            wanted,
+        };
+        (kept || wanted.is_some()).then_some(live)
     }
 
     fn draw(&self) -> u64 {
@@ -272,11 +284,23 @@ where
             .attributes
             .extend(said.attributes.into_iter().take(room));
         live.span.failed |= said.failed;
+        if said.trusted
+            && let Some(wanted) = live.wanted.take()
+        {
+            live.kept = wanted;
+        }
     }
 
     fn on_close(&self, id: Id, ctx: layer::Context<'_, S>) {
         let Some(span) = ctx.span(&id) else { return };
-        let Some(Live { mut span, since }) = span.extensions_mut().remove::<Live>() else {
+        let ended = span.extensions_mut().remove::<Live>();
+        let Some(Live {
+            mut span,
+            since,
+            kept: true,
+            ..
+        }) = ended
+        else {
             return;
         };
         let lived = self.clock.monotonic().saturating_sub(since);

@@ -11,6 +11,7 @@ use xrpayd_core::ids::{InvoiceId, PaymentId, UnixMs};
 use xrpayd_core::rollout::Ratio;
 
 const ALL: Ratio = Ratio { ppm: 1_000_000 };
+const NONE: Ratio = Ratio { ppm: 0 };
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const PAYMENT: PaymentId = PaymentId(0x0199_1234_5678_7abc_8def_0123_4567_89ab);
 
@@ -114,21 +115,55 @@ fn the_payments_own_span_is_the_root_that_all_others_name() {
     assert_eq!((spans[0].trace, spans[0].kind), (7, Kind::Client));
 }
 
+/// A request with this `traceparent`, of somebody who becomes known before it ends, or never does.
+fn request(traceparent: Option<&str>, is_known: bool) -> tracing::Span {
+    let span = tracing::info_span!("http", trace.parent = traceparent, trace.trusted = Empty);
+    if is_known {
+        span.record(fields::TRUSTED, true);
+    }
+    span
+}
+
 #[test]
 fn what_is_not_kept_is_not_told_and_names_nobody() {
-    for (share, caller) in [(Ratio { ppm: 0 }, None), (ALL, Some(&CALLER[..53]))] {
+    let unsampled = format!("{}00", &CALLER[..53]);
+    for (share, caller) in [(NONE, None), (ALL, Some(unsampled.as_str()))] {
         let spans = told(share, |_| {
-            let unsampled = caller.map(|caller| format!("{caller}00"));
-            let span = tracing::info_span!("http", trace.parent = unsampled);
+            let span = request(caller, true);
             assert_eq!(traceparent(&span), None);
         });
         assert_eq!(spans, []);
     }
-    // A caller that keeps its trace has all of it.
-    let kept = told(Ratio { ppm: 0 }, |_| {
-        tracing::info_span!("http", trace.parent = CALLER);
+    // A known caller that keeps its trace has all of it.
+    let kept = told(NONE, |_| {
+        let span = request(Some(CALLER), true);
+        let _inside = span.enter();
+        tracing::info_span!(target: TARGET, "sign");
     });
-    assert_eq!(kept.len(), 1);
+    assert_eq!(kept.len(), 2);
+    assert_eq!(kept[0].parent, Some(kept[1].id));
+}
+
+#[test]
+fn a_stranger_neither_has_his_trace_kept_nor_keeps_himself_out_of_them() {
+    // Of all traces the smallest, which every share but none has in it.
+    let chosen = "00-00000000000000000000000000000001-b7ad6b7169203331-01";
+    for share in [NONE, Ratio { ppm: 1 }] {
+        for caller in [CALLER, chosen] {
+            let spans = told(share, |_| {
+                let span = request(Some(caller), false);
+                let _inside = span.enter();
+                assert_eq!(traceparent(&span), None);
+                tracing::info_span!(target: TARGET, "sign");
+                tracing::info_span!(target: TARGET, "accept", trace.of = %PAYMENT);
+            });
+            assert_eq!(spans, [], "{caller}");
+        }
+    }
+    let unsampled = format!("{}00", &CALLER[..53]);
+    let spans = told(ALL, |_| drop(request(Some(&unsampled), false)));
+    assert_eq!(spans.len(), 1);
+    assert_eq!(spans[0].trace, Context::read(CALLER).unwrap().trace);
 }
 
 #[test]
