@@ -5,7 +5,7 @@ use super::origin::Problem;
 use super::read::Reader;
 use super::schema::{Config, LogLevel, Profile, Trust};
 use super::secrets::{self, SecretRef};
-use super::url::StoreUrl;
+use super::url::{self, StoreUrl};
 use super::{elsewhere, hosts};
 use std::collections::BTreeSet;
 use xrpayd_core::limits::ScopeCaps;
@@ -64,6 +64,13 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
         }
     }
     scopes_that_never_bind(config, reader, found);
+    if let Some(open) = collector_in_the_clear(config, reader) {
+        if production {
+            found.errors.push(open);
+        } else {
+            found.warnings.push(open);
+        }
+    }
     let chatty = matches!(
         config.telemetry.log_level,
         LogLevel::Debug | LogLevel::Trace
@@ -145,6 +152,22 @@ fn anywhere(config: &Config, reader: &Reader, found: &mut Findings) {
             found.warnings.push(problem(reader, &key, doubt));
         }
     }
+}
+
+/// The headers for a collector are its access token as a rule: not for whoever is on the way to it.
+fn collector_in_the_clear(config: &Config, reader: &Reader) -> Option<Problem> {
+    const KEY: &str = "telemetry.otlp_endpoint";
+    let telemetry = &config.telemetry;
+    let endpoint = telemetry.otlp_endpoint.as_ref()?;
+    let (scheme, _) = endpoint.split_once("://")?;
+    telemetry.otlp_headers.as_ref()?;
+    let read = ::url::Url::parse(endpoint).ok()?;
+    let host = read.host_str()?.trim_matches(['[', ']']);
+    if !scheme.eq_ignore_ascii_case("http") || url::is_loopback(host) {
+        return None;
+    }
+    let message = "leads to another machine in the clear, with the secret of telemetry.otlp_headers: use https://";
+    Some(problem(reader, KEY, message))
 }
 
 /// A cap of one client or destination above that of all binds nobody, and may have been mistyped. One

@@ -448,7 +448,7 @@ const ROWS: &[Setting] = &[
     row(
         "telemetry.otlp_headers",
         Kind::Secret,
-        "Headers for the collector, such as its access token: a line `name: value` each.",
+        "Headers for the collector, such as its access token: a line `name: value` each. To another machine they go over `https://` alone: production refuses `http://`, and the other profiles warn of it.",
     ),
     row(
         "telemetry.trace_ratio",

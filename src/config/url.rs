@@ -233,7 +233,8 @@ fn is_this_machine(host: &str) -> bool {
     split_port(host).is_some_and(|(host, _)| is_loopback(host))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host leads to this machine alone.
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || host

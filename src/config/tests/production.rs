@@ -173,6 +173,39 @@ fn production_refuses_a_database_of_another_machine_that_is_not_verified() {
 }
 
 #[test]
+fn production_sends_a_collector_no_token_in_the_clear() {
+    let with = |endpoint: &str, headers: &str| {
+        let receiver = "alert_receiver = \"https://alerts.example.org\"\n";
+        let more = format!("{receiver}otlp_endpoint = \"{endpoint}\"\n{headers}");
+        GOOD.replace(receiver, &more)
+    };
+    let token = "otlp_headers = \"file:/run/secrets/otlp_headers\"\n";
+    for endpoint in [
+        "http://collector.example.org:4318",
+        "HTTP://10.0.0.9:4318",
+        "http://[2001:db8::1]:4318",
+    ] {
+        let open = with(endpoint, token);
+        let error = refused_text(&open);
+        assert_eq!(error.key, "telemetry.otlp_endpoint", "{endpoint}");
+        assert!(error.message.contains("in the clear"), "{error}");
+        let elsewhere = load(Some("staging"), &[&open], &[]).unwrap();
+        let mut doubts = elsewhere.warnings.iter().map(|doubt| doubt.key.as_str());
+        assert!(doubts.any(|key| key == "telemetry.otlp_endpoint"));
+        // Without a token there is nothing to hear.
+        load(Some("production"), &[&with(endpoint, "")], &[]).unwrap();
+    }
+    for endpoint in [
+        "https://collector.example.org:4318",
+        "http://127.0.0.1:4318",
+        "http://[::1]:4318",
+        "http://localhost:4318",
+    ] {
+        load(Some("production"), &[&with(endpoint, token)], &[]).unwrap();
+    }
+}
+
+#[test]
 fn production_refuses_what_is_called_after_another_environment() {
     let seed = "file:/run/secrets/hot_wallet_seed";
     for (from, to, key) in [
