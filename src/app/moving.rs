@@ -31,6 +31,9 @@ const SILENT: Duration = Duration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long one statement may take, or one end wait for the other: whole tables are looked through.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long the books may take to be held against the ledger, from their first entry on; nobody pays
+/// meanwhile.
+const BOOKS_MAX: Duration = Duration::from_secs(6 * 3_600);
 
 /// One of the two databases.
 #[derive(Debug, Clone)]
@@ -292,7 +295,7 @@ async fn fill(
             tell(Step::Reconciling);
             let mut config = config.as_ref().clone();
             config.store.url = order.target.url.clone();
-            let findings = reconcile(&config, &[], Reach::Whole).await?;
+            let findings = reconcile(&config, &[], Reach::Whole, BOOKS_MAX).await?;
             match findings.differences() {
                 0 => Some(findings),
                 count => return Err(CannotMove::Books(count)),

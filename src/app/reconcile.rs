@@ -7,6 +7,8 @@ use super::{AppError, build};
 use crate::config::Config;
 use crate::reconcile::{self, Outcome, Reach, Unable};
 use crate::store::{Access, Store};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use xrpayd_core::reconcile::Difference;
 
 /// What was found.
@@ -49,24 +51,32 @@ pub enum CannotReconcile {
     /// Books or ledger could not be read.
     #[error(transparent)]
     Unable(#[from] Unable),
+    /// It takes longer than it may.
+    #[error("it is not done after {} s, which is all that it was given (--timeout)", .0.as_secs_f64())]
+    OutOfTime(Duration),
 }
 
-/// Compares the wallets `names`, all where there are none, as far as `reach` goes.
+/// Compares the wallets `names`, all where there are none, as far as `reach` goes, for `patience` at most
+/// and the seconds that connections take to close.
 ///
 /// # Errors
-/// Something could not be read; nothing is known about what differs then.
+/// Something could not be read, or not in time; nothing is known about what differs then.
 pub async fn reconcile(
     config: &Config,
     names: &[String],
     reach: Reach,
+    patience: Duration,
 ) -> Result<Findings, CannotReconcile> {
+    let out_of_time = |_| CannotReconcile::OutOfTime(patience);
+    let deadline = Instant::now() + patience;
     let settings = build::store_config(config)?;
-    let store = Store::open(&settings, Access::Tool)
+    let store = timeout_at(deadline, Store::open(&settings, Access::Tool))
         .await
+        .map_err(out_of_time)?
         .map_err(AppError::from)?;
     let accounts = config.wallets.values().map(|wallet| wallet.address);
     let books = &store;
-    let found = errand::run(config, accounts.collect(), |pool| async move {
+    let compare = |pool| async move {
         errand::newest(&pool).await?;
         let mut findings = Findings {
             wallets: Vec::new(),
@@ -81,6 +91,10 @@ pub async fn reconcile(
             }
         }
         Ok(findings)
+    };
+    let found = errand::run(config, accounts.collect(), |pool| async move {
+        let found = timeout_at(deadline, compare(pool)).await;
+        found.map_err(out_of_time).flatten()
     })
     .await;
     store.close().await;

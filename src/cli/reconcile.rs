@@ -5,13 +5,14 @@
 //! Payments that the ledger holds and the database forgot are printed too, and are no failure: the books
 //! bear them, and no word of a person would take them off the list.
 
-use super::args::{ConfigArgs, OutputArgs, known_wallet};
+use super::args::{ConfigArgs, OutputArgs, known_wallet, some_duration};
 use super::failure::Failure;
 use crate::app::reconcile::{Findings, reconcile};
 use crate::reconcile::{Forgotten, Outcome, Reach};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::time::Duration;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::reconcile::Difference;
 
@@ -24,6 +25,9 @@ pub(super) struct Reconcile {
     /// Only this wallet; may be given several times.
     #[arg(long = "wallet", value_name = "NAME")]
     wallets: Vec<String>,
+    /// How long it may take at most; what is not known by then fails the command.
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = some_duration)]
+    timeout: Duration,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -40,7 +44,7 @@ impl Reconcile {
         let reach = self
             .from
             .map_or(Reach::Whole, |from| Reach::From(LedgerIndex(from)));
-        let findings = reconcile(&config, &self.wallets, reach)
+        let findings = reconcile(&config, &self.wallets, reach, self.timeout)
             .await
             .map_err(|error| {
                 Failure::because("The books could not be held against the ledger.", error)

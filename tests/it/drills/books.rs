@@ -6,7 +6,7 @@ use super::wallet::pay_past_the_daemon;
 use crate::support::daemon::WALLET;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Short waits, and a reconciliation every second.
 const WATCHED: &str = "[xrpl]\nrequest_timeout = \"500ms\"\nreconnect_max = \"200ms\"\n\
@@ -306,4 +306,22 @@ async fn books_that_cannot_be_compared_are_not_said_to_agree() {
     let (code, _, errors) = scene.setup.try_command(&["reconcile", "--wallet", "cold"]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("no wallet cold"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_hang_do_not_hold_up_a_reconciliation_beyond_its_time() {
+    let scene = Scene::new("200ms", "10000", BUSY);
+    let daemon = scene.start().await;
+    scene.pay(1, 1).await;
+    scene.all_succeed(1).await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+    scene.ledger.fault_all(&json!({ "kind": "freeze" })).await;
+    let began = Instant::now();
+    let (code, found, errors) = scene.setup.try_command(&["reconcile", "--timeout", "2s"]);
+    let took = began.elapsed();
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(found.is_null(), "{found:#}");
+    assert!(errors.contains("not done after 2 s"), "{errors}");
+    // Without its own end it would wait for a minute to hear of any ledger.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
