@@ -137,7 +137,7 @@ fn wallets(
     let word = || {
         let words = signed.as_ref().ok()?;
         let word = words.get(items::WALLET_LISTED.id)?;
-        word.holds(now).then(|| word.clone())
+        word.holds(now).then_some(word)
     };
     let invoices = &config.invoices.wallet;
     let is_only = config.wallets.len() == 1;
@@ -146,7 +146,7 @@ fn wallets(
         .filter_map(|account| {
             let (name, settings) = config.wallets.get_key_value(&account.wallet)?;
             let listed = match &list {
-                None => Listed::ByHand(word()),
+                None => preflight::wallets::by_hand(word(), name, settings.address),
                 Some(Err(why)) => Listed::Unreadable(why.clone()),
                 Some(Ok(list)) => list
                     .get(name)

@@ -42,6 +42,9 @@ sign with `--valid-for 0d`.
 `wallet.address_list` and `http.certificate` are answered by the program where `preflight.address_list` and
 `preflight.public_url` are set, and by a person where they are not. The list is a text of somebody else's
 keeping: on each line a wallet's name and its address, `#` begins a comment.
+Without it a word on `wallet.address_list` is written down with the name and the address of every wallet of
+the configuration, and holds for those alone: a wallet whose address has changed since, or that came later,
+is open again.
 
 ## The items
 

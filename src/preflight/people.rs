@@ -19,6 +19,8 @@ pub struct SignOff {
     pub until: UnixMs,
     /// What he said of it.
     pub note: Option<String>,
+    /// What he said it about, where the item is about something that may change.
+    pub about: Option<String>,
 }
 
 /// The newest word on each item, by its name.
@@ -71,6 +73,7 @@ mod tests {
             at: UnixMs(DAY_MS),
             until: UnixMs(until),
             note: None,
+            about: None,
         }
     }
 

@@ -184,6 +184,7 @@ mod tests {
             at: UnixMs(0),
             until: UnixMs(86_400_000),
             note: Some("walked through".to_owned()),
+            about: None,
         };
         let pass = Row::about(
             &items::WALLET_TAG,

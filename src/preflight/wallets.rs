@@ -1,12 +1,14 @@
 //! The wallets as the ledger knows them, and the keys that sign for them.
 
+mod listed;
+
 use super::items;
-use super::people::SignOff;
 use super::{Outcome, Row, must, should};
-use std::collections::BTreeMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 use xrpayd_core::money::Drops;
+
+pub use listed::{Listed, address_list, addresses, by_hand};
 
 /// What was seen of one wallet.
 #[derive(Debug, Clone)]
@@ -31,19 +33,6 @@ pub struct WalletFacts {
     pub is_paid: bool,
     /// What the production list says of it.
     pub listed: Listed,
-}
-
-/// What the production list says of a wallet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listed {
-    /// No list is configured; whoever compared by hand.
-    ByHand(Option<SignOff>),
-    /// The list cannot be read.
-    Unreadable(String),
-    /// The list does not name it.
-    Missing,
-    /// The address there.
-    As(AccountId),
 }
 
 /// What a validated ledger says of an account.
@@ -84,41 +73,11 @@ pub struct SignerFacts {
     pub bears_a_loss: bool,
 }
 
-/// Reads a production list: a wallet's name and its address on each line, `#` begins a comment.
-///
-/// # Errors
-/// Which line is none of that, or names a wallet twice.
-pub fn address_list(text: &str) -> Result<BTreeMap<String, AccountId>, String> {
-    let mut list = BTreeMap::new();
-    for (number, line) in (1_u32..).zip(text.lines()) {
-        let words: Vec<&str> = line
-            .split('#')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
-        let (name, address) = match words.as_slice() {
-            [] => continue,
-            [name, address] => (*name, address.parse::<AccountId>()),
-            _ => {
-                return Err(format!(
-                    "line {number} is not a wallet's name and an address"
-                ));
-            }
-        };
-        let address = address.map_err(|error| format!("line {number}: {error}"))?;
-        if list.insert(name.to_owned(), address).is_some() {
-            return Err(format!("line {number} names {name} a second time"));
-        }
-    }
-    Ok(list)
-}
-
 /// The rows of one wallet.
 #[must_use]
 pub fn rows(facts: &WalletFacts) -> Vec<Row> {
     let name = facts.name.as_str();
-    let mut rows = vec![listed(facts)];
+    let mut rows = vec![listed::row(facts)];
     let account = match &facts.account {
         Ok(Some(account)) => account,
         Ok(None) => {
@@ -180,24 +139,6 @@ pub fn rows(facts: &WalletFacts) -> Vec<Row> {
     rows.push(signers(facts, account));
     rows.extend(balance(facts, account));
     rows
-}
-
-fn listed(facts: &WalletFacts) -> Row {
-    let own = facts.address;
-    let (outcome, words) = match &facts.listed {
-        Listed::ByHand(word) => (
-            Outcome::Manual(word.clone()),
-            format!("no preflight.address_list is set: is {own} the right address?"),
-        ),
-        Listed::Unreadable(why) => (Outcome::Fail, format!("the list cannot be read: {why}")),
-        Listed::Missing => (Outcome::Fail, "the list does not name it".to_owned()),
-        Listed::As(listed) if *listed == own => (Outcome::Pass, format!("{own} is listed")),
-        Listed::As(listed) => (
-            Outcome::Fail,
-            format!("{listed} is listed, {own} is configured"),
-        ),
-    };
-    Row::about(&items::WALLET_LISTED, &facts.name, outcome, words)
 }
 
 fn key(facts: &WalletFacts, account: &AccountFacts) -> Row {
@@ -330,6 +271,8 @@ fn balance(facts: &WalletFacts, account: &AccountFacts) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preflight::people::SignOff;
+    use xrpayd_core::ids::UnixMs;
 
     const ACCOUNT: AccountId = AccountId([1; 20]);
     const KEY: AccountId = AccountId([2; 20]);
@@ -388,46 +331,34 @@ mod tests {
 
     #[test]
     fn each_fault_on_the_ledger_is_named() {
-        assert_eq!(
-            changed(|a| a.requires_tag = false),
-            [("wallet.require_tag", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a.requires_authorization = true),
-            [("wallet.deposit_auth", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a.is_master_disabled = false),
-            [("wallet.master_key", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a.signers = None),
-            [("wallet.signer_list", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a.signers.iter_mut().for_each(|list| list.is_of_one = true)),
-            [("wallet.signer_list", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a
-                .signers
-                .iter_mut()
-                .for_each(|list| list.bears_a_loss = false)),
-            [("wallet.signer_list", "warn")]
-        );
-        assert_eq!(
-            changed(|a| a.balance = xrp(49)),
-            [("wallet.balance", "warn")]
-        );
-        assert_eq!(
-            changed(|a| a.balance = xrp(19)),
-            [("wallet.balance", "fail")]
-        );
-        assert_eq!(
-            changed(|a| a.balance = xrp(1_001)),
-            [("wallet.balance_cap", "fail")]
-        );
-        assert_eq!(changed(|a| a.is_pseudo = true), [("wallet.exists", "fail")]);
+        type Fault = fn(&mut AccountFacts);
+        let faults: [(Fault, &str, &str); 10] = [
+            (|a| a.requires_tag = false, "require_tag", "fail"),
+            (|a| a.requires_authorization = true, "deposit_auth", "fail"),
+            (|a| a.is_master_disabled = false, "master_key", "fail"),
+            (|a| a.signers = None, "signer_list", "fail"),
+            (
+                |a| a.signers.iter_mut().for_each(|list| list.is_of_one = true),
+                "signer_list",
+                "fail",
+            ),
+            (
+                |a| {
+                    let signers = a.signers.iter_mut();
+                    signers.for_each(|list| list.bears_a_loss = false);
+                },
+                "signer_list",
+                "warn",
+            ),
+            (|a| a.balance = xrp(49), "balance", "warn"),
+            (|a| a.balance = xrp(19), "balance", "fail"),
+            (|a| a.balance = xrp(1_001), "balance_cap", "fail"),
+            (|a| a.is_pseudo = true, "exists", "fail"),
+        ];
+        for (fault, item, outcome) in faults {
+            let item = format!("wallet.{item}");
+            assert_eq!(changed(fault), [(item.as_str(), outcome)]);
+        }
         assert_eq!(
             changed(|a| a.regular_key = Some(ACCOUNT)),
             [("wallet.key", "fail"), ("wallet.regular_key", "fail")]
@@ -469,22 +400,23 @@ mod tests {
         assert_eq!(found(&facts), [("wallet.address_list", "fail")]);
         facts.listed = Listed::ByHand(None);
         assert_eq!(found(&facts), [("wallet.address_list", "manual")]);
-    }
-
-    #[test]
-    fn a_list_of_addresses_is_read_strictly() {
-        let good = format!("# treasury, 2026\n hot {ACCOUNT} # the till\n\nwarm\t{KEY}\n");
-        let list = address_list(&good).unwrap();
-        assert_eq!((list.len(), list["hot"], list["warm"]), (2, ACCOUNT, KEY));
-        let twice = format!("hot {ACCOUNT}\nhot {KEY}");
-        for (bad, words) in [
-            ("hot", "line 1 is not"),
-            ("hot r", "line 1: "),
-            (twice.as_str(), "line 2 names hot a second time"),
-        ] {
-            let error = address_list(bad).unwrap_err();
-            assert!(error.starts_with(words), "{error}");
-        }
+        let word = SignOff {
+            by: "Ada".to_owned(),
+            at: UnixMs(0),
+            until: UnixMs(1),
+            note: None,
+            about: None,
+        };
+        facts.listed = Listed::ByHand(Some(word.clone()));
+        assert_eq!(rows(&facts)[0].outcome, Outcome::Manual(Some(word.clone())));
+        facts.listed = Listed::ByHandBefore(word);
+        let row = rows(&facts).swap_remove(0);
+        assert_eq!(row.outcome, Outcome::Manual(None));
+        assert!(
+            row.evidence.contains(&ACCOUNT.to_string()),
+            "{}",
+            row.evidence
+        );
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn for_sqlite() -> Vec<Migration> {
         (24, "backups", "0024_backups.sql"),
         (26, "feed_lineage", "0026_feed_lineage.sql"),
         (27, "sign_offs", "0027_sign_offs.sql"),
+        (28, "sign_off_subjects", "0028_sign_off_subjects.sql"),
     )
 }
 
@@ -87,6 +88,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (24, "backups", "0024_backups.sql"),
         (26, "feed_lineage", "0026_feed_lineage.sql"),
         (27, "sign_offs", "0027_sign_offs.sql"),
+        (28, "sign_off_subjects", "0028_sign_off_subjects.sql"),
     )
 }
 

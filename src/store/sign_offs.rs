@@ -23,6 +23,8 @@ pub struct SignedItem {
     pub until: UnixMs,
     /// What was said besides.
     pub note: Option<String>,
+    /// What it was said about, where the item is about something that may change.
+    pub about: Option<String>,
 }
 
 impl Store {
@@ -35,9 +37,9 @@ impl Store {
         let mut tx = self.db().write().await?;
         let mut entries = Vec::with_capacity(signed.len());
         for word in signed {
-            let sql = "insert into sign_offs (item, at, signed_by, note, until, actor) \
+            let sql = "insert into sign_offs (item, at, signed_by, note, until, actor, about) \
                 select $1, case when max(at) >= $2 then max(at) + 1 else $2 end, $3, $4, \
-                case when max(at) >= $5 then max(at) + 1 else $5 end, $6 from sign_offs where item = $1";
+                case when max(at) >= $5 then max(at) + 1 else $5 end, $6, $7 from sign_offs where item = $1";
             let values = vec![
                 word.item.as_str().into(),
                 word.at.0.into(),
@@ -45,6 +47,7 @@ impl Store {
                 word.note.clone().into(),
                 word.until.0.into(),
                 actor.to_string().into(),
+                word.about.clone().into(),
             ];
             tx.execute(sql, values).await?;
             entries.push(Audited {
@@ -52,7 +55,7 @@ impl Store {
                 actor: actor.clone(),
                 action: "preflight.signed",
                 object: word.item.clone(),
-                data: json!({ "by": word.by, "until": Rfc3339(word.until), "note": word.note }),
+                data: json!({ "by": word.by, "until": Rfc3339(word.until), "note": word.note, "about": word.about }),
             });
         }
         audit::note(&mut tx, entries).await?;
@@ -65,7 +68,7 @@ impl Store {
     /// The database does not answer.
     pub async fn signed_items(&self) -> Result<Vec<SignedItem>, StoreError> {
         let mut tx = self.db().read().await?;
-        let sql = "select s.item, s.at, s.signed_by, s.note, s.until from sign_offs s \
+        let sql = "select s.item, s.at, s.signed_by, s.note, s.until, s.about from sign_offs s \
             where s.at = (select max(n.at) from sign_offs n where n.item = s.item) order by s.item";
         let rows = tx.fetch(sql, Vec::new()).await?;
         tx.end().await?;
@@ -80,5 +83,6 @@ fn decode(row: &Row) -> Result<SignedItem, StoreError> {
         at: UnixMs(row.int("at")?),
         until: UnixMs(row.int("until")?),
         note: row.text_or_null("note")?,
+        about: row.text_or_null("about")?,
     })
 }

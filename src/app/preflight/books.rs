@@ -192,6 +192,7 @@ async fn read(
             at: word.at,
             until: word.until,
             note: word.note,
+            about: word.about,
         };
         (word.item, said)
     });

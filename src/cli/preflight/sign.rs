@@ -7,7 +7,8 @@ use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::duration;
 use crate::preflight::people::DAY_MS;
-use crate::preflight::{Answered, Item, find};
+use crate::preflight::wallets::addresses;
+use crate::preflight::{Answered, Item, find, items};
 use crate::rfc3339::Rfc3339;
 use crate::store::SignedItem;
 use clap::Args;
@@ -43,6 +44,8 @@ impl Sign {
     /// Writes it down.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?.config;
+        let wallets = config.wallets.iter();
+        let addresses = addresses(wallets.map(|(name, wallet)| (name.as_str(), wallet.address)));
         let now = SystemClock::new().now();
         let mut signed = Vec::with_capacity(self.items.len());
         for item in &self.items {
@@ -65,6 +68,7 @@ impl Sign {
                 at: now,
                 until: now.plus_ms(asked_ms.unwrap_or(longest_ms)),
                 note: self.note.clone(),
+                about: (*item == &items::WALLET_LISTED).then(|| addresses.clone()),
             });
         }
         let signed = with_store(&config, |store| async move {
@@ -86,6 +90,7 @@ impl Sign {
                 "at": Rfc3339(word.at),
                 "until": Rfc3339(word.until),
                 "note": word.note,
+                "about": word.about,
             })).collect::<Vec<_>>(),
         });
         self.output.print(&lines.join("\n"), &answer)

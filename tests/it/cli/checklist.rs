@@ -295,6 +295,46 @@ async fn ten_things_that_are_set_up_wrongly_are_all_named_and_mended_they_pass()
         "{noted}"
     );
 
+    // A word on the addresses holds for those that it was said of. No list answers for them here.
+    let listed = format!("address_list = \"{}\"\n", mended.list.display());
+    let by_hand = mended.layer().replace(&listed, "");
+    let moved = format!(
+        "{by_hand}[wallets.warm]\naddress = \"{}\"\nseed = \"file:{}\"\n",
+        key(13).1,
+        right.display()
+    );
+    let on_addresses = |report: &Value| -> Vec<(Value, Value)> {
+        let rows = report["rows"].as_array().unwrap().iter();
+        let listed = rows.filter(|row| row["item"] == "wallet.address_list");
+        listed
+            .map(|row| (row["subject"].clone(), row["signed"]["by"].clone()))
+            .collect()
+    };
+    setup.rewrite_last_layer(&by_hand);
+    let (hot, warm, ada) = (json!("hot"), json!("warm"), json!("Ada Lovelace"));
+    assert_eq!(
+        on_addresses(&checked(&setup, &[]).1),
+        [(hot.clone(), Value::Null)]
+    );
+    let sign = [
+        "preflight",
+        "sign",
+        "--by",
+        "Ada Lovelace",
+        "--item",
+        "wallet.address_list",
+    ];
+    let said = setup.command(&sign);
+    assert_eq!(said["signed"][0]["about"], format!("hot {}", WALLET.0));
+    assert_eq!(
+        on_addresses(&checked(&setup, &[]).1),
+        [(hot.clone(), ada.clone())]
+    );
+    setup.rewrite_last_layer(&moved);
+    let seen = on_addresses(&checked(&setup, &[]).1);
+    assert_eq!(seen, [(hot.clone(), ada.clone()), (warm, Value::Null)]);
+    setup.rewrite_last_layer(&mended.layer());
+
     let withdraw = [
         "preflight",
         "sign",

@@ -13,6 +13,7 @@ fn word(item: &str, by: &str, at: UnixMs, until: UnixMs) -> SignedItem {
         at,
         until,
         note: Some("seen it".to_owned()),
+        about: None,
     }
 }
 
@@ -21,7 +22,8 @@ on_both_stores! {
         let store = bed.open().await;
         assert_eq!(store.signed_items().await.unwrap(), []);
         let first = word("drill.restore", "Ada", T0, T0.plus_ms(90));
-        let other = word("drill.load", "Ada", T0, T0.plus_ms(90));
+        let about = Some("hot rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh".to_owned());
+        let other = SignedItem { about, ..word("drill.load", "Ada", T0, T0.plus_ms(90)) };
         store.sign_items(&[first.clone(), other.clone()], &BY).await.unwrap();
         let withdrawn = word("drill.restore", "Grace", T0.plus_ms(5), T0.plus_ms(5));
         store.sign_items(std::slice::from_ref(&withdrawn), &BY).await.unwrap();
