@@ -187,6 +187,7 @@ fn load(
         env: true,
         base,
         flags,
+        ..LoadArgs::default()
     })
     .map_err(AppError::Config)?;
     for warning in &loaded.warnings {

@@ -2,10 +2,17 @@
 
 use super::failure::Failure;
 use super::out;
-use crate::config::{self, Config, LoadArgs, Loaded, duration};
+use crate::config::{self, Config, LoadArgs, Loaded, Needs, duration};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What a command uses that looks at the books alone.
+pub(super) const BOOKS: &[&str] = &["network", "store"];
+/// The same with a wallet's name.
+pub(super) const BOOKS_AND_WALLETS: &[&str] = &["network", "store", "wallets"];
+/// What a command uses that asks the running daemon.
+pub(super) const DAEMON: &[&str] = &["http"];
 
 /// Which configuration.
 #[derive(Debug, Clone, Args)]
@@ -52,6 +59,29 @@ impl ConfigArgs {
             true => Ok(Some(self.load()?.config)),
             false => Ok(None),
         }
+    }
+
+    /// The same for a command that uses these sections only, and must not wait for the others: what is wrong
+    /// there is told and done without.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, where any of that concerns the command.
+    pub(super) fn load_part(&self, sections: &'static [&'static str]) -> Result<Config, Failure> {
+        let needs = Needs::Sections(sections);
+        let args = LoadArgs {
+            needs,
+            ..self.load_args()
+        };
+        let loaded = config::load(args).map_err(|errors| Failure::config(&errors))?;
+        if !loaded.elsewhere.is_empty() {
+            out::note(
+                "warning: the configuration has errors; no daemon starts with it, and this command does without what is wrong:",
+            );
+        }
+        for problem in &loaded.elsewhere {
+            out::note(&format!("  {problem}"));
+        }
+        Ok(loaded.config)
     }
 }
 

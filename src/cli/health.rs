@@ -3,7 +3,7 @@
 //!
 //! Exit 0 where the daemon says yes, 1 where it says no, says nothing in time, or is not there.
 
-use super::args::{ConfigArgs, OutputArgs, some_duration};
+use super::args::{ConfigArgs, DAEMON, OutputArgs, some_duration};
 use super::ask;
 use super::failure::Failure;
 use clap::{Args, ValueEnum};
@@ -55,7 +55,7 @@ impl Health {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let daemon = match &self.url {
             Some(url) => authority(url)?,
-            None => ask::reached_at(self.config.load()?.config.http.listen).to_string(),
+            None => ask::reached_at(self.config.load_part(DAEMON)?.http.listen).to_string(),
         };
         let asked = ask::get(&daemon, self.probe.path(), None);
         let asked = tokio::time::timeout(self.timeout, asked).await;

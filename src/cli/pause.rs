@@ -3,7 +3,7 @@
 //! They write to the store, beside the daemons that run on it and whether or not one does. What they
 //! wrote binds before they return; every daemon shows it within a second.
 
-use super::args::{ConfigArgs, OutputArgs, known_wallet};
+use super::args::{BOOKS, BOOKS_AND_WALLETS, ConfigArgs, OutputArgs, known_wallet};
 use super::failure::Failure;
 use super::operator::operator;
 use super::store::{not_done, with_store};
@@ -52,7 +52,8 @@ impl Pause {
             config,
             output,
         } = self.switch;
-        let config = config.load()?.config;
+        let needs = scope.wallet().map_or(BOOKS, |_| BOOKS_AND_WALLETS);
+        let config = config.load_part(needs)?;
         if let Some(name) = scope.wallet() {
             known_wallet(&config, name)?;
         }
@@ -82,7 +83,7 @@ impl Resume {
             config,
             output,
         } = self.switch;
-        let config = config.load()?.config;
+        let config = config.load_part(BOOKS)?;
         let (scope, switched) = with_store(&config, |store| async move {
             let now = SystemClock::new().now();
             let switched = store

@@ -3,7 +3,7 @@
 //! What the pool knows is in the daemon's memory, so the daemon is asked, over its own API and with a
 //! key that may read payments.
 
-use super::args::{ConfigArgs, OutputArgs};
+use super::args::{ConfigArgs, DAEMON, OutputArgs};
 use super::ask;
 use super::failure::Failure;
 use clap::Args;
@@ -31,7 +31,7 @@ pub(super) struct Servers {
 impl Servers {
     /// Asks and shows.
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(DAEMON)?;
         let key = self.key.or_else(|| std::env::var(KEY_VARIABLE).ok());
         let Some(key) = key else {
             return Err(Failure::new(format!(

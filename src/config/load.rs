@@ -4,7 +4,7 @@ use super::layer::Layer;
 use super::origin::{Origin, Problem};
 use super::read::Reader;
 use super::schema::{Config, Profile};
-use super::{build, checks};
+use super::{build, checks, part};
 use figment::value::Value;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,6 +25,19 @@ pub struct LoadArgs {
     pub base: Vec<Override>,
     /// What options of the command line say, above all else.
     pub flags: Vec<Override>,
+    /// How much of it is used.
+    pub needs: Needs,
+}
+
+/// How much of a configuration a command uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Needs {
+    /// All of it: nothing may be wrong.
+    #[default]
+    Whole,
+    /// These sections, and the profile. What is wrong elsewhere is told and done without, so that the
+    /// brake of an emergency does not wait for a mended alert threshold.
+    Sections(&'static [&'static str]),
 }
 
 /// One value that a command supplies.
@@ -57,6 +70,8 @@ pub struct Loaded {
     pub origins: Vec<Shown>,
     /// What is doubtful.
     pub warnings: Vec<Problem>,
+    /// What is wrong in sections that are not used.
+    pub elsewhere: Vec<Problem>,
 }
 
 /// One value as it may be shown.
@@ -118,6 +133,7 @@ pub(super) fn load_with(
     args: LoadArgs,
     variables: Vec<(String, String)>,
 ) -> Result<Loaded, ConfigErrors> {
+    let needs = args.needs;
     let mut problems = Vec::new();
     let mut add = |(layer, mut found): (Layer, Vec<Problem>)| {
         problems.append(&mut found);
@@ -160,11 +176,23 @@ pub(super) fn load_with(
         None => beyond(&reader, profile.unwrap_or(Profile::Development), &errors),
     };
     errors.append(&mut found);
+    if let Needs::Sections(sections) = needs
+        && !errors.is_empty()
+        && let Some(config) = part::of(&reader, profile, sections, &errors)
+    {
+        return Ok(Loaded {
+            origins: Vec::new(),
+            config,
+            warnings,
+            elsewhere: errors,
+        });
+    }
     match config {
         Some(config) if errors.is_empty() => Ok(Loaded {
             origins: super::show::shown(&reader, profile.unwrap_or(Profile::Development)),
             config,
             warnings,
+            elsewhere: Vec::new(),
         }),
         Some(_) | None => {
             assert!(
@@ -181,7 +209,7 @@ pub(super) fn load_with(
 /// say next depends on how the error is mended.
 fn beyond(reader: &Reader, profile: Profile, errors: &[Problem]) -> (Vec<Problem>, Vec<Problem>) {
     let section = |problem: &Problem| {
-        let name = problem.key.split(['.', '[']).next().unwrap_or_default();
+        let name = problem.section();
         // The caps of stages and the hard caps are held against each other.
         if name == "rollout" { "limits" } else { name }.to_owned()
     };

@@ -15,6 +15,7 @@ mod hosts;
 mod layer;
 mod load;
 mod origin;
+mod part;
 mod read;
 mod reload;
 mod schema;
@@ -27,7 +28,7 @@ mod value;
 
 pub use checks::references as secret_references;
 pub use elsewhere::named_in as named_after_another_place;
-pub use load::{ConfigErrors, LoadArgs, Loaded, Override, load};
+pub use load::{ConfigErrors, LoadArgs, Loaded, Needs, Override, load};
 pub use origin::{Origin, Problem};
 pub use reload::is_taken_over;
 pub use schema::{

@@ -73,6 +73,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The section of the setting; empty where no single one is at fault.
+    #[must_use]
+    pub fn section(&self) -> &str {
+        self.key.split(['.', '[']).next().unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.key.is_empty() {

@@ -56,6 +56,25 @@ impl Reader {
         Self::new(layers, Vec::new())
     }
 
+    /// The same with nothing that the operator wrote but the profile and these sections, and with a layer
+    /// above all others.
+    pub(super) fn only(&self, sections: &[&str], above: Layer) -> Self {
+        let mut layers = self.layers.clone();
+        for layer in layers
+            .iter_mut()
+            .filter(|layer| layer.origin.is_operators())
+        {
+            let names: Vec<String> = layer.tops().map(|(name, _)| name.to_owned()).collect();
+            let is_aside =
+                |name: &&String| *name != "profile" && !sections.contains(&name.as_str());
+            for name in names.iter().filter(is_aside) {
+                layer.remove(name);
+            }
+        }
+        layers.push(above);
+        Self::new(layers, Vec::new())
+    }
+
     /// The value of a key such as `xrpl.servers[1].url`.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         look(&self.root, key)

@@ -1,6 +1,6 @@
 //! `xrpayd audit list`: the entries, from either end.
 
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
@@ -68,7 +68,7 @@ fn since(text: &str) -> Result<Since, String> {
 impl List {
     /// Shows them.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let now = SystemClock::new().now();
         let filter = AuditFilter {
             action: self.action,

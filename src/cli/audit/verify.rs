@@ -1,6 +1,6 @@
 //! `xrpayd audit verify`: every entry of the audit log against its hashes. It may run beside a daemon.
 
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::store::{not_done, with_store};
 use crate::store::{AuditFault, AuditHead};
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Verify {
 impl Verify {
     /// Verifies.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let kept = self.kept;
         let (report, kept) = with_store(&config, |store| async move {
             let report = store

@@ -2,7 +2,7 @@
 
 use super::tools;
 use crate::backup;
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::with_store;
@@ -37,7 +37,7 @@ fn some_text(text: &str) -> Result<String, String> {
 impl Mark {
     /// Marks it.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let tools = tools(None)?;
         let from = self.from;
         let wallets = with_store(&config, |store| async move {

@@ -2,7 +2,7 @@
 
 use super::tools;
 use crate::backup::{self, Lies, Register};
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::with_store;
@@ -60,7 +60,7 @@ fn time(text: &str) -> Result<UnixMs, String> {
 impl Record {
     /// Writes it down.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let tools = tools(None)?;
         if self.taken_at > tools.clock.now() {
             return Err(Failure::new("--taken-at is in the future."));

@@ -3,7 +3,7 @@
 use super::{KeepArgs, KeyArgs, tools};
 use crate::app;
 use crate::backup::{self, Kept, Place, Taken};
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::with_store;
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Take {
 impl Take {
     /// Takes it, and tells what it is.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let place = self.place(&config)?;
         let retention = match (&place, self.keep.retention()) {
             (Place::File(_), Some(_)) => {

@@ -1,7 +1,7 @@
 //! `xrpayd keys list`: every key that was ever made, without its secret.
 
 use super::limits_json;
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::store::{not_done, with_store};
 use crate::clock::{Clock as _, SystemClock};
@@ -23,7 +23,7 @@ pub(in crate::cli) struct List {
 impl List {
     /// Lists.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let keys = with_store(&config, |store| async move {
             store
                 .list_keys()

@@ -1,7 +1,7 @@
 //! `xrpayd keys revoke`: ends a key for good. A running daemon sees it within a second.
 
 use super::id_of;
-use crate::cli::args::{ConfigArgs, OutputArgs};
+use crate::cli::args::{BOOKS, ConfigArgs, OutputArgs};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::{not_done, with_store};
@@ -25,7 +25,7 @@ impl Revoke {
     /// Revokes.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let id = id_of(&self.id);
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS)?;
         let now = SystemClock::new().now();
         let (id, revoked) = with_store(&config, |store| async move {
             let revoked = store

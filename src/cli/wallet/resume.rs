@@ -1,6 +1,6 @@
 //! `xrpayd wallet resume`: takes back the halt of a wallet, once a person has seen to its reason.
 
-use crate::cli::args::{ConfigArgs, OutputArgs, known_wallet};
+use crate::cli::args::{BOOKS_AND_WALLETS, ConfigArgs, OutputArgs, known_wallet};
 use crate::cli::failure::Failure;
 use crate::cli::operator::operator;
 use crate::cli::store::{not_done, with_store};
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Resume {
 impl Resume {
     /// Takes the halt back.
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let config = self.config.load()?.config;
+        let config = self.config.load_part(BOOKS_AND_WALLETS)?;
         let wallet = self.wallet;
         known_wallet(&config, &wallet)?;
         let (wallet, reason, foreign) = with_store(&config, |store| async move {

@@ -2,6 +2,7 @@
 
 mod layers;
 mod limits;
+mod part;
 mod production;
 mod rollout;
 mod secret;

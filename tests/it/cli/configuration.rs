@@ -111,3 +111,80 @@ fn what_is_shown_has_origins_and_no_secret() {
     assert_eq!(answer["values"]["limits.max_pending"]["value"], 50);
     assert_eq!(answer["values"]["limits.max_pending"]["origin"], "default");
 }
+
+#[test]
+fn what_is_wrong_elsewhere_does_not_hold_up_an_emergency() {
+    let place = Place::new();
+    let folder = place.0.join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.display().to_string();
+    let sound = place.minimal();
+    let servers = "\"wss://b.example.net/TOKEN\"";
+    assert!(sound.contains(servers));
+    let broken = sound.replace(servers, "\"https://b.example.net/TOKEN\"")
+        + "[telemetry]\nalerts = [\"nobody_knows_it\"]\n[webhooks]\ntimeut = \"5s\"\n";
+    let broken = place.write("broken.toml", &broken);
+    for command in [
+        &["pause", "--reason", "three in the morning"][..],
+        &["pause", "--scope", "wallet:hot"],
+        &["resume"],
+        &["resume", "--scope", "wallet:hot"],
+        &["wallet", "resume", "--wallet", "hot"],
+        &["keys", "list"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["store", "backup", "--to", &folder],
+    ] {
+        let output = place.run_on(&broken, command);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {told}");
+        assert!(told.starts_with("warning: "), "{command:?}: {told}");
+        for key in ["xrpl.servers[1]", "telemetry.alerts", "webhooks.timeut"] {
+            assert!(told.contains(key), "{command:?}: {key} in {told}");
+        }
+        assert!(!told.contains("TOKEN"), "{told}");
+    }
+    // What needs the whole goes on refusing.
+    for command in [
+        &["config", "check"][..],
+        &["serve"],
+        &["reconcile"],
+        &[
+            "keys",
+            "create",
+            "--name",
+            "shop",
+            "--scope",
+            "payments:read",
+        ],
+    ] {
+        let output = place.run_on(&broken, command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+    }
+    // So does every command where its own part is wrong.
+    for (part, command) in [
+        ("max_connections = \"many\"\n", &["pause"][..]),
+        ("max_conections = 5\n", &["keys", "list"]),
+        (
+            "[wallets.hot]\nlow_balance_xrp = 5\n",
+            &["pause", "--scope", "wallet:hot"],
+        ),
+        (
+            "[wallets.hot]\nlow_balance_xrp = 5\n",
+            &["wallet", "resume", "--wallet", "hot"],
+        ),
+        ("[network]\nid = \"main\"\n", &["audit", "verify"]),
+        ("[network]\nid = 7\n", &["pause"]),
+        ("[", &["pause"]),
+    ] {
+        let layer = if part.starts_with('[') {
+            part.to_owned()
+        } else {
+            format!("[store]\n{part}")
+        };
+        let layer = place.write("layer.toml", &layer).display().to_string();
+        let all = [command, &["--config", &layer]].concat();
+        let output = place.run(&all);
+        assert_eq!(output.status.code(), Some(1), "{part}: {}", stderr(&output));
+    }
+}
