@@ -68,6 +68,7 @@ async fn the_commands_of_every_other_page_do_what_the_page_says() {
         .hands
         .clone()
         .given("PROBE_TO", SHOP)
+        .given("LAUNCH", "first")
         .given("TO", SHOP)
         .given("WARM", "warm")
         .given("REFILL", &REFILL_XRP.to_string())
@@ -77,7 +78,20 @@ async fn the_commands_of_every_other_page_do_what_the_page_says() {
     }
     work_through(&hands, &of_docs("ONBOARDING.md")).await;
     work_through(&hands, &of_docs("OPERATIONS.md")).await;
-    work_through(&hands, &Runbook::of("launch-day")).await;
+    let launch = Runbook::of("launch-day");
+    work_through(&hands, &launch).await;
+    // Whoever tries the first payment again, a day later too, gives the name that was written down.
+    let mut first = launch.blocks.iter();
+    let first = first.find(|block| block.text.contains("Idempotency-Key: launch-"));
+    let first = first.expect("the first payment");
+    let paid = || async {
+        let told = hands.run(first).await;
+        let paid = told.lines().find(|line| line.contains("\"id\""));
+        paid.expect("its id").to_owned()
+    };
+    let before = paid().await;
+    assert_eq!(before, paid().await, "a second try is a second payment");
+    assert!(!first.text.contains("date"), "its name depends on the day");
 
     let merchant = &place.scene.merchant;
     let before = merchant.get("/v1/wallets/hot").await["balance"]["value"].clone();
