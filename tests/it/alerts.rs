@@ -1,11 +1,6 @@
 //! Live drills of the alerts: each is brought about in a running daemon that a real Prometheus watches
 //! with the shipped rules, and cured by the commands of its runbook.
 
-#![allow(
-    dead_code,
-    reason = "the drills share what they are made of, and those of one half do not use all of it"
-)]
-
 mod bed;
 mod complete;
 mod drill;
@@ -19,6 +14,7 @@ mod service;
 mod service_topics;
 mod store;
 mod store_replicas;
+mod table;
 mod wallets;
 mod wallets_replicas;
 mod watch;

@@ -1,7 +1,8 @@
 //! Every alert has a runbook of the right form, its four unit tests and a drill; nothing of these is about
 //! an alert that does not exist; and `docs/OPERATIONS.md` has the table of them.
 
-use super::runbook::{self, HEADINGS, Runbook};
+use super::runbook::{self, HEADINGS, Kind, Runbook};
+use super::table::{Cure, TESTS};
 use crate::support::overlay;
 use serde_norway::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,24 +72,24 @@ fn alerts() -> Vec<(String, Alert)> {
     alerts
 }
 
-/// Which tests drill each alert, by what the drills' own files say: an alert's name in quotes inside a test
-/// that is more than a rule to be shortened.
-fn drills() -> BTreeMap<String, BTreeSet<String>> {
-    let words = r#"\(\s*"[A-Z][A-Za-z]+",\s*&\[|async fn ([a-z0-9_]+)\(|"([A-Z][A-Za-z]+)""#;
-    let words = regex::Regex::new(words).unwrap();
-    let mut drills = BTreeMap::<String, BTreeSet<String>>::new();
-    for (file, text) in files(&root().join("tests/it/alerts"), ".rs") {
-        let mut test = None;
-        for found in words.captures_iter(&text) {
-            if let Some(name) = found.get(1) {
-                test = Some(format!("alerts::{file}::{}", name.as_str()));
-            } else if let (Some(alert), Some(test)) = (found.get(2), &test) {
-                let of_alert = drills.entry(alert.as_str().to_owned()).or_default();
-                of_alert.insert(test.clone());
-            }
+/// Which test drills each alert, and what ends it there.
+fn drills() -> BTreeMap<&'static str, (&'static str, Cure)> {
+    let mut drills = BTreeMap::new();
+    for test in TESTS {
+        for (alert, cure) in test.drills {
+            let before = drills.insert(*alert, (test.name, *cure));
+            assert!(before.is_none(), "{alert} is drilled by two tests");
         }
     }
     drills
+}
+
+/// Whether a page has commands that cure.
+fn has_fix(alert: &str) -> bool {
+    let blocks = Runbook::of(alert).blocks;
+    blocks
+        .iter()
+        .any(|block| block.heading == "Fixes" && block.kind != Kind::Check)
 }
 
 /// The names of the tests in the file of an alert's unit tests that expect or refuse that very alert.
@@ -130,8 +131,12 @@ fn every_alert_has_a_runbook_four_unit_tests_and_a_drill() {
                 wrong.push(format!("{name}: no unit test {case:?}"));
             }
         }
-        if !drills.contains_key(name) {
-            wrong.push(format!("{name}: no drill"));
+        match drills.get(name.as_str()) {
+            None => wrong.push(format!("{name}: no drill")),
+            Some((_, Cure::Page | Cure::Hand(_))) if !has_fix(name) => {
+                wrong.push(format!("{name}: cured by a page without a fix"));
+            }
+            Some(_) => {}
         }
     }
     let names: BTreeSet<&str> = alerts.iter().map(|(name, _)| name.as_str()).collect();
@@ -145,6 +150,9 @@ fn every_alert_has_a_runbook_four_unit_tests_and_a_drill() {
     for (name, _) in pages.iter().chain(&units).filter(is_orphan) {
         wrong.push(format!("{name}: there is no such alert"));
     }
+    for name in drills.keys().filter(|name| !names.contains(*name)) {
+        wrong.push(format!("{name}: a drill of what is no alert"));
+    }
     assert_eq!(names.len(), alerts.len(), "two alerts have one name");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -153,16 +161,21 @@ fn every_alert_has_a_runbook_four_unit_tests_and_a_drill() {
 fn the_table_of_the_alerts_is_of_today() {
     let (alerts, drills) = (alerts(), drills());
     let mut table = String::from(
-        "| alert | severity | says | unit tests | drill |\n| --- | --- | --- | --- | --- |\n",
+        "| alert | severity | says | unit tests | drill | ended there by |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
     );
     for (name, alert) in &alerts {
-        let tests = drills.get(name).into_iter().flatten();
-        let tests: Vec<String> = tests.map(|test| format!("`{test}`")).collect();
+        let (test, cure) = drills[name.as_str()];
+        let ended = match cure {
+            Cure::Page => "the page's commands alone".to_owned(),
+            Cure::Hand(what) => format!("a person: {what}; then the page's command"),
+            Cure::Outside(what) => format!("*outside*: {what}"),
+            Cure::Past(what) => format!("time: it tells of {what}"),
+        };
         table.push_str(&format!(
-            "| [{name}](../runbooks/{name}.md) | {} | {} | [4](../alerts/tests/{name}.yml) | {} |\n",
+            "| [{name}](../runbooks/{name}.md) | {} | {} | [4](../alerts/tests/{name}.yml) | `{test}` | {ended} |\n",
             alert.severity,
             alert.summary.replace('|', "\\|"),
-            tests.join(", ")
         ));
     }
     let path = root().join("docs/OPERATIONS.md");

@@ -1,6 +1,7 @@
 //! What comes from callers and goes to them, and what an operator asks of a running daemon.
 
 use super::service::Place;
+use super::table::Course;
 use super::watch::shortened;
 use crate::drills::scene::SHOP;
 use crate::support::overlay::Overlay;
@@ -12,7 +13,7 @@ use serde_json::json;
 const REFUSED: usize = 80;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
+pub(super) async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
     let overlay = shortened(&[
         ("AuthFailuresHigh", &[("[10m]", "[15s]"), ("> 100", "> 20")]),
         ("RateLimited", &[("[15m]", "[15s]"), ("> 100", "> 20")]),
@@ -29,6 +30,8 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
     let Some(place) = Place::new(&settings, none, overlay, &[]).await else {
         return;
     };
+    let course = Course::of(&what_goes_wrong_with_callers_and_reloads_is_noticed);
+    let drill = place.drill(&course);
     let setup = &place.scene.setup;
     let client = reqwest::Client::new();
 
@@ -40,7 +43,9 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
             assert_eq!(answer.status().as_u16(), 401);
         }
     };
-    place.drill("AuthFailuresHigh", guesses, async {}).await;
+    drill
+        .of_the_past(&["AuthFailuresHigh"], guesses, async {})
+        .await;
 
     let hasty = setup.create_key("shop", &["payments:write"]);
     let floods = async {
@@ -58,7 +63,7 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
             assert!([200, 201, 429].contains(&answer.status().as_u16()));
         }
     };
-    place.drill("RateLimited", floods, async {}).await;
+    drill.of_the_past(&["RateLimited"], floods, async {}).await;
 
     let good = std::fs::read_to_string(setup.config()).unwrap();
     let mistyped = async {
@@ -66,7 +71,9 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
         place.ask_to_reload();
     };
     let righted = async { std::fs::write(setup.config(), &good).unwrap() };
-    place.drill("ConfigReloadFailed", mistyped, righted).await;
+    drill
+        .by_hand(&["ConfigReloadFailed"], mistyped, righted)
+        .await;
 
     let receiver = Receiver::start(Manner::With(500, Vec::new())).await;
     let owner = setup.create_key("shop", &["payments:read", "webhooks:write"]);
@@ -78,20 +85,20 @@ async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
         place.scene.pay(1, 2).await;
     };
     let well = async { receiver.behave(Manner::Well) };
-    place.drill("WebhookBacklog", ignored, well).await;
+    drill.from_outside(&["WebhookBacklog"], ignored, well).await;
     let unwatched = async {
         let soon = |overlay: Overlay| overlay.in_rule("BackupTooOld", &[("> 3600", "> 1")]);
         place.put(soon);
         place.reload_prometheus().await;
     };
-    place.drill("BackupTooOld", unwatched, async {}).await;
+    drill.by_page(&["BackupTooOld"], unwatched).await;
     let forgotten = async {
         let soon =
             |overlay: Overlay| overlay.in_rule("BackupFarTooOld", &[("> 48 * 3600", "> 20")]);
         place.put(soon);
         place.reload_prometheus().await;
     };
-    place.drill("BackupFarTooOld", forgotten, async {}).await;
+    drill.by_page(&["BackupFarTooOld"], forgotten).await;
     assert!(!receiver.ids().is_empty(), "nothing was told in the end");
     place.scene.settle().await;
 }

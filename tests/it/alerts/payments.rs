@@ -1,6 +1,7 @@
 //! Drills of payments that do not come to their end, come to it late, or come to a bad one.
 
 use super::bed::{Bed, Plan};
+use super::table::Course;
 use super::watch::Shortened;
 use crate::drills::scene::{PATIENCE, Scene, submissions_are_lost};
 use crate::support::merchant::Merchant;
@@ -48,7 +49,7 @@ const WINDOWS: &[(&str, &str)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
+pub(super) async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
     let plan = Plan {
         settings: SHORT_LIVED,
         rules: WAITING,
@@ -59,27 +60,31 @@ async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         return;
     };
     let (scene, ledger) = (&bed.scene, &bed.scene.ledger);
-    let drill = bed.drill();
-    let unheard = async {
+    let course = Course::of(&payments_that_wait_are_told_of_whatever_they_wait_for);
+    let drill = bed.drill(&course);
+    let unheard = async |first: u32| {
         ledger.fault_all(&submissions_are_lost()).await;
-        scene.pay(1, 9).await;
+        scene.pay(first, 9).await;
     };
-    let full = ["PaymentStuck", "LimitNearlyUsed"];
-    drill.of_all(&full, unheard, ledger.clear()).await;
+    drill
+        .from_outside(&["PaymentStuck"], unheard(1), ledger.clear())
+        .await;
+    scene.merchant.all_final(PATIENCE).await;
+    let more = async { bed.edit("max_pending = 10\n", "max_pending = 100\n") };
+    drill.by_hand(&["LimitNearlyUsed"], unheard(41), more).await;
+    ledger.clear().await;
     scene.merchant.all_final(PATIENCE).await;
 
     let without_history = async {
         let from = ledger.validated().await + 1;
         let hole = json!({ "kind": "history_gap", "from": from, "to": from + 20 });
-        for server in 0..2 {
-            ledger.fault(server, &hole).await;
-        }
+        bed.fault(&[0, 1], &hole).await;
         scene.pay(11, 2).await;
     };
     let unknown = ["AttemptUnresolved", "JournalLagging", "JournalGap"];
-    drill
-        .of_all(&unknown, without_history, ledger.clear())
-        .await;
+    let with_history = async { bed.replace_servers(&[0, 1]) };
+    drill.by_hand(&unknown, without_history, with_history).await;
+    ledger.clear().await;
     scene.merchant.all_final(PATIENCE).await;
 
     let dear = async {
@@ -87,7 +92,9 @@ async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         ledger.fault_all(&spike).await;
         scene.pay(21, 2).await;
     };
-    drill.of("PaymentsWaitForFees", dear, ledger.clear()).await;
+    drill
+        .from_outside(&["PaymentsWaitForFees"], dear, ledger.clear())
+        .await;
     scene.merchant.all_final(PATIENCE).await;
 
     let slow = async {
@@ -101,7 +108,7 @@ async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         scene.merchant.all_final(PATIENCE).await;
     };
     let burns = ["SpeedBudgetBurnFast", "SpeedBudgetBurnSlow"];
-    drill.of_all(&burns, slow, async {}).await;
+    drill.of_the_past(&burns, slow, async {}).await;
 
     let paused = async {
         let admin = scene.setup.create_key("lead", &["admin"]);
@@ -110,7 +117,7 @@ async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         let (status, answer) = admin.say("/v1/pause", &body).await;
         assert_eq!(status, 200, "{answer:#}");
     };
-    drill.of("ServicePaused", paused, async {}).await;
+    drill.by_page(&["ServicePaused"], paused).await;
     scene.settle().await;
 }
 
@@ -129,7 +136,7 @@ async fn pay(scene: &Scene, first: u32, good: u32, bad: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_that_fail_are_told_of_in_the_chat_and_many_that_fail_by_the_pager() {
+pub(super) async fn payments_that_fail_are_told_of_in_the_chat_and_many_that_fail_by_the_pager() {
     let plan = Plan {
         rules: &[
             ("PaymentsFailing", &[("[30m]", "[6s]")]),
@@ -140,10 +147,16 @@ async fn payments_that_fail_are_told_of_in_the_chat_and_many_that_fail_by_the_pa
     let Some(bed) = Bed::new(&plan).await else {
         return;
     };
-    let drill = bed.drill();
+    let course =
+        Course::of(&payments_that_fail_are_told_of_in_the_chat_and_many_that_fail_by_the_pager);
+    let drill = bed.drill(&course);
     let some_fail = pay(&bed.scene, 1, 10, 1);
-    drill.of("PaymentsFailing", some_fail, async {}).await;
+    drill
+        .of_the_past(&["PaymentsFailing"], some_fail, async {})
+        .await;
     let most_fail = pay(&bed.scene, 21, 2, 10);
-    drill.of("PaymentsFailingBadly", most_fail, async {}).await;
+    drill
+        .of_the_past(&["PaymentsFailingBadly"], most_fail, async {})
+        .await;
     bed.scene.settle().await;
 }

@@ -212,6 +212,7 @@ impl Hands {
         let urls = [
             ("PROMETHEUS", prometheus.url.clone()),
             ("ALERTMANAGER", alertmanager.url.clone()),
+            ("PROMETHEUS_PROCESS", prometheus.process.clone()),
         ];
         self.given.extend(urls);
         self

@@ -4,6 +4,7 @@
 use super::bed::target;
 use super::drill::Drill;
 use super::runbook::{Hands, Runbook};
+use super::table::Course;
 use super::watch::{Watch, shortened};
 use crate::drills::scene::Scene;
 use crate::support::alertmanager::Told;
@@ -11,6 +12,7 @@ use crate::support::daemon::Setup;
 use crate::support::overlay::Overlay;
 use crate::support::process::{Process, Surroundings, free_port};
 use crate::support::prometheus::PATIENCE;
+use crate::support::receiver::{Manner, Receiver};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -71,13 +73,13 @@ impl Place {
         Some(place)
     }
 
-    /// The drill of one alert.
-    pub async fn drill(&self, alert: &str, fault: impl Future, outside: impl Future) {
-        let drill = Drill {
+    /// Whoever drills here.
+    pub const fn drill<'a>(&'a self, course: &'a Course) -> Drill<'a> {
+        Drill {
             watch: &self.watch,
             hands: &self.hands,
-        };
-        drill.of(alert, fault, outside).await;
+            course,
+        }
     }
 
     /// The daemon is killed.
@@ -120,9 +122,7 @@ impl Place {
 
     /// Prometheus reads its files.
     pub async fn reload_prometheus(&self) {
-        let url = format!("{}/-/reload", self.watch.prometheus.url);
-        let answer = reqwest::Client::new().post(url).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        self.watch.prometheus.reload().await;
     }
 }
 
@@ -148,7 +148,7 @@ const DESCRIPTORS: &str = "--nofile=1024:1024";
 const CONNECTIONS: usize = 800;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_that_ends_or_runs_short_is_noticed() {
+pub(super) async fn a_daemon_that_ends_or_runs_short_is_noticed() {
     let overlay = shortened(&[
         ("XrpaydCrashLooping", &[("[15m]", "[40s]")]),
         ("XrpaydDown", &[("for: 1m", "for: 1s")]),
@@ -163,6 +163,8 @@ async fn a_daemon_that_ends_or_runs_short_is_noticed() {
     let Some(place) = Place::new(&patient, surroundings, overlay, &[]).await else {
         return;
     };
+    let course = Course::of(&a_daemon_that_ends_or_runs_short_is_noticed);
+    let drill = place.drill(&course);
     let restarted = async {
         place.kill();
         place.start().await;
@@ -182,7 +184,7 @@ async fn a_daemon_that_ends_or_runs_short_is_noticed() {
         open.lock().unwrap().clear();
         restarted.await;
     };
-    place.drill("MemoryHigh", crowd, leaves).await;
+    drill.from_outside(&["MemoryHigh"], crowd, leaves).await;
     place.put(|overlay| overlay);
     place.reload_prometheus().await;
 
@@ -191,7 +193,9 @@ async fn a_daemon_that_ends_or_runs_short_is_noticed() {
         *open.lock().unwrap() = crowd;
     };
     let leaves = async { open.lock().unwrap().clear() };
-    place.drill("FileDescriptorsLow", crowd, leaves).await;
+    drill
+        .from_outside(&["FileDescriptorsLow"], crowd, leaves)
+        .await;
 
     let again_and_again = async {
         for _ in 0..4 {
@@ -208,18 +212,20 @@ async fn a_daemon_that_ends_or_runs_short_is_noticed() {
         }
     };
     let it_stays_up = async {};
-    place
-        .drill("XrpaydCrashLooping", again_and_again, it_stays_up)
+    drill
+        .of_the_past(&["XrpaydCrashLooping"], again_and_again, it_stays_up)
         .await;
 
     let gone = async { place.kill() };
-    place.drill("XrpaydDown", gone, place.start()).await;
+    drill
+        .from_outside(&["XrpaydDown"], gone, place.start())
+        .await;
     place.scene.pay(1, 2).await;
     place.scene.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_daemon_on_a_copy_of_the_books_is_noticed() {
+pub(super) async fn a_second_daemon_on_a_copy_of_the_books_is_noticed() {
     let overlay = shortened(&[("LeaseHeldTwice", &[("for: 30s", "for: 1s")])]);
     let copy = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -249,7 +255,9 @@ async fn a_second_daemon_on_a_copy_of_the_books_is_noticed() {
         let process = other.lock().unwrap().take();
         process.expect("it runs").kill();
     };
-    place.drill("LeaseHeldTwice", begins, ends).await;
+    let course = Course::of(&a_second_daemon_on_a_copy_of_the_books_is_noticed);
+    let drill = place.drill(&course);
+    drill.from_outside(&["LeaseHeldTwice"], begins, ends).await;
     place.scene.settle().await;
 }
 
@@ -263,7 +271,7 @@ const BROKEN: &str = "  - name: broken\n    rules:\n      - alert: Broken\n     
                       xrpl_connection_status * on (job) xrpl_connection_status\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_watch_are_watched() {
+pub(super) async fn those_who_watch_are_watched() {
     let overlay = shortened(&[
         ("XrpaydTargetAbsent", &[("for: 1m", "for: 1s")]),
         ("RuleEvaluationFailing", &[("[5m]", "[10s]")]),
@@ -280,6 +288,8 @@ async fn those_who_watch_are_watched() {
     let Some(place) = Place::new(&[], none, overlay, &[]).await else {
         return;
     };
+    let course = Course::of(&those_who_watch_are_watched);
+    let drill = place.drill(&course);
     let prometheus = &place.watch.prometheus;
 
     let forgotten = async {
@@ -291,7 +301,9 @@ async fn those_who_watch_are_watched() {
         place.reload_prometheus().await;
     };
     let found = async { place.put(|overlay| overlay) };
-    place.drill("XrpaydTargetAbsent", forgotten, found).await;
+    drill
+        .by_hand(&["XrpaydTargetAbsent"], forgotten, found)
+        .await;
 
     let broken = async {
         let path = file_of(&place, "xrpayd.rules.yml");
@@ -300,29 +312,39 @@ async fn those_who_watch_are_watched() {
         place.reload_prometheus().await;
     };
     let mended = async { place.put(|overlay| overlay) };
-    place.drill("RuleEvaluationFailing", broken, mended).await;
+    drill
+        .by_hand(&["RuleEvaluationFailing"], broken, mended)
+        .await;
 
-    // The pager takes nothing, and somebody is to be paged: the chat is told, and the dead man's switch
-    // hears nothing any more, so that it wakes somebody by its own way.
+    // The pager is looked for where it is no more, and somebody is to be paged: the chat is told, and the
+    // dead man's switch hears nothing any more, so that it wakes somebody by its own way.
     let alertmanager = &place.watch.alertmanager;
-    let deaf = async {
-        alertmanager.fails(Told::Pager);
+    let moved_away = Receiver::start(Manner::With(403, Vec::new())).await;
+    let path = alertmanager.config().to_owned();
+    let right = std::fs::read_to_string(&path).unwrap();
+    let wrong = async {
+        let known = alertmanager.receiver(Told::Pager);
+        assert!(right.contains(&known), "{right}");
+        std::fs::write(&path, right.replace(&known, &moved_away.url())).unwrap();
+        alertmanager.reload().await;
         let page =
             json!([{ "labels": { "alertname": "SomebodyIsPaged", "severity": "critical" } }]);
         let url = format!("{}/api/v2/alerts", alertmanager.url);
         let asked = reqwest::Client::new().post(url).json(&page);
         assert!(asked.send().await.unwrap().status().is_success());
     };
-    let hears = async {
+    let righted = async {
         prometheus.is_quiet("Watchdog").await;
-        alertmanager.works(Told::Pager);
+        std::fs::write(&path, &right).unwrap();
     };
-    place.drill("AlertsUndelivered", deaf, hears).await;
+    drill.by_hand(&["AlertsUndelivered"], wrong, righted).await;
+    assert!(!moved_away.heard().is_empty(), "nobody was told wrongly");
     alertmanager
         .tells(Told::Pager, "SomebodyIsPaged", "firing", 0)
         .await;
 
     // The watchdog is drilled by what it is for: that it ends is noticed by whoever no longer hears it.
+    course.turn_of("Watchdog");
     let runbook = Runbook::of("Watchdog");
     prometheus.fires("Watchdog").await;
     let count = || alertmanager.notices_of("Watchdog").len();

@@ -1,6 +1,7 @@
 //! The database is held up by somebody else, and callers feel it: errors, slowness, a budget that burns.
 
 use super::service::Place;
+use super::table::Course;
 use super::watch::shortened;
 use crate::drills::scene::SHOP;
 use crate::support::overlay::Overlay;
@@ -105,11 +106,13 @@ fn rules() -> Overlay {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_somebody_holds_up_is_noticed() {
+pub(super) async fn a_database_that_somebody_holds_up_is_noticed() {
     let none = Surroundings::default();
     let Some(place) = Place::new(&[], none, rules(), &[]).await else {
         return;
     };
+    let course = Course::of(&a_database_that_somebody_holds_up_is_noticed);
+    let drill = place.drill(&course);
     let key = place.scene.setup.create_key("shop", &["payments:write"]);
     // Nothing is told of errors where it is told that the store is down, so that comes last.
     let patient = |overlay: Overlay| overlay.in_rule("StoreDown", &[("for: 2s", "for: 10m")]);
@@ -126,7 +129,7 @@ async fn a_database_that_somebody_holds_up_is_noticed() {
         held.lock().await.take().expect("it is held").abort();
         callers.lock().unwrap().take();
     };
-    place.drill("HttpSlow", turns, turns_end).await;
+    drill.from_outside(&["HttpSlow"], turns, turns_end).await;
 
     let job = tokio::sync::Mutex::new(None);
     for alert in [
@@ -142,7 +145,7 @@ async fn a_database_that_somebody_holds_up_is_noticed() {
             job.lock().await.take();
             callers.lock().unwrap().take();
         };
-        place.drill(alert, locked, free).await;
+        drill.from_outside(&[alert], locked, free).await;
     }
 
     // The fast one silences the slow one, so it is given a budget that does not burn.
@@ -159,14 +162,14 @@ async fn a_database_that_somebody_holds_up_is_noticed() {
         job.lock().await.take();
         callers.lock().unwrap().take();
     };
-    place
-        .drill("AvailabilityBudgetBurnSlow", locked, free)
+    drill
+        .from_outside(&["AvailabilityBudgetBurnSlow"], locked, free)
         .await;
 
     place.put(|overlay| overlay);
     place.reload_prometheus().await;
     let locked = async { *job.lock().await = Some(lock(&place).await) };
     let free = async { drop(job.lock().await.take()) };
-    place.drill("StoreDown", locked, free).await;
+    drill.from_outside(&["StoreDown"], locked, free).await;
     place.scene.settle().await;
 }

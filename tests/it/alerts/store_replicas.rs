@@ -4,6 +4,7 @@
 use super::bed::target;
 use super::drill::Drill;
 use super::runbook::Hands;
+use super::table::Course;
 use super::watch::{Watch, shortened};
 use crate::drills::scene::SHOP;
 use crate::store::fresh_postgres;
@@ -46,7 +47,7 @@ async fn run(connection: &mut PgConnection, sql: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_keeps_replicas_from_their_work_is_noticed() {
+pub(super) async fn what_keeps_replicas_from_their_work_is_noticed() {
     let Some(store) = fresh_postgres().await else {
         return;
     };
@@ -76,9 +77,11 @@ async fn what_keeps_replicas_from_their_work_is_noticed() {
     let second = Mutex::new(Some(other.start()));
     other.ready().await;
     let hands = Hands::new(folder.path(), one).watched_by(&watch.prometheus, &watch.alertmanager);
+    let course = Course::of(&what_keeps_replicas_from_their_work_is_noticed);
     let drill = Drill {
         watch: &watch,
         hands: &hands,
+        course: &course,
     };
     let both_hear = "sum(hints_listening) == 2";
     watch
@@ -95,7 +98,7 @@ async fn what_keeps_replicas_from_their_work_is_noticed() {
         other.ready().await;
         *second.lock().unwrap() = Some(process);
     };
-    drill.of("XrpaydReplicaDown", gone, back).await;
+    drill.from_outside(&["XrpaydReplicaDown"], gone, back).await;
     watch
         .prometheus
         .until(both_hear, |sum| !sum.is_empty())
@@ -111,7 +114,7 @@ async fn what_keeps_replicas_from_their_work_is_noticed() {
         run(&mut owner, &cut).await;
     };
     let hears = async { run(&mut *ears.lock().await, &format!("alter role {EARS} login")).await };
-    drill.of("ReplicaDeaf", deaf, hears).await;
+    drill.from_outside(&["ReplicaDeaf"], deaf, hears).await;
 
     let job = tokio::sync::Mutex::new(None);
     let lock = async |table: &str| {
@@ -121,7 +124,7 @@ async fn what_keeps_replicas_from_their_work_is_noticed() {
     };
     let refused = async { *job.lock().await = Some(lock("leases in exclusive mode").await) };
     let free = async { drop(job.lock().await.take()) };
-    drill.of("NoLeaseHolder", refused, free).await;
+    drill.from_outside(&["NoLeaseHolder"], refused, free).await;
 
     let readers: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
     let key = one.create_key("readers", &["payments:read"]);
@@ -146,6 +149,6 @@ async fn what_keeps_replicas_from_their_work_is_noticed() {
         }
         drop(job.lock().await.take());
     };
-    drill.of("StorePoolLow", full, free).await;
+    drill.from_outside(&["StorePoolLow"], full, free).await;
     drop(first);
 }

@@ -2,6 +2,7 @@
 //! the stage that they pay under.
 
 use super::bed::{Bed, Plan};
+use super::table::Course;
 use crate::drills::scene::{PATIENCE, sequences};
 use crate::drills::wallet::pay_past_the_daemon;
 use crate::support::daemon::WALLET;
@@ -14,7 +15,7 @@ async fn refill(bed: &Bed) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
+pub(super) async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
     let plan = Plan {
         xrp: "100",
         settings: &[
@@ -26,10 +27,7 @@ async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
         ],
         rules: &[
             ("ReconcileStale", &[("for: 5m", "for: 2s")]),
-            (
-                "RolloutDemoted",
-                &[("[15m]", "[5s]"), ("for: 30s", "for: 1s")],
-            ),
+            ("RolloutDemoted", &[("for: 30s", "for: 1s")]),
         ],
         ..Plan::default()
     };
@@ -37,13 +35,16 @@ async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
         return;
     };
     let (scene, ledger) = (&bed.scene, &bed.scene.ledger);
-    let drill = bed.drill();
+    let course = Course::of(&wallets_that_are_empty_halted_or_unchecked_are_told_of);
+    let drill = bed.drill(&course);
     let low = scene.pay_one(1, "60");
-    drill.of("WalletBalanceLow", low, refill(&bed)).await;
+    drill
+        .from_outside(&["WalletBalanceLow"], low, refill(&bed))
+        .await;
     let told_of_low = bed.watch.alertmanager.notices_of("WalletBalanceLow");
     let critical = scene.pay_one(2, "115");
     drill
-        .of("WalletBalanceCritical", critical, refill(&bed))
+        .from_outside(&["WalletBalanceCritical"], critical, refill(&bed))
         .await;
     // One page, and not a word beside it of what it says already.
     let told = bed.watch.alertmanager.notices_of("WalletBalanceLow");
@@ -55,18 +56,21 @@ async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
         pay_past_the_daemon(scene, next).await;
     };
     let taken = ["WalletHalted", "BooksDiffer"];
-    drill.of_all(&taken, stranger, async {}).await;
+    drill.by_page(&taken, stranger).await;
 
     let no_history = json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_tx" });
-    let nobody_tells = ledger.fault_all(&no_history);
+    let all = [0, 1, 2];
+    let nobody_tells = bed.fault(&all, &no_history);
+    let others_do = async { bed.replace_servers(&all) };
     drill
-        .of("ReconcileStale", nobody_tells, ledger.clear())
+        .by_hand(&["ReconcileStale"], nobody_tells, others_do)
         .await;
+    ledger.clear().await;
 
     let demoted = async {
         let demote = ["rollout", "demote", "--reason", "a drill"];
         bed.scene.setup.command(&demote);
     };
-    drill.of("RolloutDemoted", demoted, async {}).await;
+    drill.by_page(&["RolloutDemoted"], demoted).await;
     scene.merchant.all_final(PATIENCE).await;
 }

@@ -3,6 +3,7 @@
 use super::bed::target;
 use super::drill::Drill;
 use super::runbook::Hands;
+use super::table::Course;
 use super::watch::{Shortened, Watch};
 use crate::drills::scene::SHOP;
 use crate::store::fresh_postgres;
@@ -13,7 +14,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Mutex;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wallet_of_which_its_holder_says_nothing_is_told_of() {
+pub(super) async fn a_wallet_of_which_its_holder_says_nothing_is_told_of() {
     let Some(store) = fresh_postgres().await else {
         return;
     };
@@ -40,9 +41,11 @@ async fn a_wallet_of_which_its_holder_says_nothing_is_told_of() {
     watch.prometheus.until(held, |held| !held.is_empty()).await;
     let hands = Hands::new(folder.path(), fleet.setup(0))
         .watched_by(&watch.prometheus, &watch.alertmanager);
+    let course = Course::of(&a_wallet_of_which_its_holder_says_nothing_is_told_of);
     let drill = Drill {
         watch: &watch,
         hands: &hands,
+        course: &course,
     };
     // Somebody has the table open and has gone for coffee: it is read, and nobody writes it.
     let somebody = Mutex::new(PgConnection::connect(&store).await.unwrap());
@@ -51,6 +54,8 @@ async fn a_wallet_of_which_its_holder_says_nothing_is_told_of() {
         sqlx::raw_sql(what).execute(&mut *somebody).await.unwrap();
     };
     let locks = does("begin; lock table lane_views in exclusive mode");
-    drill.of("WalletViewStale", locks, does("rollback")).await;
+    drill
+        .from_outside(&["WalletViewStale"], locks, does("rollback"))
+        .await;
     fleet.terminate_all(crate::drills::scene::GRACE).await;
 }

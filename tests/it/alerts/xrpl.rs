@@ -1,12 +1,13 @@
 //! Drills of the servers of the ledger: gone, behind, slow, failing, at odds.
 
 use super::bed::{Bed, Plan};
+use super::table::Course;
 use crate::drills::scene::is_final;
 use crate::support::daemon::WALLET;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_are_gone_behind_slow_failing_or_at_odds_are_told_of() {
+pub(super) async fn servers_that_are_gone_behind_slow_failing_or_at_odds_are_told_of() {
     let plan = Plan {
         settings: &[
             (
@@ -36,31 +37,27 @@ async fn servers_that_are_gone_behind_slow_failing_or_at_odds_are_told_of() {
         return;
     };
     let ledger = &bed.scene.ledger;
-    let drill = bed.drill();
+    let course = Course::of(&servers_that_are_gone_behind_slow_failing_or_at_odds_are_told_of);
+    let drill = bed.drill(&course);
+    let (one, all) = (&[0][..], &[0, 1, 2][..]);
     let refuse = json!({ "kind": "refuse" });
-    let gone = ["XrplServerDown", "XrplNoReserve"];
-    let one_is_gone = ledger.fault(0, &refuse);
-    drill.of_all(&gone, one_is_gone, ledger.clear()).await;
-    let all_are_gone = ledger.fault_all(&refuse);
-    drill
-        .of("XrplUnreachable", all_are_gone, ledger.clear())
-        .await;
     let behind = json!({ "kind": "lag", "ledgers": 15 });
-    let one_is_behind = ledger.fault(0, &behind);
-    drill
-        .of("XrplServerLagging", one_is_behind, ledger.clear())
-        .await;
     let late = json!({ "kind": "latency", "ms": 600 });
-    let all_are_late = ledger.fault_all(&late);
-    drill.of("XrplSlow", all_are_late, ledger.clear()).await;
     let lossy = json!({ "kind": "drop_requests", "per_mille": 400 });
-    let all_lose_requests = ledger.fault_all(&lossy);
-    drill
-        .of("XrplRequestsFailing", all_lose_requests, ledger.clear())
-        .await;
+    for (alerts, ill, fault) in [
+        (&["XrplServerDown", "XrplNoReserve"][..], one, &refuse),
+        (&["XrplUnreachable"], all, &refuse),
+        (&["XrplServerLagging"], one, &behind),
+        (&["XrplSlow"], all, &late),
+        (&["XrplRequestsFailing"], all, &lossy),
+    ] {
+        let replaced = async { bed.replace_servers(ill) };
+        drill.by_hand(alerts, bed.fault(ill, fault), replaced).await;
+        ledger.clear().await;
+    }
     let one_lies = async {
         let lie = json!({ "kind": "lie_result", "account": WALLET.0, "result": "tecPATH_DRY" });
-        ledger.fault(0, &lie).await;
+        bed.fault(one, &lie).await;
         // Two of three are asked of each page: sooner or later the liar is one of them.
         for tag in 1.. {
             let id = bed.scene.pay_one(tag, "1").await;
@@ -70,8 +67,9 @@ async fn servers_that_are_gone_behind_slow_failing_or_at_odds_are_told_of() {
             }
         }
     };
+    let contradict = ["XrplServersDisagree"];
     drill
-        .of("XrplServersDisagree", one_lies, ledger.clear())
+        .of_the_past(&contradict, one_lies, ledger.clear())
         .await;
     bed.scene.settle().await;
 }

@@ -84,6 +84,22 @@ impl Scene {
         }
     }
 
+    /// The same on a ledger with as many servers again, of which the daemon knows nothing yet.
+    pub fn with_spare_servers(close: &str, xrp: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fund = [(WALLET.0, xrp), (SHOP, "1000")];
+        let ledger = Ledger::start_for(2, folder.path(), close, &fund, &[]);
+        let store = store_in(folder.path());
+        let setup = Setup::in_one_file(folder.path(), ledger.urls_of(0), &store, settings);
+        let merchant = merchant_of(&setup);
+        Self {
+            ledger,
+            setup,
+            merchant,
+            folder,
+        }
+    }
+
     /// Starts the daemon and waits until it knows its wallet.
     pub async fn start(&self) -> Process {
         let daemon = self.setup.start();

@@ -7,7 +7,7 @@ use super::process::free_port;
 use super::program::Program;
 use super::prometheus::{Labels, PATIENCE};
 use super::receiver::{Heard, Manner, Receiver};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,7 @@ pub struct Alertmanager {
     /// Its base URL.
     pub url: String,
     receivers: Vec<(Told, Receiver)>,
+    config: PathBuf,
 }
 
 impl Alertmanager {
@@ -104,6 +105,7 @@ impl Alertmanager {
             program: Program::start(&mut command, &log),
             url: format!("http://127.0.0.1:{port}"),
             receivers,
+            config: folder.join("alertmanager.yml"),
         };
         let deadline = Instant::now() + PATIENCE;
         while !started.is_ready().await {
@@ -128,22 +130,23 @@ impl Alertmanager {
         self.url.trim_start_matches("http://")
     }
 
-    /// Whoever is told refuses it from now on, as one does who no longer knows us.
-    pub fn fails(&self, told: Told) {
-        self.behaves(told, &Manner::With(403, Vec::new()));
+    /// Its configuration.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
-    /// Whoever is told takes it again.
-    pub fn works(&self, told: Told) {
-        self.behaves(told, &Manner::Well);
+    /// Where it reaches whoever is told, as its configuration says.
+    pub fn receiver(&self, wanted: Told) -> String {
+        let mut receivers = self.receivers.iter();
+        let found = receivers.find(|(told, _)| *told == wanted);
+        found.expect("everybody has one").1.url()
     }
 
-    fn behaves(&self, wanted: Told, manner: &Manner) {
-        for (told, receiver) in &self.receivers {
-            if *told == wanted {
-                receiver.behave(manner.clone());
-            }
-        }
+    /// It reads its configuration again.
+    pub async fn reload(&self) {
+        let url = format!("{}/-/reload", self.url);
+        let answer = reqwest::Client::new().post(url).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// It is killed; its receivers go on listening.

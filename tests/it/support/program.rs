@@ -42,6 +42,13 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal, such as `-HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.unwrap().success(), "{name}");
+    }
+
     /// Its number, to send it a signal.
     pub fn id(&self) -> u32 {
         self.child.id()

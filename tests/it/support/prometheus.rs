@@ -42,6 +42,8 @@ pub struct Prometheus {
     program: Program,
     /// Its base URL.
     pub url: String,
+    /// How the system's list of processes shows it, and no other.
+    pub process: String,
     http: reqwest::Client,
 }
 
@@ -63,11 +65,9 @@ impl Prometheus {
             .in_file("prometheus.yml", &itself)
             .write_to(&folder);
         let mut command = Command::new(program);
+        let config = format!("--config.file={}", folder.join("prometheus.yml").display());
         command
-            .arg(format!(
-                "--config.file={}",
-                folder.join("prometheus.yml").display()
-            ))
+            .arg(&config)
             .arg(format!(
                 "--storage.tsdb.path={}",
                 folder.join("data").display()
@@ -75,11 +75,12 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             // What is told while it reads its files again is lost, and told again after this.
             .arg("--rules.alert.resend-delay=5s")
-            .args(["--web.enable-lifecycle", "--log.level=warn"]);
+            .arg("--log.level=warn");
         let log = folder.join("prometheus.log");
         let mut started = Self {
             program: Program::start(&mut command, &log),
             url: format!("http://127.0.0.1:{port}"),
+            process: format!("prometheus {config}"),
             http: reqwest::Client::new(),
         };
         let deadline = Instant::now() + PATIENCE;
@@ -95,6 +96,26 @@ impl Prometheus {
     async fn is_ready(&self) -> bool {
         let answer = self.http.get(format!("{}/-/ready", self.url)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// It reads its files again, as an operator has it do that.
+    pub async fn reload(&self) {
+        let before = self.read_at().await;
+        self.program.signal("-HUP");
+        let deadline = Instant::now() + PATIENCE;
+        while self.read_at().await == before {
+            assert!(Instant::now() < deadline, "not read: {}", self.log());
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// When it last read its files to a good end, in its own words.
+    async fn read_at(&self) -> Option<String> {
+        let answer = self.http.get(format!("{}/metrics", self.url)).send().await;
+        let text = answer.unwrap().text().await.unwrap();
+        let name = "prometheus_config_last_reload_success_timestamp_seconds ";
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map(str::to_owned)
     }
 
     /// The end of what it said, for a failure's message.
