@@ -47,6 +47,7 @@ XRPAYD_TEST_PROMETHEUS prometheus prometheus
 XRPAYD_TEST_PROMTOOL promtool prometheus
 XRPAYD_TEST_ALERTMANAGER prometheus-alertmanager prometheus-alertmanager
 XRPAYD_TEST_AMTOOL amtool prometheus-alertmanager
+XRPAYD_TEST_BLACKBOX prometheus-blackbox-exporter prometheus-blackbox-exporter
 XRPAYD_TEST_CURL curl curl
 XRPAYD_TEST_JQ jq jq
 XRPAYD_TEST_AGE age age

@@ -5,6 +5,7 @@ mod bed;
 mod complete;
 mod drill;
 mod edges;
+mod front;
 mod guards;
 mod payments;
 mod receivers;

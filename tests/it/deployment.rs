@@ -3,7 +3,7 @@
 
 mod backups;
 mod compose;
-mod front;
+pub mod front;
 mod given;
 mod health;
 mod image;

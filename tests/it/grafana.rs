@@ -1,7 +1,7 @@
 //! The dashboards as they are shipped: whether Grafana would take them, whether what they ask for exists
 //! and everything that exists is asked for, and whether each question has an answer.
 
-mod board;
+pub mod board;
 mod live;
 mod promql;
 
@@ -16,6 +16,12 @@ const OF_PROMETHEUS: [(&str, &[&str]); 3] = [
     ("up", &[]),
     ("scrape_duration_seconds", &[]),
     ("ALERTS", &["alertname", "alertstate", "severity"]),
+];
+/// What the prober of the public name tells.
+const OF_THE_PROBER: [&str; 3] = [
+    "probe_duration_seconds",
+    "probe_ssl_earliest_cert_expiry",
+    "probe_success",
 ];
 /// What the process collector tells.
 const OF_THE_PROCESS: [&str; 7] = [
@@ -43,7 +49,7 @@ fn series() -> BTreeMap<String, (BTreeSet<&'static str>, &'static str)> {
             all.insert(family.name.to_owned(), (labels, family.name));
         }
     }
-    for name in OF_THE_PROCESS {
+    for name in OF_THE_PROCESS.into_iter().chain(OF_THE_PROBER) {
         all.insert(name.to_owned(), (BTreeSet::new(), name));
     }
     for (name, labels) in OF_PROMETHEUS {

@@ -87,6 +87,12 @@ fn prometheus_and_alertmanager_take_the_files() {
     let checked = amtool.args(["check-config", "alertmanager.yml"]);
     let checked = checked.output().unwrap();
     assert!(checked.status.success(), "{}", said(&checked));
+    let Some(mut blackbox) = tool("XRPAYD_TEST_BLACKBOX") else {
+        return;
+    };
+    let checked = blackbox.args(["--config.check", "--config.file=blackbox.yml"]);
+    let checked = checked.output().unwrap();
+    assert!(checked.status.success(), "{}", said(&checked));
     let Some(mut yamllint) = tool("XRPAYD_TEST_YAMLLINT") else {
         return;
     };
@@ -272,6 +278,7 @@ fn a_page_is_silenced_only_by_a_page_and_nothing_by_what_does_not_exist() {
     }
     for (source, target) in [
         ("WalletBalanceCritical", "WalletBalanceLow"),
+        ("FrontCertificateEnds", "FrontCertificateEndsSoon"),
         ("PaymentsFailingBadly", "PaymentsFailing"),
         ("XrplUnreachable", "XrplServerDown"),
         ("XrpaydDown", "XrpaydReplicaDown"),

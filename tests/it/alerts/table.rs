@@ -51,6 +51,13 @@ drills! {
         ConfigReloadFailed: Hand("the file as it was"),
         WebhookBacklog: Outside("the integrator's receiver takes events again"),
         BackupTooOld: Page,
+        BackupFarTooOld: Page,
+    }
+    front::a_public_name_that_is_not_answered_or_about_to_end_is_told_of {
+        FrontCertificateEndsSoon: Hand("a new certificate in nginx's file"),
+        FrontCertificateEnds: Hand("a new certificate in nginx's file"),
+        FrontDown: Outside("nginx is started by what keeps it running"),
+        FrontUnwatched: Outside("the prober is started by what keeps it running"),
     }
     payments::payments_that_wait_are_told_of_whatever_they_wait_for {
         PaymentStuck: Outside("the servers hand on what they are sent again"),

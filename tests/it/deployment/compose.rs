@@ -50,6 +50,7 @@ fn every_service_is_limited_watched_confined_and_not_root() {
     let expected = [
         "alertmanager",
         "backup",
+        "blackbox",
         "grafana",
         "nginx",
         "postgres",
@@ -201,7 +202,9 @@ fn only_nginx_is_reached_from_outside_and_the_database_by_the_replicas_alone() {
     let of = |network: &str| -> Vec<&str> { members[network].iter().map(String::as_str).collect() };
     assert_eq!(of("data"), ["backup", "postgres", "xrpayd-1", "xrpayd-2"]);
     assert_eq!(of("api"), ["nginx", "xrpayd-1", "xrpayd-2"]);
-    assert_eq!(of("edge"), ["nginx"]);
+    // Who asks the public name as a client is where clients are, and publishes nothing.
+    assert_eq!(of("edge"), ["blackbox", "nginx"]);
+    assert!(texts(&services(&compose)["blackbox"]["ports"]).is_empty());
     assert_eq!(of("out"), ["alertmanager", "xrpayd-1", "xrpayd-2"]);
     let hba = shipped("deploy/compose/pg_hba.conf");
     let rules = hba
@@ -294,6 +297,43 @@ fn the_replicas_are_where_nginx_and_the_configuration_look_for_them_and_have_tim
         .as_str()
         .unwrap();
     assert!(shipped("nginx/ops.conf").contains(&format!("server {grafana}:3000;")));
+}
+
+#[test]
+fn prometheus_finds_who_it_asks_and_can_be_ended_by_none_of_them() {
+    let compose = compose();
+    let services = services(&compose);
+    let asked: Value = serde_norway::from_str(&shipped("alerts/prometheus.yml")).unwrap();
+    for job in asked["scrape_configs"].as_sequence().unwrap() {
+        let name = job["job_name"].as_str().unwrap();
+        let targets = texts(&job["static_configs"][0]["targets"]);
+        let relabels = job["relabel_configs"].as_sequence().into_iter().flatten();
+        let by_way_of = relabels
+            .filter_map(|relabel| relabel["replacement"].as_str())
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        let hosts = if name == "front" { by_way_of } else { targets };
+        assert!(!hosts.is_empty(), "{name}");
+        for host in hosts {
+            let (host, _port) = host.split_once(':').unwrap();
+            let Some(service) = services.get(host) else {
+                assert_eq!(host, "localhost", "{name} asks no service");
+                continue;
+            };
+            assert!(!service["networks"]["watch"].is_null(), "{name}: {host}");
+        }
+        if name == "front" {
+            let url = texts(&job["static_configs"][0]["targets"]);
+            assert_eq!(url, ["https://pay.example.com/health/live"]);
+            let module = texts(&job["params"]["module"]);
+            let modules: Value = serde_norway::from_str(&shipped("alerts/blackbox.yml")).unwrap();
+            assert!(!modules["modules"][module[0].as_str()].is_null());
+        }
+    }
+    let flags = texts(&services["prometheus"]["command"]);
+    for given in ["--web.enable-lifecycle", "--web.enable-admin-api"] {
+        assert!(!flags.iter().any(|flag| flag.starts_with(given)), "{given}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The files of `nginx/` besides the main one.
@@ -29,8 +30,10 @@ pub const OPS: &str = "ops.example.com";
 /// nginx before some replicas.
 pub struct Front {
     curl: String,
+    program: String,
     folder: tempfile::TempDir,
-    process: Child,
+    process: Mutex<Option<Child>>,
+    authority: Authority,
     /// Where the API is served.
     pub site: u16,
     /// Where nothing is served, in the clear.
@@ -40,6 +43,9 @@ pub struct Front {
     /// Where the health check of its container asks.
     pub alive: u16,
 }
+
+/// Who signs the certificates.
+type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// What was answered.
 #[derive(Debug, Clone)]
@@ -96,7 +102,9 @@ impl Front {
         for inner in ["xrpayd", "tls", "srv/runbooks"] {
             std::fs::create_dir_all(folder.path().join(inner)).unwrap();
         }
-        certify(folder.path());
+        let authority = authority(folder.path());
+        certify(folder.path(), &authority, ("pay", PAY), None);
+        certify(folder.path(), &authority, ("ops", OPS), None);
         let (site, plain, ops) = (free_port(), free_port(), free_port());
         let alive = free_port();
         let listen = |port: u16, kind: &str| format!("listen 127.0.0.1:{port} {kind}");
@@ -115,27 +123,65 @@ impl Front {
         ];
         overlay.extend(more.iter().map(|(text, by)| (*text, (*by).to_owned())));
         write_files(folder.path(), &overlay, replicas);
-        let mut command = Command::new(program);
-        command.arg("-e").arg(folder.path().join("error.log"));
-        command.arg("-p").arg(folder.path()).arg("-c");
-        command.arg(folder.path().join("nginx.conf"));
-        let user = if rustix::process::geteuid().is_root() {
-            " user root root;"
-        } else {
-            ""
-        };
-        command.args(["-g", &format!("daemon off;{user}")]);
         let front = Self {
             curl,
-            process: command.stdin(Stdio::null()).spawn().unwrap(),
+            program,
+            process: Mutex::default(),
+            authority,
             folder,
             site,
             plain,
             ops,
             alive,
         };
-        front.serves().await;
+        front.begins().await;
         Some(front)
+    }
+
+    /// nginx is started, and serves.
+    pub async fn begins(&self) {
+        let folder = self.folder.path();
+        let mut command = Command::new(&self.program);
+        command.arg("-e").arg(folder.join("error.log"));
+        command.arg("-p").arg(folder).arg("-c");
+        command.arg(folder.join("nginx.conf"));
+        let user = if rustix::process::geteuid().is_root() {
+            " user root root;"
+        } else {
+            ""
+        };
+        command.args(["-g", &format!("daemon off;{user}")]);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        *self.process.lock().unwrap() = Some(child);
+        self.serves().await;
+    }
+
+    /// nginx ends: by itself and its workers with it, where killed it would leave them.
+    pub fn ends(&self) {
+        if let Some(mut child) = self.process.lock().unwrap().take() {
+            let pid = child.id().to_string();
+            let _ = Command::new("kill").args(["-TERM", &pid]).status();
+            let _ = child.wait();
+        }
+    }
+
+    /// nginx is told to read its files again.
+    pub fn read_again(&self) {
+        let process = self.process.lock().unwrap();
+        let pid = process.as_ref().expect("it runs").id().to_string();
+        let told = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(told.unwrap().success());
+    }
+
+    /// Somebody puts a new certificate of the API's name, good for so many days, into nginx's files.
+    pub fn certify(&self, days: i64) {
+        let folder = self.folder.path();
+        certify(folder, &self.authority, ("pay", PAY), Some(days));
+    }
+
+    /// Where a file of nginx's is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     async fn serves(&self) {
@@ -217,15 +263,12 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        // It ends its workers itself; killed, it would leave them.
-        let pid = self.process.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let _ = self.process.wait();
+        self.ends();
     }
 }
 
-/// An authority, and a certificate for each name.
-fn certify(folder: &Path) {
+/// An authority, whose own certificate is put into a file.
+fn authority(folder: &Path) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params
@@ -233,15 +276,22 @@ fn certify(folder: &Path) {
         .push(DnType::CommonName, "authority");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    for (file, name) in [("pay", PAY), ("ops", OPS)] {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &authority).unwrap();
-        let place = |ending: &str| folder.join(format!("tls/{file}.{ending}"));
-        std::fs::write(place("crt"), certificate.pem()).unwrap();
-        std::fs::write(place("key"), key.serialize_pem()).unwrap();
+    authority
+}
+
+/// A certificate for a name, and its key, in the files that nginx reads; good for ever, or for so many days.
+fn certify(folder: &Path, authority: &Authority, of: (&str, &str), days: Option<i64>) {
+    let (file, name) = of;
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    if let Some(days) = days {
+        params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
     }
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let place = |ending: &str| folder.join(format!("tls/{file}.{ending}"));
+    std::fs::write(place("crt"), certificate.pem()).unwrap();
+    std::fs::write(place("key"), key.serialize_pem()).unwrap();
 }
 
 fn write_files(folder: &Path, overlay: &[(&str, String)], replicas: &[String]) {

@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod alertmanager;
+pub mod blackbox;
 pub mod clusters;
 pub mod daemon;
 pub mod fleet;
