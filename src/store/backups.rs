@@ -137,9 +137,12 @@ impl Store {
             data: json!({ "wallets": wallets }),
         };
         audit::note(&mut tx, vec![entry]).await?;
-        // And no sequence that a reader was told since is given to something else.
-        let sql = "update feed set lineage = $1 where mark = 'drawn'";
-        tx.execute(sql, vec![restored.into()]).await?;
+        // And no sequence that a reader was told since is given to something else, not even by another
+        // restore of the same backup: from here on each is beyond this moment in milliseconds, as no feed
+        // draws one every millisecond.
+        let sql = "update feed set lineage = $1, \
+                   sequence = case when sequence < $2 then $2 else sequence end where mark = 'drawn'";
+        tx.execute(sql, vec![restored.into(), now.0.into()]).await?;
         tx.commit().await?;
         Ok(wallets)
     }

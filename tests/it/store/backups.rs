@@ -12,7 +12,7 @@ use xrpayd::store::{
     Access, Actor, AuditFilter, AuditFrom, Backup, Home, SnapshotError, Store, StoreConfig,
     StoreError,
 };
-use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::ids::{LedgerIndex, UnixMs};
 
 const BY: Actor = Actor::Cli { uid: 1000 };
 
@@ -72,6 +72,31 @@ on_both_stores! {
         assert_eq!(store.left_behind(&[WALLET.to_owned()]).await.unwrap(), [WALLET]);
         let lost = store.wait_to_sign(&held, LedgerIndex(500)).await;
         assert!(matches!(lost, Err(StoreError::HistoryBroken(_))), "{lost:?}");
+    }
+
+    async fn what_is_told_after_a_restore_has_numbers_that_no_restore_before_it_gave(bed) {
+        let store = settled(bed).await;
+        let told = |n: u32| {
+            let store = store.clone();
+            async move {
+                accepted(&store, request(&format!("key {n}"), "1", T0)).await;
+                store.feed_end().await.unwrap()
+            }
+        };
+        let told_before = told(0).await;
+        assert!(told_before < 1_000, "{told_before}");
+        let mut before = told_before;
+        for n in 1..4_u32 {
+            // The backup does not know what was told since, as this database does: so a restore is held
+            // against its moment, which lies after the restore before it by more than was told meanwhile.
+            let moment = UnixMs(T0.0 + i64::from(n) * 60_000);
+            store.mark_restored("bak_1", &BY, moment).await.unwrap();
+            let first = told(n * 2).await;
+            assert!(first > before && first > moment.0, "{first} after {before}");
+            let second = told(n * 2 + 1).await;
+            assert_eq!(second, first + 1, "only the first goes on so far");
+            before = second;
+        }
     }
 
     async fn a_database_on_which_no_daemon_ever_ran_is_not_a_restored_one(bed) {
