@@ -7,15 +7,19 @@
 
 use crate::clock::Clock;
 use crate::store::Tenure;
+use crate::xrpl::MaySend;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// What an engine holds.
 #[derive(Clone)]
 pub struct Hold {
     tenure: Tenure,
     until: watch::Receiver<Duration>,
+    /// Something was kept back because the tenure had run out: no renewal mends that.
+    is_over: CancellationToken,
     clock: Arc<dyn Clock>,
 }
 
@@ -26,6 +30,7 @@ impl Hold {
         Self {
             tenure,
             until,
+            is_over: CancellationToken::new(),
             clock,
         }
     }
@@ -46,7 +51,21 @@ impl Hold {
     /// Whether something may be signed or sent at this moment.
     #[must_use]
     pub fn lasts(&self) -> bool {
-        self.clock.monotonic() < *self.until.borrow()
+        !self.is_over.is_cancelled() && self.clock.monotonic() < *self.until.borrow()
+    }
+
+    /// The same for whatever leaves later. What is refused then is not asked about again, so that the
+    /// tenure is over with the first refusal.
+    #[must_use]
+    pub fn may_send(&self) -> MaySend {
+        let hold = self.clone();
+        MaySend::while_it(move || {
+            let lasts = hold.lasts();
+            if !lasts {
+                hold.is_over.cancel();
+            }
+            lasts
+        })
     }
 
     /// Waits until the tenure has run out, however often it is renewed meanwhile.
@@ -62,6 +81,7 @@ impl Hold {
             }
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
+                () = self.is_over.cancelled() => return,
                 Ok(()) = until.changed() => {}
             }
         }
@@ -111,6 +131,23 @@ mod tests {
         assert!(early.is_err());
         clock.advance(Duration::from_secs(4));
         waits.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_kept_back_ends_the_tenure_whatever_is_renewed() {
+        let clock = Arc::new(ManualClock::new(UnixMs(0)));
+        let (renew, until) = watch::channel(Duration::from_secs(5));
+        let hold = Hold::new(tenure(), until, clock.clone());
+        let may = hold.may_send();
+        assert!(may.still());
+        clock.advance(Duration::from_secs(5));
+        renew.send_replace(Duration::from_secs(10));
+        assert!(may.still(), "nobody had asked in between");
+        clock.advance(Duration::from_secs(5));
+        assert!(!may.still());
+        renew.send_replace(Duration::from_secs(20));
+        assert!(!may.still() && !hold.lasts());
+        hold.ran_out().await;
     }
 
     #[test]

@@ -87,12 +87,13 @@ pub async fn run(
 /// what became of it.
 async fn send(pool: &Pool, hold: &Hold, backlog: &Backlog, outgoing: Outgoing) -> Vec<Report> {
     let Outgoing { blobs, mark } = outgoing;
-    // The last look before the bytes leave: a process that has just thawed is not to send what its
-    // successor may have settled meanwhile.
+    // A process that has just thawed is not to send what its successor may have settled meanwhile; what
+    // waits in front of a socket is looked at once more when it is written.
     if !hold.lasts() {
         return Vec::new();
     }
-    let submission = pool.submit_from(backlog, mark, &blobs);
+    let may = hold.may_send();
+    let submission = pool.submit_from(backlog, mark, &blobs, &may);
     match tokio::time::timeout(ANSWERS_WAIT, submission).await {
         Ok(Submission {
             reports,

@@ -58,7 +58,7 @@ pub use pool::{FeeQuote, Pool};
 pub use proto::ranges::Ranges;
 pub use roster::{Changed, Members};
 pub use simulate::Simulation;
-pub use submit::{Submission, SubmitAnswer, SubmitReport};
+pub use submit::{MaySend, Submission, SubmitAnswer, SubmitReport};
 pub use tip::Tip;
 pub use tls::{BadRoots, Pin, Roots};
 pub use view::ServerView;

@@ -14,7 +14,7 @@ use super::route;
 use super::server::{Command, Server};
 use super::shared::Shared;
 use super::simulate::{self, Simulation};
-use super::submit::{self, Submission, SubmitReport, Work};
+use super::submit::{self, MaySend, Submission, SubmitReport, Work};
 use super::subscribe::Subscription;
 use super::tip::Tip;
 use super::transport::{Transport, WebSocket};
@@ -133,7 +133,7 @@ impl Pool {
     /// same order. Lost answers are no errors: they are [`SubmitAnswer::Unknown`](super::SubmitAnswer).
     pub async fn submit(&self, blobs: &[(TxHash, Arc<[u8]>)]) -> Vec<SubmitReport> {
         let alone = Backlog::default();
-        self.submit_from(&alone, Mark::default(), blobs)
+        self.submit_from(&alone, Mark::default(), blobs, &MaySend::always())
             .await
             .reports
     }
@@ -146,6 +146,7 @@ impl Pool {
         backlog: &Backlog,
         mark: Mark,
         blobs: &[(TxHash, Arc<[u8]>)],
+        may: &MaySend,
     ) -> Submission {
         let count = self.shared.roster().submit_to;
         let servers = {
@@ -163,6 +164,7 @@ impl Pool {
             backlog,
             mark,
             blobs,
+            may,
         };
         submit::submit(&self.shared, servers, count, work).await
     }

@@ -8,6 +8,7 @@
 use super::config::ServerConfig;
 use super::error::RequestError;
 use super::health::{Health, Stage, State};
+use super::submit::MaySend;
 use super::transport::Text;
 use crate::telemetry::metrics::{Metrics, seconds};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,8 +69,16 @@ pub(super) struct Call {
     pub reply: oneshot::Sender<Reply>,
     /// Its place among those in flight; given back when it ends.
     pub place: OwnedSemaphorePermit,
-    /// The only connection on which it may go out, where it must be one.
-    pub connection: Option<u64>,
+    pub on: On,
+}
+
+/// On which connection a request may go out.
+#[derive(Debug)]
+pub(super) enum On {
+    /// The one that there is.
+    Any,
+    /// The one of this number alone, and only while it may.
+    Connection(u64, MaySend),
 }
 
 /// A request that was handed over.
@@ -207,7 +216,7 @@ impl Server {
         params: &str,
     ) -> Result<Pending, RequestError> {
         let place = self.place(command).await?;
-        self.hand_over(place, None, command, params)
+        self.hand_over(place, On::Any, command, params)
     }
 
     /// Waits for a place among the requests in flight.
@@ -225,11 +234,11 @@ impl Server {
         }
     }
 
-    /// Hands a request over at once; to the connection of that number only, where one is given.
+    /// Hands a request over at once.
     pub(super) fn hand_over(
         &self,
         place: OwnedSemaphorePermit,
-        connection: Option<u64>,
+        on: On,
         command: Command,
         params: &str,
     ) -> Result<Pending, RequestError> {
@@ -241,7 +250,7 @@ impl Server {
             text: Self::request_text(id, command, params),
             reply,
             place,
-            connection,
+            on,
         };
         match self.calls.try_send(call) {
             Ok(()) => {

@@ -11,12 +11,13 @@ use super::backlog::{Backlog, Due, Mark};
 use super::error::RequestError;
 use super::proto;
 use super::proto::submit::{Submit, is_result_code};
-use super::server::{Command, Pending, Reply, Server};
+use super::server::{Command, On, Pending, Reply, Server};
 use super::shared::Shared;
 use super::transport::Text;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -71,12 +72,47 @@ pub struct Submission {
     pub predecessors: Vec<SubmitReport>,
 }
 
+/// Whether bytes may still leave. It is asked when they are about to be written to the socket, however
+/// long they waited for it.
+#[derive(Clone)]
+pub struct MaySend(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl MaySend {
+    /// At any time.
+    #[must_use]
+    pub const fn always() -> Self {
+        Self(None)
+    }
+
+    /// As long as `may` says so. Once it does not, the submissions of this sender are not to go on:
+    /// what is kept back here counts as handed over on its connection.
+    #[must_use]
+    pub fn while_it(may: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(may)))
+    }
+
+    pub(crate) fn still(&self) -> bool {
+        self.0.as_ref().is_none_or(|may| may())
+    }
+}
+
+impl fmt::Debug for MaySend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_none() {
+            "Always"
+        } else {
+            "WhileIt"
+        })
+    }
+}
+
 /// What is submitted: a batch, and the open attempts among which it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     pub backlog: &'a Backlog,
     pub mark: Mark,
     pub blobs: &'a [(TxHash, Arc<[u8]>)],
+    pub may: &'a MaySend,
 }
 
 /// What one server has said so far.
@@ -251,6 +287,7 @@ async fn hand_over(
         backlog,
         mark,
         blobs,
+        may,
     } = work;
     let connection = server.health().connection;
     let name = server.name();
@@ -260,7 +297,8 @@ async fn hand_over(
             Some(text) => text,
             None => &params(&due.blob),
         };
-        let sent = server.hand_over(place, Some(connection), Command::Submit, text)?;
+        let on = On::Connection(connection, may.clone());
+        let sent = server.hand_over(place, on, Command::Submit, text)?;
         if let Some(number) = due.number {
             backlog.given(name, connection, number);
         }

@@ -1,7 +1,8 @@
 //! The requests of one connection that wait for their answers.
 
 use crate::xrpl::error::RequestError;
-use crate::xrpl::server::{Call, Command, Reply, Server};
+use crate::xrpl::server::{Call, Command, On, Reply, Server};
+use crate::xrpl::submit::MaySend;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -53,14 +54,14 @@ impl InFlight {
         }
     }
 
-    pub(super) fn sent(&mut self, call: Call, now: Instant) -> super::Text {
+    pub(super) fn sent(&mut self, call: Call, now: Instant) -> (super::Text, MaySend) {
         let Call {
             id,
             command,
             text,
             reply,
             place,
-            connection: _,
+            on,
         } = call;
         self.insert(
             id,
@@ -70,7 +71,11 @@ impl InFlight {
                 waiter: Waiter::Caller(reply, place),
             },
         );
-        text
+        let may = match on {
+            On::Any => MaySend::always(),
+            On::Connection(_, may) => may,
+        };
+        (text, may)
     }
 
     pub(super) fn insert(&mut self, id: u64, waiting: Waiting) {

@@ -9,7 +9,8 @@ use crate::xrpl::error::RequestError;
 use crate::xrpl::health::Stage;
 use crate::xrpl::proto::envelope::{self, Envelope};
 use crate::xrpl::proto::looks_like_stream_transaction;
-use crate::xrpl::server::{Answer, Call, Command, Server};
+use crate::xrpl::server::{Answer, Call, Command, On, Server};
+use crate::xrpl::submit::MaySend;
 use crate::xrpl::transport::{FrameSink, Incoming, Link, LinkError, Outgoing};
 use futures_util::StreamExt as _;
 use std::collections::VecDeque;
@@ -34,7 +35,7 @@ pub(super) struct Session<'a> {
     /// The number of this connection.
     number: u64,
     pub(super) in_flight: InFlight,
-    pub(super) out: VecDeque<Outgoing>,
+    pub(super) out: VecDeque<(Outgoing, MaySend)>,
     /// Something was queued or written that has not been flushed.
     pub(super) dirty: bool,
     /// When anything last came in.
@@ -113,7 +114,11 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn queue(&mut self, out: Outgoing) {
-        self.out.push_back(out);
+        self.queue_with(out, MaySend::always());
+    }
+
+    fn queue_with(&mut self, out: Outgoing, may: MaySend) {
+        self.out.push_back((out, may));
         self.dirty = true;
     }
 
@@ -121,7 +126,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         for call in batch.drain(..) {
             // It was meant for a connection that is gone: its sender counts on it there.
-            if call.connection.is_some_and(|meant| meant != self.number) {
+            if matches!(call.on, On::Connection(meant, _) if meant != self.number) {
                 self.server().count(call.command, "not_connected");
                 let error = RequestError::NotConnected {
                     server: self.server().name().to_owned(),
@@ -132,12 +137,12 @@ impl<'a> Session<'a> {
             }
             // A caller that stopped waiting before anything was sent changed its mind; but what
             // was handed to this very connection is counted as sent on it.
-            if call.reply.is_closed() && call.connection.is_none() {
+            if call.reply.is_closed() && matches!(call.on, On::Any) {
                 self.server().count(call.command, "abandoned");
                 continue;
             }
-            let text = self.in_flight.sent(call, now);
-            self.queue(Outgoing::Text(text));
+            let (text, may) = self.in_flight.sent(call, now);
+            self.queue_with(Outgoing::Text(text), may);
         }
     }
 
@@ -333,12 +338,18 @@ fn is_its_own_fault(error: &str) -> bool {
 }
 
 /// Writes what is queued, and flushes once. May be dropped at any time: what is not written yet is
-/// still queued, and what is written is flushed by the next call.
-async fn write_out(sink: &mut FrameSink, out: &mut VecDeque<Outgoing>) -> Result<(), LinkError> {
+/// still queued, and what is written is flushed by the next call. What may not be sent any more is
+/// left out, and whoever waits for its answer waits in vain.
+async fn write_out(
+    sink: &mut FrameSink,
+    out: &mut VecDeque<(Outgoing, MaySend)>,
+) -> Result<(), LinkError> {
     poll_fn(|cx| {
         while !out.is_empty() {
             ready!(sink.as_mut().poll_ready(cx))?;
-            if let Some(item) = out.pop_front() {
+            if let Some((item, may)) = out.pop_front()
+                && may.still()
+            {
                 sink.as_mut().start_send(item)?;
             }
         }

@@ -2,9 +2,10 @@
 
 use super::world::{Reaction, World, state, until};
 use crate::xrpl::transport::LinkError;
-use crate::xrpl::{Backlog, Pool, RequestError, SubmitAnswer};
+use crate::xrpl::{Backlog, Mark, MaySend, Pool, RequestError, SubmitAnswer, SubmitReport};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use xrpayd_core::ids::TxHash;
@@ -260,7 +261,9 @@ async fn submit_more(pool: &Pool, backlog: &Backlog, range: std::ops::Range<usiz
     for (hash, blob) in batch {
         backlog.open(*hash, Slot::Sequence(hash.0[0].into()), blob);
     }
-    let submission = pool.submit_from(backlog, backlog.mark(), batch).await;
+    let submission = pool
+        .submit_from(backlog, backlog.mark(), batch, &MaySend::always())
+        .await;
     let reported = submission.reports.iter().map(|report| report.hash);
     assert!(reported.eq(batch.iter().map(|(hash, _)| *hash)));
     submission
@@ -344,15 +347,45 @@ async fn a_submission_that_is_given_up_half_way_leaves_the_rest_to_the_next() {
     for (hash, blob) in &all {
         backlog.open(*hash, Slot::Sequence(hash.0[0].into()), blob);
     }
-    let first = pool.submit_from(&backlog, backlog.mark(), &all);
+    let always = MaySend::always();
+    let first = pool.submit_from(&backlog, backlog.mark(), &all, &always);
     let given_up = tokio::time::timeout(Duration::from_secs(1), first).await;
     assert!(given_up.is_err());
     assert_eq!(sent_to(&world, 0), texts(0..4), "no more than has room");
     world.server(0).scripts.clear();
     until(|| state(&pool, 0) == "ready").await;
-    let rest = pool.submit_from(&backlog, backlog.mark(), &[]).await;
+    let rest = pool
+        .submit_from(&backlog, backlog.mark(), &[], &always)
+        .await;
     assert_eq!(sent_to(&world, 0), texts(0..10));
     assert_eq!(rest.predecessors.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_socket_does_not_leave_after_its_sender_may_no_more() {
+    let world = World::new(1);
+    let pool = world.ready().await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let may = MaySend::while_it({
+        let asked = Arc::clone(&asked);
+        move || asked.fetch_add(1, Ordering::SeqCst) < 3
+    });
+    let batch = blobs(10);
+    let backlog = Backlog::default();
+    let submission = pool.submit_from(&backlog, Mark::default(), &batch, &may);
+    let submission = submission.await;
+    assert_eq!(sent_to(&world, 0), texts(0..3));
+    assert_eq!(asked.load(Ordering::SeqCst), 10, "each at its own moment");
+    let unknown = |report: &&SubmitReport| {
+        let answers = &report.answers;
+        answers
+            .iter()
+            .all(|(_, answer)| matches!(answer, SubmitAnswer::Unknown { .. }))
+    };
+    assert_eq!(submission.reports.iter().filter(unknown).count(), 7);
+    // The connection is as good as before.
+    assert_eq!(pool.submit(&blobs(1)).await.len(), 1);
+    assert_eq!(sent_to(&world, 0).len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,8 @@ use xrpayd::clock::{SeededEntropy, SystemClock};
 use xrpayd::supervise::Supervisor;
 use xrpayd::telemetry::metrics::Metrics;
 use xrpayd::xrpl::{
-    Backlog, Cause, Deps, Pool, PoolConfig, ServerConfig, ServerView, State, SubmitAnswer, Voice,
+    Backlog, Cause, Deps, MaySend, Pool, PoolConfig, ServerConfig, ServerView, State, SubmitAnswer,
+    Voice,
 };
 use xrpayd_codec::keys::{Algorithm, Keypair};
 use xrpayd_core::ids::TxHash;
@@ -220,7 +221,7 @@ async fn a_server_that_comes_late_takes_the_next_payment_because_it_got_the_earl
         }
         ground
             .pool
-            .submit_from(&backlog, backlog.mark(), batch)
+            .submit_from(&backlog, backlog.mark(), batch, &MaySend::always())
             .await
     };
     let first = submit(0..3).await;
