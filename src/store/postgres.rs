@@ -9,6 +9,7 @@
 //! moment are not trusted any more ([`trust`]). Where another server has become the primary since, it
 //! is found ([`hosts`]), and what was asked of the old one is given up.
 
+mod begun;
 mod hosts;
 mod migrate;
 mod pooler;

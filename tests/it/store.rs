@@ -6,6 +6,7 @@
 #[macro_use]
 pub mod bed;
 
+mod abandoned;
 mod accept;
 mod approval;
 mod audit;

@@ -13,6 +13,7 @@
 //! speak of a later one. Until then, a checkpoint on either, lists are read on the primary.
 
 use super::ANSWER_GRACE;
+use super::begun::begun;
 use super::session::Session;
 use super::trust::{Patience, Trust};
 use super::url::options;
@@ -20,7 +21,7 @@ use super::way::pool;
 use crate::store::StoreConfig;
 use crate::store::error::StoreError;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _, Transaction};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -157,8 +158,13 @@ impl Standby {
             tokio::time::sleep(GLANCE).await;
         }
         // On the very connection that was asked: behind one name there may be several standbys.
-        let begin = AssertSqlSafe(self.session.read.clone()).into_sql_str();
-        let transaction = Transaction::begin(connection, Some(begin));
+        let Patience { limit, trust, .. } = &self.patience;
+        let transaction = begun(
+            connection,
+            &self.session.read,
+            Instant::now() + *limit,
+            trust,
+        );
         Ok(Ok(self.patience.wait(transaction).await?))
     }
 

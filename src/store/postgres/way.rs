@@ -6,11 +6,12 @@
 //! while there is time. Each way judges its connections by what it has seen itself, so that a renewal that
 //! was slow once does not end what others have asked; where another server is the primary, both go there.
 
-use super::trust::{Patience, Trust, silence};
+use super::begun::begun;
+use super::trust::{Patience, Trust};
 use super::{ANSWER_GRACE, Postgres};
 use crate::store::StoreConfig;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _, Transaction};
+use sqlx::{Connection as _, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -71,8 +72,7 @@ impl Way {
         }
     }
 
-    /// Begins a transaction, before `until` where that is bounded. A connection that gives no answer is not
-    /// trusted any more from before it is given back, so that nothing is asked over it again.
+    /// Begins a transaction, before `until` where that is bounded.
     pub(super) async fn begin(
         &self,
         how: &str,
@@ -85,16 +85,9 @@ impl Way {
                 .await
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))?,
         };
-        let begin = AssertSqlSafe(how.to_owned()).into_sql_str();
-        let begun = Transaction::begin(connection, Some(begin));
-        tokio::pin!(begun);
         let end = Instant::now() + self.begins_within;
         let end = until.map_or(end, |until| until.min(end));
-        let begun = tokio::time::timeout_at(end, &mut begun).await;
-        begun.unwrap_or_else(|_| {
-            self.patience.trust.lose();
-            Err(silence())
-        })
+        begun(connection, how, end, &self.patience.trust).await
     }
 
     /// How long the answers to a transaction that begins now are waited for.
