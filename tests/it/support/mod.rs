@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod held;
 pub mod ledger;
 pub mod merchant;
+pub mod metronome;
 pub mod outside;
 pub mod overlay;
 pub mod pgbouncer;

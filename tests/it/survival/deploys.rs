@@ -145,7 +145,8 @@ async fn a_deploy_that_is_killed_in_its_middle_is_run_again_or_undone() {
         assert!(yard.is_unfinished());
         flows(&traffic, 10).await;
         // Another deploy does not begin over it.
-        let (code, said) = yard.run("rolling.sh", &["--version", "three"]).await;
+        let another = yard.run_when_free("rolling.sh", &["--version", "three"]);
+        let (code, said) = another.await;
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("unfinished deploy"), "{said}");
         let (code, said) = yard.run("rolling.sh", last_word).await;

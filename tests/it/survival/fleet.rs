@@ -5,12 +5,15 @@
 
 use super::database::{Server, store_is_away};
 use super::dice::{Dice, seed};
+use super::shoppers::only_draining;
 use super::stage::{GRACE, Stage};
 use super::tenures::{self, Tenures, name_of};
 use super::wrong_clock::WrongClock;
 use crate::store::fresh_postgres;
 use crate::support::fleet::Fleet;
+use crate::support::metronome::Metronome;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 const DAEMONS: usize = 3;
@@ -22,6 +25,18 @@ const LEASE: Duration = Duration::from_secs(4);
 const BEYOND: Duration = Duration::from_secs(1);
 /// How long is waited for a holder, far beyond what it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long after it was back the database may still be away for somebody.
+const SETTLES_MS: i64 = 5_000;
+/// Until when a daemon may say that its database is away: what else is done to the fleet is no excuse.
+static AWAY_UNTIL_MS: AtomicI64 = AtomicI64::new(0);
+
+fn tolerates(status: u16, code: &str) -> bool {
+    match now_ms() < AWAY_UNTIL_MS.load(Ordering::SeqCst) {
+        true => store_is_away(status, code),
+        false => only_draining(status, code),
+    }
+}
 
 /// What is done to the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +67,8 @@ struct Fault {
     hurt: Hurt,
     epoch: i64,
     at_ms: i64,
+    /// The same moment, by the metronome.
+    at: Duration,
 }
 
 struct Drill {
@@ -62,6 +79,7 @@ struct Drill {
     is_clock_wrong: bool,
     dice: Dice,
     faults: Vec<Fault>,
+    metronome: Metronome,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,6 +116,7 @@ async fn three_daemons_through_every_fault_keep_one_writer_and_pay_everything_on
         is_clock_wrong: false,
         dice,
         faults: Vec::new(),
+        metronome: Metronome::start(),
     };
     drill.run(span).await;
 }
@@ -122,9 +141,7 @@ fn now_ms() -> i64 {
 impl Drill {
     async fn run(&mut self, span: Duration) {
         self.fleet.start_all().await;
-        let mut shoppers = self
-            .stage
-            .steady_shoppers(SHOPPERS, PER_SECOND, store_is_away);
+        let mut shoppers = self.stage.steady_shoppers(SHOPPERS, PER_SECOND, tolerates);
         let began = Instant::now();
         let mut round = Vec::new();
         let mut hurts = 0;
@@ -201,8 +218,12 @@ impl Drill {
     }
 
     fn falls(&mut self, hurt: Hurt, epoch: i64) {
-        let at_ms = now_ms();
-        self.faults.push(Fault { hurt, epoch, at_ms });
+        self.faults.push(Fault {
+            hurt,
+            epoch,
+            at_ms: now_ms(),
+            at: self.metronome.now(),
+        });
     }
 
     async fn inflict(&mut self, hurt: Hurt, epoch: i64, holder: usize) {
@@ -229,11 +250,17 @@ impl Drill {
                 assert_eq!(code, Some(0), "{}", self.fleet.setup(holder).log());
                 self.fleet.start(holder);
             }
-            Hurt::Storm => self.storm().await,
+            Hurt::Storm => {
+                AWAY_UNTIL_MS.store(i64::MAX, Ordering::SeqCst);
+                self.storm().await;
+                AWAY_UNTIL_MS.store(now_ms() + SETTLES_MS, Ordering::SeqCst);
+            }
             Hurt::Restart => {
+                AWAY_UNTIL_MS.store(i64::MAX, Ordering::SeqCst);
                 self.server.ctl(["kill", "immediate"][self.dice.index(2)]);
                 self.pause(0, 1_000).await;
                 self.server.ctl("start");
+                AWAY_UNTIL_MS.store(now_ms() + SETTLES_MS, Ordering::SeqCst);
             }
             Hurt::Clock => {
                 self.is_clock_wrong = !self.is_clock_wrong;
@@ -267,34 +294,43 @@ impl Drill {
             seen.signings.len(),
             seen.tenures.len(),
             seen.arrivals.len(),
-            seen.late(),
+            seen.late().len(),
         );
+        for (arrival, since) in seen.late() {
+            println!("late by {since} ms: {arrival:?}");
+        }
         let wrongs = seen.wrongs();
         assert!(wrongs.is_empty(), "{} wrongs: {wrongs:#?}", wrongs.len());
         assert!(!seen.signings.is_empty() && !seen.arrivals.is_empty());
-        let mut spans = Vec::new();
+        // Fewer than a hundred faults: the 99th percentile is the longest. All of it is the daemons' own
+        // time but what the machine, which does other things too, kept everybody waiting.
+        let allowed = i64::try_from((LEASE + BEYOND).as_millis()).unwrap();
+        let mut wrongs = Vec::new();
+        let mut longest = 0;
         for fault in &self.faults {
             let healed = seen.heals_ms(fault.epoch, fault.at_ms);
             let healed = healed.unwrap_or_else(|| panic!("nobody went on after {fault:?}"));
             let next = seen.after(fault.epoch).expect("somebody went on");
-            println!(
-                "{:?} of epoch {}: {} has the lease after {} ms, the next signing arrives after {healed} ms",
+            let until = fault.at + Duration::from_millis(healed.unsigned_abs());
+            let stalled = self.metronome.stalled(fault.at, until);
+            let stalled = i64::try_from(stalled.as_millis()).unwrap();
+            let line = format!(
+                "{:?} of epoch {}: {} has the lease after {} ms, the next signing arrives after {healed} \
+                 ms, {stalled} of them the machine's",
                 fault.hurt,
                 fault.epoch,
                 next.holder,
                 next.taken_at_ms - fault.at_ms,
             );
-            spans.push(healed);
+            println!("{line}");
+            longest = longest.max(healed);
+            if healed - stalled > allowed {
+                wrongs.push(line);
+            }
         }
-        spans.sort_unstable();
-        // Fewer than a hundred faults: the 99th percentile is the longest. On a machine that does other
-        // things too, one in twenty may take longer, and none for ever.
-        let longest = *spans.last().expect("the holder was hurt");
-        let allowed = i64::try_from((LEASE + BEYOND).as_millis()).unwrap();
         println!("fail-over: {longest} ms at the longest, {allowed} ms allowed");
-        let usual = spans[(spans.len() * 19).div_ceil(20) - 1];
-        assert!(usual <= allowed, "{usual} ms: {spans:?}");
-        assert!(longest <= 3 * allowed, "{longest} ms: {spans:?}");
+        assert!(longest > 0, "the holder was hurt");
+        assert!(wrongs.is_empty(), "{wrongs:#?}");
     }
 
     fn logs(&self) -> String {

@@ -1,7 +1,7 @@
 //! Who wrote a wallet when, as the database itself saw it, held against what arrived at the ledger.
 //!
 //! The witness is a trigger in the test's own database: with each attempt it writes down the lease that
-//! was in force at that very moment, whatever the daemon believes. Nothing of it is the daemon's code.
+//! was in force when it was committed, whatever the daemon believes. Nothing of it is the daemon's code.
 
 use crate::support::daemon::WALLET;
 use crate::support::ledger::SERVERS;
@@ -21,8 +21,8 @@ const WITNESS: &str = "
             from leases where leases.wallet = new.wallet;
         return new;
     end $$;
-    create trigger witness_of_signings after insert on attempts
-        for each row execute function witness_a_signing();";
+    create constraint trigger witness_of_signings after insert on attempts
+        deferrable initially deferred for each row execute function witness_a_signing();";
 
 /// A transaction that was signed, when and under which epochs: the one that the daemon wrote, and the
 /// one that was in force.
@@ -172,17 +172,21 @@ impl Tenures {
         wrongs
     }
 
-    /// How many arrivals came from a daemon whose lease another one had by then. The bytes are in the
-    /// books of both, or `wrongs` tells of them.
-    pub fn late(&self) -> usize {
-        let holder_at = |at_ms: i64| {
-            let mut taken = self.tenures.iter().filter(|one| one.taken_at_ms <= at_ms);
-            taken
-                .next_back()
-                .and_then(|tenure| daemon_of(&tenure.holder))
+    /// The arrivals from a daemon whose lease another one had by then, with the time since it was taken.
+    /// The bytes are in the books of both, or `wrongs` tells of them.
+    pub fn late(&self) -> Vec<(&Arrival, i64)> {
+        let late = |arrival| {
+            let since = self.late_by_ms(arrival)?;
+            Some((arrival, since))
         };
-        let late = |one: &&Arrival| holder_at(one.at_ms) != Some(one.daemon);
-        self.arrivals.iter().filter(late).count()
+        self.arrivals.iter().filter_map(late).collect()
+    }
+
+    fn late_by_ms(&self, arrival: &Arrival) -> Option<i64> {
+        let mut taken = self.tenures.iter().rev();
+        let in_force = taken.find(|one| one.taken_at_ms <= arrival.at_ms)?;
+        let is_late = daemon_of(&in_force.holder) != Some(arrival.daemon);
+        is_late.then(|| arrival.at_ms - in_force.taken_at_ms)
     }
 
     /// The holding that followed `epoch`.
@@ -254,7 +258,12 @@ mod tests {
     fn a_hand_over_with_both_sending_what_both_have_is_in_order_and_counted() {
         let seen = two_holders();
         assert_eq!(seen.wrongs(), Vec::<String>::new());
-        assert_eq!(seen.late(), 1);
+        let late: Vec<_> = seen
+            .late()
+            .iter()
+            .map(|(late, since)| (late.daemon, *since))
+            .collect();
+        assert_eq!(late, [(0, 15)]);
         assert_eq!(seen.heals_ms(1, 150), Some(70));
         assert_eq!(seen.heals_ms(2, 150), None);
     }

@@ -215,6 +215,19 @@ impl Yard {
         finished(self.script(name, more)).await
     }
 
+    /// The same once nothing is at work any more that a killed script had begun: what it asked for last
+    /// goes on to its end, and holds the others up meanwhile.
+    pub async fn run_when_free(&self, name: &str, more: &[&str]) -> (Option<i32>, String) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let (code, said) = self.run(name, more).await;
+            if !said.contains("another deploy is at work") || Instant::now() > deadline {
+                return (code, said);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Where the files of a deploy are.
     pub fn folder(&self) -> &Path {
         &self.folder
