@@ -49,7 +49,7 @@ impl Drill<'_> {
 
     /// The drill of alerts that only something outside of the operator's hands ends. That happens where the
     /// first page wants to see that its fixes have helped.
-    pub async fn from_outside(&self, alerts: &[&str], fault: impl Future, outside: impl Future) {
+    pub async fn by_others(&self, alerts: &[&str], fault: impl Future, outside: impl Future) {
         let is_outside = |cure| matches!(cure, Cure::Outside(_));
         let cases = self.come(alerts, fault, is_outside).await;
         self.healed(&cases, outside).await;

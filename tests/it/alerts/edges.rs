@@ -85,7 +85,7 @@ pub(super) async fn what_goes_wrong_with_callers_and_reloads_is_noticed() {
         place.scene.pay(1, 2).await;
     };
     let well = async { receiver.behave(Manner::Well) };
-    drill.from_outside(&["WebhookBacklog"], ignored, well).await;
+    drill.by_others(&["WebhookBacklog"], ignored, well).await;
     let unwatched = async {
         let soon = |overlay: Overlay| overlay.in_rule("BackupTooOld", &[("> 3600", "> 1")]);
         place.put(soon);

@@ -110,11 +110,9 @@ pub(super) async fn a_public_name_that_is_not_answered_or_about_to_end_is_told_o
     assert_eq!(soon.len(), 2, "{soon:?}");
 
     let gone = async { front.ends() };
-    drill
-        .from_outside(&["FrontDown"], gone, front.begins())
-        .await;
+    drill.by_others(&["FrontDown"], gone, front.begins()).await;
     let gone = async { prober.dies() };
     drill
-        .from_outside(&["FrontUnwatched"], gone, prober.lives())
+        .by_others(&["FrontUnwatched"], gone, prober.lives())
         .await;
 }

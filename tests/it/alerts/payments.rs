@@ -67,7 +67,7 @@ pub(super) async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         scene.pay(first, 9).await;
     };
     drill
-        .from_outside(&["PaymentStuck"], unheard(1), ledger.clear())
+        .by_others(&["PaymentStuck"], unheard(1), ledger.clear())
         .await;
     scene.merchant.all_final(PATIENCE).await;
     let more = async { bed.edit("max_pending = 10\n", "max_pending = 100\n") };
@@ -93,7 +93,7 @@ pub(super) async fn payments_that_wait_are_told_of_whatever_they_wait_for() {
         scene.pay(21, 2).await;
     };
     drill
-        .from_outside(&["PaymentsWaitForFees"], dear, ledger.clear())
+        .by_others(&["PaymentsWaitForFees"], dear, ledger.clear())
         .await;
     scene.merchant.all_final(PATIENCE).await;
 

@@ -184,7 +184,7 @@ pub(super) async fn a_daemon_that_ends_or_runs_short_is_noticed() {
         open.lock().unwrap().clear();
         restarted.await;
     };
-    drill.from_outside(&["MemoryHigh"], crowd, leaves).await;
+    drill.by_others(&["MemoryHigh"], crowd, leaves).await;
     place.put(|overlay| overlay);
     place.reload_prometheus().await;
 
@@ -194,7 +194,7 @@ pub(super) async fn a_daemon_that_ends_or_runs_short_is_noticed() {
     };
     let leaves = async { open.lock().unwrap().clear() };
     drill
-        .from_outside(&["FileDescriptorsLow"], crowd, leaves)
+        .by_others(&["FileDescriptorsLow"], crowd, leaves)
         .await;
 
     let again_and_again = async {
@@ -217,9 +217,7 @@ pub(super) async fn a_daemon_that_ends_or_runs_short_is_noticed() {
         .await;
 
     let gone = async { place.kill() };
-    drill
-        .from_outside(&["XrpaydDown"], gone, place.start())
-        .await;
+    drill.by_others(&["XrpaydDown"], gone, place.start()).await;
     place.scene.pay(1, 2).await;
     place.scene.settle().await;
 }
@@ -257,7 +255,7 @@ pub(super) async fn a_second_daemon_on_a_copy_of_the_books_is_noticed() {
     };
     let course = Course::of(&a_second_daemon_on_a_copy_of_the_books_is_noticed);
     let drill = place.drill(&course);
-    drill.from_outside(&["LeaseHeldTwice"], begins, ends).await;
+    drill.by_others(&["LeaseHeldTwice"], begins, ends).await;
     place.scene.settle().await;
 }
 

@@ -129,7 +129,7 @@ pub(super) async fn a_database_that_somebody_holds_up_is_noticed() {
         held.lock().await.take().expect("it is held").abort();
         callers.lock().unwrap().take();
     };
-    drill.from_outside(&["HttpSlow"], turns, turns_end).await;
+    drill.by_others(&["HttpSlow"], turns, turns_end).await;
 
     let job = tokio::sync::Mutex::new(None);
     for alert in [
@@ -145,7 +145,7 @@ pub(super) async fn a_database_that_somebody_holds_up_is_noticed() {
             job.lock().await.take();
             callers.lock().unwrap().take();
         };
-        drill.from_outside(&[alert], locked, free).await;
+        drill.by_others(&[alert], locked, free).await;
     }
 
     // The fast one silences the slow one, so it is given a budget that does not burn.
@@ -163,13 +163,13 @@ pub(super) async fn a_database_that_somebody_holds_up_is_noticed() {
         callers.lock().unwrap().take();
     };
     drill
-        .from_outside(&["AvailabilityBudgetBurnSlow"], locked, free)
+        .by_others(&["AvailabilityBudgetBurnSlow"], locked, free)
         .await;
 
     place.put(|overlay| overlay);
     place.reload_prometheus().await;
     let locked = async { *job.lock().await = Some(lock(&place).await) };
     let free = async { drop(job.lock().await.take()) };
-    drill.from_outside(&["StoreDown"], locked, free).await;
+    drill.by_others(&["StoreDown"], locked, free).await;
     place.scene.settle().await;
 }

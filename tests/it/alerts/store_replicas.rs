@@ -98,7 +98,7 @@ pub(super) async fn what_keeps_replicas_from_their_work_is_noticed() {
         other.ready().await;
         *second.lock().unwrap() = Some(process);
     };
-    drill.from_outside(&["XrpaydReplicaDown"], gone, back).await;
+    drill.by_others(&["XrpaydReplicaDown"], gone, back).await;
     watch
         .prometheus
         .until(both_hear, |sum| !sum.is_empty())
@@ -114,7 +114,7 @@ pub(super) async fn what_keeps_replicas_from_their_work_is_noticed() {
         run(&mut owner, &cut).await;
     };
     let hears = async { run(&mut *ears.lock().await, &format!("alter role {EARS} login")).await };
-    drill.from_outside(&["ReplicaDeaf"], deaf, hears).await;
+    drill.by_others(&["ReplicaDeaf"], deaf, hears).await;
 
     let job = tokio::sync::Mutex::new(None);
     let lock = async |table: &str| {
@@ -124,7 +124,7 @@ pub(super) async fn what_keeps_replicas_from_their_work_is_noticed() {
     };
     let refused = async { *job.lock().await = Some(lock("leases in exclusive mode").await) };
     let free = async { drop(job.lock().await.take()) };
-    drill.from_outside(&["NoLeaseHolder"], refused, free).await;
+    drill.by_others(&["NoLeaseHolder"], refused, free).await;
 
     let readers: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
     let key = one.create_key("readers", &["payments:read"]);
@@ -149,6 +149,6 @@ pub(super) async fn what_keeps_replicas_from_their_work_is_noticed() {
         }
         drop(job.lock().await.take());
     };
-    drill.from_outside(&["StorePoolLow"], full, free).await;
+    drill.by_others(&["StorePoolLow"], full, free).await;
     drop(first);
 }

@@ -39,12 +39,12 @@ pub(super) async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
     let drill = bed.drill(&course);
     let low = scene.pay_one(1, "60");
     drill
-        .from_outside(&["WalletBalanceLow"], low, refill(&bed))
+        .by_others(&["WalletBalanceLow"], low, refill(&bed))
         .await;
     let told_of_low = bed.watch.alertmanager.notices_of("WalletBalanceLow");
     let critical = scene.pay_one(2, "115");
     drill
-        .from_outside(&["WalletBalanceCritical"], critical, refill(&bed))
+        .by_others(&["WalletBalanceCritical"], critical, refill(&bed))
         .await;
     // One page, and not a word beside it of what it says already.
     let told = bed.watch.alertmanager.notices_of("WalletBalanceLow");

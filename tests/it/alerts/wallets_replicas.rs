@@ -55,7 +55,7 @@ pub(super) async fn a_wallet_of_which_its_holder_says_nothing_is_told_of() {
     };
     let locks = does("begin; lock table lane_views in exclusive mode");
     drill
-        .from_outside(&["WalletViewStale"], locks, does("rollback"))
+        .by_others(&["WalletViewStale"], locks, does("rollback"))
         .await;
     fleet.terminate_all(crate::drills::scene::GRACE).await;
 }

@@ -176,7 +176,7 @@ fn images_are_named_in_one_file_and_nothing_has_a_value_that_others_know() {
 }
 
 #[test]
-fn only_nginx_is_reached_from_outside_and_the_database_by_the_replicas_alone() {
+fn only_nginx_is_reached_by_others_and_the_database_by_the_replicas_alone() {
     let compose = compose();
     let networks = &compose["networks"];
     for inner in ["api", "watch", "data"] {
