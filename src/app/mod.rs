@@ -195,7 +195,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     let tenancy = root.child();
     let (web, watchers, hooks) = (root.child(), root.child(), root.child());
     store.start_accept_writer(&writer);
-    let switches = switchboard::start(store.clone(), &writer).await;
+    // What signing waits for is read and written past whatever requests do.
+    let engines_store = store.for_engines();
+    let switches = switchboard::start(engines_store.clone(), &writer).await;
     let accounts = wallets.iter().map(|(wallet, _)| wallet.account).collect();
     let pool = build::pool(&config, accounts, &ground, &pool_tasks)?;
     let all_pasts = Pasts::of(config.wallets.keys().cloned());
@@ -210,7 +212,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     }
     let leases = leases::Leases::new(
         (&config.lease, build::last_runs(&config, &store)),
-        store.clone(),
+        engines_store.clone(),
         Arc::clone(&ground.clock),
         ground.entropy.as_ref(),
     );
@@ -223,7 +225,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     }
     tenancy.spawn_must_finish("leases", Arc::clone(&leases).renew(tenancy.token()));
     tenancy.spawn("spread", Arc::clone(&leases).spread(tenancy.token()));
-    let eyes = (&store, &pool, &known);
+    let eyes = (&engines_store, &pool, &known);
     let lanes = build::lanes(&config, wallets, eyes, &ground, (&engines, &leases));
     let (show_books, books) = watch::channel(crate::reconcile::View::new());
     let live = Arc::new(LiveView::new(
@@ -233,7 +235,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         books,
     ));
     hints::Carriers::new(
-        store.clone(),
+        engines_store.clone(),
         Arc::clone(&ground.metrics),
         ground.entropy.as_ref(),
     )
@@ -241,7 +243,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     .start(Arc::clone(&live), &writer);
     watchers.spawn(
         "views",
-        views::keep(store.clone(), Arc::clone(&live), all_pasts),
+        views::keep(engines_store.clone(), Arc::clone(&live), all_pasts),
     );
     let (reconciler, watched) = build::reconciliation(&config, &store, &pool, &ground, &live);
 
@@ -277,8 +279,8 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     if let Some(backups) = backups {
         watchers.spawn("backups", backups.keep());
     }
-    watchers.spawn("primaries", primaries::keep(store.clone()));
-    watchers.spawn("time", time::keep(store.clone(), clock));
+    watchers.spawn("primaries", primaries::keep(engines_store.clone()));
+    watchers.spawn("time", time::keep(engines_store, clock));
     watchers.spawn("gauges", gauges::keep(gauges));
     watchers.spawn(
         "pulse",

@@ -277,8 +277,9 @@ const ROWS: &[Setting] = &[
         "store.max_connections",
         Kind::Number,
         "The most connections that are held to the database for what requests, wallets and webhooks ask of it. \
-         On PostgreSQL there are three more: two that keep the leases, so that no wallet is lost to slow lists, \
-         and one that listens.",
+         On PostgreSQL a quarter of them, and two at least, is the wallets' alone, so that payments go on \
+         whatever requests do; and there are five more: two that keep the leases, two that take them, and one \
+         that listens.",
     ),
     row(
         "store.idle_timeout",

@@ -8,8 +8,9 @@ use xrpayd_core::ids::UnixMs;
 const CLOCKS_APART_MAX_MS: i64 = 5_000;
 /// Above this they are worth a look.
 const CLOCKS_APART_DOUBT_MS: i64 = 1_000;
-/// Connections that a replica holds besides those of its pool.
-const CONNECTIONS_BESIDES: u32 = 2;
+/// Connections that a replica holds besides those of the configuration: two that keep leases, two that take
+/// them, and one that listens.
+const CONNECTIONS_BESIDES: u32 = 5;
 /// One is taken a day, and takes its time.
 const BACKUP_AGE_MAX_MS: i64 = 26 * 3_600_000;
 

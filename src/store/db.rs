@@ -6,6 +6,7 @@
 //! A transaction that is dropped is rolled back. One that told something to the feed writes nothing
 //! after it. Once it is committed, and only then, whoever waits for what it did is given a hint.
 
+mod begin;
 mod row;
 
 pub(super) use row::Row;
@@ -18,12 +19,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The open database.
+/// The open database, for one purpose.
 #[derive(Debug)]
 pub(super) struct Db {
-    dialect: Dialect,
+    dialect: Arc<Dialect>,
     /// Who is told of what is committed.
     hints: Arc<Hints>,
+    purpose: Purpose,
+}
+
+/// What the database is asked for: neither waits for a connection behind the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What requests ask, and all that payments do not wait for.
+    Requests,
+    /// What the wallets' engines do and go by, so that payments go on whatever is asked.
+    Engines,
 }
 
 /// Which database it is.
@@ -40,10 +51,23 @@ impl Db {
             Dialect::Postgres(_) => Others::Perhaps,
         };
         let hints = Arc::new(Hints::new(others));
-        Self { dialect, hints }
+        Self {
+            dialect: Arc::new(dialect),
+            hints,
+            purpose: Purpose::Requests,
+        }
     }
 
-    pub(super) const fn dialect(&self) -> &Dialect {
+    /// The same database for what the engines do and go by.
+    pub(super) fn for_engines(&self) -> Self {
+        Self {
+            dialect: Arc::clone(&self.dialect),
+            hints: Arc::clone(&self.hints),
+            purpose: Purpose::Engines,
+        }
+    }
+
+    pub(super) fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
@@ -56,39 +80,6 @@ impl Db {
         self.hints.feed_changed()
     }
 
-    /// Begins a transaction that writes.
-    pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.begun(match &self.dialect {
-            Dialect::Sqlite(db) => Begun::Sqlite(db.write().await?),
-            Dialect::Postgres(db) => Begun::Postgres(db.write().await?),
-        }))
-    }
-
-    /// Begins a transaction that reads one unmoving picture of the database.
-    pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(self.begun(match &self.dialect {
-            Dialect::Sqlite(db) => Begun::Sqlite(db.read().await?),
-            Dialect::Postgres(db) => Begun::Postgres(db.read().await?),
-        }))
-    }
-
-    /// Begins one that writes what keeps a lease: on a connection that is there for nothing else, and
-    /// given up on, as a whole, after a fraction of a lease.
-    pub(super) async fn write_lease(&self) -> Result<Tx, StoreError> {
-        match &self.dialect {
-            Dialect::Sqlite(_) => self.write().await,
-            Dialect::Postgres(db) => Ok(self.begun(Begun::Postgres(db.write_lease().await?))),
-        }
-    }
-
-    /// The same for one that reads.
-    pub(super) async fn read_lease(&self) -> Result<Tx, StoreError> {
-        match &self.dialect {
-            Dialect::Sqlite(_) => self.read().await,
-            Dialect::Postgres(db) => Ok(self.begun(Begun::Postgres(db.read_lease().await?))),
-        }
-    }
-
     /// What `read` makes of a picture for a list: of a server that is there for lists, where there is
     /// one that shows everything by now, and otherwise of the one that takes the writes. Nothing that
     /// decides about money is read this way.
@@ -97,7 +88,7 @@ impl Db {
         F: Fn(Tx) -> Done,
         Done: Future<Output = Result<T, StoreError>>,
     {
-        if let Dialect::Postgres(db) = &self.dialect
+        if let Dialect::Postgres(db) = self.dialect()
             && let Some(standby) = db.list().await
         {
             let mut tx = self.begun(Begun::Postgres(standby));
@@ -116,7 +107,7 @@ impl Db {
             Begun::Sqlite(tx) => (TxOn::Sqlite(tx), None),
             Begun::Postgres((tx, patience)) => (TxOn::Postgres(tx), Some(patience)),
         };
-        let (prepares, lineage) = match &self.dialect {
+        let (prepares, lineage) = match self.dialect() {
             Dialect::Sqlite(_) => (true, lineage::OF_FILES),
             Dialect::Postgres(db) => (db.prepares(), db.lineage()),
         };
@@ -133,7 +124,7 @@ impl Db {
 
     /// Closes every connection, after what they are doing.
     pub(super) async fn close(&self) {
-        match &self.dialect {
+        match self.dialect() {
             Dialect::Sqlite(db) => db.close().await,
             Dialect::Postgres(db) => db.close().await,
         }

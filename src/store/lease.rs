@@ -133,7 +133,8 @@ impl Store {
     }
 
     /// Takes the lease of `wallet` for `replica`, for `ttl` from now on. A taking waits for a commit of
-    /// the last holder that is under way.
+    /// the last holder that is under way, for a part of a lease at most, and for nothing else: what it
+    /// needs it has to itself.
     ///
     /// # Errors
     /// The database could not write.
@@ -146,7 +147,7 @@ impl Store {
     ) -> Result<Taken, StoreError> {
         if claim == Claim::Vacant {
             // Seen without a lock first: who only looks holds up no commit.
-            let mut tx = self.db().read().await?;
+            let mut tx = self.db().read_taking().await?;
             let stand = stand_of(&mut tx, wallet, "").await?;
             tx.end().await?;
             if stand.as_ref().is_some_and(Stand::is_stretched) {
@@ -156,7 +157,7 @@ impl Store {
                 return Ok(obstacle);
             }
         }
-        let mut tx = self.db().write().await?;
+        let mut tx = self.db().write_taking().await?;
         let first = "insert into leases (wallet) values ($1) on conflict (wallet) do nothing";
         tx.execute(first, vec![wallet.into()]).await?;
         let lock = tx.for_update();
@@ -298,11 +299,15 @@ impl Store {
                 "select wallet, epoch, holder, lineage, {here} as here from leases where wallet = $1"
             ),
             // A process that freezes in the middle of a transaction would hold the taking up for as long
-            // as the server lets transactions idle: this one is ended before the lease runs out.
+            // as the server lets transactions idle: this one is ended before the lease runs out. So it is
+            // where the server is stuck with an answer that nobody takes, which is no idling: what is
+            // sent and not received for as long breaks the connection.
             TxOn::Postgres(_) => format!(
                 "select wallet, epoch, holder, lineage, {here} as here, \
                  set_config('idle_in_transaction_session_timeout', \
-                 greatest(ttl_ms / 2, 1000)::text, true) from leases where wallet = $1 for key share"
+                 greatest(ttl_ms / 2, 1000)::text, true), \
+                 set_config('tcp_user_timeout', greatest(ttl_ms / 2, 1000)::text, true) \
+                 from leases where wallet = $1 for key share"
             ),
         };
         let values = vec![tenure.wallet.as_str().into()];

@@ -133,7 +133,7 @@ pub struct StoreConfig {
     pub url: String,
     /// Another way to the same database, on which hints are listened for.
     pub listen_url: Option<String>,
-    /// The most connections to hold.
+    /// The most connections to hold; on PostgreSQL a quarter of them is the engines'.
     pub max_connections: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
@@ -214,11 +214,14 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    purpose: db::Purpose,
 }
 
 #[derive(Debug)]
 struct Inner {
     db: db::Db,
+    /// The same for the engines.
+    engines_db: db::Db,
     /// The queue of the accept writer, once that runs.
     writer: OnceLock<accept::Queue>,
     /// Whether requests are being repeated at the moment: a hint, for speed alone.
@@ -248,7 +251,9 @@ impl Store {
 
     fn of(db: db::Db) -> Self {
         Self {
+            purpose: db::Purpose::Requests,
             inner: Arc::new(Inner {
+                engines_db: db.for_engines(),
                 db,
                 writer: OnceLock::new(),
                 keys_repeat: AtomicBool::new(false),
@@ -257,7 +262,20 @@ impl Store {
     }
 
     fn db(&self) -> &db::Db {
-        &self.inner.db
+        match self.purpose {
+            db::Purpose::Requests => &self.inner.db,
+            db::Purpose::Engines => &self.inner.engines_db,
+        }
+    }
+
+    /// The same store for what the wallets' engines do and go by: they wait for no connection behind what
+    /// requests ask.
+    #[must_use]
+    pub fn for_engines(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            purpose: db::Purpose::Engines,
+        }
     }
 
     /// The database's file, where it is one.

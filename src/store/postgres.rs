@@ -19,7 +19,7 @@ mod trust;
 mod url;
 mod way;
 
-use super::db::{self, Kind, Value};
+use super::db::{self, Kind, Purpose, Value};
 use super::error::{Class, Conflict, StoreError};
 use super::{Connections, Pooler, StoreConfig, lineage};
 use hosts::Hosts;
@@ -43,10 +43,14 @@ const ANSWER_GRACE: Duration = Duration::from_secs(1);
 /// An open PostgreSQL database.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    /// The way of nearly everything.
-    way: Way,
+    /// The way of what requests and everything else ask.
+    requests: Way,
+    /// The way of what the engines do and go by.
+    engines: Way,
     /// The way of what keeps leases.
     leases: Way,
+    /// The way of what takes them.
+    takings: Way,
     hosts: Hosts,
     session: Session,
     /// How the server is asked which history of the database this is.
@@ -79,8 +83,10 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
         .map(|url| Standby::new(config, url));
     let standby = standby.transpose()?;
     let postgres = Postgres {
-        way: Way::of_all(config, primary.options.clone()),
-        leases: Way::of_leases(config, primary.options),
+        requests: Way::of_requests(config, primary.options.clone()),
+        engines: Way::of_engines(config, primary.options.clone()),
+        leases: Way::of_leases(config, primary.options.clone()),
+        takings: Way::of_takings(config, primary.options),
         hosts,
         session: Session::new(config),
         lineage,
@@ -89,9 +95,9 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
         standby,
     };
     if postgres.prepares {
-        pooler::refuse_unnamed(&postgres.way.pool).await?;
+        pooler::refuse_unnamed(&postgres.requests.pool).await?;
     }
-    migrate::run(&postgres.way.pool).await?;
+    migrate::run(&postgres.requests.pool).await?;
     Ok(postgres)
 }
 
@@ -105,12 +111,19 @@ pub(super) async fn schema(config: &StoreConfig) -> Result<Option<i64>, StoreErr
 
 impl Postgres {
     /// Read committed: what has to be read unchanged until the end is locked row by row.
-    pub(super) async fn write(&self) -> Result<Begun, StoreError> {
-        self.begin(&self.way, &self.session.write).await
+    pub(super) async fn write(&self, purpose: Purpose) -> Result<Begun, StoreError> {
+        self.begin(self.way(purpose), &self.session.write).await
     }
 
-    pub(super) async fn read(&self) -> Result<Begun, StoreError> {
-        self.begin(&self.way, &self.session.read).await
+    pub(super) async fn read(&self, purpose: Purpose) -> Result<Begun, StoreError> {
+        self.begin(self.way(purpose), &self.session.read).await
+    }
+
+    const fn way(&self, purpose: Purpose) -> &Way {
+        match purpose {
+            Purpose::Requests => &self.requests,
+            Purpose::Engines => &self.engines,
+        }
     }
 
     /// The same for what keeps a lease.
@@ -122,10 +135,19 @@ impl Postgres {
         self.begin(&self.leases, &self.session.read).await
     }
 
+    /// The same for what takes one, which waits no longer for a commit than a renewal may take.
+    pub(super) async fn write_taking(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.takings, &self.session.take).await
+    }
+
+    pub(super) async fn read_taking(&self) -> Result<Begun, StoreError> {
+        self.begin(&self.takings, &self.session.read).await
+    }
+
     /// The same where a list is read, which may be another server; `None` where it is this one.
     pub(super) async fn list(&self) -> Option<Begun> {
-        let begun = self.standby.as_ref()?.begin(&self.way.pool).await?;
-        Some((begun, self.way.patience_now()))
+        let begun = self.standby.as_ref()?.begin(&self.requests.pool).await?;
+        Some((begun, self.requests.patience_now()))
     }
 
     /// Lists are read on this server for a while.
@@ -229,13 +251,13 @@ impl Postgres {
     pub(super) fn listen_options(&self) -> Option<PgConnectOptions> {
         match &self.listen {
             Some(options) => Some(options.as_ref().clone()),
-            None if self.prepares => Some(self.way.pool.connect_options().as_ref().clone()),
+            None if self.prepares => Some(self.requests.pool.connect_options().as_ref().clone()),
             None => None,
         }
     }
 
     pub(super) fn connections(&self) -> Connections {
-        db::connections(&self.way.pool)
+        db::connections(&self.requests.pool)
     }
 
     pub(super) async fn close(&self) {

@@ -13,6 +13,7 @@ mod callers;
 mod codes;
 mod commit;
 mod credits;
+mod crowd;
 pub mod dumps;
 mod failover;
 mod faults;

@@ -42,3 +42,40 @@ async fn no_statement_of_a_lease_reads_its_tables_from_end_to_end() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_its_asker_does_not_take_holds_no_taking_up() {
+    let short = Duration::from_secs(3);
+    for (store, _folder) in stores().await {
+        if store.is_alone() {
+            continue;
+        }
+        let taken = store.take_lease("hot", "one", short, Claim::Vacant).await;
+        let Ok(Taken::Yes(tenure)) = taken else {
+            panic!("{taken:?}");
+        };
+        let mut tx = store.begin_held(&tenure).await.unwrap();
+        // Far more than the two sockets hold. It is asked for, and then nobody reads on, as in a process
+        // that is frozen.
+        let answer = tx.fetch(
+            "select repeat('x', 1000) as word from generate_series(1, 200000)",
+            vec![],
+        );
+        let mut answer = Box::pin(answer);
+        let read = tokio::time::timeout(Duration::from_millis(300), answer.as_mut()).await;
+        assert!(read.is_err(), "all of it is there already");
+        let asked = tokio::time::Instant::now();
+        loop {
+            match store.take_lease("hot", "two", short, Claim::Vacant).await {
+                Ok(Taken::Yes(_)) => break,
+                Ok(Taken::HeldBy { left, .. }) => tokio::time::sleep(left).await,
+                Err(error) if error.retryable() => {}
+                Err(error) => panic!("{error:?}"),
+            }
+            let waited = asked.elapsed();
+            assert!(waited < short * 4, "nobody gets the wallet: {waited:?}");
+        }
+        println!("taken after {:?}", asked.elapsed());
+        assert!(answer.await.is_err(), "the connection is gone");
+    }
+}

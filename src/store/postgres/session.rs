@@ -25,6 +25,9 @@ use std::time::Duration;
 pub(super) struct Session {
     /// One that writes, at read committed.
     pub(super) write: String,
+    /// One that takes a lease: it waits no longer for what others have locked than a renewal may take,
+    /// because it is asked again.
+    pub(super) take: String,
     /// One that reads an unmoving picture.
     pub(super) read: String,
 }
@@ -35,21 +38,27 @@ impl Session {
             "set local idle_in_transaction_session_timeout = {}",
             ms(config.idle_in_transaction_timeout)
         );
-        let write = format!(
-            "begin; rollback; begin isolation level read committed read write; \
+        let writing = |lock_timeout: Duration| {
+            format!(
+                "begin; rollback; begin isolation level read committed read write; \
              set local lock_timeout = {}; set local statement_timeout = 0; {idle}; \
              select case when current_setting('synchronous_commit') = 'off' \
              then set_config('synchronous_commit', 'on', true) end, \
              case when current_setting('server_version_num')::integer >= 140000 \
              then set_config('client_connection_check_interval', '1s', true) end",
-            ms(config.lock_timeout)
-        );
+                ms(lock_timeout)
+            )
+        };
         let read = format!(
             "begin; rollback; begin isolation level repeatable read read only; \
              set local statement_timeout = {}; {idle}",
             ms(config.statement_timeout)
         );
-        Self { write, read }
+        Self {
+            write: writing(config.lock_timeout),
+            take: writing(config.lock_timeout.min(config.lease_patience)),
+            read,
+        }
     }
 }
 

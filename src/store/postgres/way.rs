@@ -1,10 +1,17 @@
 //! A way to the primary: connections that are there for one purpose, and how much patience that has.
 //!
-//! There are two. Nearly everything goes by the first. What keeps a wallet's lease goes by the second,
-//! which has [`LEASE_CONNECTIONS`] of its own: a renewal never waits behind what the API is asked, and one
-//! that gets no answer within a fraction of a lease is given up and asked again over another connection
-//! while there is time. Each way judges its connections by what it has seen itself, so that a renewal that
-//! was slow once does not end what others have asked; where another server is the primary, both go there.
+//! There are four, so that nothing which a wallet's payments wait for waits behind what the API is asked.
+//! What requests, webhooks and the background ask goes by the first; what the engines do and go by, such as
+//! the operators' switches, by the second, which has [`ENGINES_SHARE`] of the connections of the configuration. What keeps a wallet's
+//! lease goes by the third, which has [`LEASE_CONNECTIONS`] beside those: one that gets no answer within a
+//! fraction of a lease is given up and asked again over another connection while there is time. A taking
+//! goes by the fourth, which has [`TAKING_CONNECTIONS`], because it may have to wait for a commit of the
+//! last holder and would hold renewals up meanwhile. Each way judges its connections by what it has seen
+//! itself, so that a renewal that was slow once does not end what others have asked; where another server
+//! is the primary, all go there.
+//!
+//! These are pools and no places in one pool, because a connection whose request was given up is busy for a
+//! while after its place is free: callers that hang up would fill what is kept for the engines.
 
 use super::begun::begun;
 use super::trust::{Patience, Trust};
@@ -19,6 +26,15 @@ use tokio::time::Instant;
 /// How many connections are there for leases alone: one for the renewal, and one for whoever looks
 /// meanwhile who holds what.
 const LEASE_CONNECTIONS: u32 = 2;
+/// How many connections are there for takings alone: whoever waits for a commit leaves one to the others.
+const TAKING_CONNECTIONS: u32 = 2;
+/// A taking is given up after so many times the patience of a renewal. A commit it waits for may take one
+/// of them; what remains of the lease then is still worth having.
+const TAKING_PATIENCE: u32 = 3;
+/// This part of the connections is kept for the engines.
+const ENGINES_SHARE: u32 = 4;
+/// How few connections there are for either: two transactions of one task may overlap.
+const SHARE_MIN: u32 = 2;
 /// The beginning of what concerns a lease gets this part of all its time, so that what is left is enough
 /// for another connection.
 const BEGIN_SHARE: u32 = 2;
@@ -35,10 +51,20 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// The way of nearly everything.
-    pub(super) fn of_all(config: &StoreConfig, options: PgConnectOptions) -> Self {
+    /// The way of what requests and everything else ask.
+    pub(super) fn of_requests(config: &StoreConfig, options: PgConnectOptions) -> Self {
+        let (requests, _) = shares(config.max_connections);
+        Self::of_share(config, requests, options)
+    }
+
+    /// The way of what the engines do and go by.
+    pub(super) fn of_engines(config: &StoreConfig, options: PgConnectOptions) -> Self {
+        let (_, engines) = shares(config.max_connections);
+        Self::of_share(config, engines, options)
+    }
+
+    fn of_share(config: &StoreConfig, connections: u32, options: PgConnectOptions) -> Self {
         let trust = Arc::new(Trust::new());
-        let connections = config.max_connections.max(2);
         Self {
             pool: pool(
                 config,
@@ -58,11 +84,28 @@ impl Way {
 
     /// The way of what keeps leases.
     pub(super) fn of_leases(config: &StoreConfig, options: PgConnectOptions) -> Self {
-        let trust = Arc::new(Trust::new());
         let limit = config.lease_patience;
+        Self::within(config, (LEASE_CONNECTIONS, limit), limit, options)
+    }
+
+    /// The way of what takes leases.
+    pub(super) fn of_takings(config: &StoreConfig, options: PgConnectOptions) -> Self {
+        let limit = config.lease_patience.saturating_mul(TAKING_PATIENCE);
+        let connections = (TAKING_CONNECTIONS, config.lease_patience);
+        Self::within(config, connections, limit, options)
+    }
+
+    /// A way on which a whole transaction is given up after `limit`.
+    fn within(
+        config: &StoreConfig,
+        connections: (u32, Duration),
+        limit: Duration,
+        options: PgConnectOptions,
+    ) -> Self {
+        let trust = Arc::new(Trust::new());
         Self {
-            pool: pool(config, (LEASE_CONNECTIONS, limit), options, &trust),
-            begins_within: limit / BEGIN_SHARE,
+            pool: pool(config, connections, options, &trust),
+            begins_within: config.lease_patience / BEGIN_SHARE,
             patience: Patience {
                 limit,
                 trust,
@@ -95,6 +138,12 @@ impl Way {
         let until = self.whole_within.map(|within| Instant::now() + within);
         self.patience.until(until)
     }
+}
+
+/// How the connections of the configuration are dealt out: for requests, and for engines.
+fn shares(connections: u32) -> (u32, u32) {
+    let engines = (connections / ENGINES_SHARE).max(SHARE_MIN);
+    (connections.saturating_sub(engines).max(SHARE_MIN), engines)
 }
 
 /// A transaction, and how long its answers are waited for.
@@ -140,7 +189,26 @@ pub(super) fn pool(
 
 impl Postgres {
     /// Every way to the primary.
-    pub(super) const fn ways(&self) -> [&Way; 2] {
-        [&self.way, &self.leases]
+    pub(super) const fn ways(&self) -> [&Way; 4] {
+        [&self.requests, &self.engines, &self.leases, &self.takings]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_configured_is_dealt_out_and_neither_is_left_without() {
+        assert_eq!(shares(20), (15, 5));
+        assert_eq!(shares(8), (6, 2));
+        assert_eq!(shares(1_000), (750, 250));
+        for few in 0..=4 {
+            assert_eq!(shares(few), (2, 2));
+        }
+        for connections in 4..=1_000 {
+            let (requests, engines) = shares(connections);
+            assert_eq!(requests + engines, connections);
+        }
     }
 }
