@@ -26,6 +26,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
+use xrpayd_core::limits::Word;
 
 /// A transaction that nobody goes on with is ended within this part of a lease.
 const IDLE_SHARE: u32 = 2;
@@ -365,6 +366,7 @@ pub(super) fn rules(config: &Config) -> Rules {
             wallets,
             routed: config.routed_wallets(),
             stage: stage.name.clone(),
+            words: 0,
             allowed_clients: stage.allowed_clients.clone(),
             caps: stage.caps,
             scopes: Arc::new(config.limits.scopes.clone()),
@@ -384,6 +386,18 @@ pub(super) fn rules(config: &Config) -> Rules {
         },
         ladder,
         thresholds: thresholds(config),
+    }
+}
+
+/// What this process tells the others of limits.
+pub(super) fn word(rules: &Rules) -> Word {
+    let stages = rules.ladder.stages.iter();
+    Word {
+        stages: stages
+            .map(|stage| (stage.name.clone(), stage.caps))
+            .collect(),
+        scopes: (*rules.policy.scopes).clone(),
+        approval: rules.policy.approval,
     }
 }
 

@@ -134,6 +134,11 @@ impl Sources {
             .rollout_stage
             .set(place.map_or(-1, |(place, _)| i64::try_from(place).unwrap_or(-1)));
         let caps = in_force.map_or(rules.policy.caps, |stage| rules.ladder.rules_at(stage).caps);
+        // As an accept reckons: the strictest of what any replica says.
+        let words = standing.words.told.iter().zip(in_force.into_iter().cycle());
+        let caps = words.fold(caps, |caps, (told, stage)| {
+            caps.stricter(told.word.caps_at(stage))
+        });
         let windows = [
             ("24h", used.daily_used.get(), caps.daily.get()),
             (

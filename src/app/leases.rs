@@ -23,13 +23,14 @@ use crate::config;
 use crate::payments::engine::{self, Deps, View};
 use crate::payments::hold::Hold;
 use crate::payments::last_run::LastRun;
-use crate::store::{Claim, Hint, LeaseBoard, Replica, Store, StoreError, Taken, Tenure};
+use crate::store::{Claim, Hint, LeaseBoard, Occasion, Replica, Store, StoreError, Taken, Tenure};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use xrpayd_core::limits::Word;
 
 /// A lease that another holds is looked at this often at least: what a lost hint costs at most.
 const LOOK: Duration = Duration::from_millis(400);
@@ -393,6 +394,18 @@ impl Leases {
             }
         }
         Ok(())
+    }
+
+    /// Tells the other replicas what this one's configuration says of limits, where there may be others.
+    pub(super) async fn tell_limits(
+        &self,
+        word: &Word,
+        occasion: Occasion,
+    ) -> Result<(), StoreError> {
+        match self.is_alone {
+            true => Ok(()),
+            false => self.store.tell_limits(&self.replica, word, occasion).await,
+        }
     }
 
     /// What this process is called among all that there ever were.

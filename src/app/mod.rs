@@ -42,7 +42,7 @@ use crate::config::{Config, ConfigErrors, LoadArgs};
 use crate::payments::loads::Loads;
 use crate::payments::pasts::Pasts;
 use crate::payments::preflight::Preflight;
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Occasion, Store, StoreError};
 use crate::supervise::{Drained, Fatal, Supervisor};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Spans;
@@ -216,6 +216,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         Arc::clone(&ground.clock),
         ground.entropy.as_ref(),
     );
+    // Before the first request is taken: what this configuration is stricter in holds for all from here on.
+    let word = build::word(&build::rules(&config));
+    leases.tell_limits(&word, Occasion::Begins).await?;
     // Ends last of all: what the others did at their ends is told.
     let telling = root.child();
     if let (Some(spans), Some(base)) = (options.spans, config.telemetry.otlp_endpoint.as_deref()) {
@@ -304,7 +307,7 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
         reload::follow(
             signals.clone(),
             options.reload.map(|args| (args, configured)),
-            Arc::clone(&diary),
+            (Arc::clone(&diary), leases.clone()),
             rules,
             pool,
             Arc::clone(&ground.metrics),

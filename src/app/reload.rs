@@ -8,9 +8,11 @@
 
 use super::audit::{Configured, Diary};
 use super::build;
+use super::leases::Leases;
 use super::signals::Signals;
 use crate::config::{self, Config, LoadArgs, Loaded};
 use crate::http::state::Rules;
+use crate::store::Occasion;
 use crate::telemetry::logs;
 use crate::telemetry::metrics::Metrics;
 use crate::xrpl::Pool;
@@ -28,7 +30,7 @@ const LOOKS_MAX: u32 = 50;
 pub(super) async fn follow(
     signals: Signals,
     mut running: Option<(LoadArgs, Configured)>,
-    diary: Arc<Diary>,
+    (diary, leases): (Arc<Diary>, Arc<Leases>),
     rules: watch::Sender<Arc<Rules>>,
     pool: Pool,
     metrics: Arc<Metrics>,
@@ -42,7 +44,7 @@ pub(super) async fn follow(
             tracing::warn!("there is no configuration to reload");
             continue;
         };
-        let taken = reload(args, configured, &diary, &rules, &pool).await;
+        let taken = reload(args, configured, (&diary, &leases), &rules, &pool).await;
         successful.set(i64::from(taken == Taken::Over));
     }
 }
@@ -59,7 +61,7 @@ enum Taken {
 async fn reload(
     args: &LoadArgs,
     configured: &mut Configured,
-    diary: &Diary,
+    (diary, leases): (&Diary, &Leases),
     rules: &watch::Sender<Arc<Rules>>,
     pool: &Pool,
 ) -> Taken {
@@ -75,6 +77,12 @@ async fn reload(
         return Taken::Not;
     }
     let ready = Ready::of(&loaded.config, &rules.borrow());
+    // What is stricter holds for all replicas from here on; what is looser, once all of them say so.
+    let word = build::word(&ready.rules);
+    if let Err(error) = leases.tell_limits(&word, Occasion::Rereads).await {
+        tracing::error!(%error, "the other replicas cannot be told the new limits; the old configuration holds");
+        return Taken::Not;
+    }
     if let Err(error) = diary.note_reload(configured, &next).await {
         tracing::error!(%error, "the new configuration cannot be noted in the audit log; the old one holds");
         return Taken::Not;

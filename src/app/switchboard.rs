@@ -97,15 +97,24 @@ impl Board {
                 None
             }
         };
+        // Those of before would place requests that no accept takes; they are said again when they can be.
+        let words = match self.store.limit_words().await {
+            Ok(words) => words,
+            Err(error) => {
+                tracing::warn!(%error, "what the replicas say of limits could not be read");
+                self.tell.borrow().words.clone()
+            }
+        };
         let next = Arc::new(Standing {
             pauses,
             stage,
+            words,
             read_at: began,
         });
         self.tell.send_if_modified(|standing| {
             let is_news = !next.says_the_same_as(standing);
             if is_news {
-                tracing::info!(paused = ?next.pauses, rollout.stage = ?next.stage, "the switches have changed");
+                tracing::info!(paused = ?next.pauses, rollout.stage = ?next.stage, limits.version = next.words.version, "the switches have changed");
             }
             *standing = next;
             is_news

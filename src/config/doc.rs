@@ -89,7 +89,9 @@ agree.
 const RELOAD: &str = "\
 SIGHUP makes a running daemon read the same files and variables again. All of it is read and checked
 first; where anything is wrong the old configuration holds as it was, and the log says what is wrong.
-Otherwise what follows is taken over at once, and noted in the audit log. Other settings that differ
+Otherwise what follows is taken over at once, and noted in the audit log. Of `limits` and the caps of
+`rollout` the strictest holds of what all replicas on one database say: a tightening on all as soon as
+one is told, a loosening once all are. Other settings that differ
 are named in the log and wait for the next start: ";
 
 /// The whole page.

@@ -209,8 +209,9 @@ async fn store_fact(app: &App) -> StoreFact {
         return fact;
     }
     let fact = match tokio::time::timeout(PROBE_TIMEOUT, app.state.store.ping()).await {
-        Ok(Ok(())) if app.state.store.rival_primaries().is_empty() => StoreFact::Writable,
-        Ok(Ok(())) => StoreFact::Split,
+        Ok(Ok(())) if !app.state.store.rival_primaries().is_empty() => StoreFact::Split,
+        Ok(Ok(())) if app.state.switches.standing().words.differ() => StoreFact::LimitsDiffer,
+        Ok(Ok(())) => StoreFact::Writable,
         Ok(Err(error)) => {
             tracing::warn!(error = %error, "the store takes no writes");
             StoreFact::Down

@@ -104,7 +104,7 @@ pub(super) async fn pay_back(
             PaybackOutcome::Blocked(why) => Err(blocked(asking.subject, why)),
             PaybackOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
             PaybackOutcome::StageChanged { stage } => {
-                policy = app.state.policy_at(&stage);
+                policy = app.state.policy_again(&stage).await;
                 continue;
             }
         };
@@ -135,6 +135,7 @@ fn new_payback(
             order: placed.order,
             fingerprint: asking.fingerprint,
             stage: policy.stage.clone(),
+            words: policy.words,
             caps: policy.caps,
             scoped,
             approval: policy.approval,

@@ -67,6 +67,7 @@ pub async fn create(
             order: placed.order,
             fingerprint: reading.fingerprint,
             stage: policy.stage.clone(),
+            words: policy.words,
             caps: policy.caps,
             scoped,
             approval: policy.approval,
@@ -91,7 +92,7 @@ pub async fn create(
                 Err(refusal::stopped(&Stop::Paused(pause)))
             }
             AcceptOutcome::StageChanged { stage } => {
-                policy = app.state.policy_at(&stage);
+                policy = app.state.policy_again(&stage).await;
                 continue;
             }
         };
@@ -252,14 +253,6 @@ pub(super) fn chosen(
     }
 }
 
-/// Caps that let nothing through: with them the store tells a replay and can create nothing.
-const NOTHING: Caps = Caps {
-    min_payment: Drops::MAX,
-    max_payment: Drops::ZERO,
-    daily: Drops::ZERO,
-    max_pending: 0,
-};
-
 /// Answers a replay of what was accepted before the rules changed; otherwise refuses.
 ///
 /// A payment that was answered 201 is answered under its key for ever, also when its wallet, its
@@ -278,13 +271,14 @@ async fn replay_or(
         asked_by: caller.key_id.clone(),
         wallet: String::new(),
         order: Order {
-            // More than `NOTHING` lets through, whatever was asked.
+            // More than `Caps::NOTHING` lets through, whatever was asked.
             amount: Drops::ZERO,
             ..reading.order(key, now)
         },
         fingerprint: reading.fingerprint,
         stage: String::new(),
-        caps: NOTHING,
+        words: 0,
+        caps: Caps::NOTHING,
         scoped: ScopedCaps::NONE,
         approval: None,
         now,

@@ -55,16 +55,18 @@ impl AppState {
     pub fn policy(&self) -> Policy {
         let standing = self.switches.standing();
         let rules = self.rules.borrow();
-        match &standing.stage {
+        let own = match &standing.stage {
             Some(stage) => rules.policy_at(stage),
             None => rules.policy.clone(),
-        }
+        };
+        own.under(&standing.words)
     }
 
-    /// Which payments are taken at a stage.
-    #[must_use]
-    pub fn policy_at(&self, stage: &str) -> Policy {
-        self.rules.borrow().policy_at(stage)
+    /// Which payments are taken at a stage, by what all replicas say at this moment.
+    pub async fn policy_again(&self, stage: &str) -> Policy {
+        self.switches.look_again().await;
+        let standing = self.switches.standing();
+        self.rules.borrow().policy_at(stage).under(&standing.words)
     }
 }
 

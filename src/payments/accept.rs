@@ -21,6 +21,7 @@ pub use assess::{Assessment, assess};
 pub use request::{MemoRequest, PaymentRequest};
 
 use crate::request::Faults;
+use crate::store::Words;
 use fields::EXPIRES_IN_S;
 use fingerprint::Canonical;
 use std::collections::BTreeMap;
@@ -48,12 +49,31 @@ pub struct Policy {
     pub stage: String,
     /// Who may use the stage; `*` is everybody.
     pub allowed_clients: Vec<String>,
+    /// By which of the replicas' words the limits below were found.
+    pub words: u32,
     /// The caps in force at the stage.
     pub caps: Caps,
     /// The caps of single clients and destinations.
     pub scopes: Arc<ScopeRules>,
     /// Which payments wait for a second person's word.
     pub approval: Option<ApprovalRule>,
+}
+
+impl Policy {
+    /// The same under what the other replicas say of limits: the strictest of it.
+    #[must_use]
+    pub fn under(mut self, words: &Words) -> Self {
+        self.words = words.version;
+        for told in &words.told {
+            let word = &told.word;
+            self.caps = self.caps.stricter(word.caps_at(&self.stage));
+            self.approval = ApprovalRule::stricter(self.approval, word.approval);
+            if *self.scopes != word.scopes {
+                self.scopes = Arc::new(self.scopes.stricter(&word.scopes));
+            }
+        }
+        self
+    }
 }
 
 /// A request that makes sense by itself.

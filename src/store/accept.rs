@@ -55,6 +55,8 @@ pub struct NewPayment {
     pub fingerprint: [u8; 32],
     /// The rollout stage whose limits these are.
     pub stage: String,
+    /// By which of the replicas' words its limits were found.
+    pub words: u32,
     /// The limits in force.
     pub caps: Caps,
     /// The limits in force of the client and of the destination.
@@ -124,7 +126,8 @@ pub enum AcceptOutcome {
     },
     /// Something that it needs is paused; nothing was written.
     Paused(Pause),
-    /// Another stage is in force than the one whose limits it brought; nothing was written.
+    /// Another stage is in force than the one whose limits it brought, or a replica says something else
+    /// of limits by now; nothing was written.
     StageChanged {
         /// The stage in force.
         stage: String,

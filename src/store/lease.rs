@@ -14,6 +14,8 @@
 
 mod board;
 
+pub(super) use board::say_alive;
+
 pub use board::{EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen};
 
 use super::db::{Columns, Kind, Row, Tx, TxOn, Value};

@@ -18,6 +18,7 @@
 pub(super) mod forgotten;
 mod scopes;
 mod usage;
+pub(super) mod words;
 
 pub(super) use forgotten::Forgotten;
 pub(super) use scopes::{Scopes, Wanted};
@@ -39,6 +40,8 @@ pub(super) struct LimitState {
     pub counted_through: UnixMs,
     /// How many rows there are besides; of the row of all payments alone.
     pub others: u32,
+    /// How often what the replicas say of limits has changed; of that row alone too.
+    pub words: u32,
 }
 
 impl LimitState {
@@ -112,7 +115,7 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<LimitState, StoreError> {
 
 async fn read_with(tx: &mut Tx, lock: &str) -> Result<LimitState, StoreError> {
     let sql = format!(
-        "select used_drops, pending, counted_through, others from limit_state \
+        "select used_drops, pending, counted_through, others, words from limit_state \
          where scope = 'all'{lock}"
     );
     decode(tx.fetch_optional(sql, Vec::new()).await?)
@@ -120,9 +123,10 @@ async fn read_with(tx: &mut Tx, lock: &str) -> Result<LimitState, StoreError> {
 
 fn decode(row: Option<Row>) -> Result<LimitState, StoreError> {
     let row = row.ok_or_else(|| StoreError::corrupt("the limits", "their row is missing"))?;
-    let others = row.uint("others")?;
+    let (others, words) = (row.uint("others")?, row.uint("words")?);
     Ok(LimitState {
         others,
+        words,
         ..decode_counts(&row)?
     })
 }
@@ -135,6 +139,7 @@ fn decode_counts(row: &Row) -> Result<LimitState, StoreError> {
         },
         counted_through: UnixMs(row.int("counted_through")?),
         others: 0,
+        words: 0,
     })
 }
 
@@ -151,7 +156,7 @@ pub(super) async fn lock_reserving(
             "update limit_state set used_drops = used_drops + $1, pending = pending + $2 \
              where scope = 'all' \
              returning used_drops - $1 as used_drops, pending - $2 as pending, counted_through, \
-             others",
+             others, words",
             vec![drops_value(drops).into(), count.into()],
         )
         .await?;

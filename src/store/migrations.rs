@@ -56,6 +56,7 @@ fn for_sqlite() -> Vec<Migration> {
         (26, "feed_lineage", "0026_feed_lineage.sql"),
         (27, "sign_offs", "0027_sign_offs.sql"),
         (28, "sign_off_subjects", "0028_sign_off_subjects.sql"),
+        (29, "limit_words", "0029_limit_words.sql"),
     )
 }
 
@@ -89,6 +90,7 @@ pub(super) fn for_postgres() -> Vec<Migration> {
         (26, "feed_lineage", "0026_feed_lineage.sql"),
         (27, "sign_offs", "0027_sign_offs.sql"),
         (28, "sign_off_subjects", "0028_sign_off_subjects.sql"),
+        (29, "limit_words", "0029_limit_words.sql"),
     )
 }
 

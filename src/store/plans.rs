@@ -194,6 +194,7 @@ pub(super) fn new_payment(n: u8) -> NewPayment {
         },
         fingerprint: [n; 32],
         stage: "internal".to_owned(),
+        words: 0,
         caps: Caps {
             min_payment: Drops::ZERO,
             max_payment: Drops::MAX,

@@ -5,6 +5,7 @@
 //! tells it earlier, in better words, and without trying. The switchboard keeps it by reading the store
 //! twice a second. What was read too long ago, or could not be read, counts as a pause of everything.
 
+use super::limits::words::Words;
 use super::pauses::{Pause, stopping};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Standing {
     pub pauses: Option<Vec<Pause>>,
     /// The rollout stage in force, where it is known.
     pub stage: Option<String>,
+    /// What the replicas say of limits.
+    pub words: Words,
     /// When it was read.
     pub read_at: Instant,
 }
@@ -42,6 +45,7 @@ impl Standing {
         Self {
             pauses: None,
             stage: None,
+            words: Words::default(),
             read_at: Instant::now(),
         }
     }
@@ -84,7 +88,7 @@ impl Standing {
     /// Whether the two say the same, whenever they were read.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.pauses == other.pauses && self.stage == other.stage
+        self.pauses == other.pauses && self.stage == other.stage && self.words == other.words
     }
 }
 
@@ -156,6 +160,7 @@ mod tests {
         Standing {
             pauses: Some(scopes.iter().map(pause).collect()),
             stage: None,
+            words: Words::default(),
             read_at: Instant::now(),
         }
     }

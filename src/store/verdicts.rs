@@ -54,7 +54,8 @@ pub(super) enum Verdict {
     Refused(Breach),
     /// Something that it needs is paused.
     Paused(Pause),
-    /// It brings the limits of a stage that is not in force; this one is.
+    /// It brings the limits of a stage that is not in force, this one is; or limits that were found by other
+    /// words of the replicas.
     StageChanged(String),
 }
 
@@ -151,6 +152,7 @@ pub(super) fn decide_all(
     scopes: Scopes,
     forgotten: &Forgotten,
 ) -> Result<Decided, StoreError> {
+    let words = state.words;
     let mut decided = Decided {
         verdicts: Vec::with_capacity(news.len()),
         created: Vec::new(),
@@ -169,7 +171,7 @@ pub(super) fn decide_all(
                 Verdict::CreatedBesides(created.payment.clone())
             }
             (Some(_), _) | (None, Some(_)) => Verdict::KeyReused,
-            (None, None) => match stage.filter(|stage| *stage != new.stage) {
+            (None, None) => match stage.filter(|stage| *stage != new.stage || new.words != words) {
                 Some(stage) => Verdict::StageChanged(stage.to_owned()),
                 None => match pauses::stopping(pauses, &new.wallet) {
                     Some(pause) => Verdict::Paused(pause.clone()),

@@ -158,6 +158,8 @@ pub enum StoreFact {
     Writable,
     /// It does, and so does a server that it has succeeded: what is written there is lost.
     Split,
+    /// It does, and the replicas on it are configured with different limits.
+    LimitsDiffer,
     /// It does not answer, or does not write.
     Down,
 }
@@ -206,6 +208,10 @@ pub fn examine(facts: &Facts, audience: Audience, timestamp: String) -> Document
         StoreFact::Split => plain(
             Status::Degraded,
             Some("a server that another has succeeded still takes writes: take it away"),
+        ),
+        StoreFact::LimitsDiffer => plain(
+            Status::Degraded,
+            Some("replicas are configured with different limits: the strictest hold"),
         ),
         StoreFact::Down => plain(Status::Unhealthy, Some("does not take writes")),
     };
@@ -317,10 +323,10 @@ pub fn live(facts_stalled: Option<&str>) -> Result<(), String> {
 pub const fn ready(store: StoreFact, draining: Draining) -> Result<(), &'static str> {
     match (store, draining) {
         (StoreFact::Down, _) => Err("the store does not take writes"),
-        (StoreFact::Writable | StoreFact::Split, Draining::Yes) => {
+        (StoreFact::Writable | StoreFact::Split | StoreFact::LimitsDiffer, Draining::Yes) => {
             Err("the daemon is shutting down")
         }
-        (StoreFact::Writable | StoreFact::Split, Draining::No) => Ok(()),
+        (StoreFact::Writable | StoreFact::Split | StoreFact::LimitsDiffer, Draining::No) => Ok(()),
     }
 }
 

@@ -24,6 +24,7 @@ mod holes;
 mod invoices;
 mod key_changes;
 mod leases;
+mod limit_words;
 mod links;
 mod memory;
 mod metrics;

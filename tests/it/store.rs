@@ -24,6 +24,7 @@ mod keys;
 mod lane;
 mod lane_views;
 mod leases;
+mod limit_words;
 mod limits;
 mod lineage;
 mod list;

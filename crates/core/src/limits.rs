@@ -4,8 +4,10 @@
 //! on its way, with what was delivered once it has its end.
 
 mod scope;
+mod word;
 
 pub use scope::{Scope, ScopeCaps, ScopeKind, ScopeRules, Scoped, ScopedCaps, reserve_everywhere};
+pub use word::Word;
 
 use crate::ids::UnixMs;
 use crate::money::Drops;

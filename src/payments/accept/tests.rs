@@ -108,6 +108,7 @@ fn the_wallet_never_pays_itself_under_any_spelling() {
         routed: vec!["hot".to_owned()],
         approval: None,
         stage: "general".to_owned(),
+        words: 0,
         allowed_clients: vec!["*".to_owned()],
         caps: Caps {
             min_payment: Drops::ZERO,

@@ -11,7 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables that tell of the database itself, or of the processes on it, and not of the books. Leases are
 /// of the books: their epochs go on where they were.
-const NOT_OF_THE_BOOKS: [&str; 5] = ["backups", "lane_views", "moves", "replicas", "schema_floor"];
+const NOT_OF_THE_BOOKS: [&str; 6] = [
+    "backups",
+    "lane_views",
+    "limit_words",
+    "moves",
+    "replicas",
+    "schema_floor",
+];
 
 /// One table.
 #[derive(Debug, Clone, PartialEq, Eq)]

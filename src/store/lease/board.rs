@@ -5,6 +5,7 @@
 
 use super::{epoch_of, millis};
 use crate::store::db::{Row, Tx};
+use crate::store::limits;
 use crate::store::{Store, StoreError};
 use std::time::Duration;
 use xrpayd_core::ids::UnixMs;
@@ -118,6 +119,7 @@ impl Store {
     /// The database could not write.
     pub async fn leave_replica(&self, id: &str) -> Result<(), StoreError> {
         let mut tx = self.db().write_lease().await?;
+        limits::words::take_back(&mut tx, id).await?;
         let sql = "delete from replicas where id = $1";
         tx.execute(sql, vec![id.into()]).await?;
         tx.commit().await
@@ -163,7 +165,7 @@ impl Store {
 }
 
 /// Writes what a replica says of itself, and that it was heard of just now.
-pub(super) async fn say_alive(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
+pub(in crate::store) async fn say_alive(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
     let now = tx.now_ms();
     let sql = format!(
         "insert into replicas (id, name, version, is_draining, started_at, seen_at) \

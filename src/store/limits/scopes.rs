@@ -287,6 +287,7 @@ async fn made(
             },
             counted_through: start,
             others: 0,
+            words: 0,
         };
         let held = Held {
             state,

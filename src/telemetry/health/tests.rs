@@ -115,6 +115,10 @@ fn only_a_store_that_is_down_and_a_process_that_stands_still_are_unhealthy() {
         Status::Unhealthy
     );
     assert_eq!(
+        status_of(|facts| facts.store = StoreFact::LimitsDiffer),
+        Status::Degraded
+    );
+    assert_eq!(
         status_of(|facts| facts.store = StoreFact::Split),
         Status::Degraded
     );

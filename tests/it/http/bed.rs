@@ -189,6 +189,7 @@ pub fn rules() -> Rules {
             wallets,
             routed: vec!["hot".to_owned()],
             stage: "internal".to_owned(),
+            words: 0,
             allowed_clients: vec!["*".to_owned()],
             caps,
             scopes: Default::default(),

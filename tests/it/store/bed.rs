@@ -284,6 +284,7 @@ pub fn request(key: &str, amount: &str, now: UnixMs) -> NewPayment {
         order: order(key, amount),
         fingerprint,
         stage: "internal".to_owned(),
+        words: 0,
         caps: roomy(),
         scoped: Default::default(),
         approval: None,

@@ -12,10 +12,11 @@ const OTHER: &str = "postgres://…@elsewhere/pay";
 const HERE: &str = "sqlite:///here.db";
 
 /// Tables that say something of the database itself or of the processes on it.
-const NOT_OF_THE_BOOKS: [&str; 6] = [
+const NOT_OF_THE_BOOKS: [&str; 7] = [
     "_sqlx_migrations",
     "backups",
     "lane_views",
+    "limit_words",
     "moves",
     "replicas",
     "schema_floor",

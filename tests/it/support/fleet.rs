@@ -108,6 +108,11 @@ impl Fleet {
         self.process(place).thaw();
     }
 
+    /// Sends it SIGHUP and does not wait.
+    pub fn ask_to_reload(&self, place: usize) {
+        self.process(place).ask_to_reload();
+    }
+
     /// Sends it SIGTERM and does not wait.
     pub fn ask_to_end(&self, place: usize) {
         self.process(place).ask_to_end();
