@@ -48,6 +48,10 @@ pub mod build {
 #[command(name = "xrpayd", version = build::BOTH, propagate_version = true)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 pub struct Cli {
+    /// Who you are, for the audit log beside the user's number; it is kept as said, and not proven. Without
+    /// it: XRPAYD_OPERATOR, or who called sudo.
+    #[arg(long, global = true, value_name = "NAME", value_parser = operator::name)]
+    operator: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -97,6 +101,7 @@ enum Command {
 impl Cli {
     /// Does what was asked for and tells the exit code.
     pub async fn run(self) -> ExitCode {
+        operator::is_called(self.operator);
         let done = match self.command {
             Command::Serve(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,

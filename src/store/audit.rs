@@ -42,17 +42,23 @@ pub enum Actor {
     Cli {
         /// The user that ran it.
         uid: u32,
+        /// The name that he gave, or that `sudo` did: said, and not proven.
+        said: Option<String>,
     },
     /// The daemon, by itself.
     Daemon,
 }
 
-/// `key:<id>`, `cli:<uid>` or `daemon`.
+/// `key:<id>`, `cli:<uid>`, with the name that was given, or `daemon`.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key { id, .. } => write!(f, "key:{id}"),
-            Self::Cli { uid } => write!(f, "cli:{uid}"),
+            Self::Cli { uid, said: None } => write!(f, "cli:{uid}"),
+            Self::Cli {
+                uid,
+                said: Some(name),
+            } => write!(f, "cli:{uid} (says {name})"),
             Self::Daemon => f.write_str("daemon"),
         }
     }

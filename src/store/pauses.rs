@@ -27,7 +27,7 @@ pub struct Pause {
     pub scope: Scope,
     /// Why, where a reason was given.
     pub reason: Option<String>,
-    /// Who paused it: `key:<id>`, `cli:<uid>` or `daemon`.
+    /// Who paused it: `key:<id>`, `cli:<uid>`, with the name that was given, or `daemon`.
     pub by: String,
     /// Since when.
     pub at: UnixMs,
@@ -115,15 +115,6 @@ fn decode_all(rows: &[Row]) -> Result<Vec<Pause>, StoreError> {
 /// The pause that stops a wallet's payments; the widest, which comes first.
 pub(super) fn stopping<'a>(pauses: &'a [Pause], wallet: &str) -> Option<&'a Pause> {
     pauses.iter().find(|pause| pause.scope.stops_wallet(wallet))
-}
-
-/// Who made a change, as it is shown.
-fn shown(actor: &Actor) -> String {
-    match actor {
-        Actor::Key { id, .. } => format!("key:{id}"),
-        Actor::Cli { uid } => format!("cli:{uid}"),
-        Actor::Daemon => "daemon".to_owned(),
-    }
 }
 
 /// Refuses to begin something for a wallet that is halted or paused, as is read under the lock of its
@@ -222,7 +213,7 @@ impl Store {
         let values = vec![
             scope.to_string().into(),
             reason.map(str::to_owned).into(),
-            shown(by).into(),
+            by.to_string().into(),
             now.0.into(),
         ];
         let Some(row) = tx.fetch_optional(sql, values).await? else {

@@ -121,7 +121,11 @@ fn line(entry: &AuditEntry) -> String {
     );
     let _ = match &entry.actor {
         Actor::Key { id, client } => write!(line, "  by key {id} of {client}"),
-        Actor::Cli { uid } => write!(line, "  by user {uid}"),
+        Actor::Cli { uid, said: None } => write!(line, "  by user {uid}"),
+        Actor::Cli {
+            uid,
+            said: Some(name),
+        } => write!(line, "  by user {uid}, who says {name}"),
         Actor::Daemon => write!(line, "  by the daemon"),
     };
     let _ = write!(line, "  {}", entry.data);

@@ -13,6 +13,9 @@ use sha2::{Digest as _, Sha256};
 /// Keeps these hashes apart from those of anything else, and names the way they are made.
 pub(super) const DOMAIN: &str = "xrpayd.audit.v1";
 
+/// The name in an entry's data of what an operator called himself.
+pub(super) const SAID_BY: &str = "said_by";
+
 /// What the first entry names as the hash of the one before it: the SHA-256 of the domain.
 pub(super) const FIRST_PREV_HASH: [u8; 32] = [
     0xa0, 0x31, 0x83, 0x9d, 0x92, 0xba, 0xf8, 0x9b, 0xca, 0x9b, 0x3d, 0xef, 0xf4, 0xbd, 0x96, 0x37,
@@ -35,9 +38,20 @@ pub(super) struct Content {
 impl Content {
     /// An entry as the next of the log.
     pub(super) fn of(sequence: i64, entry: Audited) -> Self {
+        let mut data = entry.data;
+        // Beside what was done, because a release that does not know of it has to read the log too.
+        if let (
+            Actor::Cli {
+                said: Some(name), ..
+            },
+            Some(told),
+        ) = (&entry.actor, data.as_object_mut())
+        {
+            told.insert(SAID_BY.to_owned(), name.as_str().into());
+        }
         let (actor, actor_id, actor_client) = match entry.actor {
             Actor::Key { id, client } => ("key", Some(id), Some(client)),
-            Actor::Cli { uid } => ("cli", Some(uid.to_string()), None),
+            Actor::Cli { uid, .. } => ("cli", Some(uid.to_string()), None),
             Actor::Daemon => ("daemon", None, None),
         };
         Self {
@@ -48,7 +62,7 @@ impl Content {
             actor_client,
             action: entry.action.to_owned(),
             object: entry.object,
-            data: entry.data.to_string(),
+            data: data.to_string(),
         }
     }
 

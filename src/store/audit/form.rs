@@ -61,7 +61,7 @@ impl AuditEntry {
             at: Rfc3339(self.at),
             actor: match self.actor {
                 Actor::Key { id, client } => ActorForm::Key { id, client },
-                Actor::Cli { uid } => ActorForm::Cli { uid },
+                Actor::Cli { uid, .. } => ActorForm::Cli { uid },
                 Actor::Daemon => ActorForm::Daemon,
             },
             action: self.action,

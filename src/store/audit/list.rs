@@ -1,6 +1,6 @@
 //! The audit log as it is looked at, a page at a time.
 
-use super::chain::Content;
+use super::chain::{Content, SAID_BY};
 use super::{Actor, COLUMNS};
 use crate::store::Store;
 use crate::store::db::Row;
@@ -85,6 +85,7 @@ fn decode(row: &Row) -> Result<AuditEntry, StoreError> {
     } = found(row)?;
     let sequence = content.sequence;
     let bad = |why: String| StoreError::corrupt(format!("audit entry {sequence}"), why);
+    let data: Json = serde_json::from_str(&content.data).map_err(|error| bad(error.to_string()))?;
     let actor = match (
         content.actor.as_str(),
         content.actor_id,
@@ -94,7 +95,8 @@ fn decode(row: &Row) -> Result<AuditEntry, StoreError> {
         ("cli", Some(uid), None) => {
             let uid = uid.parse();
             let uid = uid.map_err(|_| bad("its user is no number".to_owned()))?;
-            Actor::Cli { uid }
+            let said = data[SAID_BY].as_str().map(str::to_owned);
+            Actor::Cli { uid, said }
         }
         ("daemon", None, None) => Actor::Daemon,
         (kind, _, _) => return Err(bad(format!("its actor, a {kind}"))),
@@ -105,7 +107,7 @@ fn decode(row: &Row) -> Result<AuditEntry, StoreError> {
         actor,
         action: content.action,
         subject: content.object,
-        data: serde_json::from_str(&content.data).map_err(|error| bad(error.to_string()))?,
+        data,
         prev_hash,
         hash,
     })

@@ -85,6 +85,28 @@ fn an_operator_sees_what_was_done_by_whom() {
     }
 }
 
+/// In a container every operator is the same user.
+#[test]
+fn an_operator_is_noted_by_the_name_that_he_gives_and_as_the_user_that_he_is() {
+    let place = Place::new();
+    let pause = ["pause", "--scope", "payments", "--operator", "Ada Lovelace"];
+    assert_eq!(place.run(&pause).status.code(), Some(0));
+    let entry = json(&place.run(&["audit", "list", "--json", "--limit", "1"]));
+    let entry = &entry["data"][0];
+    assert_eq!(
+        (&entry["actor"]["kind"], &entry["data"]["said_by"]),
+        (&"cli".into(), &"Ada Lovelace".into()),
+        "{entry:#}"
+    );
+    let listed = stdout(&place.run(&["audit", "list"]));
+    assert!(listed.contains("who says Ada Lovelace"), "{listed}");
+    assert_eq!(place.run(&["audit", "verify"]).status.code(), Some(0));
+    let again = stdout(&place.run(&["pause", "--scope", "all"]));
+    assert!(again.contains("(says Ada Lovelace)"), "{again}");
+    let bad = place.run(&["resume", "--operator", "two\nlines"]);
+    assert_eq!(bad.status.code(), Some(2), "{}", stderr(&bad));
+}
+
 #[tokio::test]
 async fn a_log_that_was_changed_fails_the_verification_which_names_the_entry() {
     let place = with_a_past();

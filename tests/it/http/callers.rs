@@ -13,7 +13,10 @@ use xrpayd::http::state::Auth;
 use xrpayd::store::{Actor, KeyLimits, Rotation, RotationOutcome};
 use xrpayd_core::ids::UnixMs;
 
-const BY: Actor = Actor::Cli { uid: 1000 };
+const BY: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 
 fn id_of(token: &str) -> &str {
     token.split('_').nth(1).unwrap()

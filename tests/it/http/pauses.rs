@@ -265,7 +265,7 @@ async fn what_another_process_switches_is_seen_within_two_seconds() {
             true => bed.store.clone(),
             false => bed.replica().await,
         };
-        let by = Actor::Cli { uid: 0 };
+        let by = Actor::Cli { uid: 0, said: None };
         other
             .pause(&Scope::All, None, &by, super::bed::START)
             .await

@@ -115,7 +115,7 @@ impl Bed {
     }
 
     async fn acknowledged_alert(&self) {
-        let (by, now) = (Actor::Cli { uid: 1 }, self.state.clock.now());
+        let (by, now) = (Actor::Cli { uid: 1, said: None }, self.state.clock.now());
         let alert = self
             .store
             .report_incident(IncidentKind::Alert, "a drill", &by, now)
@@ -401,7 +401,7 @@ async fn a_change_by_another_process_binds_before_this_one_has_heard_of_it() {
     for (bed, admin) in beds().await {
         bed.promote(&admin, json!({ "override_reason": "to come down again" }))
             .await;
-        let (by, now) = (Actor::Cli { uid: 1 }, bed.state.clock.now());
+        let (by, now) = (Actor::Cli { uid: 1, said: None }, bed.state.clock.now());
         let wish = xrpayd::rollout::Wish {
             seen: None,
             reason: None,

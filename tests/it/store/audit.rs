@@ -6,7 +6,10 @@ mod wired;
 use super::bed::*;
 use xrpayd::store::{Actor, AuditFilter, AuditFrom, KeyLimits, NewKey, Store};
 
-const OPERATOR: Actor = Actor::Cli { uid: 1000 };
+const OPERATOR: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 
 fn key(id: &str) -> NewKey {
     NewKey {

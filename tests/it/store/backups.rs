@@ -14,7 +14,10 @@ use xrpayd::store::{
 };
 use xrpayd_core::ids::{LedgerIndex, UnixMs};
 
-const BY: Actor = Actor::Cli { uid: 1000 };
+const BY: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 
 fn backup(n: i64, is_good: bool) -> Backup {
     let taken_at = T0.plus_ms(n);

@@ -6,7 +6,10 @@ use xrpayd::store::{
     StoreError, TableSum, Whereabouts,
 };
 
-const BY: Actor = Actor::Cli { uid: 1000 };
+const BY: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 const THERE: &str = "postgres://…@there/pay";
 const OTHER: &str = "postgres://…@elsewhere/pay";
 const HERE: &str = "sqlite:///here.db";

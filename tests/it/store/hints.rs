@@ -44,7 +44,7 @@ async fn what_one_process_commits_is_heard_by_another() {
     one.pause(&Scope::Payments, None, &Actor::Daemon, T0)
         .await
         .unwrap();
-    let operator = Actor::Cli { uid: 0 };
+    let operator = Actor::Cli { uid: 0, said: None };
     one.set_halt(WALLET, Some("a look"), &operator, T0)
         .await
         .unwrap();

@@ -6,7 +6,10 @@ use xrpayd::store::{
     RotationOutcome, StoreError,
 };
 
-const BY: Actor = Actor::Cli { uid: 1000 };
+const BY: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 
 fn key(id: &str) -> NewKey {
     NewKey {

@@ -14,7 +14,7 @@ use xrpayd_core::money::Drops;
 use xrpayd_core::pause::Scope;
 use xrpayd_core::payment::{Event, NewAttempt, Payment, Slot, Substatus};
 
-const OPERATOR: Actor = Actor::Cli { uid: 7 };
+const OPERATOR: Actor = Actor::Cli { uid: 7, said: None };
 
 fn scope(text: &str) -> Scope {
     text.parse().unwrap()

@@ -56,7 +56,7 @@ fn change(from: &StageInForce, to: &str, step: Step, at: UnixMs) -> StageChange 
         to: to.to_owned(),
         step,
         at,
-        by: Actor::Cli { uid: 7 },
+        by: Actor::Cli { uid: 7, said: None },
         reason: Some("because".to_owned()),
         override_reason: None,
         evidence: serde_json::json!([{ "criterion": "min_payments", "met": true }]),
@@ -247,7 +247,7 @@ on_both_stores! {
 
     async fn incidents_count_for_the_stage_they_fell_into_and_for_as_long_as_they_are_open(bed) {
         let store = anchored(bed).await;
-        let by = Actor::Cli { uid: 7 };
+        let by = Actor::Cli { uid: 7, said: None };
         let report = async |kind, at| store.report_incident(kind, "somebody saw it", &by, at).await.unwrap();
         let closed = report(IncidentKind::Security, T0).await;
         let old = report(IncidentKind::Security, T0).await;

@@ -4,7 +4,10 @@ use super::bed::*;
 use xrpayd::store::{Actor, AuditFilter, AuditFrom, SignedItem, Store};
 use xrpayd_core::ids::UnixMs;
 
-const BY: Actor = Actor::Cli { uid: 1000 };
+const BY: Actor = Actor::Cli {
+    uid: 1000,
+    said: None,
+};
 
 fn word(item: &str, by: &str, at: UnixMs, until: UnixMs) -> SignedItem {
     SignedItem {
