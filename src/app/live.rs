@@ -366,6 +366,7 @@ fn wallet_row(lane: &LaneHandle, tip: Option<LedgerIndex>) -> WalletRow {
             on_order: tickets.on_order,
         }),
         halted: view.halted.clone(),
+        foreign: view.foreign,
         age: picture.age,
         is_stale: picture.is_stale(),
         low_balance: lane.low_balance,

@@ -105,15 +105,27 @@ impl Board {
                 self.tell.borrow().words.clone()
             }
         };
+        let halts = match self.store.halts().await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "which wallets are halted could not be read");
+                self.tell.borrow().halts.clone()
+            }
+        };
         let next = Arc::new(Standing {
             pauses,
+            halts,
             stage,
             words,
             read_at: began,
         });
         self.tell.send_if_modified(|standing| {
             let is_news = !next.says_the_same_as(standing);
-            if is_news {
+            // An engine tells of its own halt, and of one that it finds.
+            let has_changed = next.pauses != standing.pauses
+                || next.stage != standing.stage
+                || next.words != standing.words;
+            if has_changed {
                 tracing::info!(paused = ?next.pauses, rollout.stage = ?next.stage, limits.version = next.words.version, "the switches have changed");
             }
             *standing = next;

@@ -160,6 +160,7 @@ async fn measure(app: &App) -> Facts {
                 spendable: row.spendable,
                 low_balance: row.low_balance,
                 halted: row.halted.map_or(Halted::No, |_| Halted::Yes),
+                foreign: row.foreign,
                 age_s: row.age.map(|age| age.as_secs()),
                 is_stale: row.is_stale,
                 waits: row.journal.map_or_else(Vec::new, |journal| {

@@ -414,6 +414,8 @@ pub struct WalletRow {
     pub tickets: Option<TicketsRow>,
     /// Why it signs nothing, where it was halted.
     pub halted: Option<String>,
+    /// How many transactions its account sent that nothing here signed and that nobody has accepted yet.
+    pub foreign: usize,
     /// How long ago the replica that works it said all this, where that is another.
     pub age: Option<Duration>,
     /// Whether that is too long ago to be taken for what is.

@@ -39,6 +39,11 @@ impl Engine<'_> {
         for change in &changes {
             self.observe(change, now);
         }
+        if self.desk.halted().is_some() {
+            let is_foreign = |note: &&Note| matches!(note, Note::Foreign { .. });
+            let foreign = notes.iter().filter(is_foreign).count();
+            self.foreign = self.foreign.saturating_add(foreign);
+        }
         for note in notes {
             self.tell(note, now);
         }

@@ -6,7 +6,6 @@
 //! read again, so that a commit whose answer was lost is told from one that failed by the database.
 
 use super::ask::{Asked, Asking};
-use super::backfill::Progress;
 use super::fees;
 use super::histories::Histories;
 use super::hold::Hold;
@@ -16,9 +15,9 @@ use super::pasts::Pasts;
 use super::preflight::Preflight;
 use super::restore::restore;
 use super::submit::{self, Outgoing, Report};
+pub use super::view::{TicketsView, View};
 use crate::clock::Clock;
 use crate::journal::recall;
-use crate::journal::waits::Wait;
 use crate::store::switches::Switches;
 use crate::store::{CommitError, Store, StoreError};
 use crate::supervise::Supervisor;
@@ -30,6 +29,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::engine::{Desk, Tick, TicketRequest};
 use xrpayd_core::fee::FeeQuote;
@@ -81,62 +81,10 @@ pub struct Deps {
     pub changed: Arc<Notify>,
 }
 
-/// What others may know of the wallet, at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View {
-    /// Where the journal is; `None` before the first page.
-    pub journal_at: Option<LedgerIndex>,
-    /// The balance there.
-    pub balance: Drops,
-    /// What must stay.
-    pub reserve: Drops,
-    /// What new payments may use.
-    pub spendable: Drops,
-    /// What open attempts may still cost.
-    pub in_flight: Drops,
-    /// Open attempts.
-    pub open_attempts: usize,
-    /// Sequences that nothing uses and that something waits behind.
-    pub sequence_gap: usize,
-    /// The account's tickets; `None` while they are still to be read.
-    pub tickets: Option<TicketsView>,
-    /// Why nothing is signed, where nothing is.
-    pub halted: Option<String>,
-    /// Whether signing waits for the journal to pass what a lost database may have in flight.
-    pub sign_from: Option<LedgerIndex>,
-    /// The first ledger that the journal covers.
-    pub journal_start: Option<LedgerIndex>,
-    /// How far the ledgers before the journal have been booked, while they are.
-    pub backfill: Option<Progress>,
-    /// The histories that cannot be read on: the journal's, and that of the ledgers before it.
-    pub waits: Vec<Wait>,
-}
-
-impl View {
-    /// The ledger through which everything since the wallet's first ledger has been read.
-    #[must_use]
-    pub fn read_through(&self) -> Option<LedgerIndex> {
-        self.backfill.map(|past| past.at).or(self.journal_at)
-    }
-}
-
-/// What others may know of a wallet's tickets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketsView {
-    /// Those that stand on the ledger.
-    pub standing: u32,
-    /// Those of them that nothing uses.
-    pub free: u32,
-    /// Those that are being made.
-    pub on_order: u32,
-}
-
 /// Looks again after this long without any wake: what a lost wake costs at most.
 pub(super) const POLL: Duration = Duration::from_secs(1);
 /// The pause after a store that does not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// A halted wallet looks for the operator's word this often.
-const HALT_POLL: Duration = Duration::from_secs(2);
 /// Pages read ahead of the engine: one is folded while the next is fetched.
 const PAGES_AHEAD: usize = 2;
 /// Batches of answers that may wait for the engine.
@@ -235,6 +183,8 @@ pub async fn run(
             }
             End::Reload => {
                 tracing::info!(wallet.name = wallet, "the wallet's work is read again");
+                // What the next life is held against is to be no older than what it reads.
+                deps.switches.look_soon();
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = tokio::time::sleep(RELOAD_PAUSE) => {}
@@ -290,11 +240,15 @@ pub(super) struct Engine<'a> {
     pub(super) fees: watch::Receiver<Option<FeeQuote>>,
     /// The ledger at which what waits was held against what the ledger remembers.
     pub(super) adopted_at: Option<LedgerIndex>,
-    view: &'a watch::Sender<View>,
-    histories: Histories,
+    pub(super) view: &'a watch::Sender<View>,
+    pub(super) histories: Histories,
     pub(super) asking: Asking,
     /// The operator's request for tickets that is open, as it was looked for last.
     pub(super) request: Option<TicketRequest>,
+    /// When a halted wallet looks for the operator's word next.
+    pub(super) asks_halt_at: Option<Instant>,
+    /// What the account sent that nothing here signed and that nobody has accepted yet.
+    pub(super) foreign: usize,
 }
 
 impl<'a> Engine<'a> {
@@ -347,7 +301,10 @@ impl<'a> Engine<'a> {
             histories,
             asking: Asking::default(),
             request: None,
+            asks_halt_at: None,
+            foreign: 0,
         };
+        engine.count_foreign().await?;
         let (recall_tx, mut recalled) = mpsc::channel(1);
         if let Some(range) = engine.desk.recall() {
             deps.supervisor.spawn(
@@ -356,7 +313,6 @@ impl<'a> Engine<'a> {
             );
         }
         let mut poll = tokio::time::interval(POLL);
-        let mut halted_since = None;
         loop {
             engine.work(&asked_tx, cancel).await?;
             // All have their turn: a slow store always has a page, and what is signed has to leave.
@@ -376,17 +332,7 @@ impl<'a> Engine<'a> {
                 () = deps.wake.notified() => {}
                 _ = poll.tick() => engine.look_for_ticket_request().await?,
             }
-            match (engine.desk.halted(), halted_since) {
-                (None, _) => halted_since = None,
-                (Some(_), None) => halted_since = Some(tokio::time::Instant::now()),
-                (Some(_), Some(since)) if since.elapsed() > HALT_POLL => {
-                    if deps.store.halt_reason(&deps.wallet.name).await?.is_none() {
-                        return Err(End::Reload.into());
-                    }
-                    halted_since = Some(tokio::time::Instant::now());
-                }
-                (Some(_), Some(_)) => {}
-            }
+            engine.heed_halts().await?;
         }
     }
 
@@ -435,30 +381,6 @@ impl<'a> Engine<'a> {
         self.ask_the_ledger(asked_tx, cancel);
         self.show();
         Ok(())
-    }
-
-    fn show(&self) {
-        let reserve = self.reserve().unwrap_or_default();
-        let (desk, cursor) = (&self.desk, self.desk.cursor());
-        self.view.send_replace(View {
-            journal_at: Some(cursor.at),
-            balance: cursor.balance,
-            reserve,
-            spendable: desk.spendable(reserve),
-            in_flight: desk.in_flight(),
-            open_attempts: desk.flights().len(),
-            sequence_gap: desk.lane().holes().count(),
-            halted: desk.halted().map(str::to_owned),
-            tickets: desk.tickets().is_known().then(|| TicketsView {
-                standing: desk.tickets().standing_len(),
-                free: desk.tickets().free_len(),
-                on_order: desk.tickets_on_order(),
-            }),
-            sign_from: desk.sign_from().filter(|from| cursor.at < *from),
-            journal_start: Some(cursor.start),
-            backfill: self.histories.past(),
-            waits: self.histories.waits(),
-        });
     }
 
     /// The time since this process began, for what is sent again.

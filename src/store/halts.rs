@@ -7,7 +7,8 @@ use super::hints::Hint;
 use super::lease::Tenure;
 use super::{Store, StoreError};
 use serde_json::json;
-use xrpayd_core::ids::{LedgerIndex, UnixMs};
+use std::collections::BTreeMap;
+use xrpayd_core::ids::{LedgerIndex, TxHash, UnixMs};
 
 impl Store {
     /// Why the wallet signs nothing, where it does not. A wallet that is not known is not halted.
@@ -22,6 +23,20 @@ impl Store {
             Some(row) => row.text_or_null("halted_reason"),
             None => Ok(None),
         }
+    }
+
+    /// Why each wallet is halted that is.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn halts(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut tx = self.db().read().await?;
+        let sql = "select name, halted_reason from wallets where halted_reason is not null";
+        let rows = tx.fetch(sql, Vec::new()).await?;
+        tx.end().await?;
+        rows.iter()
+            .map(|row| Ok((row.text("name")?, row.text("halted_reason")?)))
+            .collect()
     }
 
     /// How many transactions of the wallet are signed and have no end yet.
@@ -103,8 +118,18 @@ impl Store {
     }
 }
 
+/// Why a wallet is halted, read under the lock of its row.
+pub(super) async fn locked(tx: &mut Tx, wallet: &str) -> Result<Option<String>, StoreError> {
+    let lock = tx.for_update();
+    let sql = format!("select halted_reason from wallets where name = $1{lock}");
+    let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
+    let row = row.ok_or_else(|| StoreError::UnknownWallet(wallet.to_owned()))?;
+    row.text_or_null("halted_reason")
+}
+
 /// Halts a wallet or lets it go on; answers with what the audit log is to be told, which is nothing where
-/// it stood so before: an engine finds the same reason again at every try.
+/// it stood so before: an engine finds the same reason again at every try. An engine's own reason never
+/// takes the place of one that stands: a person is told the first, and it may be the operator's.
 pub(super) async fn write(
     tx: &mut Tx,
     wallet: &str,
@@ -112,26 +137,42 @@ pub(super) async fn write(
     actor: &Actor,
     now: UnixMs,
 ) -> Result<Option<Audited>, StoreError> {
-    let lock = tx.for_update();
-    let sql = format!("select halted_reason from wallets where name = $1{lock}");
-    let row = tx.fetch_optional(sql, vec![wallet.into()]).await?;
-    let row = row.ok_or_else(|| StoreError::UnknownWallet(wallet.to_owned()))?;
-    let before = row.text_or_null("halted_reason")?;
+    let before = locked(tx, wallet).await?;
     match reason {
+        Some(_) if *actor == Actor::Daemon && before.is_some() => return Ok(None),
         Some(reason) => {
             let sql = "update wallets set halted_reason = $2, halted_at = $3 where name = $1";
             let values = vec![wallet.into(), reason.into(), now.0.into()];
             tx.execute(sql, values).await?
         }
-        // Who resumes a wallet has seen what it sent past the daemon, as far as that is booked.
-        None => {
-            let sql = "update wallets set halted_reason = null, halted_at = null, \
-                foreign_accepted = cursor_at where name = $1";
-            tx.execute(sql, vec![wallet.into()]).await?
-        }
+        None => take_back(tx, wallet).await?,
     };
     let is_news = before.as_deref() != reason;
     Ok(is_news.then(|| noted(wallet, (before.as_deref(), reason), actor, now)))
+}
+
+/// Lets a wallet go on that stood halted for `reason`, whose person has accepted these transactions.
+pub(super) async fn lift(
+    tx: &mut Tx,
+    wallet: &str,
+    reason: &str,
+    accepted: &[TxHash],
+    (actor, now): (&Actor, UnixMs),
+) -> Result<Audited, StoreError> {
+    take_back(tx, wallet).await?;
+    let mut noted = noted(wallet, (Some(reason), None), actor, now);
+    if !accepted.is_empty() {
+        let hashes: Vec<String> = accepted.iter().map(TxHash::to_string).collect();
+        noted.data["accepted"] = json!(hashes);
+    }
+    Ok(noted)
+}
+
+/// Who resumes a wallet has seen what it sent past the daemon, as far as that is booked.
+async fn take_back(tx: &mut Tx, wallet: &str) -> Result<u64, StoreError> {
+    let sql = "update wallets set halted_reason = null, halted_at = null, \
+        foreign_accepted = cursor_at where name = $1";
+    tx.execute(sql, vec![wallet.into()]).await
 }
 
 fn noted(

@@ -254,41 +254,6 @@ impl Store {
         tx.end().await?;
         tally
     }
-
-    /// The transactions in a wallet's journal that it sent and that were not signed here, since a person
-    /// accepted such last: each with its ledger and type. What an earlier life of the database paid is
-    /// not among them.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn foreign_transactions(
-        &self,
-        wallet: &str,
-    ) -> Result<Vec<(TxHash, LedgerIndex, String)>, StoreError> {
-        let mut tx = self.db().read().await?;
-        let rows = tx
-            .fetch(
-                "select j.hash, j.ledger_index, j.transaction_type from wallets w \
-                 join journal_entries j on j.wallet = w.name and j.sender = w.account \
-                 where w.name = $1 and j.ledger_index > coalesce(w.foreign_accepted, 0) \
-                 and not exists (select 1 from attempts a where a.wallet = j.wallet \
-                     and a.slot_kind = j.slot_kind and a.slot = j.slot and a.hash = j.hash) \
-                 and not exists (select 1 from remembered r where r.wallet = j.wallet and r.hash = j.hash) \
-                 order by j.ledger_index, j.tx_index limit $2",
-                vec![wallet.into(), NAMED_MAX.into()],
-            )
-            .await?;
-        tx.end().await?;
-        rows.iter()
-            .map(|row| {
-                Ok((
-                    TxHash(row.hash("hash")?),
-                    LedgerIndex(row.uint("ledger_index")?),
-                    row.text("transaction_type")?,
-                ))
-            })
-            .collect()
-    }
 }
 
 async fn tally(tx: &mut Tx) -> Result<Tally, StoreError> {

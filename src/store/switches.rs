@@ -7,6 +7,7 @@
 
 use super::limits::words::Words;
 use super::pauses::{Pause, stopping};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,6 +22,8 @@ pub const STALE_AFTER: Duration = Duration::from_secs(5);
 pub struct Standing {
     /// Everything that is paused; `None` where that could not be read.
     pub pauses: Option<Vec<Pause>>,
+    /// Why each wallet is halted that is, for engines that have nothing to sign at the moment.
+    pub halts: BTreeMap<String, String>,
     /// The rollout stage in force, where it is known.
     pub stage: Option<String>,
     /// What the replicas say of limits.
@@ -44,6 +47,7 @@ impl Standing {
     pub fn unread() -> Self {
         Self {
             pauses: None,
+            halts: BTreeMap::new(),
             stage: None,
             words: Words::default(),
             read_at: Instant::now(),
@@ -88,7 +92,10 @@ impl Standing {
     /// Whether the two say the same, whenever they were read.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.pauses == other.pauses && self.stage == other.stage && self.words == other.words
+        self.pauses == other.pauses
+            && self.halts == other.halts
+            && self.stage == other.stage
+            && self.words == other.words
     }
 }
 
@@ -159,6 +166,7 @@ mod tests {
         };
         Standing {
             pauses: Some(scopes.iter().map(pause).collect()),
+            halts: BTreeMap::new(),
             stage: None,
             words: Words::default(),
             read_at: Instant::now(),

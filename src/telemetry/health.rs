@@ -98,6 +98,8 @@ pub struct WalletFacts {
     pub low_balance: Drops,
     /// Whether it was halted.
     pub halted: Halted,
+    /// How many transactions of its account nothing here signed and nobody has accepted yet.
+    pub foreign: usize,
     /// How long ago the replica that works it said so, where that is another.
     pub age_s: Option<u64>,
     /// Whether that is too long ago.
@@ -394,6 +396,7 @@ fn examine_wallets(
         balance_xrp: sum(|wallet| wallet.balance),
         spendable_xrp: sum(|wallet| wallet.spendable),
         halted,
+        foreign_unaccepted: wallets.iter().map(|wallet| wallet.foreign).sum(),
         unseen,
         view_age_s: wallets.iter().filter_map(|wallet| wallet.age_s).max(),
     }

@@ -141,6 +141,8 @@ families! {
         "wallets_below_threshold", "Wallets of this type with a balance below their own threshold.";
     wallet_halted: IntGaugeVec["wallet_type"] =
         "wallet_halted", "Wallets of this type that sign nothing until a person has looked.";
+    foreign_transactions_unaccepted: IntGaugeVec["wallet_type"] =
+        "foreign_transactions_unaccepted", "Transactions that the accounts of halted wallets of this type sent, that nothing here signed, and that nobody has accepted yet.";
     wallet_view_age_seconds: GaugeVec["wallet_type"] =
         "wallet_view_age_seconds", "How long ago the replica that works the wallet said how it stands; 0 where that is this one. From 15 on the wallet's other figures are withheld.";
     wallet_sequence_gap: IntGaugeVec["wallet_type"] =

@@ -16,6 +16,7 @@ mod contention;
 mod copy;
 mod deposits;
 mod feed;
+mod foreign;
 mod forgotten;
 mod hints;
 mod home;

@@ -62,6 +62,11 @@ impl Sources {
                 .wallet_halted
                 .with_label_values(&label)
                 .set(gauge(u64::try_from(halted).unwrap_or(u64::MAX)));
+            let foreign: usize = views.iter().map(|view| view.foreign).sum();
+            metrics
+                .foreign_transactions_unaccepted
+                .with_label_values(&label)
+                .set(i64::try_from(foreign).unwrap_or(i64::MAX));
         }
         // A balance that nobody has read yet is not a balance of nothing.
         if views.iter().any(|view| view.journal_at.is_some()) {
@@ -129,6 +134,7 @@ impl Sources {
         }
         for count in [
             &metrics.wallet_halted,
+            &metrics.foreign_transactions_unaccepted,
             &metrics.wallet_sequence_gap,
             &metrics.journal_cursor_ledger,
             &metrics.journal_lag_ledgers,

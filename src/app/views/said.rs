@@ -28,6 +28,9 @@ pub(super) struct Said {
     open_attempts: usize,
     sequence_gap: usize,
     halted: Option<String>,
+    /// A replica of before this was shown does not say it.
+    #[serde(default)]
+    foreign: usize,
     tickets: Option<Tickets>,
     backfill: Option<Backfill>,
     waits: Vec<Waiting>,
@@ -92,6 +95,7 @@ impl Said {
             open_attempts: view.open_attempts,
             sequence_gap: view.sequence_gap,
             halted: view.halted,
+            foreign: view.foreign,
             tickets: view.tickets.map(|tickets| Tickets {
                 standing: tickets.standing,
                 free: tickets.free,
@@ -146,6 +150,7 @@ impl Said {
                 on_order: tickets.on_order,
             }),
             halted: self.halted,
+            foreign: self.foreign,
             sign_from: index(self.sign_from),
             journal_start: index(self.journal_start),
             backfill: self.backfill.map(|past| Progress {
@@ -211,6 +216,7 @@ mod tests {
                 on_order: 2,
             }),
             halted: Some("a look".to_owned()),
+            foreign: 2,
             sign_from: Some(LedgerIndex(95)),
             journal_start: Some(LedgerIndex(50)),
             backfill: Some(Progress {

@@ -3,8 +3,8 @@
 //! is going.
 //!
 //! It is halted, which binds in the commit of every signature, and what is in flight is waited for. It
-//! stays halted: `xrpayd wallet resume` lists the change among what was not signed by the daemon, and
-//! accepts it.
+//! stays halted: `xrpayd wallet resume` shows the change among what was not signed by the daemon, and is
+//! told to accept it.
 
 use super::subject::Subject;
 use crate::cli::failure::Failure;

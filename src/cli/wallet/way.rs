@@ -72,7 +72,7 @@ pub(super) async fn go(
             let next = subject.wallet.as_ref().map_or_else(String::new, |wallet| {
                 format!(
                     "\n{wallet} stays halted: once its seed is one that may sign, restart the daemon and say \
-                     xrpayd wallet resume --wallet {wallet}"
+                     xrpayd wallet resume --wallet {wallet} --accept {hash}"
                 )
             });
             let human = format!("{sentence} It is in ledger {ledger}, as {hash}.{next}");
@@ -89,7 +89,8 @@ pub(super) async fn go(
             output.print(&human, &answer)
         }
         End::Validated { result, ledger, .. } => Err(Failure::new(format!(
-            "Nothing was changed: {hash} is in ledger {ledger} with {result}, and its fee is gone."
+            "Nothing was changed: {hash} is in ledger {ledger} with {result}, and its fee is gone. A wallet of \
+             this account stays halted until it is resumed with --accept {hash}."
         ))),
         End::Never { last_ledger, said } => Err(Failure::new(format!(
             "Nothing was changed: {hash} is in no ledger up to {last_ledger}, and no later one can hold \

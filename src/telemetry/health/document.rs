@@ -58,6 +58,8 @@ pub struct WalletCheck {
     pub(super) balance_xrp: Option<String>,
     pub(super) spendable_xrp: Option<String>,
     pub(super) halted: usize,
+    /// How many transactions their accounts sent that nothing here signed and that nobody has accepted yet.
+    pub(super) foreign_unaccepted: usize,
     /// Of how many the replica that works them has said nothing for some time: nobody may be working them.
     pub(super) unseen: usize,
     /// How long ago it said something of the one that it is longest for; null where this replica works all.

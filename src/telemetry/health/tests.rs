@@ -19,6 +19,7 @@ fn well() -> Facts {
             spendable: Some(xrp("98.5")),
             low_balance: xrp("50"),
             halted: Halted::No,
+            foreign: 0,
             age_s: None,
             is_stale: false,
             waits: Vec::new(),
@@ -154,7 +155,7 @@ fn the_document_has_the_contracts_fields_and_a_stranger_sees_no_balance() {
                     "latency_ms": 12, "validated_ledger": 90, "ledger_age_s": 3,
                 },
                 "wallet": {
-                    "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0,
+                    "status": "healthy", "balance_xrp": "100", "spendable_xrp": "98.5", "halted": 0, "foreign_unaccepted": 0,
                     "unseen": 0, "view_age_s": null,
                 },
                 "journal": { "status": "healthy", "waiting": 0 },

@@ -2,9 +2,10 @@
 //! the stage that they pay under.
 
 use super::bed::{Bed, Plan};
+use super::drill::Drill;
 use super::table::Course;
 use crate::drills::scene::{PATIENCE, sequences};
-use crate::drills::wallet::pay_past_the_daemon;
+use crate::drills::wallet::{pay_past_the_daemon, signed_past_the_daemon};
 use crate::support::daemon::WALLET;
 use serde_json::json;
 
@@ -55,8 +56,16 @@ pub(super) async fn wallets_that_are_empty_halted_or_unchecked_are_told_of() {
     let stranger = async {
         pay_past_the_daemon(scene, next).await;
     };
+    // A colleague has answered for it, in writing.
+    let hash = signed_past_the_daemon(next).hash.to_string();
+    let hands = bed.hands.clone().given("ACCEPT", &hash);
+    let told = Drill {
+        watch: &bed.watch,
+        hands: &hands,
+        course: &course,
+    };
     let taken = ["WalletHalted", "BooksDiffer"];
-    drill.by_page(&taken, stranger).await;
+    told.by_page(&taken, stranger).await;
 
     let no_history = json!({ "kind": "drop_requests", "per_mille": 1000, "only": "account_tx" });
     let all = [0, 1, 2];

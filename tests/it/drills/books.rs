@@ -228,7 +228,7 @@ async fn background(store: Option<&str>) {
     assert_eq!(waiting["substatus"], "queued", "{waiting:#}");
     let resumed = scene
         .setup
-        .command(&["wallet", "resume", "--wallet", "hot"]);
+        .command(&["wallet", "resume", "--wallet", "hot", "--accept", &stranger]);
     assert_eq!(resumed["foreign"][0]["tx_hash"], stranger, "{resumed:#}");
     scene.merchant.payment(&id, is_final).await;
     scene.merchant.until("/health", checked).await;

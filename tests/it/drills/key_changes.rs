@@ -64,10 +64,12 @@ impl<'a> Keeper<'a> {
         ledger.reach(ledger.validated().await + 2).await;
     }
 
-    fn resume(&self) {
-        let command = ["wallet", "resume", "--wallet", "hot"];
+    /// Resumes the wallet, whose change is the only thing that nothing here signed.
+    fn resume(&self, change: &str) {
+        let command = ["wallet", "resume", "--wallet", "hot", "--accept", change];
         // What happened has to be booked before it can be accepted.
         let resumed = self.scene.setup.command(&command);
+        assert_eq!(resumed["foreign"][0]["tx_hash"], change, "{resumed}");
         assert_eq!(resumed["resumed"], true, "{resumed}");
     }
 }
@@ -131,24 +133,33 @@ async fn a_wallet_goes_over_to_a_key_of_its_own_and_its_master_key_goes_out_of_u
     assert_eq!(hash_of(&again), set);
     assert_eq!(again["ledger_index"], given["ledger_index"]);
 
-    // What was in flight before has ended, and nothing is signed until a person resumes the wallet.
-    let waiting = scene.pay_one(4, "1").await;
+    // What was in flight before has ended, and nothing is signed until a person resumes the wallet. That
+    // shows while nothing is asked for, and the change itself is no stranger's.
     let halted = |wallet: &Value| !wallet["halted_reason"].is_null();
     let view = scene.merchant.until("/v1/wallets/hot", halted).await;
     let reason = view["halted_reason"].as_str().unwrap();
-    assert!(reason.contains(&regular), "{reason}");
+    assert!(
+        reason.starts_with("a key of its account is being changed")
+            && reason.contains(&regular),
+        "{reason}"
+    );
+    let waiting = scene.pay_one(4, "1").await;
     booked(&scene).await;
     assert_eq!(daemon.terminate(GRACE), Some(0));
 
     scene.setup.reseed(Path::new(&keeper.file("regular")));
     let daemon = scene.start().await;
-    keeper.resume();
+    let other = "00".repeat(32);
+    let resume = ["wallet", "resume", "--wallet", "hot"];
+    let why = keeper.refused(&[&resume[..], &["--accept", &other]].concat(), "");
+    assert!(why.contains(&other) && why.contains(&set), "{why}");
+    keeper.resume(&set);
     let paid = |payment: &Value| payment["status"] == "succeeded";
     scene.merchant.payment(&waiting, paid).await;
 
     let disabled = hash_of(&keeper.typing(&disable, WALLET.0));
     booked(&scene).await;
-    keeper.resume();
+    keeper.resume(&disabled);
     let after = scene.pay_one(5, "1").await;
     scene.merchant.payment(&after, paid).await;
 

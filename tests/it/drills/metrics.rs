@@ -41,6 +41,7 @@ const PRESENT: &[&str] = &[
     r#"wallets_below_threshold{level="low",wallet_type="hot"} 0"#,
     r#"wallets_below_threshold{level="critical",wallet_type="hot"} 0"#,
     r#"wallet_halted{wallet_type="hot"} 0"#,
+    r#"foreign_transactions_unaccepted{wallet_type="hot"} 0"#,
     "reconciliation_last_timestamp_seconds",
     "reconciliation_interval_seconds 3600",
     "backup_last_timestamp_seconds",

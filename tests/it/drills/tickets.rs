@@ -293,7 +293,7 @@ async fn a_stranger_who_uses_our_ticket_halts_the_wallet() {
 
     let resumed = scene
         .setup
-        .command(&["wallet", "resume", "--wallet", "hot"]);
+        .command(&["wallet", "resume", "--wallet", "hot", "--accept", &stranger]);
     assert_eq!(resumed["resumed"], true, "{resumed}");
     scene.ledger.clear().await;
     scene.settle_by_hand().await;

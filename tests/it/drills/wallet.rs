@@ -82,8 +82,8 @@ async fn a_payment_that_the_balance_holds_back_lets_smaller_ones_pass_and_is_pai
     );
 }
 
-/// Signs a payment with the wallet's key past the daemon and gives it to the ledger.
-pub async fn pay_past_the_daemon(scene: &Scene, sequence: u64) -> String {
+/// A payment that somebody signs with the wallet's key past the daemon.
+pub fn signed_past_the_daemon(sequence: u64) -> xrpayd_codec::Signed {
     let key = xrpayd_codec::Keypair::from_seed(WALLET.1).unwrap();
     let tx = json!({
         "TransactionType": "Payment",
@@ -95,7 +95,12 @@ pub async fn pay_past_the_daemon(scene: &Scene, sequence: u64) -> String {
         "Flags": 0,
         "Sequence": sequence,
     });
-    let signed = xrpayd_codec::sign(&tx, &key).unwrap();
+    xrpayd_codec::sign(&tx, &key).unwrap()
+}
+
+/// Signs a payment with the wallet's key past the daemon and gives it to the ledger.
+pub async fn pay_past_the_daemon(scene: &Scene, sequence: u64) -> String {
+    let signed = signed_past_the_daemon(sequence);
     let request = json!({ "command": "submit", "tx_blob": hex::encode_upper(&signed.blob) });
     let answer = scene.ledger.ask(request).await;
     assert_eq!(answer["engine_result"], "tesSUCCESS", "{answer:#}");
@@ -140,7 +145,7 @@ async fn a_stranger_with_our_key_halts_the_wallet_until_a_person_resumes_it() {
     }
     let resumed = scene
         .setup
-        .command(&["wallet", "resume", "--wallet", "hot"]);
+        .command(&["wallet", "resume", "--wallet", "hot", "--accept", &stranger]);
     assert_eq!(resumed["resumed"], true, "{resumed}");
     assert_eq!(resumed["was_halted"], reason);
     scene.merchant.all_final(PATIENCE).await;
@@ -160,6 +165,102 @@ async fn a_stranger_with_our_key_halts_the_wallet_until_a_person_resumes_it() {
         .merchant
         .until("/v1/wallets/hot", |wallet| wallet["status"] == "ok")
         .await;
+}
+
+/// Nothing is reconciled meanwhile, and nothing is asked for: what pages is the page of the journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_theft_from_an_idle_wallet_halts_it_at_once_and_is_accepted_by_nobody_by_the_way() {
+    const HALTED: &str = r#"wallet_halted{wallet_type="hot"}"#;
+    const FOREIGN: &str = r#"foreign_transactions_unaccepted{wallet_type="hot"}"#;
+    let scene = Scene::new("200ms", "10000", "[reconcile]\ninterval = \"1h\"\n");
+    let daemon = scene.start().await;
+    scene.pay_one(1, "3").await;
+    let next = sequences(&scene.all_succeed(1).await[&1])[0] + 1;
+    let first = pay_past_the_daemon(&scene, next).await;
+    scene.until_metric(HALTED, |count| count == 1.0).await;
+    scene.until_metric(FOREIGN, |count| count == 1.0).await;
+    let wallet = scene.merchant.get("/v1/wallets/hot").await;
+    let reason = wallet["halted_reason"].as_str().unwrap().to_owned();
+    for told in [&first[..], "7 XRP", SHOP] {
+        assert!(reason.contains(told), "{reason}");
+    }
+    let second = pay_past_the_daemon(&scene, next + 1).await;
+    scene.until_metric(FOREIGN, |count| count == 2.0).await;
+    let health = scene.merchant.get("/health").await;
+    let check = &health["checks"]["wallet"];
+    assert_eq!(
+        (&check["halted"], &check["foreign_unaccepted"]),
+        (&json!(1), &json!(2)),
+        "{health:#}"
+    );
+
+    // It is shown, and no word of less than all of it resumes the wallet.
+    let resume = ["wallet", "resume", "--wallet", "hot"];
+    let one = [&resume[..], &["--accept", &first]].concat();
+    for (command, words) in [
+        (&resume[..], ""),
+        (&resume[..], "accept 1 of hot"),
+        (&one, ""),
+    ] {
+        let (code, answer, errors) = scene.setup.try_typing(command, words);
+        assert_eq!((code, answer), (Some(1), Value::Null), "{errors}");
+        for told in [&first, &second] {
+            assert!(errors.contains(told.as_str()), "{errors}");
+        }
+        assert!(errors.contains("Payment of 7 XRP to"), "{errors}");
+    }
+    // Nor does a start of the daemon.
+    daemon.kill();
+    let daemon = scene.start().await;
+    scene.until_metric(FOREIGN, |count| count == 2.0).await;
+    let wallet = scene.merchant.get("/v1/wallets/hot").await;
+    assert_eq!(wallet["halted_reason"], reason);
+
+    let (code, resumed, errors) = scene.setup.try_typing(&resume, "accept 2 of hot");
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(resumed["foreign"][1]["tx_hash"], second, "{resumed:#}");
+    scene.until_metric(FOREIGN, |count| count == 0.0).await;
+    scene.pay_one(2, "1").await;
+    scene.merchant.all_final(PATIENCE).await;
+    scene.audit(&[&first, &second]).await;
+    let entries = scene
+        .setup
+        .command(&["audit", "list", "--action", "wallet.resumed"]);
+    assert!(entries.to_string().contains(&second), "{entries:#}");
+    assert_eq!(daemon.terminate(GRACE), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_by_a_command_shows_while_the_daemon_has_nothing_to_do() {
+    let scene = Scene::new("200ms", "10000", "");
+    let daemon = scene.start().await;
+    scene.pay_one(1, "1").await;
+    scene.all_succeed(1).await;
+    let halting = xrpayd::store::StoreConfig::new(super::scene::store_in(scene.folder()));
+    let store = xrpayd::store::Store::open(&halting, xrpayd::store::Access::Tool)
+        .await
+        .unwrap();
+    let (who, now) = (
+        xrpayd::store::Actor::Cli { uid: 0, said: None },
+        xrpayd_core::ids::UnixMs(1),
+    );
+    store
+        .set_halt("hot", Some("a person's word"), &who, now)
+        .await
+        .unwrap();
+    store.close().await;
+    let began = std::time::Instant::now();
+    let halted = |wallet: &Value| wallet["halted_reason"] == "a person's word";
+    scene.merchant.until("/v1/wallets/hot", halted).await;
+    let metric = r#"wallet_halted{wallet_type="hot"}"#;
+    scene.until_metric(metric, |count| count == 1.0).await;
+    assert!(began.elapsed() < std::time::Duration::from_secs(10));
+    scene
+        .setup
+        .command(&["wallet", "resume", "--wallet", "hot"]);
+    let goes_on = |wallet: &Value| wallet["halted_reason"].is_null();
+    scene.merchant.until("/v1/wallets/hot", goes_on).await;
+    assert_eq!(daemon.terminate(GRACE), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

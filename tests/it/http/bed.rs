@@ -284,6 +284,7 @@ impl Bed {
                     on_order: 10,
                 }),
                 halted: None,
+                foreign: 0,
                 low_balance: xrp("50"),
                 critical_balance: xrp("20"),
             }]),

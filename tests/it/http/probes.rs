@@ -32,7 +32,7 @@ async fn health_needs_no_key_and_has_the_contracts_shape() {
                     "status": "healthy", "servers_ready": 1, "servers_configured": 1, "quorum": 1,
                     "latency_ms": 12, "validated_ledger": 78, "ledger_age_s": 4,
                 },
-                "wallet": { "status": "healthy", "balance_xrp": "500", "spendable_xrp": "490", "halted": 0,
+                "wallet": { "status": "healthy", "balance_xrp": "500", "spendable_xrp": "490", "halted": 0, "foreign_unaccepted": 0,
                     "unseen": 0, "view_age_s": null },
                 "journal": { "status": "healthy", "waiting": 0 },
                 "payments": { "status": "healthy", "paused": false, "pending": 0, "oldest_age_s": null },

@@ -5,8 +5,11 @@ use super::step::Queue;
 use super::{Desk, JournalCommit, Note, Owner, Remembered, Settings, Step};
 use crate::deposit;
 use crate::ids::{LedgerIndex, TxHash, UnixMs};
-use crate::journal::{BrokenPage, Fold, Page, fold};
+use crate::journal::{BrokenPage, Delivered, Entry, Fold, Page, TICKET_CREATE, fold};
 use crate::payment::{AttemptState, Event, Finding, Slot};
+
+/// The type of the transaction that fills a sequence and does nothing else.
+const NO_OP: &str = "AccountSet";
 
 /// Why nothing is concluded from a page: the cursor stays before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +66,8 @@ impl Desk {
                         Slot::Ticket(_) => "ticket",
                     }
                 ));
+            } else if !self.may_be_of_a_lost_life(entry) {
+                batch.stop(strange(entry));
             }
             remembered.extend(Remembered::of(&self.wallet, entry, &page.servers));
         }
@@ -93,6 +98,19 @@ impl Desk {
         step.settled = settled;
         step.queue = Queue::Again;
         Ok(step)
+    }
+
+    /// Whether a database that this one stands in for may have signed it: one of the three things that an
+    /// engine signs, in a ledger before which nothing is signed here for that very reason.
+    fn may_be_of_a_lost_life(&self, entry: &Entry) -> bool {
+        let is_waited_for = self
+            .sign_from
+            .is_some_and(|from| entry.ledger_index <= from);
+        let is_of_an_engine = match entry.transaction_type.as_str() {
+            "Payment" => entry.marker.is_some(),
+            kind => kind == NO_OP || kind == TICKET_CREATE,
+        };
+        is_waited_for && is_of_an_engine
     }
 
     /// The ledger from which on it may be signed, where the ledger holds payments of a life that this
@@ -142,6 +160,26 @@ impl Desk {
         }
         settled
     }
+}
+
+/// Why a wallet stops at a transaction that nothing here signed, so that who is called out of bed sees at
+/// once what it did.
+fn strange(entry: &Entry) -> String {
+    let amount = match &entry.delivered {
+        Delivered::Nothing => String::new(),
+        Delivered::Xrp(drops) => format!(" of {} XRP", drops.to_xrp()),
+        Delivered::Other(_) | Delivered::Unreadable(_) | Delivered::Unavailable => {
+            " of something else than XRP".to_owned()
+        }
+    };
+    let whom = entry.destination.map(|account| format!(" to {account}"));
+    format!(
+        "an unknown transaction, {}, was signed with a key of the account: {}{amount}{} in ledger {}",
+        entry.hash,
+        entry.transaction_type,
+        whom.unwrap_or_default(),
+        entry.ledger_index,
+    )
 }
 
 #[cfg(test)]
@@ -200,6 +238,64 @@ mod tests {
         assert_eq!(done.closed, sent, "the journal names who took the sequence");
         assert!(matches!(done.notes[0], Note::Halted { .. }));
         assert!(!desk.may_sign());
+    }
+
+    /// What somebody else signs while nothing of ours is on the way.
+    fn strange_page(desk: &Desk, change: impl FnOnce(&mut Entry)) -> Page {
+        let mut theirs = bed::entry(bed::hash(77), 100, "tesSUCCESS");
+        change(&mut theirs);
+        bed::page(desk, vec![theirs])
+    }
+
+    fn halt_of(desk: &Desk, page: &Page) -> Option<String> {
+        let step = desk.take_page(page, None, &bed::SETTINGS, bed::NOW);
+        step.unwrap().commit().halt.clone()
+    }
+
+    #[test]
+    fn whatever_somebody_else_signs_halts_an_idle_wallet_at_once() {
+        let desk = bed::desk();
+        let reason = halt_of(&desk, &strange_page(&desk, |_| {})).unwrap();
+        let hash = bed::hash(77).to_string();
+        assert!(
+            reason.contains("unknown transaction") && reason.contains(&hash),
+            "{reason}"
+        );
+        for kind in ["AccountSet", "SetRegularKey", "TicketCreate", "OfferCreate"] {
+            let page = strange_page(&desk, |entry| entry.transaction_type = kind.into());
+            let reason = halt_of(&desk, &page).unwrap();
+            assert!(reason.contains(kind), "{reason}");
+        }
+        // An InvoiceID, or our memo, is anybody's to set.
+        let marked = strange_page(&desk, |entry| {
+            entry.marker = Some(crate::ids::Hash256([3; 32]));
+        });
+        assert!(halt_of(&desk, &marked).is_some());
+    }
+
+    #[test]
+    fn what_a_lost_database_may_have_signed_halts_nothing_while_it_is_waited_for() {
+        let desk = bed::desk();
+        let at = desk.cursor().at.plus(1);
+        let waiting = |from| {
+            bed::desk_of(super::super::LaneRecord {
+                sign_from: Some(from),
+                ..bed::record()
+            })
+        };
+        let (still, over) = (waiting(at), waiting(desk.cursor().at));
+        let marked = |entry: &mut Entry| entry.marker = Some(crate::ids::Hash256([3; 32]));
+        let no_op = |entry: &mut Entry| entry.transaction_type = NO_OP.into();
+        for page in [strange_page(&desk, marked), strange_page(&desk, no_op)] {
+            assert_eq!(page.entries[0].ledger_index, at);
+            assert_eq!(halt_of(&still, &page), None);
+            assert!(halt_of(&over, &page).is_some());
+        }
+        // No engine pays without its marker, or changes a key.
+        let key = |entry: &mut Entry| entry.transaction_type = "SetRegularKey".into();
+        for page in [strange_page(&desk, |_| {}), strange_page(&desk, key)] {
+            assert!(halt_of(&still, &page).is_some());
+        }
     }
 
     /// An older copy of the database knows an attempt that died; its life went on, signed the payment

@@ -221,7 +221,7 @@ fn somebody_else_with_the_key_halts_the_wallet_and_falsifies_nothing() {
         strangers: 1,
         ..PLAIN
     };
-    exhaust("stranger", bounds, 23_000);
+    exhaust("stranger", bounds, 20_000);
 }
 
 #[test]
