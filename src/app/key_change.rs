@@ -1,4 +1,4 @@
-//! A change of an account's keys from the command line: what the ledger says of the account, the
+//! A change of an account, mostly of its keys, from the command line: what the ledger says of the account, the
 //! transaction that makes the change, and its way to a proven end.
 //!
 //! The same rules as for payments: one transaction is followed until it is found in a validated ledger
@@ -128,6 +128,7 @@ pub fn objection(change: &Change, setup: &AccountSetup) -> Option<&'static str> 
         Change::DisableMaster if regular.is_none() && signers.is_none() => {
             Some("it has neither a regular key nor signers: nobody could sign for it any more")
         }
+        Change::RequireTag if setup.requires_tag() => Some("it demands a tag already"),
         Change::NoSigners if signers.is_none() => Some("it has no list of signers"),
         Change::NoSigners if !needs_master && regular.is_none() => Some(
             "its master key is disabled and it has no regular key: nobody could sign for it any more",
@@ -136,7 +137,8 @@ pub fn objection(change: &Change, setup: &AccountSetup) -> Option<&'static str> 
         | Change::NoRegularKey
         | Change::DisableMaster
         | Change::Signers { .. }
-        | Change::NoSigners => None,
+        | Change::NoSigners
+        | Change::RequireTag => None,
     }
 }
 

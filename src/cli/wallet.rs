@@ -31,6 +31,8 @@ pub(super) enum Command {
     DisableMaster(change::DisableMaster),
     /// Say who may sign for an account together.
     SignerList(change::SignerList),
+    /// Have an account take payments with a destination tag alone.
+    RequireTag(change::RequireTag),
     /// Sign a prepared change, where its key is.
     Sign(papers::Sign),
     /// Put the signatures of several signers together.
@@ -54,6 +56,7 @@ impl Command {
             Self::SetRegularKey(command) => command.run().await,
             Self::DisableMaster(command) => command.run().await,
             Self::SignerList(command) => command.run().await,
+            Self::RequireTag(command) => command.run().await,
             Self::Sign(command) => command.run(),
             Self::Combine(command) => command.run(),
             Self::Submit(command) => command.run().await,

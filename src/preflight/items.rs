@@ -93,7 +93,7 @@ items! {
     WALLET_MASTER = "wallet.master_key", "Each hot wallet's master key is disabled, or kept offline behind a regular key that is disabled last.",
         "`xrpayd wallet disable-master`, with the master key on a machine that is offline.";
     WALLET_TAG = "wallet.require_tag", "Each wallet requires a destination tag of those who pay it.",
-        "Set RequireDest (asfRequireDest) on the account.";
+        "`xrpayd wallet require-tag`, with a key that may sign for the account.";
     WALLET_DEPOSIT = "wallet.deposit_auth", "No wallet that is to be paid takes payments only from preauthorised accounts.",
         "Clear DepositAuth, or preauthorise whoever refills and pays it.";
     WALLET_SIGNERS = "wallet.signer_list", "Each wallet can be recovered by several people together, and by none of them alone.",

@@ -1,4 +1,5 @@
-//! What can be changed about who may sign for an account: its regular key, its master key, its signers.
+//! What can be changed about an account: who may sign for it, by its regular key, its master key and its
+//! signers, and that who pays it has to name a destination tag.
 //!
 //! A change that comes out of a file is read strictly: a transaction is one of these or it is refused,
 //! and one that says anything more is refused as well. So what a person is shown before signing is what
@@ -13,8 +14,10 @@ use xrpayd_core::money::Drops;
 
 /// The number of the setting that switches the master key off.
 const DISABLE_MASTER: u32 = 4;
+/// The number of the setting that takes payments with a destination tag alone.
+const REQUIRE_TAG: u32 = 1;
 
-/// A change of who may sign for an account.
+/// A change of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The key of this account may sign too.
@@ -32,6 +35,8 @@ pub enum Change {
     },
     /// Nobody signs together any more.
     NoSigners,
+    /// Payments to it must bear a destination tag.
+    RequireTag,
 }
 
 /// Why a transaction is none that is signed or submitted here.
@@ -42,7 +47,7 @@ pub enum NotAChange {
     Field(&'static str),
     /// It is of another type.
     #[error(
-        "it is neither a SetRegularKey, a SignerListSet nor an AccountSet that disables the master key"
+        "it is neither a SetRegularKey, a SignerListSet nor an AccountSet that disables the master key or demands a destination tag"
     )]
     Type,
     /// It says something else as well.
@@ -72,6 +77,10 @@ impl Change {
                 signers: all,
             } => signers(*quorum, all.clone()),
             Self::NoSigners => signers(0, Vec::new()),
+            Self::RequireTag => Action::AccountSet(Box::new(AccountSet {
+                set_flag: Some(REQUIRE_TAG),
+                ..AccountSet::default()
+            })),
         }
     }
 
@@ -88,6 +97,7 @@ impl Change {
                 None => Ok(Self::NoRegularKey),
             },
             Some("AccountSet") if tx["SetFlag"] == DISABLE_MASTER => Ok(Self::DisableMaster),
+            Some("AccountSet") if tx["SetFlag"] == REQUIRE_TAG => Ok(Self::RequireTag),
             Some("SignerListSet") => {
                 let quorum = number(tx, "SignerQuorum")?;
                 let Some(entries) = tx.get("SignerEntries") else {
@@ -120,6 +130,7 @@ impl fmt::Display for Change {
                 Ok(())
             }
             Self::NoSigners => f.write_str("loses its list of signers"),
+            Self::RequireTag => f.write_str("takes payments with a destination tag alone"),
         }
     }
 }
@@ -213,6 +224,7 @@ mod tests {
                 signers: vec![(OTHER.parse().unwrap(), 1), (THIRD.parse().unwrap(), 2)],
             },
             Change::NoSigners,
+            Change::RequireTag,
         ]
     }
 
@@ -289,6 +301,7 @@ mod tests {
                     "gets signers who need a weight of 3 together: {OTHER} with 1, {THIRD} with 2"
                 ),
                 "loses its list of signers".to_owned(),
+                "takes payments with a destination tag alone".to_owned(),
             ]
         );
     }

@@ -1,4 +1,5 @@
-//! `xrpayd wallet set-regular-key`, `disable-master` and `signer-list`: who may sign for an account.
+//! `xrpayd wallet set-regular-key`, `disable-master` and `signer-list`: who may sign for an account; and
+//! `require-tag`: what it takes.
 //!
 //! With a seed the change is signed here and followed to its end. With --out it is written down
 //! unsigned, for a machine that has the key and no network: `wallet sign` there, `wallet submit` here.
@@ -99,6 +100,20 @@ pub(in crate::cli) struct SignerList {
     remove: bool,
     #[command(flatten)]
     making: Making,
+}
+
+/// Have the account take payments with a destination tag alone: one without belongs to nobody.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RequireTag {
+    #[command(flatten)]
+    making: Making,
+}
+
+impl RequireTag {
+    /// Makes the change.
+    pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
+        self.making.run(Change::RequireTag).await
+    }
 }
 
 impl SetRegularKey {

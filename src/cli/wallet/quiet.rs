@@ -1,4 +1,4 @@
-//! A wallet that the daemon works is brought to rest before a key of its account is changed: two hands on
+//! A wallet that the daemon works is brought to rest before its account is changed, as by another key: two hands on
 //! one account's sequences would fight, and what the daemon signs meanwhile may be signed by the key that
 //! is going.
 //!
@@ -33,7 +33,7 @@ pub(super) async fn bring_to_rest(
     let Some(wallet) = subject.wallet.clone() else {
         return Ok(());
     };
-    let reason = format!("a key of its account is being changed: {reason}");
+    let reason = format!("its account is being changed by a command: {reason}");
     with_store(config, |store| async move {
         if !halt(&store, &wallet, &reason).await? {
             return Ok(());

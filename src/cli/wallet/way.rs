@@ -7,6 +7,7 @@ use crate::cli::args::OutputArgs;
 use crate::cli::failure::Failure;
 use crate::cli::out;
 use crate::cli::words;
+use crate::wallet::change::Change;
 use crate::wallet::paper::{Draft, Final};
 use crate::xrpl::Pool;
 use serde_json::json;
@@ -69,10 +70,13 @@ pub(super) async fn go(
             ledger,
             servers,
         } if result == DONE => {
+            let before = match paper.draft.change {
+                Change::RequireTag => "",
+                _ => "once its seed is one that may sign, restart the daemon and ",
+            };
             let next = subject.wallet.as_ref().map_or_else(String::new, |wallet| {
                 format!(
-                    "\n{wallet} stays halted: once its seed is one that may sign, restart the daemon and say \
-                     xrpayd wallet resume --wallet {wallet} --accept {hash}"
+                    "\n{wallet} stays halted: {before}say xrpayd wallet resume --wallet {wallet} --accept {hash}"
                 )
             });
             let human = format!("{sentence} It is in ledger {ledger}, as {hash}.{next}");

@@ -96,6 +96,22 @@ async fn a_wallet_goes_over_to_a_key_of_its_own_and_its_master_key_goes_out_of_u
     scene.pay(1, 3).await;
     let regular = keeper.generate("regular");
 
+    // What the checklist demands of a wallet: nobody pays it without saying for what.
+    let seed = keeper.seed("master");
+    let require = ["wallet", "require-tag", "hot", "--seed", &seed];
+    let required = hash_of(&keeper.typing(&require, WALLET.0));
+    let why = keeper.refused(&require, WALLET.0);
+    assert!(why.contains("demands a tag already"), "{why}");
+    let balance = scene.setup.command(&["wallet", "balance", "hot"]);
+    assert_eq!(
+        balance["wallets"][0]["require_destination_tag"], true,
+        "{balance:#}"
+    );
+    booked(&scene).await;
+    keeper.resume(&required);
+    scene.pay(11, 2).await;
+    scene.all_succeed(5).await;
+
     // Nobody could sign any more: the ledger is asked before anything is signed.
     let disable = [
         "wallet",
@@ -139,7 +155,7 @@ async fn a_wallet_goes_over_to_a_key_of_its_own_and_its_master_key_goes_out_of_u
     let view = scene.merchant.until("/v1/wallets/hot", halted).await;
     let reason = view["halted_reason"].as_str().unwrap();
     assert!(
-        reason.starts_with("a key of its account is being changed")
+        reason.starts_with("its account is being changed by a command")
             && reason.contains(&regular),
         "{reason}"
     );
@@ -192,14 +208,14 @@ async fn a_wallet_goes_over_to_a_key_of_its_own_and_its_master_key_goes_out_of_u
         (&json!(regular), &json!(true)),
         "{balance:#}"
     );
-    scene.all_succeed(5).await;
+    scene.all_succeed(7).await;
     assert_eq!(daemon.terminate(GRACE), Some(0));
     let changes = scene.ledger.truth_of(WALLET.0).await;
     let changes = changes
         .iter()
         .filter(|tx| tx["account"] == WALLET.0 && tx["type"] != "Payment");
     let hashes: Vec<&str> = changes.filter_map(|tx| tx["hash"].as_str()).collect();
-    assert_eq!(hashes, [set.as_str(), disabled.as_str()]);
+    assert_eq!(hashes, [required.as_str(), set.as_str(), disabled.as_str()]);
     scene.setup.command(&["reconcile"]);
 }
 
