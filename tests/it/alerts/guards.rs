@@ -128,6 +128,7 @@ async fn nothing_is_done_after_a_command_that_failed() {
             }
             for given in [
                 "STOLEN_KEY_ID",
+                "CHANGE",
                 "TO",
                 "WARM",
                 "REFILL",
