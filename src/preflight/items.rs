@@ -153,8 +153,8 @@ items! {
     METRICS_EXPOSED = "metrics.exposure", "The metrics are not reached from the public internet.",
         "Bind `telemetry.listen` to loopback or a private address.";
 
-    ALERTS_RECEIVER = "alerts.receiver", "Alertmanager answers and has a receiver, and who that is is written down.",
-        "Set `preflight.alertmanager_url` and `telemetry.alert_receiver`; start Alertmanager with alerts/alertmanager.yml.";
+    ALERTS_RECEIVER = "alerts.receiver", "Alertmanager tells receivers that are somebody's and take it, and who that is is written down.",
+        "Set `preflight.alertmanager_url` and `telemetry.alert_receiver`; put your receivers into alerts/alertmanager.yml, start it, and send a test page.";
     WEBHOOK_RECEIVERS = "webhooks.receivers", "Each webhook endpoint that is enabled can be reached.",
         "Tell its owner; `POST /v1/webhook-endpoints/{id}/test` tries it.";
 

@@ -44,14 +44,61 @@ pub struct ServiceFacts {
     pub metrics: (SocketAddr, Reach),
     /// Who is told, in the operator's words.
     pub alert_receiver: Option<String>,
-    /// Alertmanager's receivers; none where no URL is set.
-    pub alertmanager: Option<Result<Vec<String>, String>>,
+    /// What Alertmanager says of those it tells; none where no URL is set.
+    pub alertmanager: Option<Result<Telling, String>>,
     /// Each webhook endpoint that is enabled, and whether it can be reached; or why they are not known.
     pub webhooks: Result<Vec<Knock>, String>,
     /// The most that one payment, and a day, may move.
     pub caps: (Drops, Drops),
     /// From which amount on a second person is asked; none where nobody is.
     pub approval: Option<Drops>,
+}
+
+/// Whom Alertmanager tells, and whether they take it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// The names of its receivers.
+    pub receivers: Vec<String>,
+    /// Hosts of its configuration that are nobody's: names that are kept for examples.
+    pub placeholders: Vec<String>,
+    /// Each way that it has told anybody by since it started: its name, how often, and how often in vain.
+    pub ways: Vec<(String, u64, u64)>,
+    /// Whether it says itself, by the alert of that, that somebody is not told now.
+    pub is_undelivered: bool,
+}
+
+impl Telling {
+    /// Why nobody may count on it, where that is so.
+    fn fault(&self) -> Option<String> {
+        if self.receivers.is_empty() {
+            return Some("Alertmanager has no receiver".to_owned());
+        }
+        if !self.placeholders.is_empty() {
+            let hosts = self.placeholders.join(", ");
+            return Some(format!("its receivers are examples and nobody's: {hosts}"));
+        }
+        if self.is_undelivered {
+            return Some("AlertsUndelivered fires: somebody is not told".to_owned());
+        }
+        if self.ways.iter().all(|(_, told, _)| *told == 0) {
+            return Some("it has told nobody since it started: send a test page".to_owned());
+        }
+        let mut in_vain = self
+            .ways
+            .iter()
+            .filter(|(_, told, vain)| *vain > 0 && vain >= told);
+        in_vain
+            .next()
+            .map(|(way, told, _)| format!("by {way} it has told nobody, {told} times"))
+    }
+}
+
+/// Whether a name is kept for examples, and is nobody's.
+pub fn is_placeholder(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let kept = ["example", "example.com", "example.net", "example.org"];
+    let is_within = |name: &&str| host == **name || host.ends_with(&format!(".{name}"));
+    kept.iter().any(is_within)
 }
 
 /// An endpoint, and what it could not be reached for, where it could not.
@@ -200,20 +247,21 @@ fn alerts(facts: &ServiceFacts) -> Row {
             "preflight.alertmanager_url is not set".to_owned(),
         ),
         (Some(Err(why)), _) => (Outcome::Fail, why.clone()),
-        (Some(Ok(names)), _) if names.is_empty() => {
-            (Outcome::Fail, "Alertmanager has no receiver".to_owned())
+        (Some(Ok(telling)), who) => {
+            let names = telling.receivers.join(", ");
+            match (telling.fault(), who) {
+                (Some(why), _) => (Outcome::Fail, why),
+                (None, None) => (
+                    Outcome::Fail,
+                    format!("it has {names}; telemetry.alert_receiver is not set"),
+                ),
+                (None, Some(who)) if who.split([':', '/', '@', ' ']).any(is_placeholder) => (
+                    Outcome::Fail,
+                    format!("telemetry.alert_receiver is an example and nobody's: {who}"),
+                ),
+                (None, Some(who)) => (Outcome::Pass, format!("it has {names}; {who} is told")),
+            }
         }
-        (Some(Ok(names)), None) => (
-            Outcome::Fail,
-            format!(
-                "it has {}; telemetry.alert_receiver is not set",
-                names.join(", ")
-            ),
-        ),
-        (Some(Ok(names)), Some(who)) => (
-            Outcome::Pass,
-            format!("it has {}; {who} is told", names.join(", ")),
-        ),
     };
     Row::of(&items::ALERTS_RECEIVER, outcome, words)
 }
@@ -295,7 +343,12 @@ mod tests {
             })),
             metrics: (SocketAddr::from(([10, 0, 0, 1], 9090)), Reach::Private),
             alert_receiver: Some("the rota".to_owned()),
-            alertmanager: Some(Ok(vec!["page".to_owned()])),
+            alertmanager: Some(Ok(Telling {
+                receivers: vec!["page".to_owned()],
+                placeholders: Vec::new(),
+                ways: vec![("webhook".to_owned(), 5, 1)],
+                is_undelivered: false,
+            })),
             webhooks: Ok(vec![("we_1".to_owned(), Ok(()))]),
             caps: (SHIPPED_MAX_PAYMENT, SHIPPED_DAILY),
             approval: Some(drops(50_000_000)),
@@ -308,6 +361,46 @@ mod tests {
         let rows = rows(&facts, NOW).into_iter();
         let bad = rows.filter(|row| row.outcome != Outcome::Pass);
         bad.map(|row| (row.item.id, row.outcome.as_str())).collect()
+    }
+
+    /// Something else about those whom Alertmanager tells.
+    fn told(change: fn(&mut Telling)) -> Vec<(&'static str, &'static str)> {
+        let mut facts = service();
+        if let Some(Ok(telling)) = &mut facts.alertmanager {
+            change(telling);
+        }
+        let rows = rows(&facts, NOW).into_iter();
+        let bad = rows.filter(|row| row.outcome != Outcome::Pass);
+        bad.map(|row| (row.item.id, row.outcome.as_str())).collect()
+    }
+
+    #[test]
+    fn receivers_that_nobody_is_behind_are_no_receivers() {
+        let fails = [("alerts.receiver", "fail")];
+        assert_eq!(told(|_| ()), []);
+        assert_eq!(told(|t| t.receivers.clear()), fails);
+        assert_eq!(told(|t| t.ways.clear()), fails);
+        assert_eq!(told(|t| t.ways = vec![("webhook".to_owned(), 0, 0)]), fails);
+        let in_vain = |t: &mut Telling| t.ways.push(("pagerduty".to_owned(), 3, 3));
+        assert_eq!(told(in_vain), fails);
+        assert_eq!(told(|t| t.ways.push(("slack".to_owned(), 0, 0))), []);
+        assert_eq!(told(|t| t.is_undelivered = true), fails);
+        let example = |t: &mut Telling| t.placeholders.push("pager.example.net".to_owned());
+        assert_eq!(told(example), fails);
+        for who in ["https://pager.example.com/x", "a@Example.ORG", "example"] {
+            let mut facts = service();
+            facts.alert_receiver = Some(who.to_owned());
+            let row = alerts(&facts);
+            assert_eq!(row.outcome, Outcome::Fail, "{who}");
+        }
+        for who in [
+            "pager.test",
+            "counterexample.com",
+            "the rota",
+            "alertmanager:9093",
+        ] {
+            assert!(!who.split([':', ' ']).any(is_placeholder), "{who}");
+        }
     }
 
     #[test]
@@ -362,10 +455,6 @@ mod tests {
         );
         assert_eq!(
             found(|s| s.alertmanager = None),
-            [("alerts.receiver", "fail")]
-        );
-        assert_eq!(
-            found(|s| s.alertmanager = Some(Ok(vec![]))),
             [("alerts.receiver", "fail")]
         );
         assert_eq!(

@@ -2,11 +2,12 @@
 
 use super::fetch;
 use crate::config::Loaded;
-use crate::preflight::service::{Answered, Port, Reach, ServiceFacts};
+use crate::preflight::service::{Answered, Port, Reach, ServiceFacts, Telling, is_placeholder};
 use crate::webhooks::address;
 use crate::xrpl::Roots;
 use rustls::RootCertStore;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,26 +77,99 @@ async fn alertmanager(
     loaded: &Loaded,
     roots: &Result<Arc<RootCertStore>, String>,
     patience: Duration,
-) -> Option<Result<Vec<String>, String>> {
+) -> Option<Result<Telling, String>> {
     let url = loaded.config.preflight.alertmanager_url.as_ref()?;
     let asked = async {
         let roots = roots.as_ref().map_err(Clone::clone)?;
-        let got = fetch::get(&below(url, "/api/v2/receivers"), roots, patience).await?;
-        if got.status != 200 {
-            return Err(format!("it answers with status {}", got.status));
-        }
-        receivers(&got.body)
+        let get = async |path: &str| {
+            let got = fetch::get(&below(url, path), roots, patience).await?;
+            match got.status {
+                200 => Ok(got.body),
+                status => Err(format!("it answers {path} with status {status}")),
+            }
+        };
+        let (names, status, metrics, alerts) = tokio::try_join!(
+            get("/api/v2/receivers"),
+            get("/api/v2/status"),
+            get("/metrics"),
+            get("/api/v2/alerts"),
+        )?;
+        Ok(Telling {
+            receivers: receivers(&names)?,
+            placeholders: placeholders(&status)?,
+            ways: ways(&String::from_utf8_lossy(&metrics)),
+            is_undelivered: list(&alerts)?.iter().any(tells_of_itself),
+        })
     };
     Some(asked.await)
 }
 
-/// The names in Alertmanager's answer.
-fn receivers(body: &[u8]) -> Result<Vec<String>, String> {
+/// An answer that is a list.
+fn list(body: &[u8]) -> Result<Vec<Value>, String> {
     let answer: Value = serde_json::from_slice(body)
         .map_err(|error| format!("its answer is not Alertmanager's: {error}"))?;
-    let list = answer
-        .as_array()
+    let list = answer.as_array().cloned();
+    list.ok_or_else(|| "its answer is not Alertmanager's".to_owned())
+}
+
+/// Whether an alert is the one that somebody is not told.
+fn tells_of_itself(alert: &Value) -> bool {
+    alert["labels"]["alertname"] == "AlertsUndelivered" && alert["status"]["state"] == "active"
+}
+
+/// Hosts of the configuration that it runs with that are nobody's. Newer versions show no URL of a webhook;
+/// what they hide is judged by whether anybody was told.
+fn placeholders(status: &[u8]) -> Result<Vec<String>, String> {
+    let answer: Value = serde_json::from_slice(status)
+        .map_err(|error| format!("its answer is not Alertmanager's: {error}"))?;
+    let config = answer["config"]["original"]
+        .as_str()
         .ok_or("its answer is not Alertmanager's")?;
+    let urls = config
+        .split_whitespace()
+        .filter_map(|word| Url::parse(word.trim_matches(['"', '\''])).ok());
+    let hosts = urls.filter_map(|url| url.host_str().map(str::to_owned));
+    let found: BTreeSet<String> = hosts.filter(|host| is_placeholder(host)).collect();
+    Ok(found.into_iter().collect())
+}
+
+/// A counter's value. From a million on it is told by its magnitude, and that is enough to know.
+fn count(value: &str) -> Option<u64> {
+    let told = value.parse().ok();
+    told.or_else(|| value.contains("e+").then_some(1_000_000))
+}
+
+/// Each way of telling in Alertmanager's metrics: how often it was gone, and how often in vain.
+fn ways(metrics: &str) -> Vec<(String, u64, u64)> {
+    let mut ways = BTreeMap::<String, (u64, u64)>::new();
+    for line in metrics.lines() {
+        let Some((series, value)) = line.rsplit_once(' ') else {
+            continue;
+        };
+        let Some((name, labels)) = series.split_once('{') else {
+            continue;
+        };
+        let way = labels
+            .split_once("integration=\"")
+            .and_then(|(_, rest)| rest.split_once('"'));
+        let (Some((way, _)), Some(count)) = (way, count(value)) else {
+            continue;
+        };
+        let counts = ways.entry(way.to_owned()).or_default();
+        match name {
+            "alertmanager_notifications_total" => counts.0 = counts.0.saturating_add(count),
+            "alertmanager_notifications_failed_total" => counts.1 = counts.1.saturating_add(count),
+            _ => {}
+        }
+    }
+    let ways = ways.into_iter();
+    ways.map(|(way, (told, in_vain))| (way, told, in_vain))
+        .collect()
+}
+
+/// The names in Alertmanager's answer.
+fn receivers(body: &[u8]) -> Result<Vec<String>, String> {
+    let list = list(body)?;
     let names = list
         .iter()
         .map(|one| one["name"].as_str().map(str::to_owned));
@@ -214,6 +288,32 @@ fn addresses_v6(list: &str) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_alertmanager_says_of_those_whom_it_tells_is_read() {
+        let config = "receivers:\n- url: https://pager.example.net/x\n- url: <secret>\n\
+            - api: \"https://chat.test\"\n";
+        let status = serde_json::json!({ "config": { "original": config } }).to_string();
+        let found = placeholders(status.as_bytes()).unwrap();
+        assert_eq!(found, ["pager.example.net"]);
+        assert!(placeholders(b"[]").is_err() && list(b"{}").is_err());
+        let metrics = "# HELP x y\nalertmanager_notifications_total{integration=\"webhook\"} 7\n\
+            alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"other\"} 2\n\
+            alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"clientError\"} 1\n\
+            alertmanager_notifications_total{integration=\"slack\"} 1.5e+06\nother 3\n";
+        let expected = [
+            ("slack".to_owned(), 1_000_000, 0),
+            ("webhook".to_owned(), 7, 3),
+        ];
+        assert_eq!(ways(metrics), expected);
+        let active = |name: &str, state: &str| {
+            tells_of_itself(&serde_json::json!({
+                "labels": { "alertname": name }, "status": { "state": state },
+            }))
+        };
+        assert!(active("AlertsUndelivered", "active"));
+        assert!(!active("AlertsUndelivered", "suppressed") && !active("XrpaydDown", "active"));
+    }
 
     const TABLE: &str = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
         \x20    +-- 127.0.0.0/8 2 0 2\n           |-- 127.0.0.1\n              /32 host LOCAL\n\

@@ -54,10 +54,16 @@ fn alertmanager() -> String {
             let mut head = [0; 2_048];
             let read = stream.read(&mut head).unwrap();
             let asked = String::from_utf8_lossy(&head[..read]).into_owned();
-            let (status, body) = if asked.starts_with("GET /api/v2/receivers ") {
-                ("200 OK", r#"[{"name":"page"},{"name":"chat"}]"#)
-            } else {
-                ("404 Not Found", "{}")
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let (status, body) = match path {
+                "/api/v2/receivers" => ("200 OK", r#"[{"name":"page"},{"name":"chat"}]"#),
+                "/api/v2/status" => ("200 OK", r#"{"config":{"original":"receivers: []"}}"#),
+                "/api/v2/alerts" => ("200 OK", "[]"),
+                "/metrics" => (
+                    "200 OK",
+                    "alertmanager_notifications_total{integration=\"webhook\"} 3\n",
+                ),
+                _ => ("404 Not Found", "{}"),
             };
             let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
