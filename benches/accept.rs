@@ -49,6 +49,7 @@ impl Machine {
         let now = self.clock.now();
         NewPayment {
             id: PaymentId(uuid_v7(now, &self.entropy)),
+            words: 0,
             client: "shop".to_owned(),
             asked_by: "k1".to_owned(),
             wallet: "hot".to_owned(),
