@@ -218,7 +218,9 @@ pub async fn run(config: Config, options: RunOptions) -> Result<(), AppError> {
     );
     // Before the first request is taken: what this configuration is stricter in holds for all from here on.
     let word = build::word(&build::rules(&config));
-    leases.tell_limits(&word, Occasion::Begins).await?;
+    // Who is asked to end meanwhile ends as everybody does, below.
+    let told = || leases.tell_limits(&word, Occasion::Begins);
+    patience::answered(&signals, told).await?;
     // Ends last of all: what the others did at their ends is told.
     let telling = root.child();
     if let (Some(spans), Some(base)) = (options.spans, config.telemetry.otlp_endpoint.as_deref()) {

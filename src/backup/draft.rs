@@ -97,6 +97,12 @@ pub(super) fn is_one(name: &str) -> bool {
 
 /// Whether somebody writes a draft.
 pub(super) fn hold_of(draft: &Path) -> Hold {
+    // One that has its name already was placed, and is the database itself: to open and close that would
+    // take the locks away that SQLite has on it in this process.
+    match std::fs::symlink_metadata(draft) {
+        Ok(known) if known.is_file() && known.nlink() > 1 => return Hold::Left,
+        _ => {}
+    }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(open) = rustix::fs::open(draft, flags, Mode::empty()) else {
         return Hold::Unknown;
@@ -191,6 +197,9 @@ mod tests {
         ];
         assert_eq!(found, wanted);
         assert_eq!(hold_of(&next.path), Hold::Held);
+        // What has its place already is not even opened.
+        std::fs::hard_link(&next.path, file("placed")).unwrap();
+        assert_eq!(hold_of(&next.path), Hold::Left);
         drop(next);
     }
 }

@@ -3,12 +3,13 @@
 //! Owns how far that word reaches: `foreign_accepted`, a ledger. A wallet is resumed in one transaction that
 //! holds its row and reads what is booked: what was not shown to the person who resumes it keeps it halted.
 
-use super::audit::{self, Actor};
+use super::audit::{self, Actor, Audited};
 use super::db::{Row, Tx};
 use super::hints::Hint;
 use super::journal::delivered_from;
 use super::payments::drops_from;
 use super::{Store, StoreError, halts};
+use serde_json::json;
 use std::collections::BTreeSet;
 use xrpayd_core::ids::{LedgerIndex, TxHash, UnixMs};
 use xrpayd_core::journal::Delivered;
@@ -100,6 +101,15 @@ impl Store {
             let sql = "update wallets set foreign_accepted = $2 where name = $1";
             let through = i64::from(from.0).saturating_sub(1);
             tx.execute(sql, vec![wallet.into(), through.into()]).await?;
+            let hashes: Vec<String> = known.iter().map(|theirs| theirs.hash.to_string()).collect();
+            let noted = Audited {
+                at: now,
+                actor: actor.clone(),
+                action: "wallet.foreign_accepted",
+                object: wallet.to_owned(),
+                data: json!({ "accepted": hashes }),
+            };
+            audit::note(&mut tx, vec![noted]).await?;
             tx.commit().await?;
             return Ok(Resumed::InPart);
         }

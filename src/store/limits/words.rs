@@ -120,6 +120,7 @@ impl Store {
 
 /// Takes back what a process said that ends.
 pub(in crate::store) async fn take_back(tx: &mut Tx, replica: &str) -> Result<(), StoreError> {
+    super::lock(tx).await?;
     let sql = "delete from limit_words where replica = $1";
     match tx.execute(sql, vec![replica.into()]).await? {
         0 => Ok(()),
