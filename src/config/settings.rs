@@ -278,8 +278,7 @@ const ROWS: &[Setting] = &[
         Kind::Number,
         "The most connections that are held to the database for what requests, wallets and webhooks ask of it. \
          On PostgreSQL a quarter of them, and two at least, is the wallets' alone, so that payments go on \
-         whatever requests do; and there are five more: two that keep the leases, two that take them, and one \
-         that listens.",
+         whatever requests do; five more keep the leases, take them, and listen.",
     ),
     row(
         "store.idle_timeout",

@@ -196,7 +196,7 @@ mod tests {
         let text = format!(
             "[store]\nurl = {url:?}\n[wallets.hot]\nseed = \"file:/nowhere/seed\"\n\
              address = \"rBLBSrTC68gJUQ7amoAUyoVJgM8Zr8VWXc\"\n\
-             [xrpl]\nservers = [{{ url = \"ws://127.0.0.1:1\", name = \"one\", operator = \"o\" }}]\n"
+             [xrpl]\nquorum = 1\nservers = [{{ url = \"ws://127.0.0.1:1\", name = \"one\", operator = \"o\" }}]\n"
         );
         std::fs::write(&file, text).unwrap();
         let loaded = crate::config::load(LoadArgs {

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 /// Tables whose first column is what the daemon says.
 const HEADS: [&str; 2] = ["| the log ends with |", "| the reason says |"];
 /// What stands in backticks beside the word "log" and is something to type.
-const TYPED: [&str; 7] = [
+const TYPED: [&str; 8] = [
     "amtool",
     "curl",
     "df",
+    "export",
     "journalctl",
     "promtool",
     "systemctl",
