@@ -161,7 +161,8 @@ const ROWS: &[Setting] = &[
         "wallets.<name>.max_in_flight",
         Kind::Number,
         "How many transactions may be signed by sequence and not yet final at once. Those by ticket, which \
-         pass by a lane that is stuck, are bounded by the tickets.",
+         pass by a lane that is stuck, are bounded by the tickets. No more than the servers take within \
+         `ledger_window`: what they do not take in time is proven dead and signed again.",
     ),
     row(
         "wallets.<name>.max_fee_drops",

@@ -88,6 +88,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// It did not work, and says why.
+fn fails(output: &Output, why: &str) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(why), "{said}");
+}
+
 fn json(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -294,12 +301,7 @@ fn a_key_is_shown_once_listed_without_its_secret_and_revoked_for_good() {
 fn a_wallet_that_is_not_configured_cannot_be_resumed() {
     let place = Place::new();
     let output = place.run(&["wallet", "resume", "--wallet", "cold"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("no wallet cold"),
-        "{}",
-        stderr(&output)
-    );
+    fails(&output, "no wallet cold");
     let answer = json(&place.run(&["wallet", "resume", "--wallet", "hot", "--json"]));
     assert_eq!(answer["resumed"], false);
 }
@@ -322,11 +324,6 @@ fn a_database_that_cannot_be_named_is_bad_usage_and_is_not_shown() {
     let nowhere = std::env::temp_dir().join(format!("xrpayd-nowhere-{}", std::process::id()));
     let from = format!("sqlite://{}", nowhere.display());
     let output = run(&["store", "copy", "--from", &from, "--to", to]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("nothing to copy"),
-        "{}",
-        stderr(&output)
-    );
+    fails(&output, "nothing to copy");
     assert!(!nowhere.exists(), "a source was made");
 }

@@ -13,8 +13,9 @@
 //! is not known.
 
 use super::lock;
+use super::scopes::ROW;
 use crate::store::accept::NewPayment;
-use crate::store::db::{Columns, Kind, Tx};
+use crate::store::db::Tx;
 use crate::store::error::StoreError;
 use crate::store::payments::{drops_from, drops_value};
 use crate::store::remembered::{self, FORGOTTEN};
@@ -31,14 +32,6 @@ const SCOPE: &str = "forgotten";
 /// How old the sum may be. What has left the day since still counts, so somebody may be refused for that
 /// much longer.
 const LAG_MS: i64 = 60 * 1_000;
-
-const ROW: Columns = &[
-    ("scope", Kind::Text),
-    ("used_drops", Kind::Int),
-    ("pending", Kind::Int),
-    ("counted_through", Kind::Int),
-    ("asked_at", Kind::Int),
-];
 
 /// What is forgotten, as a batch of requests is held against it.
 #[derive(Debug, Clone, Default)]

@@ -58,7 +58,8 @@ const RANGES: Columns = &[
     ("since", Kind::Int),
     ("until", Kind::Int),
 ];
-const ROW: Columns = &[
+/// One row of the limits.
+pub(super) const ROW: Columns = &[
     ("scope", Kind::Text),
     ("used_drops", Kind::Int),
     ("pending", Kind::Int),

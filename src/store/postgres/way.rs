@@ -2,13 +2,13 @@
 //!
 //! There are four, so that nothing which a wallet's payments wait for waits behind what the API is asked.
 //! What requests, webhooks and the background ask goes by the first; what the engines do and go by, such as
-//! the operators' switches, by the second, which has [`ENGINES_SHARE`] of the connections of the configuration. What keeps a wallet's
-//! lease goes by the third, which has [`LEASE_CONNECTIONS`] beside those: one that gets no answer within a
-//! fraction of a lease is given up and asked again over another connection while there is time. A taking
-//! goes by the fourth, which has [`TAKING_CONNECTIONS`], because it may have to wait for a commit of the
-//! last holder and would hold renewals up meanwhile. Each way judges its connections by what it has seen
-//! itself, so that a renewal that was slow once does not end what others have asked; where another server
-//! is the primary, all go there.
+//! the operators' switches, by the second, which has [`ENGINES_SHARE`] of the connections of the
+//! configuration. What keeps a wallet's lease goes by the third, which has [`LEASE_CONNECTIONS`] beside
+//! those: one that gets no answer within a fraction of a lease is given up and asked again over another
+//! connection while there is time. A taking goes by the fourth, which has [`TAKING_CONNECTIONS`], because
+//! it may have to wait for a commit of the last holder and would hold renewals up meanwhile. Each way
+//! judges its connections by what it has seen itself, so that a renewal that was slow once does not end
+//! what others have asked; where another server is the primary, all go there.
 //!
 //! These are pools and no places in one pool, because a connection whose request was given up is busy for a
 //! while after its place is free: callers that hang up would fill what is kept for the engines.
@@ -175,12 +175,11 @@ pub(super) fn pool(
                     // It may lead nowhere, so it is not even asked.
                     return Err(sqlx::Error::WorkerCrashed);
                 }
-                // What was left in the middle is rolled back now; who does not answer to that is
-                // not waited for, because his place in the pool is.
-                if connection.should_flush() {
-                    let ping = tokio::time::timeout(patience, connection.ping());
-                    ping.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-                }
+                // What was left in the middle is rolled back now. Who does not answer is not waited
+                // for, because his place in the pool is: the driver asks the same after this, and
+                // would wait for ever.
+                let ping = tokio::time::timeout(patience, connection.ping());
+                ping.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
                 Ok(true)
             })
         })

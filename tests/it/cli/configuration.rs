@@ -1,6 +1,6 @@
 //! The configuration as commands check and show it.
 
-use super::{Place, SEED, json, run, stderr, stdout};
+use super::{Place, SEED, fails, json, run, stderr, stdout};
 use serde_json::Value;
 use std::process::Command;
 
@@ -74,15 +74,9 @@ fn a_seed_in_the_file_stops_every_command_and_is_never_repeated() {
 fn an_unknown_profile_or_a_missing_file_is_an_error() {
     let place = Place::new();
     let output = place.run(&["config", "check", "--profile", "prod"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("profile is unknown"),
-        "{}",
-        stderr(&output)
-    );
+    fails(&output, "profile is unknown");
     let output = run(&["serve", "--config", "/nonexistent/xrpayd.toml"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("/nonexistent/xrpayd.toml"));
+    fails(&output, "/nonexistent/xrpayd.toml");
 }
 
 #[test]

@@ -66,12 +66,7 @@ pub async fn each_is_paid_once(scene: &Scene) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sealed_backup_that_was_taken_while_the_daemon_paid_is_put_back_and_pays_nothing_twice() {
-    let mut scene = Scene::new("manual", "10000", SHORT_LIVED);
-    let shelf = scene.folder().join("backups");
-    std::fs::create_dir(&shelf).unwrap();
-    let key = key_in(scene.folder());
-    let layer = format!("[store]\nbackup_key = \"{key}\"\n");
-    scene.setup = scene.setup.clone().with(&layer);
+    let (scene, shelf) = scene_that_seals("manual");
     let daemon = scene.start().await;
     scene.pay(1, 3).await;
     scene.settle_by_hand().await;
@@ -177,6 +172,17 @@ async fn held_in_the_middle(scene: &Scene, shelf: &Path) -> Process {
     backup
 }
 
+/// A daemon that seals its backups, and a folder for them.
+fn scene_that_seals(close: &str) -> (Scene, PathBuf) {
+    let mut scene = Scene::new(close, "10000", SHORT_LIVED);
+    let shelf = scene.folder().join("backups");
+    std::fs::create_dir(&shelf).unwrap();
+    let key = key_in(scene.folder());
+    let layer = format!("[store]\nbackup_key = \"{key}\"\n");
+    scene.setup = scene.setup.clone().with(&layer);
+    (scene, shelf)
+}
+
 fn drafts_in(folder: &Path) -> Vec<PathBuf> {
     let mut found = files_in(folder);
     found.retain(|path| path.to_string_lossy().ends_with(".xrpayd-draft"));
@@ -185,12 +191,7 @@ fn drafts_in(folder: &Path) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_waits_for_a_backup_that_is_being_taken_and_what_a_killed_one_left_is_swept() {
-    let mut scene = Scene::new("200ms", "10000", SHORT_LIVED);
-    let shelf = scene.folder().join("backups");
-    std::fs::create_dir(&shelf).unwrap();
-    let key = key_in(scene.folder());
-    let layer = format!("[store]\nbackup_key = \"{key}\"\n");
-    scene.setup = scene.setup.clone().with(&layer);
+    let (scene, shelf) = scene_that_seals("200ms");
     let daemon = scene.start().await;
     scene.pay(1, 1).await;
     scene.all_succeed(1).await;

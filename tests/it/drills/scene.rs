@@ -53,44 +53,38 @@ impl Scene {
         layer: &str,
         more: &[&str],
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let fund = [(WALLET.0, xrp), (SHOP, "1000")];
-        let ledger = Ledger::start_with(folder.path(), close, &fund, more);
-        let store = store.map_or_else(|| store_in(folder.path()), str::to_owned);
-        let setup = Setup::new(folder.path(), &ledger.urls, &store, "").with(layer);
-        let merchant = merchant_of(&setup);
-        Self {
-            ledger,
-            setup,
-            merchant,
-            folder,
-        }
+        Self::staged(1, (close, xrp), more, |folder, ledger| {
+            let store = store.map_or_else(|| store_in(folder), str::to_owned);
+            Setup::new(folder, &ledger.urls, &store, "").with(layer)
+        })
     }
 
     /// The same with all of the configuration in one file, as an operator has it: tables, and the lines
     /// that they have besides.
     pub fn in_one_file(close: &str, xrp: &str, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let fund = [(WALLET.0, xrp), (SHOP, "1000")];
-        let ledger = Ledger::start(folder.path(), close, &fund);
-        let store = store_in(folder.path());
-        let setup = Setup::in_one_file(folder.path(), &ledger.urls, &store, settings);
-        let merchant = merchant_of(&setup);
-        Self {
-            ledger,
-            setup,
-            merchant,
-            folder,
-        }
+        Self::staged(1, (close, xrp), &[], |folder, ledger| {
+            Setup::in_one_file(folder, &ledger.urls, &store_in(folder), settings)
+        })
     }
 
     /// The same on a ledger with as many servers again, of which the daemon knows nothing yet.
     pub fn with_spare_servers(close: &str, xrp: &str, settings: &[(&str, &str)]) -> Self {
+        Self::staged(2, (close, xrp), &[], |folder, ledger| {
+            Setup::in_one_file(folder, ledger.urls_of(0), &store_in(folder), settings)
+        })
+    }
+
+    /// A ledger for as many daemons, on which the wallet has what it has, and one daemon beside it.
+    fn staged(
+        daemons: usize,
+        (close, xrp): (&str, &str),
+        more: &[&str],
+        setup: impl FnOnce(&Path, &Ledger) -> Setup,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fund = [(WALLET.0, xrp), (SHOP, "1000")];
-        let ledger = Ledger::start_for(2, folder.path(), close, &fund, &[]);
-        let store = store_in(folder.path());
-        let setup = Setup::in_one_file(folder.path(), ledger.urls_of(0), &store, settings);
+        let ledger = Ledger::start_for(daemons, folder.path(), close, &fund, more);
+        let setup = setup(folder.path(), &ledger);
         let merchant = merchant_of(&setup);
         Self {
             ledger,

@@ -82,6 +82,31 @@ async fn a_renewal_on_a_silent_connection_is_asked_again_over_another() {
     let Some(bed) = Bed::postgres().await else {
         return;
     };
+    let (address, store) = behind_an_address(&bed).await;
+    let held = tenure(&store, WALLET).await;
+    for _ in 0..2 {
+        assert_eq!(renew(&store, &held).await, std::slice::from_ref(&held));
+        address.silences();
+    }
+    assert_eq!(renew(&store, &held).await, [held]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_goes_silent_as_it_is_given_back_leaves_its_place_to_another() {
+    let Some(bed) = Bed::postgres().await else {
+        return;
+    };
+    let (address, store) = behind_an_address(&bed).await;
+    let held = tenure(&store, WALLET).await;
+    address.swallows_pings();
+    // More often than there are places.
+    for _ in 0..5 {
+        assert_eq!(renew(&store, &held).await, std::slice::from_ref(&held));
+    }
+}
+
+/// The bed's database by way of an address of one's own, and a store that knows only that.
+async fn behind_an_address(bed: &Bed) -> (Address, Store) {
     let port = bed.number("select inet_server_port()::bigint").await;
     let address = Address::of(u16::try_from(port).unwrap()).await;
     let config = StoreConfig {
@@ -91,10 +116,5 @@ async fn a_renewal_on_a_silent_connection_is_asked_again_over_another() {
         ..StoreConfig::new(address.instead_of(&bed.url))
     };
     let store = Store::open(&config, Access::Daemon).await.unwrap();
-    let held = tenure(&store, WALLET).await;
-    for _ in 0..2 {
-        assert_eq!(renew(&store, &held).await, std::slice::from_ref(&held));
-        address.silences();
-    }
-    assert_eq!(renew(&store, &held).await, [held]);
+    (address, store)
 }

@@ -175,15 +175,21 @@ async fn is_asked(store: &Store, server: &Server, key: &str) {
     }
 }
 
+/// A primary, the standby that will be promoted, and a third from which a store of the primary's lists.
+async fn three() -> (Clusters, Server, Store) {
+    let clusters = Clusters::start(Replication::Asynchronous).await;
+    clusters.primary().create_database("books").await;
+    let third = clusters.another_standby("three").await;
+    let old = open(clusters.primary(), third.url("books")).await;
+    (clusters, third, old)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_that_stays_on_the_log_of_the_last_primary_is_not_read_after_a_promotion() {
     if fresh_postgres().await.is_none() {
         return;
     }
-    let mut clusters = Clusters::start(Replication::Asynchronous).await;
-    clusters.primary().create_database("books").await;
-    let third = clusters.another_standby("three").await;
-    let old = open(clusters.primary(), third.url("books")).await;
+    let (mut clusters, third, old) = three().await;
     is_asked(&old, &third, "before").await;
 
     // The one that will be promoted receives nothing any more, the third goes on.
@@ -221,10 +227,7 @@ async fn a_standby_that_went_over_to_a_new_primary_is_not_read_by_who_still_writ
     if fresh_postgres().await.is_none() {
         return;
     }
-    let mut clusters = Clusters::start(Replication::Asynchronous).await;
-    clusters.primary().create_database("books").await;
-    let third = clusters.another_standby("three").await;
-    let old = open(clusters.primary(), third.url("books")).await;
+    let (mut clusters, third, old) = three().await;
     // It hears of everything by way of the one that will be promoted, and so goes over with it.
     third.turns_to(clusters.standby()).await;
     let port = clusters.standby().port();

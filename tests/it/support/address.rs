@@ -2,10 +2,16 @@
 //! that machines hand over to each other does; and whose connections can go silent, as those of a network
 //! do that has forgotten them.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// What a client of PostgreSQL asks by itself, when a connection goes back into its pool.
+const PING: &[u8] = b"S\0\0\0\x04";
 
 /// The address, for as long as its test runs.
 #[derive(Debug)]
@@ -14,6 +20,7 @@ pub struct Address {
     pub port: u16,
     leads_to: Arc<AtomicU16>,
     silenced: watch::Sender<u32>,
+    swallows_pings: Arc<AtomicBool>,
 }
 
 impl Address {
@@ -24,18 +31,26 @@ impl Address {
         let leads_to = Arc::new(AtomicU16::new(port));
         let shared = Arc::clone(&leads_to);
         let (silenced, silence) = watch::channel(0);
+        let swallows_pings = Arc::new(AtomicBool::new(false));
+        let swallows = Arc::clone(&swallows_pings);
         tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
+            while let Ok((client, _)) = listener.accept().await {
                 let port = shared.load(Ordering::SeqCst);
                 let mut silence = silence.clone();
                 silence.mark_unchanged();
+                let swallows = Arc::clone(&swallows);
                 tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+                    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
                         return;
                     };
+                    let (mut from_client, mut to_client) = client.into_split();
+                    let (mut from_server, mut to_server) = server.into_split();
                     let is_silenced = tokio::select! {
                         // Either side may end it at any moment.
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => false,
+                        _ = tokio::io::copy(&mut from_server, &mut to_client) => false,
+                        asked = ask(&mut from_client, &mut to_server, &swallows) => {
+                            matches!(asked, Ok(Asked::Ping))
+                        }
                         silenced = silence.changed() => silenced.is_ok(),
                     };
                     if is_silenced {
@@ -49,6 +64,7 @@ impl Address {
             port: here,
             leads_to,
             silenced,
+            swallows_pings,
         }
     }
 
@@ -64,8 +80,40 @@ impl Address {
         self.silenced.send_modify(|times| *times += 1);
     }
 
+    /// From now on each connection goes silent by the ping with which it goes back into its pool.
+    pub fn swallows_pings(&self) {
+        self.swallows_pings.store(true, Ordering::SeqCst);
+    }
+
     /// From now on it leads elsewhere; connections that are made already stay where they are.
     pub fn moves_to(&self, port: u16) {
         self.leads_to.store(port, Ordering::SeqCst);
+    }
+}
+
+/// How the asking over a connection came to its end.
+enum Asked {
+    Everything,
+    /// By a ping, which was not handed on.
+    Ping,
+}
+
+/// Hands on what the client asks.
+async fn ask(
+    client: &mut OwnedReadHalf,
+    server: &mut OwnedWriteHalf,
+    swallows_pings: &AtomicBool,
+) -> io::Result<Asked> {
+    let mut asked = vec![0; 16 * 1_024];
+    loop {
+        let read = client.read(&mut asked).await?;
+        let asked = asked.get(..read).unwrap_or_default();
+        if asked.is_empty() {
+            return Ok(Asked::Everything);
+        }
+        if asked == PING && swallows_pings.load(Ordering::SeqCst) {
+            return Ok(Asked::Ping);
+        }
+        server.write_all(asked).await?;
     }
 }

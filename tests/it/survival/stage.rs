@@ -27,9 +27,10 @@ pub const GRACE: Duration = Duration::from_secs(30);
 const DATABASE: &str = "xrpayd.db";
 /// What the wallet begins with.
 const FUNDS_XRP: &str = "100000";
-/// Attempts that live for seven ledgers, and servers that are not waited for long.
+/// Attempts that live for seven ledgers, no more of them than the servers take in so many on a slow
+/// machine, and servers that are not waited for long.
 const HASTE: &str = "[xrpl]\nrequest_timeout = \"300ms\"\nreconnect_max = \"100ms\"\n\
-                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n\
+                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\nmax_in_flight = 64\n\
                      [lease]\nttl = \"2s\"\n";
 
 /// One run's processes and files.
