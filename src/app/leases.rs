@@ -408,6 +408,14 @@ impl Leases {
         }
     }
 
+    /// Tells them again where that does not stand any more. One that ends says nothing new.
+    pub(super) async fn hold_limits(&self, word: &Word) -> Result<bool, StoreError> {
+        match self.is_alone || self.draining.is_cancelled() {
+            true => Ok(false),
+            false => self.store.hold_limits(&self.replica, word).await,
+        }
+    }
+
     /// What this process is called among all that there ever were.
     pub(super) fn replica_id(&self) -> &str {
         &self.replica.id

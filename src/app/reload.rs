@@ -5,6 +5,7 @@
 //! All or nothing: everything is read, checked and made ready first, then noted in the audit log, and only
 //! then taken over, in one step that nothing can end half-way. A bad file changes nothing, and the log says
 //! why. What needs a start is named, and stays as it is. Signals that come meanwhile are one more reload.
+//! Between reloads it is seen to that the other replicas know what this one says of limits.
 
 use super::audit::{Configured, Diary};
 use super::build;
@@ -12,7 +13,7 @@ use super::leases::Leases;
 use super::signals::Signals;
 use crate::config::{self, Config, LoadArgs, Loaded};
 use crate::http::state::Rules;
-use crate::store::Occasion;
+use crate::store::{Occasion, StoreError};
 use crate::telemetry::logs;
 use crate::telemetry::metrics::Metrics;
 use crate::xrpl::Pool;
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 
 /// A file that was written to within this time may not be written to its end.
 const STILL: Duration = Duration::from_millis(100);
+/// How often this process's word on limits is held against what stands.
+const HELD_EVERY: Duration = Duration::from_secs(2);
 /// How often a file that goes on changing is waited for.
 const LOOKS_MAX: u32 = 50;
 
@@ -38,8 +41,17 @@ pub(super) async fn follow(
     let successful = &metrics.config_last_reload_successful;
     // What the daemon started with was sound.
     successful.set(1);
+    let mut is_told = true;
     loop {
-        signals.asked_to_reload().await;
+        tokio::select! {
+            () = signals.asked_to_reload() => {}
+            // Here, so that nothing that is being taken over is held against what stands.
+            () = tokio::time::sleep(HELD_EVERY) => {
+                let word = build::word(&rules.borrow());
+                is_told = is_held(leases.hold_limits(&word).await, is_told);
+                continue;
+            }
+        }
         let Some((args, configured)) = &mut running else {
             tracing::warn!("there is no configuration to reload");
             continue;
@@ -47,6 +59,26 @@ pub(super) async fn follow(
         let taken = reload(args, configured, (&diary, &leases), &rules, &pool).await;
         successful.set(i64::from(taken == Taken::Over));
     }
+}
+
+/// Says what became of holding this process's word on limits against what stands; a trouble that lasts is
+/// said once.
+fn is_held(held: Result<bool, StoreError>, was_held: bool) -> bool {
+    match held {
+        Ok(false) => {}
+        Ok(true) => {
+            tracing::info!(
+                "what this process says of limits did not stand: the others are told again"
+            );
+        }
+        Err(error) => {
+            if was_held {
+                tracing::warn!(%error, "what this process says of limits is not held against what stands");
+            }
+            return false;
+        }
+    }
+    true
 }
 
 /// What became of a configuration that was read again.

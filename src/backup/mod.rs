@@ -75,6 +75,9 @@ pub enum BackupError {
     /// The file is not one that this program can look into.
     #[error("a backup of the kind {0} is looked into and put back by the tools that took it")]
     NotOurs(String),
+    /// The place to which it is to be put back is in no folder that there is.
+    #[error("the folder {} is not there: make it first", .0.display())]
+    NoFolder(PathBuf),
     /// Somebody uses the place to which it is to be put back.
     #[error("a daemon runs on {}: stop it first", .0.display())]
     InUse(PathBuf),

@@ -50,6 +50,9 @@ pub async fn restore(
     let database = std::path::absolute(to).map_err(of_file(to))?;
     is_free(&database).await?;
     let folder = shelf::folder_of(&database).to_owned();
+    if !folder.is_dir() {
+        return Err(BackupError::NoFolder(folder));
+    }
     let draft = unpack(from, &manifest, opening, &folder).await?;
     held_against(&draft.path, &manifest).await?;
     let told = tell(&draft.path, &manifest, actor, clock).await;

@@ -9,6 +9,9 @@
 //! nobody said otherwise: until a process of the same name begins, any process is told to read its
 //! configuration again, or the silent one is forgotten, after a day.
 //!
+//! A promotion loses what was told in a database's last moments, so each process holds its word against what
+//! stands all the time, and says it again.
+//!
 //! A word that cannot be read is an error, and whoever reads the words goes on with none that is older.
 
 use crate::store::db::{Row, Tx};
@@ -24,7 +27,7 @@ use xrpayd_core::payment::ApprovalRule;
 /// Whoever was not heard of for so long may be dead: several renewals of the shortest lease.
 const SILENT_MS: i64 = 10_000;
 
-/// Why a process tells its word.
+/// Why a process tells its word, by which it is known whose words are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
     /// It begins: it takes the place of those of its name that fell silent.
@@ -75,31 +78,45 @@ impl Store {
         word: &Word,
         occasion: Occasion,
     ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(&Document::of(word))
-            .map_err(|error| StoreError::corrupt("the limits", error.to_string()))?;
         let mut tx = self.db().write().await?;
         super::lock(&mut tx).await?;
-        say_alive(&mut tx, replica).await?;
-        let now = tx.now_ms();
-        let sql = format!(
-            "delete from limit_words where replica in (select id from replicas \
-             where {now} - seen_at > $1 and (name = $2 or $3 = 1))"
-        );
-        let rereads = i64::from(occasion == Occasion::Rereads);
-        let values = vec![
-            SILENT_MS.into(),
-            replica.name.as_str().into(),
-            rereads.into(),
-        ];
-        tx.execute(sql, values).await?;
-        let sql = format!(
-            "insert into limit_words (replica, told_at, word) values ($1, {now}, $2) \
-             on conflict (replica) do update set told_at = excluded.told_at, word = excluded.word"
-        );
-        tx.execute(sql, vec![replica.id.as_str().into(), text.into()])
-            .await?;
+        say(&mut tx, replica, word).await?;
+        forget_silent(&mut tx, replica, occasion).await?;
         changed(&mut tx).await?;
         tx.commit().await
+    }
+
+    /// Sees to it that this process's word stands: it is lost with the last moments of a database that a
+    /// standby took the place of, and one that was told for a configuration that did not come into force
+    /// stands instead. What a process of the same name said that fell silent since is over. Whether
+    /// anything had to be done.
+    ///
+    /// # Errors
+    /// The database does not answer, or a word makes no sense.
+    pub async fn hold_limits(&self, replica: &Replica, word: &Word) -> Result<bool, StoreError> {
+        let told = self.limit_words().await?.told;
+        let stands = told
+            .iter()
+            .any(|told| told.replica == replica.id && told.word == *word);
+        let has_namesake = told
+            .iter()
+            .any(|told| told.replica != replica.id && told.name == replica.name);
+        if stands && !has_namesake {
+            return Ok(false);
+        }
+        let mut tx = self.db().write().await?;
+        super::lock(&mut tx).await?;
+        if !stands {
+            say(&mut tx, replica, word).await?;
+        }
+        let forgotten = forget_silent(&mut tx, replica, Occasion::Begins).await?;
+        if stands && forgotten == 0 {
+            // The namesake lives.
+            return Ok(false);
+        }
+        changed(&mut tx).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// What all processes say of limits.
@@ -116,6 +133,42 @@ impl Store {
         let told = rows.iter().map(told).collect::<Result<_, _>>()?;
         Ok(Words { version, told })
     }
+}
+
+/// Writes a word down, in place of what the same process said before.
+async fn say(tx: &mut Tx, replica: &Replica, word: &Word) -> Result<(), StoreError> {
+    let text = serde_json::to_string(&Document::of(word))
+        .map_err(|error| StoreError::corrupt("the limits", error.to_string()))?;
+    say_alive(tx, replica).await?;
+    let now = tx.now_ms();
+    let sql = format!(
+        "insert into limit_words (replica, told_at, word) values ($1, {now}, $2) \
+         on conflict (replica) do update set told_at = excluded.told_at, word = excluded.word"
+    );
+    tx.execute(sql, vec![replica.id.as_str().into(), text.into()])
+        .await?;
+    Ok(())
+}
+
+/// Strikes out what is over by this occasion.
+async fn forget_silent(
+    tx: &mut Tx,
+    replica: &Replica,
+    occasion: Occasion,
+) -> Result<u64, StoreError> {
+    let now = tx.now_ms();
+    let sql = format!(
+        "delete from limit_words where replica in (select id from replicas \
+         where {now} - seen_at > $1 and (name = $2 or $3 = 1) and id <> $4)"
+    );
+    let rereads = i64::from(occasion == Occasion::Rereads);
+    let values = vec![
+        SILENT_MS.into(),
+        replica.name.as_str().into(),
+        rereads.into(),
+        replica.id.as_str().into(),
+    ];
+    tx.execute(sql, values).await
 }
 
 /// Takes back what a process said that ends.

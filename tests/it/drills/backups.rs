@@ -88,6 +88,11 @@ async fn a_sealed_backup_that_was_taken_while_the_daemon_paid_is_put_back_and_pa
     let (code, _, told) = scene.setup.try_command(&restore);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("exists already"), "{told}");
+    let nowhere = Store::url_of(&scene.folder().join("missing/xrpayd.db")).unwrap();
+    let elsewhere = [&restore[..], &["--to", &nowhere]].concat();
+    let (code, _, told) = scene.setup.try_command(&elsewhere);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("/missing is not there"), "{told}");
     let database = scene.folder().join("xrpayd.db");
     lose_database(scene.folder());
     std::fs::write(scene.folder().join("xrpayd.db-wal"), b"of another life").unwrap();

@@ -149,7 +149,9 @@ async fn rolling_restarts_of_all_servers_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_servers_gone_for_two_minutes_and_back_lose_nothing() {
-    let (scene, _daemon, flow) = flowing("").await;
+    // As much as the servers take on a slow machine while an attempt lives, which is four seconds here.
+    let settings = "[wallets.hot]\nmax_in_flight = 128\n";
+    let (scene, _daemon, flow) = flowing(settings).await;
     progress(&scene, PROGRESS).await;
     scene.ledger.fault_all(&json!({ "kind": "refuse" })).await;
     tokio::time::sleep(Duration::from_secs(120)).await;

@@ -8,6 +8,7 @@ use crate::support::fleet::Fleet;
 use crate::support::ledger::Ledger;
 use crate::support::merchant::Merchant;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::time::{Duration, Instant};
 
 /// What one replica is told is known everywhere within this.
@@ -22,6 +23,7 @@ fn at_most(xrp: &str) -> String {
 struct Three {
     fleet: Fleet,
     key: String,
+    store: String,
     asked: u32,
     _ledger: Ledger,
     _folder: tempfile::TempDir,
@@ -49,6 +51,7 @@ impl Three {
         let three = Self {
             fleet,
             key,
+            store,
             asked: 0,
             _ledger: ledger,
             _folder: folder,
@@ -174,6 +177,23 @@ async fn a_limit_that_one_replica_is_told_holds_on_all_and_outlives_it() {
     for place in 0..3 {
         three.until_taken(place, "50").await;
         three.until_store_is(place, "healthy").await;
+    }
+
+    // What a promotion loses is said again.
+    three.tell(1, "5").await;
+    let mut database = PgConnection::connect(&three.store).await.unwrap();
+    let lose = "delete from limit_words where replica like 'other-%'";
+    assert_eq!(database.execute(lose).await.unwrap().rows_affected(), 1);
+    let deadline = Instant::now() + PATIENCE;
+    let stands = "select 1 from limit_words where replica like 'other-%'";
+    while database.fetch_optional(stands).await.unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it is not said again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(three.asks(0, "50").await.0, 422);
+    three.tell(1, "100").await;
+    for place in 0..3 {
+        three.until_taken(place, "50").await;
     }
 
     // Looser: once the last of them has it.

@@ -140,10 +140,14 @@ async fn what_one_replica_accepts_the_holder_of_the_wallet_sees_at_once() {
     client.all_final(PATIENCE).await;
     let waited = twins.waited_ms().await;
     assert_eq!(waited.len(), 100);
-    let (median, p99) = (waited[50], waited[98]);
-    println!("accepted on a standby, signed by the holder: median {median} ms, p99 {p99} ms");
-    // A look every second alone would make it half of one.
-    assert!(median < 250, "{waited:?}");
+    let (quarter, median, p99) = (waited[25], waited[50], waited[98]);
+    println!(
+        "accepted on a standby, signed by the holder: a quarter within {quarter} ms, median {median} ms, \
+         p99 {p99} ms"
+    );
+    // A look every second alone would make it a quarter and half of one. What a busy machine keeps waiting
+    // is not the hint's.
+    assert!(quarter <= 50 && median < 250, "{waited:?}");
     twins.fleet.terminate_all(GRACE).await;
 }
 

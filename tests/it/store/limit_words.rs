@@ -108,6 +108,31 @@ on_both_stores! {
         assert_eq!(told(&store).await.1, ["c"]);
     }
 
+    async fn a_word_that_does_not_stand_is_said_again_and_one_that_does_is_not(bed) {
+        let store = bed.open().await;
+        let [a, b] = [("a", "one"), ("b", "two")].map(|(id, name)| replica(id, name));
+        store.tell_limits(&a, &word("20"), Occasion::Begins).await.unwrap();
+        store.tell_limits(&b, &word("20"), Occasion::Begins).await.unwrap();
+        assert!(!store.hold_limits(&a, &word("20")).await.unwrap());
+        let (version, _) = told(&store).await;
+        // Lost with a database's last moments.
+        bed.raw("delete from limit_words where replica = 'a'").await;
+        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(told(&store).await, (version + 1, vec!["a".to_owned(), "b".to_owned()]));
+        // Told for a configuration that did not come into force.
+        store.tell_limits(&a, &word("5"), Occasion::Rereads).await.unwrap();
+        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
+        assert!(!store.limit_words().await.unwrap().differ());
+        // One of the same name, which lives at first, or may.
+        store.tell_limits(&replica("c", "one"), &word("5"), Occasion::Begins).await.unwrap();
+        let (version, _) = told(&store).await;
+        assert!(!store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(told(&store).await.0, version);
+        bed.raw("update replicas set seen_at = seen_at - 60000 where id in ('b', 'c')").await;
+        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(told(&store).await.1, ["a", "b"], "who has another name is not this one's to end");
+    }
+
     async fn a_word_that_makes_no_sense_is_an_error(bed) {
         let store = bed.open().await;
         store.tell_limits(&replica("a", "one"), &word("20"), Occasion::Begins).await.unwrap();
