@@ -23,7 +23,9 @@ use crate::config;
 use crate::payments::engine::{self, Deps, View};
 use crate::payments::hold::Hold;
 use crate::payments::last_run::LastRun;
-use crate::store::{Claim, Hint, LeaseBoard, Occasion, Replica, Store, StoreError, Taken, Tenure};
+use crate::store::{
+    Claim, Hint, Holding, LeaseBoard, Occasion, Replica, Store, StoreError, Taken, Tenure,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -409,9 +411,9 @@ impl Leases {
     }
 
     /// Tells them again where that does not stand any more. One that ends says nothing new.
-    pub(super) async fn hold_limits(&self, word: &Word) -> Result<bool, StoreError> {
+    pub(super) async fn hold_limits(&self, word: &Word) -> Result<Holding, StoreError> {
         match self.is_alone || self.draining.is_cancelled() {
-            true => Ok(false),
+            true => Ok(Holding::Stood),
             false => self.store.hold_limits(&self.replica, word).await,
         }
     }

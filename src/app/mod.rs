@@ -380,6 +380,7 @@ async fn settle(
             "credits of an older journal are booked as deposits"
         );
     }
+    store.recount_forgotten(ground.clock.now()).await?;
     crate::rollout::settle(store, &config.ladder(), ground.clock.now()).await?;
     if config.routed_wallets().len() > 1 {
         loads.read(store).await?;

@@ -13,7 +13,7 @@ use super::leases::Leases;
 use super::signals::Signals;
 use crate::config::{self, Config, LoadArgs, Loaded};
 use crate::http::state::Rules;
-use crate::store::{Occasion, StoreError};
+use crate::store::{Holding, Occasion, StoreError};
 use crate::telemetry::logs;
 use crate::telemetry::metrics::Metrics;
 use crate::xrpl::Pool;
@@ -63,13 +63,16 @@ pub(super) async fn follow(
 
 /// Says what became of holding this process's word on limits against what stands; a trouble that lasts is
 /// said once.
-fn is_held(held: Result<bool, StoreError>, was_held: bool) -> bool {
+fn is_held(held: Result<Holding, StoreError>, was_held: bool) -> bool {
     match held {
-        Ok(false) => {}
-        Ok(true) => {
+        Ok(Holding::Stood) => {}
+        Ok(Holding::SaidAgain) => {
             tracing::info!(
                 "what this process says of limits did not stand: the others are told again"
             );
+        }
+        Ok(Holding::PredecessorsEnded) => {
+            tracing::info!("what this process's predecessor said of limits is over");
         }
         Err(error) => {
             if was_held {

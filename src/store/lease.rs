@@ -14,7 +14,7 @@
 
 mod board;
 
-pub(super) use board::say_alive;
+pub(super) use board::{exists, say_alive};
 
 pub use board::{EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen};
 

@@ -99,7 +99,7 @@ pub use lease::{
     Claim, EndedAs, Lease, LeaseBoard, LeaseTerm, Replica, ReplicaSeen, Taken, Tenure,
 };
 pub use limits::LimitUsage;
-pub use limits::words::{Occasion, Told, Words};
+pub use limits::words::{Holding, Occasion, Told, Words};
 pub use lineage::{Descent, Lineage};
 pub use list::{PAGE_MAX, Page, PageOf, PaymentFilter};
 pub use look::{Schema, ServerSettings};

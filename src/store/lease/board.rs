@@ -166,11 +166,20 @@ impl Store {
 
 /// Writes what a replica says of itself, and that it was heard of just now.
 pub(in crate::store) async fn say_alive(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
+    let heard = "update set seen_at = excluded.seen_at, is_draining = excluded.is_draining";
+    enter(tx, replica, heard).await
+}
+
+/// Sees to it that it is known, and says nothing of one that is.
+pub(in crate::store) async fn exists(tx: &mut Tx, replica: &Replica) -> Result<(), StoreError> {
+    enter(tx, replica, "nothing").await
+}
+
+async fn enter(tx: &mut Tx, replica: &Replica, where_known: &str) -> Result<(), StoreError> {
     let now = tx.now_ms();
     let sql = format!(
         "insert into replicas (id, name, version, is_draining, started_at, seen_at) \
-         values ($1, $2, $3, $4, {now}, {now}) on conflict (id) do update \
-         set seen_at = excluded.seen_at, is_draining = excluded.is_draining"
+         values ($1, $2, $3, $4, {now}, {now}) on conflict (id) do {where_known}"
     );
     let values = vec![
         replica.id.as_str().into(),

@@ -14,6 +14,7 @@
 
 use super::lock;
 use super::scopes::ROW;
+use crate::store::Store;
 use crate::store::accept::NewPayment;
 use crate::store::db::Tx;
 use crate::store::error::StoreError;
@@ -145,13 +146,39 @@ pub(in crate::store) async fn follow(tx: &mut Tx, commit: &LaneCommit) -> Result
     if !finds && !adopts {
         return Ok(());
     }
+    recount(tx, commit.now).await
+}
+
+impl Store {
+    /// Adds up anew what is forgotten, for a process that begins: an older version may have found some
+    /// of it, and counted none.
+    ///
+    /// # Errors
+    /// The database could not write.
+    pub async fn recount_forgotten(&self, now: UnixMs) -> Result<(), StoreError> {
+        // Where it is counted, or there is nothing, no accept waits for this.
+        let mut tx = self.db().read().await?;
+        let others = super::read_with(&mut tx, "").await?.others;
+        let is_counted =
+            stored(&mut tx, others).await?.is_some() || add_up(&mut tx, now).await? == Drops::ZERO;
+        tx.end().await?;
+        if is_counted {
+            return Ok(());
+        }
+        let mut tx = self.db().write().await?;
+        recount(&mut tx, now).await?;
+        tx.commit().await
+    }
+}
+
+async fn recount(tx: &mut Tx, now: UnixMs) -> Result<(), StoreError> {
     let mut state = lock(tx).await?;
     let stands = stored(tx, state.others).await?.is_some();
-    let drops = add_up(tx, commit.now).await?;
+    let drops = add_up(tx, now).await?;
     if !stands && drops == Drops::ZERO {
         return Ok(());
     }
-    keep(tx, drops, commit.now).await?;
+    keep(tx, drops, now).await?;
     if !stands {
         state.others = state.others.saturating_add(1);
         super::save(tx, &state).await?;

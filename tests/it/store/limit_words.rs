@@ -2,7 +2,7 @@
 //! said otherwise.
 
 use super::bed::*;
-use xrpayd::store::{AcceptOutcome, NewPayment, Occasion, Replica, Store};
+use xrpayd::store::{AcceptOutcome, Holding, NewPayment, Occasion, Replica, Store};
 use xrpayd_core::address::AccountId;
 use xrpayd_core::limits::{Caps, ScopeCaps, ScopeRules, Word};
 use xrpayd_core::payment::ApprovalRule;
@@ -113,24 +113,30 @@ on_both_stores! {
         let [a, b] = [("a", "one"), ("b", "two")].map(|(id, name)| replica(id, name));
         store.tell_limits(&a, &word("20"), Occasion::Begins).await.unwrap();
         store.tell_limits(&b, &word("20"), Occasion::Begins).await.unwrap();
-        assert!(!store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::Stood);
         let (version, _) = told(&store).await;
         // Lost with a database's last moments.
         bed.raw("delete from limit_words where replica = 'a'").await;
-        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::SaidAgain);
         assert_eq!(told(&store).await, (version + 1, vec!["a".to_owned(), "b".to_owned()]));
         // Told for a configuration that did not come into force.
         store.tell_limits(&a, &word("5"), Occasion::Rereads).await.unwrap();
-        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::SaidAgain);
         assert!(!store.limit_words().await.unwrap().differ());
-        // One of the same name, which lives at first, or may.
-        store.tell_limits(&replica("c", "one"), &word("5"), Occasion::Begins).await.unwrap();
+        // Two of the same name: one that was killed moments before this one began, and one beside it.
+        for id in ["before", "beside"] {
+            store.tell_limits(&replica(id, "one"), &word("5"), Occasion::Begins).await.unwrap();
+        }
+        bed.raw("update replicas set seen_at = seen_at - 5000 where id = 'before'").await;
+        bed.raw("update replicas set started_at = started_at - 2000 where id = 'a'").await;
         let (version, _) = told(&store).await;
-        assert!(!store.hold_limits(&a, &word("20")).await.unwrap());
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::Stood);
         assert_eq!(told(&store).await.0, version);
-        bed.raw("update replicas set seen_at = seen_at - 60000 where id in ('b', 'c')").await;
-        assert!(store.hold_limits(&a, &word("20")).await.unwrap());
-        assert_eq!(told(&store).await.1, ["a", "b"], "who has another name is not this one's to end");
+        // Time passes, and neither is heard of; nor is the one of another name.
+        bed.raw("update replicas set seen_at = seen_at - 60000, started_at = started_at - 60000").await;
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::PredecessorsEnded);
+        assert_eq!(told(&store).await, (version + 1, ["a", "b", "beside"].map(str::to_owned).into()));
+        assert_eq!(store.hold_limits(&a, &word("20")).await.unwrap(), Holding::Stood);
     }
 
     async fn a_word_that_makes_no_sense_is_an_error(bed) {

@@ -99,10 +99,14 @@ async fn a_connection_that_goes_silent_as_it_is_given_back_leaves_its_place_to_a
     let (address, store) = behind_an_address(&bed).await;
     let held = tenure(&store, WALLET).await;
     address.swallows_pings();
-    // More often than there are places.
     for _ in 0..5 {
         assert_eq!(renew(&store, &held).await, std::slice::from_ref(&held));
     }
+    let swallowed = address.swallowed();
+    assert!(
+        swallowed > 2,
+        "{swallowed}: more often than there are places"
+    );
 }
 
 /// The bed's database by way of an address of one's own, and a store that knows only that.

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +21,7 @@ pub struct Address {
     leads_to: Arc<AtomicU16>,
     silenced: watch::Sender<u32>,
     swallows_pings: Arc<AtomicBool>,
+    swallowed: Arc<AtomicU32>,
 }
 
 impl Address {
@@ -32,13 +33,14 @@ impl Address {
         let shared = Arc::clone(&leads_to);
         let (silenced, silence) = watch::channel(0);
         let swallows_pings = Arc::new(AtomicBool::new(false));
-        let swallows = Arc::clone(&swallows_pings);
+        let swallowed = Arc::new(AtomicU32::new(0));
+        let (swallows, swallow) = (Arc::clone(&swallows_pings), Arc::clone(&swallowed));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let port = shared.load(Ordering::SeqCst);
                 let mut silence = silence.clone();
                 silence.mark_unchanged();
-                let swallows = Arc::clone(&swallows);
+                let (swallows, swallow) = (Arc::clone(&swallows), Arc::clone(&swallow));
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
                         return;
@@ -49,7 +51,9 @@ impl Address {
                         // Either side may end it at any moment.
                         _ = tokio::io::copy(&mut from_server, &mut to_client) => false,
                         asked = ask(&mut from_client, &mut to_server, &swallows) => {
-                            matches!(asked, Ok(Asked::Ping))
+                            let is_ping = matches!(asked, Ok(Asked::Ping));
+                            swallow.fetch_add(u32::from(is_ping), Ordering::SeqCst);
+                            is_ping
                         }
                         silenced = silence.changed() => silenced.is_ok(),
                     };
@@ -65,6 +69,7 @@ impl Address {
             leads_to,
             silenced,
             swallows_pings,
+            swallowed,
         }
     }
 
@@ -83,6 +88,11 @@ impl Address {
     /// From now on each connection goes silent by the ping with which it goes back into its pool.
     pub fn swallows_pings(&self) {
         self.swallows_pings.store(true, Ordering::SeqCst);
+    }
+
+    /// How many have gone silent so.
+    pub fn swallowed(&self) -> u32 {
+        self.swallowed.load(Ordering::SeqCst)
     }
 
     /// From now on it leads elsewhere; connections that are made already stay where they are.

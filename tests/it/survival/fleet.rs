@@ -160,7 +160,8 @@ impl Drill {
             }
             let hurt = round.swap_remove(self.dice.index(round.len()));
             self.writer().await;
-            self.pause(300, 1_500).await;
+            // Time for what was signed to arrive.
+            self.pause(500, 1_500).await;
             // It may have changed hands meanwhile.
             let (epoch, holder) = self.writer().await;
             self.inflict(hurt, epoch, holder).await;
@@ -317,7 +318,7 @@ impl Drill {
             let healed = healed.unwrap_or_else(|| panic!("nobody went on after {fault:?}"));
             let next = seen.after(fault.epoch).expect("somebody went on");
             let taken = next.taken_at_ms - fault.at_ms;
-            let stalled = self.stalled_ms(fault, fault.at_ms + healed);
+            let stalled = self.stalled_ms(fault, fault.at_ms, fault.at_ms + healed);
             let line = format!(
                 "{:?} of epoch {}: {} has the lease after {taken} ms, the next signing arrives after \
                  {healed} ms, {stalled} of them the machine's",
@@ -348,7 +349,8 @@ impl Drill {
             let mut before = before.filter_map(|fault| Some((fault, loose(&fault)?)));
             match before.find(|(_, since_ms)| *since_ms <= arrival.at_ms) {
                 Some((fault, since_ms)) => {
-                    let after = arrival.at_ms - since_ms - self.stalled_ms(fault, arrival.at_ms);
+                    let after = arrival.at_ms - since_ms;
+                    let after = after - self.stalled_ms(fault, since_ms, arrival.at_ms);
                     longest = longest.max(after);
                     if after > ms(STRAGGLES) {
                         wrongs.push(format!("{after} ms after {fault:?}: {arrival:?}"));
@@ -364,10 +366,10 @@ impl Drill {
         );
     }
 
-    /// How much of the time since a fault the machine itself kept everybody waiting.
-    fn stalled_ms(&self, fault: &Fault, until_ms: i64) -> i64 {
-        let span = Duration::from_millis((until_ms - fault.at_ms).unsigned_abs());
-        ms(self.metronome.stalled(fault.at, fault.at + span))
+    /// How much of a time after a fault the machine itself kept everybody waiting.
+    fn stalled_ms(&self, fault: &Fault, from_ms: i64, until_ms: i64) -> i64 {
+        let at = |ms: i64| fault.at + Duration::from_millis((ms - fault.at_ms).unsigned_abs());
+        ms(self.metronome.stalled(at(from_ms), at(until_ms)))
     }
 
     fn logs(&self) -> String {

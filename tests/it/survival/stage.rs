@@ -27,11 +27,13 @@ pub const GRACE: Duration = Duration::from_secs(30);
 const DATABASE: &str = "xrpayd.db";
 /// What the wallet begins with.
 const FUNDS_XRP: &str = "100000";
-/// Attempts that live for seven ledgers, no more of them than the servers take in so many on a slow
-/// machine, and servers that are not waited for long.
+/// Attempts that live for seven ledgers, and servers that are not waited for long.
 const HASTE: &str = "[xrpl]\nrequest_timeout = \"300ms\"\nreconnect_max = \"100ms\"\n\
-                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\nmax_in_flight = 64\n\
+                     silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n\
                      [lease]\nttl = \"2s\"\n";
+
+/// For several daemons on one machine: no more in flight than the servers take while an attempt lives.
+const MODESTY: &str = "[wallets.hot]\nmax_in_flight = 64\n";
 
 /// One run's processes and files.
 pub struct Stage {
@@ -84,7 +86,7 @@ impl Stage {
                 let own = folder.path().join(format!("daemon-{place}"));
                 std::fs::create_dir(&own).unwrap();
                 let setup = Setup::new(&own, ledger.urls_of(place), store, "").with(HASTE);
-                arrange(place, setup)
+                arrange(place, setup.with(MODESTY))
             })
             .collect();
         let stage = Self::set(seed, folder, ledger, &setups);
