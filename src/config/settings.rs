@@ -160,9 +160,8 @@ const ROWS: &[Setting] = &[
     row(
         "wallets.<name>.max_in_flight",
         Kind::Number,
-        "How many transactions may be signed by sequence and not yet final at once. Those by ticket, which \
-         pass by a lane that is stuck, are bounded by the tickets. No more than the servers take within \
-         `ledger_window`: what they do not take in time is proven dead and signed again.",
+        "How many transactions may be signed by sequence and not yet final at once: no more than the servers \
+         take within `ledger_window`. Those by ticket, which pass by a lane that is stuck, are bounded by theirs.",
     ),
     row(
         "wallets.<name>.max_fee_drops",

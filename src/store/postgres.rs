@@ -95,9 +95,9 @@ pub(super) async fn open(config: &StoreConfig) -> Result<Postgres, StoreError> {
         standby,
     };
     if postgres.prepares {
-        pooler::refuse_unnamed(&postgres.requests.pool).await?;
+        pooler::refuse_unnamed(&postgres.requests.pool()).await?;
     }
-    migrate::run(&postgres.requests.pool).await?;
+    migrate::run(&postgres.requests.pool()).await?;
     Ok(postgres)
 }
 
@@ -146,7 +146,7 @@ impl Postgres {
 
     /// The same where a list is read, which may be another server; `None` where it is this one.
     pub(super) async fn list(&self) -> Option<Begun> {
-        let begun = self.standby.as_ref()?.begin(&self.requests.pool).await?;
+        let begun = self.standby.as_ref()?.begin(&self.requests.pool()).await?;
         Some((begun, self.requests.patience_now()))
     }
 
@@ -204,11 +204,11 @@ impl Postgres {
         };
         if primary.is_another {
             self.go_to(&primary.options);
-        } else if loss == Loss::Silent {
-            // What hangs on the old connections is told so, and gives its place in the pool back.
-            trust.abandon();
+        } else if loss == Loss::Silent || (loss == Loss::NoneFree && way.is_brief()) {
+            // The server answers, over a new connection. What hangs on the old ones is told so.
+            way.renew(None);
         }
-        primary.is_another || loss != Loss::NoneFree
+        loss != Loss::NoneFree || way.is_renewed_since(asked_at)
     }
 
     /// Looks at all servers that the URL names while everything seems to work: where another one has become
@@ -231,8 +231,7 @@ impl Postgres {
     /// Another server is the primary: nobody waits any longer for what was asked of the old one.
     fn go_to(&self, primary: &PgConnectOptions) {
         for way in self.ways() {
-            way.patience.trust.abandon();
-            way.pool.set_connect_options(primary.clone());
+            way.renew(Some(primary));
         }
     }
 
@@ -251,13 +250,13 @@ impl Postgres {
     pub(super) fn listen_options(&self) -> Option<PgConnectOptions> {
         match &self.listen {
             Some(options) => Some(options.as_ref().clone()),
-            None if self.prepares => Some(self.requests.pool.connect_options().as_ref().clone()),
+            None if self.prepares => Some(self.requests.pool().connect_options().as_ref().clone()),
             None => None,
         }
     }
 
     pub(super) fn connections(&self) -> Connections {
-        db::connections(&self.requests.pool)
+        db::connections(&self.requests.pool())
     }
 
     pub(super) async fn close(&self) {
@@ -265,7 +264,7 @@ impl Postgres {
             standby.close().await;
         }
         for way in self.ways() {
-            way.pool.close().await;
+            way.pool().close().await;
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{ANSWER_GRACE, Postgres};
 use crate::store::StoreConfig;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, Transaction};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -42,12 +42,26 @@ const BEGIN_SHARE: u32 = 2;
 /// Connections for one purpose.
 #[derive(Debug)]
 pub(super) struct Way {
-    pub(super) pool: PgPool,
+    pool: RwLock<Current>,
     pub(super) patience: Patience,
     /// How long the beginning of a transaction may go without an answer.
     pub(super) begins_within: Duration,
     /// How long a whole transaction may take, where that is bounded.
     whole_within: Option<Duration>,
+}
+
+/// The pool of now, and since when it is that.
+#[derive(Debug)]
+struct Current {
+    pool: PgPool,
+    since: Instant,
+}
+
+impl Current {
+    fn new(pool: PgPool) -> RwLock<Self> {
+        let since = Instant::now();
+        RwLock::new(Self { pool, since })
+    }
 }
 
 impl Way {
@@ -66,12 +80,12 @@ impl Way {
     fn of_share(config: &StoreConfig, connections: u32, options: PgConnectOptions) -> Self {
         let trust = Arc::new(Trust::new());
         Self {
-            pool: pool(
+            pool: Current::new(pool(
                 config,
                 (connections, config.acquire_timeout),
                 options,
                 &trust,
-            ),
+            )),
             begins_within: config.acquire_timeout.saturating_mul(2),
             patience: Patience {
                 limit: config.statement_timeout.saturating_add(ANSWER_GRACE),
@@ -85,7 +99,9 @@ impl Way {
     /// The way of what keeps leases.
     pub(super) fn of_leases(config: &StoreConfig, options: PgConnectOptions) -> Self {
         let limit = config.lease_patience;
-        Self::within(config, (LEASE_CONNECTIONS, limit), limit, options)
+        // So that time is left where none is free because all lead nowhere.
+        let connections = (LEASE_CONNECTIONS, limit / BEGIN_SHARE);
+        Self::within(config, connections, limit, options)
     }
 
     /// The way of what takes leases.
@@ -104,7 +120,7 @@ impl Way {
     ) -> Self {
         let trust = Arc::new(Trust::new());
         Self {
-            pool: pool(config, connections, options, &trust),
+            pool: Current::new(pool(config, connections, options, &trust)),
             begins_within: config.lease_patience / BEGIN_SHARE,
             patience: Patience {
                 limit,
@@ -115,13 +131,49 @@ impl Way {
         }
     }
 
+    /// The connections of now.
+    pub(super) fn pool(&self) -> PgPool {
+        let current = self.pool.read().unwrap_or_else(PoisonError::into_inner);
+        current.pool.clone()
+    }
+
+    /// Whether other connections than those of then are used.
+    pub(super) fn is_renewed_since(&self, then: Instant) -> bool {
+        let current = self.pool.read().unwrap_or_else(PoisonError::into_inner);
+        current.since >= then
+    }
+
+    /// Whether all that is done here has an end before long, so that a place is never taken for long.
+    pub(super) const fn is_brief(&self) -> bool {
+        self.whole_within.is_some()
+    }
+
+    /// The connections of before lead nowhere: none of them has a place any more, and new ones lead to
+    /// `primary`, where that is another one. They are left with their places, because some may never give
+    /// theirs back: the driver asks over each connection that is returned, and waits for ever.
+    pub(super) fn renew(&self, primary: Option<&PgConnectOptions>) {
+        self.patience.trust.abandon();
+        let mut current = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(primary) = primary {
+            // Who waits for a place among the old ones still.
+            current.pool.set_connect_options(primary.clone());
+        }
+        let options = current.pool.connect_options().as_ref().clone();
+        let pool = current.pool.options().clone().connect_lazy_with(options);
+        *current = Current {
+            pool,
+            since: Instant::now(),
+        };
+    }
+
     /// Begins a transaction, before `until` where that is bounded.
     pub(super) async fn begin(
         &self,
         how: &str,
         until: Option<Instant>,
     ) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
-        let connection = self.pool.acquire();
+        let pool = self.pool();
+        let connection = pool.acquire();
         let connection = match until {
             None => connection.await?,
             Some(until) => tokio::time::timeout_at(until, connection)

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ pub struct Address {
     pub port: u16,
     leads_to: Arc<AtomicU16>,
     silenced: watch::Sender<u32>,
-    swallows_pings: Arc<AtomicBool>,
+    swallows_ping: Arc<AtomicU32>,
     swallowed: Arc<AtomicU32>,
 }
 
@@ -32,9 +32,9 @@ impl Address {
         let leads_to = Arc::new(AtomicU16::new(port));
         let shared = Arc::clone(&leads_to);
         let (silenced, silence) = watch::channel(0);
-        let swallows_pings = Arc::new(AtomicBool::new(false));
+        let swallows_ping = Arc::new(AtomicU32::new(0));
         let swallowed = Arc::new(AtomicU32::new(0));
-        let (swallows, swallow) = (Arc::clone(&swallows_pings), Arc::clone(&swallowed));
+        let (swallows, swallow) = (Arc::clone(&swallows_ping), Arc::clone(&swallowed));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let port = shared.load(Ordering::SeqCst);
@@ -68,7 +68,7 @@ impl Address {
             port: here,
             leads_to,
             silenced,
-            swallows_pings,
+            swallows_ping,
             swallowed,
         }
     }
@@ -85,9 +85,10 @@ impl Address {
         self.silenced.send_modify(|times| *times += 1);
     }
 
-    /// From now on each connection goes silent by the ping with which it goes back into its pool.
-    pub fn swallows_pings(&self) {
-        self.swallows_pings.store(true, Ordering::SeqCst);
+    /// From now on each connection goes silent by the `nth` ping in a row, as it is sent when it goes back
+    /// into its pool.
+    pub fn swallows_ping(&self, nth: u32) {
+        self.swallows_ping.store(nth, Ordering::SeqCst);
     }
 
     /// How many have gone silent so.
@@ -112,16 +113,17 @@ enum Asked {
 async fn ask(
     client: &mut OwnedReadHalf,
     server: &mut OwnedWriteHalf,
-    swallows_pings: &AtomicBool,
+    swallows_ping: &AtomicU32,
 ) -> io::Result<Asked> {
-    let mut asked = vec![0; 16 * 1_024];
+    let (mut asked, mut pings) = (vec![0; 16 * 1_024], 0);
     loop {
         let read = client.read(&mut asked).await?;
         let asked = asked.get(..read).unwrap_or_default();
         if asked.is_empty() {
             return Ok(Asked::Everything);
         }
-        if asked == PING && swallows_pings.load(Ordering::SeqCst) {
+        pings = if asked == PING { pings + 1 } else { 0 };
+        if pings > 0 && pings == swallows_ping.load(Ordering::SeqCst) {
             return Ok(Asked::Ping);
         }
         server.write_all(asked).await?;

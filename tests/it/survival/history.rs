@@ -206,7 +206,8 @@ impl History {
         let book = self.book.lock().unwrap();
         let answered = book.asked.iter();
         answered
-            .filter_map(|(tag, asked)| Some((*tag, book.known[asked.id.as_ref()?].clone())))
+            // One whose first answer is just being read is not known yet.
+            .filter_map(|(tag, asked)| Some((*tag, book.known.get(asked.id.as_ref()?)?.clone())))
             .collect()
     }
 
