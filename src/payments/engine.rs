@@ -91,7 +91,7 @@ const PAGES_AHEAD: usize = 2;
 const REPORTS_AHEAD: usize = 16;
 /// Attempts in one request to the submitter, so that the first answers come before the last send.
 const SEND_BATCH_MAX: usize = 1_024;
-/// The pause before everything is read again, so that a cause that persists does not spin.
+/// From one reading of everything to the next at least, so that a cause that persists does not spin.
 const RELOAD_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why a life of the engine ended.
@@ -165,7 +165,7 @@ pub async fn run(
 ) {
     let wallet = deps.wallet.name.clone();
     loop {
-        let life = cancel.child_token();
+        let (life, began) = (cancel.child_token(), Instant::now());
         let (hands, mut gone) = mpsc::channel(1);
         let end = Engine::live(deps, settings, view, &life, hands).await;
         life.cancel();
@@ -185,9 +185,10 @@ pub async fn run(
                 tracing::info!(wallet.name = wallet, "the wallet's work is read again");
                 // What the next life is held against is to be no older than what it reads.
                 deps.switches.look_soon();
+                // Others write to its payments all the time: one that lived has nothing to wait for.
                 tokio::select! {
                     () = cancel.cancelled() => return,
-                    () = tokio::time::sleep(RELOAD_PAUSE) => {}
+                    () = tokio::time::sleep_until(began + RELOAD_PAUSE) => {}
                 }
             }
             End::Paused => {

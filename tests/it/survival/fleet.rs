@@ -7,7 +7,7 @@ use super::database::{Server, store_is_away};
 use super::dice::{Dice, seed};
 use super::shoppers::only_draining;
 use super::stage::{GRACE, Stage};
-use super::tenures::{self, Tenures, name_of};
+use super::tenures::{self, Tenures, Watch, name_of};
 use super::wrong_clock::WrongClock;
 use crate::store::fresh_postgres;
 use crate::support::fleet::Fleet;
@@ -86,6 +86,7 @@ struct Drill {
     dice: Dice,
     faults: Vec<Fault>,
     metronome: Metronome,
+    watch: Watch,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,6 +115,7 @@ async fn three_daemons_through_every_fault_keep_one_writer_and_pay_everything_on
     // The ledger's record begins with the first question for it.
     assert!(stage.ledger.submissions().await.is_empty());
     let dice = Dice::new(stage.seed, 1_000);
+    let watch = Watch::of(&server.url);
     let mut drill = Drill {
         stage,
         fleet,
@@ -123,6 +125,7 @@ async fn three_daemons_through_every_fault_keep_one_writer_and_pay_everything_on
         dice,
         faults: Vec::new(),
         metronome: Metronome::start(),
+        watch,
     };
     drill.run(span).await;
 }
@@ -194,13 +197,13 @@ impl Drill {
 
     /// The holder, once it has signed something. One that was hurt is none: started again, it is another
     /// replica of the same name, and the lease of the one before still runs.
-    async fn writer(&self) -> (i64, usize) {
+    async fn writer(&mut self) -> (i64, usize) {
         let deadline = Instant::now() + PATIENCE;
         let hurt = self.faults.last().map_or(0, |fault| fault.epoch);
         loop {
-            if let Some((epoch, holder)) = tenures::in_force(&self.server.url).await
+            if let Some((epoch, holder)) = self.watch.in_force().await
                 && epoch > hurt
-                && tenures::signed_since(&self.server.url, epoch).await > 0
+                && self.watch.signed_since(epoch).await > 0
             {
                 return (epoch, holder);
             }
@@ -210,10 +213,10 @@ impl Drill {
     }
 
     /// Waits until another epoch than `epoch` is in force.
-    async fn successor(&self, epoch: i64) {
+    async fn successor(&mut self, epoch: i64) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let in_force = tenures::in_force(&self.server.url).await;
+            let in_force = self.watch.in_force().await;
             if in_force.is_some_and(|(now, _)| now > epoch) {
                 return;
             }
@@ -312,7 +315,11 @@ impl Drill {
         let mut wrongs = seen.wrongs();
         assert!(!seen.signings.is_empty() && !seen.arrivals.is_empty());
         self.judge_late(&seen, &mut wrongs);
-        // Fewer than a hundred faults: the 99th percentile is the longest.
+        // Fewer than a hundred faults: the 99th percentile is the longest. The lease is in another's hands in
+        // time without exception. What that one signs first arrives in time as a rule: its lane may be full of
+        // what the last holder signed and never sent, which has to die first, and a client that calls
+        // something off meanwhile makes it begin anew.
+        let mut spans = Vec::new();
         for fault in &self.faults {
             let healed = seen.heals_ms(fault.epoch, fault.at_ms);
             let healed = healed.unwrap_or_else(|| panic!("nobody went on after {fault:?}"));
@@ -325,11 +332,17 @@ impl Drill {
                 fault.hurt, fault.epoch, next.holder,
             );
             println!("{line}");
-            if healed - stalled > ms(LEASE + BEYOND) {
+            if taken - stalled > ms(LEASE + BEYOND) || healed - stalled > 3 * ms(LEASE + BEYOND) {
                 wrongs.push(line);
             }
+            spans.push(healed - stalled);
         }
-        assert!(!self.faults.is_empty(), "the holder was hurt");
+        spans.sort_unstable();
+        let usual = spans[spans.len() / 2];
+        println!("to the first signing: {usual} ms as a rule, {spans:?}");
+        if usual > ms(LEASE + BEYOND) {
+            wrongs.push(format!("{usual} ms as a rule"));
+        }
         assert!(wrongs.is_empty(), "{} wrongs: {wrongs:#?}", wrongs.len());
     }
 

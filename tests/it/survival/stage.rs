@@ -32,7 +32,8 @@ const HASTE: &str = "[xrpl]\nrequest_timeout = \"300ms\"\nreconnect_max = \"100m
                      silence_timeout = \"2s\"\n[wallets.hot]\nledger_window = 7\n\
                      [lease]\nttl = \"2s\"\n";
 
-/// For several daemons on one machine: no more in flight than the servers take while an attempt lives.
+/// For several daemons on one machine: no more in flight than the servers take while an attempt lives, even
+/// where the machine is slow. What they do not take in time dies and is signed again, by all of them.
 const MODESTY: &str = "[wallets.hot]\nmax_in_flight = 64\n";
 
 /// One run's processes and files.

@@ -6,6 +6,7 @@
 use crate::support::daemon::WALLET;
 use crate::support::ledger::SERVERS;
 use serde_json::Value;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use std::collections::HashMap;
 
@@ -70,24 +71,50 @@ pub async fn call_witness(url: &str) {
     database.close().await.unwrap();
 }
 
-/// The epoch that is in force and the daemon that holds it; `None` where nobody does or the database
-/// does not answer.
-pub async fn in_force(url: &str) -> Option<(i64, usize)> {
-    let mut database = PgConnection::connect(url).await.ok()?;
-    let row = "select epoch, holder from leases where wallet = 'hot'";
-    let row = database.fetch_one(row).await.ok()?;
-    let (epoch, holder): (i64, String) = (row.get(0), row.get(1));
-    Some((epoch, daemon_of(&holder)?))
+/// Looks at who holds the lease, over one connection for as long as that lives: new ones would cost the
+/// machine more than what they are to watch.
+pub struct Watch {
+    url: String,
+    connection: Option<PgConnection>,
 }
 
-/// How many transactions were signed under an epoch or a later one.
-pub async fn signed_since(url: &str, epoch: i64) -> i64 {
-    let Ok(mut database) = PgConnection::connect(url).await else {
-        return 0;
-    };
-    let count = format!("select count(*) from witness_signings where in_force >= {epoch}");
-    let row = database.fetch_one(AssertSqlSafe(count)).await;
-    row.map_or(0, |row| row.get(0))
+impl Watch {
+    pub fn of(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            connection: None,
+        }
+    }
+
+    /// The epoch that is in force and the daemon that holds it; `None` where nobody does or the database
+    /// does not answer.
+    pub async fn in_force(&mut self) -> Option<(i64, usize)> {
+        let row = "select epoch, holder from leases where wallet = 'hot'";
+        let row = self.asked(row.to_owned()).await?;
+        let (epoch, holder): (i64, String) = (row.get(0), row.get(1));
+        Some((epoch, daemon_of(&holder)?))
+    }
+
+    /// How many transactions were signed under an epoch or a later one.
+    pub async fn signed_since(&mut self, epoch: i64) -> i64 {
+        let count = format!("select count(*) from witness_signings where in_force >= {epoch}");
+        self.asked(count).await.map_or(0, |row| row.get(0))
+    }
+
+    async fn asked(&mut self, sql: String) -> Option<PgRow> {
+        if self.connection.is_none() {
+            self.connection = PgConnection::connect(&self.url).await.ok();
+        }
+        let answer = self
+            .connection
+            .as_mut()?
+            .fetch_one(AssertSqlSafe(sql))
+            .await;
+        if answer.is_err() {
+            self.connection = None;
+        }
+        answer.ok()
+    }
 }
 
 fn daemon_of(holder: &str) -> Option<usize> {
@@ -106,13 +133,13 @@ impl Tenures {
                        order by epoch";
         let tenures = database.fetch_all(tenures).await.unwrap();
         database.close().await.unwrap();
-        let signing = |row: &sqlx::postgres::PgRow| Signing {
+        let signing = |row: &PgRow| Signing {
             hash: row.get(0),
             epoch: row.get(1),
             in_force: row.get(2),
             at_ms: row.get(3),
         };
-        let tenure = |row: &sqlx::postgres::PgRow| Tenure {
+        let tenure = |row: &PgRow| Tenure {
             epoch: row.get(0),
             holder: row.get(1),
             taken_at_ms: row.get(2),
