@@ -204,8 +204,10 @@ impl Postgres {
         };
         if primary.is_another {
             self.go_to(&primary.options);
-        } else if loss == Loss::Silent || (loss == Loss::NoneFree && way.is_brief()) {
-            // The server answers, over a new connection. What hangs on the old ones is told so.
+        } else if (loss == Loss::Silent || (loss == Loss::NoneFree && way.is_brief()))
+            && !way.is_renewed_since(asked_at)
+        {
+            // The server answers, over a new connection. What hangs on the old ones is told so, once.
             way.renew(None);
         }
         loss != Loss::NoneFree || way.is_renewed_since(asked_at)

@@ -95,9 +95,9 @@ impl Store {
         say_alive(&mut tx, replica).await?;
         say(&mut tx, replica, word).await?;
         match occasion {
-            Occasion::Begins => drop(end_predecessors(&mut tx, replica).await?),
+            Occasion::Begins => end_predecessors(&mut tx, replica).await?,
             Occasion::Rereads => end_silent(&mut tx).await?,
-        }
+        };
         changed(&mut tx).await?;
         tx.commit().await
     }
@@ -110,10 +110,13 @@ impl Store {
     /// # Errors
     /// The database does not answer, or a word makes no sense.
     pub async fn hold_limits(&self, replica: &Replica, word: &Word) -> Result<Holding, StoreError> {
-        let told = self.limit_words().await?.told;
+        let mut tx = self.db().read().await?;
+        let told = read_words(&mut tx).await?.told;
         let is_ours = |told: &&Told| told.replica == replica.id;
         let stands = told.iter().find(is_ours).map(|told| &told.word) == Some(word);
-        if stands && self.predecessors(replica).await? == 0 {
+        let stood = stands && !has_predecessors(&mut tx, replica).await?;
+        tx.end().await?;
+        if stood {
             return Ok(Holding::Stood);
         }
         let mut tx = self.db().write().await?;
@@ -136,32 +139,25 @@ impl Store {
         Ok(holding)
     }
 
-    /// How many words there are that are over because this process has taken the place of theirs.
-    async fn predecessors(&self, replica: &Replica) -> Result<i64, StoreError> {
-        let mut tx = self.db().read().await?;
-        let sql = format!(
-            "select count(*) as n from limit_words where {}",
-            of_predecessors(&tx)
-        );
-        let row = tx.fetch_optional(sql, values_of(replica)).await?;
-        tx.end().await?;
-        row.map_or(Ok(0), |row| row.int("n"))
-    }
-
     /// What all processes say of limits.
     ///
     /// # Errors
     /// The database does not answer, or a word makes no sense.
     pub async fn limit_words(&self) -> Result<Words, StoreError> {
         let mut tx = self.db().read().await?;
-        let version = super::read_with(&mut tx, "").await?.words;
-        let sql = "select w.replica, r.name, w.word from limit_words w \
-             join replicas r on r.id = w.replica order by w.replica";
-        let rows = tx.fetch(sql, vec![]).await?;
+        let words = read_words(&mut tx).await?;
         tx.end().await?;
-        let told = rows.iter().map(told).collect::<Result<_, _>>()?;
-        Ok(Words { version, told })
+        Ok(words)
     }
+}
+
+async fn read_words(tx: &mut Tx) -> Result<Words, StoreError> {
+    let version = super::read_with(tx, "").await?.words;
+    let sql = "select w.replica, r.name, w.word from limit_words w \
+         join replicas r on r.id = w.replica order by w.replica";
+    let rows = tx.fetch(sql, vec![]).await?;
+    let told = rows.iter().map(told).collect::<Result<_, _>>()?;
+    Ok(Words { version, told })
 }
 
 /// Writes a word down, in place of what the same process said before.
@@ -179,14 +175,13 @@ async fn say(tx: &mut Tx, replica: &Replica, word: &Word) -> Result<(), StoreErr
 }
 
 /// The words of all who fell silent are over.
-async fn end_silent(tx: &mut Tx) -> Result<(), StoreError> {
+async fn end_silent(tx: &mut Tx) -> Result<u64, StoreError> {
     let now = tx.now_ms();
     let sql = format!(
         "delete from limit_words where replica in \
          (select id from replicas where {now} - seen_at > $1)"
     );
-    tx.execute(sql, vec![SILENT_MS.into()]).await?;
-    Ok(())
+    tx.execute(sql, vec![SILENT_MS.into()]).await
 }
 
 /// Which words are over because a process has taken the place of theirs: of its name, and never heard of
@@ -205,6 +200,15 @@ fn values_of(replica: &Replica) -> Vec<Value> {
         replica.name.as_str().into(),
         replica.id.as_str().into(),
     ]
+}
+
+async fn has_predecessors(tx: &mut Tx, replica: &Replica) -> Result<bool, StoreError> {
+    let sql = format!(
+        "select 1 as found from limit_words where {} limit 1",
+        of_predecessors(tx)
+    );
+    let found = tx.fetch_optional(sql, values_of(replica)).await?;
+    Ok(found.is_some())
 }
 
 async fn end_predecessors(tx: &mut Tx, replica: &Replica) -> Result<u64, StoreError> {

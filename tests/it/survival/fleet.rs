@@ -337,6 +337,7 @@ impl Drill {
             }
             spans.push(healed - stalled);
         }
+        assert!(!spans.is_empty(), "the holder was hurt");
         spans.sort_unstable();
         let usual = spans[spans.len() / 2];
         println!("to the first signing: {usual} ms as a rule, {spans:?}");
