@@ -210,7 +210,7 @@ balance() {
 
 # The metrics of an instance, into a file; fails where there is no data.
 scrape() {
-    curl -fsS --max-time 3 -o "$2" "${metrics[$1]}" 2>/dev/null && grep -q '^build_info' "$2"
+    curl -fs --max-time 3 --retry 2 --retry-delay 1 -o "$2" "${metrics[$1]}" && grep -q '^build_info' "$2"
 }
 
 # Answered requests and those with 5xx, but for probes of health.
@@ -246,13 +246,23 @@ between() {
 # Whether a sum of numbers holds, such as '3 <= 0.5 * 7'.
 holds() { awk "BEGIN { exit !($1) }"; }
 
-is_ready() { curl -fs --max-time 2 -o /dev/null "http://${api[$1]}/health/ready"; }
+ready_of() { curl -s --max-time 2 "${@:2}" "http://${api[$1]}/health/ready"; }
+is_ready() { ready_of "$1" -f -o /dev/null; }
+
+# Whether one that should be ready is. A look that finds it slow or not ready is taken twice more, as the
+# balancer asks more than once before it leaves one out; where nothing listens it is not.
+stays_ready() {
+    ready_of "$1" -f -o /dev/null --retry 2 --retry-delay 1 || {
+        say "$1 is not ready: $(ready_of "$1" || echo 'no answer')" >&2
+        return 1
+    }
+}
 
 until_ready() {
     local deadline=$((SECONDS + ready_within))
     until is_ready "$1"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
-            say "$1 is not ready within $ready_within s" >&2
+            say "$1 is not ready within $ready_within s: $(ready_of "$1" || echo 'no answer')" >&2
             return 1
         fi
         sleep 0.2
@@ -304,10 +314,7 @@ gate() {
         sleep "$interval"
         requests=0 errors=0 slowest=0
         for name in "$@"; do
-            is_ready "$name" || {
-                say "$name is not ready any more" >&2
-                return 1
-            }
+            stays_ready "$name" || return 1
             scrape "$name" "$work/$name.after" || {
                 say "$name shows no metrics: no data is no yes" >&2
                 return 1
@@ -339,10 +346,11 @@ gate_of_what_is_there() {
     local deadline=$((SECONDS + watch)) name
     while :; do
         for name in "$@"; do
-            has "$name" "$version" || {
-                say "$name is not ready with $version" >&2
+            is_at "$name" "$version" || {
+                say "$name does not have $version" >&2
                 return 1
             }
+            stays_ready "$name" || return 1
         done
         if [ "$SECONDS" -ge "$deadline" ]; then break; fi
         sleep "$interval"
@@ -388,11 +396,12 @@ replace() {
 }
 
 # What is done already by an earlier run of the same deploy is not done again.
-has() {
+has() { is_at "$1" "$2" && stays_ready "$1"; }
+is_at() {
     if [ -n "$wants_restart" ]; then
-        grep -qx "$1" "$state/restarted" 2>/dev/null && is_ready "$1"
+        grep -qx "$1" "$state/restarted" 2>/dev/null
     else
-        [ "$("$hooks" version "$1")" = "$2" ] && is_ready "$1"
+        [ "$("$hooks" version "$1")" = "$2" ]
     fi
 }
 

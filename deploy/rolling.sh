@@ -13,7 +13,7 @@ more_usage() { echo '  --restart               every instance with the version i
 others_serve() {
     local name
     for name in "${names[@]}"; do
-        if [ "$name" != "$1" ] && [ "${weight[$name]}" -gt 0 ] && is_ready "$name"; then return; fi
+        if [ "$name" != "$1" ] && [ "${weight[$name]}" -gt 0 ] && stays_ready "$name"; then return; fi
     done
     return 1
 }
@@ -45,13 +45,13 @@ roll_back() {
     local name order=() ready=() lost=()
     trap 'stopped interrupted' INT TERM HUP
     for name in "${names[@]}"; do
-        if is_ready "$name"; then ready+=("$name"); else order+=("$name"); fi
+        if stays_ready "$name" 2>/dev/null; then ready+=("$name"); else order+=("$name"); fi
     done
     order+=("${ready[@]}")
     for name in "${order[@]}"; do
         if [ -n "$wants_restart" ]; then version=$("$hooks" version "$name" || true); fi
         if ! has "$name" "$version"; then
-            if is_ready "$name"; then
+            if stays_ready "$name"; then
                 turn_back "$name"
             else
                 weight[$name]=0

@@ -5,12 +5,38 @@
 //! reads what is durable, and sends it once that record stands.
 
 use super::engine::{Engine, StepResult, Stop};
+use crate::store::CommitError;
 use xrpayd_core::engine::{Done, Note, Step};
 use xrpayd_core::ids::UnixMs;
+
+/// What came of a step that the store answered for.
+#[must_use]
+pub(super) enum Carried {
+    /// It is durable, and in memory.
+    Out,
+    /// It was refused whole, since somebody has changed payments of it that nothing is open of: such as a
+    /// client that called one off. The memory is as it was before.
+    Outrun,
+}
+
+impl Carried {
+    /// For a step that nothing takes the place of: the work is read again.
+    pub(super) fn or_reload(self) -> StepResult {
+        match self {
+            Self::Out => Ok(()),
+            Self::Outrun => Err(Stop::reload()),
+        }
+    }
+}
 
 impl Engine<'_> {
     /// Makes a step durable, then takes it into memory, then hands on what is to be sent.
     pub(super) async fn carry_out(&mut self, step: Step) -> StepResult {
+        self.try_to_carry_out(step).await?.or_reload()
+    }
+
+    /// The same for whoever can decide anew without reading everything.
+    pub(super) async fn try_to_carry_out(&mut self, step: Step) -> Result<Carried, Stop> {
         // A commit that is late does no harm: another's taking would refuse it. What it makes durable is
         // sent, though, and must not be begun when there is no time left to send it.
         if !self.deps.hold.lasts() {
@@ -19,8 +45,16 @@ impl Engine<'_> {
         let now = step.commit().now;
         if !step.is_empty() {
             let tenure = self.deps.hold.tenure();
-            let booked = self.deps.store.commit(tenure, step.commit()).await?;
-            self.observe_deposits(booked);
+            match self.deps.store.commit(tenure, step.commit()).await {
+                Ok(booked) => self.observe_deposits(booked),
+                Err(CommitError::Stale(changed))
+                    if changed.iter().all(|id| self.desk.payment(*id).is_none()) =>
+                {
+                    self.desk.abandon(step);
+                    return Ok(Carried::Outrun);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let Done {
             send,
@@ -47,7 +81,7 @@ impl Engine<'_> {
         for note in notes {
             self.tell(note, now);
         }
-        Ok(())
+        Ok(Carried::Out)
     }
 
     fn tell(&self, note: Note, now: UnixMs) {

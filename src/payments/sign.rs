@@ -1,6 +1,7 @@
 //! From the queue to the ledger's door: reads the queue, has the key sign what the desk plans, carries
 //! it out.
 
+use super::carry::Carried;
 use super::engine::{Engine, StepResult, Stop};
 use crate::telemetry::traces;
 use crate::wallet::{SignError, Wallet};
@@ -34,12 +35,18 @@ impl Engine<'_> {
 
     /// Signs as many queued payments as the lane has room for.
     pub(super) async fn sign_queued(&mut self) -> StepResult {
+        let mut may_be_more = true;
         for _ in 0..SCANS_MAX {
-            if !self.past_is_read() || !self.sign_some().await? {
+            may_be_more = self.past_is_read() && self.sign_some().await?;
+            if !may_be_more {
                 break;
             }
         }
         self.lookout.forget();
+        if may_be_more {
+            // The rest has its turn right after what waits now.
+            self.deps.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -53,7 +60,9 @@ impl Engine<'_> {
             return Ok(false);
         };
         let name = deps.wallet.name.as_str();
-        let queued = deps.store.queued(name, scan.after, scan.limit).await?;
+        // The fewer are signed at once, the less can somebody change meanwhile.
+        let limit = scan.limit.checked_shr(self.outrun).unwrap_or(0).max(1);
+        let queued = deps.store.queued(name, scan.after, limit).await?;
         let known = self.known_to_the_ledger(&queued).await?;
         let now = deps.clock.now();
         let lookout = &mut self.lookout;
@@ -63,8 +72,17 @@ impl Engine<'_> {
                 lookout.look(payment)
             });
         let may_be_more = plan.may_be_more();
-        self.sign_and_carry_out(plan).await?;
-        Ok(may_be_more)
+        match self.try_to_sign(plan).await? {
+            Carried::Out => Ok(std::mem::take(&mut self.outrun) > 0 || may_be_more),
+            Carried::Outrun => {
+                tracing::debug!(
+                    wallet.name = name,
+                    "payments were changed while they were signed: the queue is read again"
+                );
+                self.outrun = self.outrun.saturating_add(1);
+                Ok(true)
+            }
+        }
     }
 
     /// Puts dearer attempts in the place of those that wait under a higher price.
@@ -104,6 +122,11 @@ impl Engine<'_> {
 
     /// Has the plan signed off the async threads, since a batch is thousands of curve operations.
     pub(super) async fn sign_and_carry_out(&mut self, plan: Plan) -> StepResult {
+        self.try_to_sign(plan).await?.or_reload()
+    }
+
+    /// The same for whoever can plan anew without reading everything.
+    async fn try_to_sign(&mut self, plan: Plan) -> Result<Carried, Stop> {
         if !self.deps.hold.lasts() {
             return Err(Stop::lease_lost());
         }
@@ -120,10 +143,12 @@ impl Engine<'_> {
         };
         let step = self.desk.seal(plan, signed, self.deps.clock.now());
         let signatures = traces::payment::signatures(&step.commit().changes);
-        self.carry_out(step).await?;
-        let took = self.deps.clock.monotonic().saturating_sub(began);
-        traces::payment::signed(&signatures, took);
-        Ok(())
+        let carried = self.try_to_carry_out(step).await?;
+        if let Carried::Out = carried {
+            let took = self.deps.clock.monotonic().saturating_sub(began);
+            traces::payment::signed(&signatures, took);
+        }
+        Ok(carried)
     }
 }
 

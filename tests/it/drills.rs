@@ -9,6 +9,7 @@ mod audit;
 mod backfill;
 pub mod backups;
 mod books;
+mod called_off;
 mod callers;
 mod codes;
 mod commit;

@@ -6,6 +6,9 @@ use super::traffic::Traffic;
 use super::yard::{BROKEN, FIRST, Yard};
 use crate::drills::feed::Reader;
 use crate::support::merchant::Merchant;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -267,7 +270,7 @@ fn a_gate_counts_what_was_answered_between_two_looks_and_nothing_else() {
             path("before"),
             path("after")
         );
-        let output = std::process::Command::new("bash")
+        let output = Command::new("bash")
             .args(["-euc", &script])
             .output()
             .unwrap();
@@ -281,4 +284,58 @@ fn a_gate_counts_what_was_answered_between_two_looks_and_nothing_else() {
     assert_eq!(between(&first, &first), "0 0 none");
     // A counter that fell began anew.
     assert_eq!(between(&second, &first), "103 3 0.5");
+}
+
+#[test]
+fn a_look_that_finds_an_instance_not_ready_is_taken_twice_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (reason, words) = (r#"{"reason":"the store does not take writes"}"#, "503 Busy");
+    let script = format!(". deploy/fleet.sh; declare -A api=([one]={address}); stays_ready one");
+    let asked = || {
+        let mut command = Command::new("bash");
+        command.args(["-euc", &script]);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let answer = |status: &str| {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1_024];
+        assert!(stream.read(&mut head).unwrap() > 0);
+        let length = reason.len();
+        let head =
+            format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+        stream.write_all((head + reason).as_bytes()).unwrap();
+    };
+    let run = asked();
+    for status in [words, words, "200 OK"] {
+        answer(status);
+    }
+    let ended = run.wait_with_output().unwrap();
+    assert!(
+        ended.status.success() && ended.stderr.is_empty(),
+        "{ended:?}"
+    );
+
+    // Three looks, and one more to tell why.
+    let run = asked();
+    for _ in 0..4 {
+        answer(words);
+    }
+    let ended = run.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(!ended.status.success() && said.contains(reason), "{said}");
+    drop(listener);
+    let began = Instant::now();
+    let ended = asked().wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        !ended.status.success() && said.contains("no answer"),
+        "{said}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "what is not there is not waited for"
+    );
 }

@@ -223,9 +223,10 @@ const LAG_MAX: u32 = 3;
 
 #[cfg(test)]
 mod tests {
-    use super::super::bed;
+    use super::super::{Sight, bed};
     use super::*;
     use crate::payment::State;
+    use std::collections::BTreeMap;
 
     #[test]
     fn bytes_come_out_only_when_their_commit_is_durable() {
@@ -290,6 +291,49 @@ mod tests {
         assert!(done.send.is_empty());
         assert!(matches!(done.notes[..], [Note::Unfitting { .. }]));
         assert_eq!(desk.lane().open_len(), 0);
+    }
+
+    #[test]
+    fn a_step_that_was_refused_leaves_nothing_taken_and_the_rest_is_signed_on_the_same_sequences() {
+        let mut desk = bed::desk();
+        let queued: Vec<Payment> = (1..=3).map(bed::payment).collect();
+        let plan = bed::plan(&mut desk, queued.clone());
+        let step = bed::sealed(&mut desk, plan);
+        desk.abandon(step);
+        assert_eq!(desk.lane().open_len(), 0);
+        assert!(desk.flights().is_empty());
+        assert_eq!(desk.lane().holes().next(), None);
+        // The second was called off meanwhile.
+        let plan = bed::plan(&mut desk, vec![queued[0].clone(), queued[2].clone()]);
+        let slots: Vec<Slot> = plan.jobs().iter().map(|job| job.terms.slot).collect();
+        assert_eq!(slots, [Slot::Sequence(100), Slot::Sequence(101)]);
+        let step = bed::sealed(&mut desk, plan);
+        assert_eq!(desk.made_durable(step).send.len(), 2);
+    }
+
+    #[test]
+    fn that_money_is_kept_is_told_although_the_first_step_that_said_so_was_refused() {
+        let mut desk = bed::desk();
+        let mut large = bed::payment(1);
+        large.order.amount = bed::drops(bed::BALANCE);
+        let patient = Settings {
+            low_balance_patience_ms: 0,
+            ..bed::SETTINGS
+        };
+        let plan = |desk: &mut Desk| {
+            let (queued, known) = (vec![large.clone(), bed::payment(2)], BTreeMap::new());
+            let look = &mut |_: &Payment| Sight::Clear;
+            let plan = desk.plan_signing(queued, &known, &bed::AT, &patient, bed::NOW, look);
+            bed::sealed(desk, plan)
+        };
+        let step = plan(&mut desk);
+        desk.abandon(step);
+        let step = plan(&mut desk);
+        let told = desk.made_durable(step).notes;
+        let keeps = told
+            .iter()
+            .filter(|note| matches!(note, Note::KeepsMoney { .. }));
+        assert_eq!(keeps.count(), 1, "{told:?}");
     }
 
     #[test]

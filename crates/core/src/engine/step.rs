@@ -273,6 +273,27 @@ impl Desk {
         done
     }
 
+    /// Drops a step that was refused whole, because payments of the queue that it signs have changed since
+    /// they were read: nothing of it was written or sent, and what it had taken is free again.
+    ///
+    /// # Panics
+    /// The step was decided on a desk that has moved since.
+    pub fn abandon(&mut self, step: Step) {
+        assert_eq!(
+            step.decided_on, self.steps,
+            "a step that was decided on an older desk"
+        );
+        for (_, flight) in step.flights {
+            self.give_back(flight.slot);
+        }
+        // What it would have told is told once it is so.
+        let tells = |note: &Note| matches!(note, Note::KeepsMoney { .. });
+        if step.notes.iter().any(tells) {
+            self.kept_told = None;
+        }
+        self.look_again();
+    }
+
     fn take_journal(&mut self, journal: JournalCommit) {
         self.remembers |= !journal.remembered.is_empty();
         self.sign_from = journal.sign_from.or(self.sign_from);
