@@ -28,7 +28,8 @@ pub async fn start(store: Store, supervisor: &Supervisor) -> Switches {
         tell,
         told: Told::Nothing,
     };
-    board.look().await;
+    // What it could not read it has told, and reads again soon.
+    let _told = board.look().await;
     supervisor.spawn("switchboard", board.keep(asked));
     Switches::new(standing, ask)
 }
@@ -61,27 +62,30 @@ impl Board {
                     }
                 }
             }
-            self.look().await;
+            let looked = self.look().await;
             for question in questions.drain(..) {
                 // Who has gone away does not want to know.
-                let _gone = question.send(());
+                let _gone = question.send(looked.clone());
             }
         }
     }
 
-    async fn look(&mut self) {
+    /// Reads everything; the error is the first of those that kept something from being read.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let mut looked = Ok(());
         let began = Instant::now();
         let read = self.store.pauses().await;
         let pauses = match read {
             Ok(pauses) => Some(pauses),
             Err(error) if is_passing(&error) => {
                 tracing::warn!(%error, "the switches could not be read: the last ones stand for a while");
-                return;
+                return Err(error);
             }
             Err(error) => {
                 if self.told != Told::Unreadable {
                     tracing::error!(error = ?error, "the switches cannot be read: everything is paused");
                 }
+                looked = Err(error);
                 None
             }
         };
@@ -94,6 +98,7 @@ impl Board {
             Ok(found) => found.map(|found| found.stage),
             Err(error) => {
                 tracing::warn!(%error, "the rollout stage could not be read");
+                looked = looked.and(Err(error));
                 None
             }
         };
@@ -102,6 +107,7 @@ impl Board {
             Ok(words) => words,
             Err(error) => {
                 tracing::warn!(%error, "what the replicas say of limits could not be read");
+                looked = looked.and(Err(error));
                 self.tell.borrow().words.clone()
             }
         };
@@ -109,6 +115,7 @@ impl Board {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "which wallets are halted could not be read");
+                looked = looked.and(Err(error));
                 self.tell.borrow().halts.clone()
             }
         };
@@ -131,6 +138,7 @@ impl Board {
             *standing = next;
             is_news
         });
+        looked
     }
 }
 

@@ -92,7 +92,8 @@ pub async fn create(
                 Err(refusal::stopped(&Stop::Paused(pause)))
             }
             AcceptOutcome::StageChanged { stage } => {
-                policy = app.state.policy_again(&stage).await;
+                let read = app.state.policy_again(&stage).await;
+                policy = read.map_err(|error| refusal::store_read(&error))?;
                 continue;
             }
         };

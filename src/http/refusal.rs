@@ -85,9 +85,10 @@ pub fn not_in_stage(stage: &str) -> Problem {
     Problem::new(Code::ClientNotInStage, detail)
 }
 
-/// The stage changed again whenever the request was placed.
+/// The stage, or what the replicas say of limits, changed again whenever the request was placed.
 pub fn stage_keeps_changing() -> Problem {
-    let detail = "The rollout stage changed several times while the request was looked at.";
+    let detail =
+        "The rollout stage or the limits changed several times while the request was looked at.";
     Problem::new(Code::Conflict, detail).retry_after(1)
 }
 

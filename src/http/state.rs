@@ -8,7 +8,7 @@ use crate::clock::{Clock, Entropy};
 use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::switches::Switches;
-use crate::store::{KeyLimits, Store};
+use crate::store::{KeyLimits, Store, StoreError};
 use crate::telemetry::health::Thresholds;
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Webhooks;
@@ -63,10 +63,13 @@ impl AppState {
     }
 
     /// Which payments are taken at a stage, by what all replicas say at this moment.
-    pub async fn policy_again(&self, stage: &str) -> Policy {
-        self.switches.look_again().await;
+    ///
+    /// # Errors
+    /// The store does not tell: what was read before is over, and nothing is taken by it.
+    pub async fn policy_again(&self, stage: &str) -> Result<Policy, StoreError> {
+        self.switches.read_again().await?;
         let standing = self.switches.standing();
-        self.rules.borrow().policy_at(stage).under(&standing.words)
+        Ok(self.rules.borrow().policy_at(stage).under(&standing.words))
     }
 }
 

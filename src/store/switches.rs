@@ -5,6 +5,7 @@
 //! tells it earlier, in better words, and without trying. The switchboard keeps it by reading the store
 //! twice a second. What was read too long ago, or could not be read, counts as a pause of everything.
 
+use super::error::StoreError;
 use super::limits::words::Words;
 use super::pauses::{Pause, stopping};
 use std::collections::BTreeMap;
@@ -99,8 +100,9 @@ impl Standing {
     }
 }
 
-/// A question for a look at the store, answered once a look has ended that began after it.
-pub type Question = oneshot::Sender<()>;
+/// A question for a look at the store, answered once a look has ended that began after it: with why not
+/// everything could be read, where that is so.
+pub type Question = oneshot::Sender<Result<(), StoreError>>;
 
 /// The switches as the rest of the process sees them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -140,13 +142,22 @@ impl Switches {
     }
 
     /// Has the store read at once, and waits until it was: what this process committed before is seen
-    /// by everything that asks after. Where nobody keeps the switches any more they stay as they are,
-    /// and count as unreadable soon.
+    /// by everything that asks after. What could not be read stays as it is, and counts as unreadable
+    /// soon; whoever keeps the switches has told why.
     pub async fn look_again(&self) {
+        let _told = self.read_again().await;
+    }
+
+    /// The same for whom what was read before will not do.
+    ///
+    /// # Errors
+    /// Something of it could not be read, or nobody keeps the switches any more.
+    pub async fn read_again(&self) -> Result<(), StoreError> {
         let (question, answer) = oneshot::channel();
-        if self.ask.send(question).await.is_ok() {
+        match self.ask.send(question).await {
             // An answer that never comes is one of a keeper that has ended.
-            let _ = answer.await;
+            Ok(()) => answer.await.unwrap_or(Err(StoreError::Closed)),
+            Err(_) => Err(StoreError::Closed),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::store::bed::{committed, cursor, delivered, found, signed};
 use crate::support::held::Held as _;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::time::Duration;
 use xrpayd::http::Rules;
 use xrpayd::http::state::Auth;
@@ -449,6 +450,30 @@ async fn a_stage_that_the_configuration_lost_goes_by_the_lowest_ones_rules() {
         );
         let down = bed.demote(&admin, json!({})).await;
         assert_eq!(down.body["stage"], "internal", "{}", down.body);
+        bed.end().await;
+    }
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_read_again_are_no_conflict_of_the_clients() {
+    for (bed, _) in beds().await {
+        if !bed.url.starts_with("postgres") {
+            continue;
+        }
+        let token = bed.merchant().await;
+        let mut database = PgConnection::connect(&bed.url).await.unwrap();
+        // Another replica has said something, and what it said is not to be had.
+        let said =
+            "alter table limit_words rename to hidden; update limit_state set words = words + 1";
+        database.execute(said).await.unwrap();
+        let asked = || post_payment(&token, "k", &order("1"));
+        let answer = bed.send(asked()).await;
+        assert!(answer.status.is_server_error(), "{}", answer.body);
+        assert_eq!(answer.body["effect"], "none", "{}", answer.body);
+        let back = "alter table hidden rename to limit_words";
+        database.execute(back).await.unwrap();
+        let answer = bed.send(asked()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         bed.end().await;
     }
 }
