@@ -298,7 +298,7 @@ const ROWS: &[Setting] = &[
     row(
         "store.lock_timeout",
         Kind::Duration,
-        "How long a statement waits on PostgreSQL for what other transactions have locked, before it is tried again and then refused.",
+        "How long a statement waits on PostgreSQL for what other transactions have locked, before it is tried again and then refused. What an engine writes waits for a quarter of `lease.ttl` at most, so that no successor is kept out by it.",
     ),
     row(
         "store.idle_in_transaction_timeout",

@@ -303,9 +303,12 @@ impl Store {
             // A process that freezes in the middle of a transaction would hold the taking up for as long
             // as the server lets transactions idle: this one is ended before the lease runs out. So it is
             // where the server is stuck with an answer that nobody takes, which is no idling: what is
-            // sent and not received for as long breaks the connection.
+            // sent and not received for as long breaks the connection. And so it is where a statement
+            // of it waits for a lock, which may come after half of that, and idles only then.
             TxOn::Postgres(_) => format!(
                 "select wallet, epoch, holder, lineage, {here} as here, \
+                 set_config('lock_timeout', least(greatest(ttl_ms / 4, 500), extract(epoch from \
+                 current_setting('lock_timeout')::interval) * 1000)::bigint::text, true), \
                  set_config('idle_in_transaction_session_timeout', \
                  greatest(ttl_ms / 2, 1000)::text, true), \
                  set_config('tcp_user_timeout', greatest(ttl_ms / 2, 1000)::text, true) \

@@ -299,3 +299,44 @@ async fn a_taking_waits_for_the_commit_that_is_under_way_and_renewing_does_not()
         store.commit(&held, &LaneCommit::new(WALLET, T0)).await
     ));
 }
+
+/// A holder that freezes just when its commit waits for what somebody else has locked: nobody is there to
+/// give up, and the lease's row is in the hand of a statement that the server still works on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_waits_for_a_lock_keeps_no_successor_out() {
+    let Some(bed) = Bed::postgres().await else {
+        return;
+    };
+    let ttl = Duration::from_secs(2);
+    let (store, other) = (anchored(&bed).await, bed.open().await);
+    let payment = accepted(&store, request("key", "1", T0)).await;
+    let mut another = PgConnection::connect(&bed.url).await.unwrap();
+    another.execute("begin").await.unwrap();
+    another
+        .execute("select sequence from feed where mark = 'drawn' for update")
+        .await
+        .unwrap();
+    let of_the_bed = tenure(&store, WALLET).await;
+    assert!(store.release_lease(&of_the_bed).await.unwrap());
+    let held = taken(&store, "a", ttl).await;
+    let began = tokio::time::Instant::now();
+    let commit = commit_of(vec![signed(&payment, 10, T0)], T0);
+    let writing = tokio::spawn(async move { store.commit(&held, &commit).await });
+    waiters(&bed, 1).await;
+    let next = loop {
+        match other.take_lease(WALLET, "b", ttl, Claim::Vacant).await {
+            Ok(Taken::Yes(next)) => break next,
+            Ok(_) => {}
+            Err(error) => assert!(matches!(error, StoreError::Contention(_)), "{error:?}"),
+        }
+        let waited = began.elapsed();
+        assert!(waited < ttl + Duration::from_secs(1), "{waited:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(next.holder, "b");
+    let refused = writing.await.unwrap().unwrap_err();
+    let in_the_way = matches!(refused, CommitError::Store(StoreError::Contention(_)));
+    assert!(in_the_way, "{refused:?}");
+    another.execute("rollback").await.unwrap();
+    assert!(other.load_lane(WALLET).await.unwrap().in_flight.is_empty());
+}
