@@ -250,8 +250,8 @@ pub(super) struct Engine<'a> {
     pub(super) asks_halt_at: Option<Instant>,
     /// What the account sent that nothing here signed and that nobody has accepted yet.
     pub(super) foreign: usize,
-    /// How often in a row somebody changed a queued payment while it was signed.
-    pub(super) outrun: u32,
+    /// How many payments are signed at once: fewer after somebody changed one meanwhile.
+    pub(super) signs_at_most: u32,
 }
 
 impl<'a> Engine<'a> {
@@ -306,7 +306,7 @@ impl<'a> Engine<'a> {
             request: None,
             asks_halt_at: None,
             foreign: 0,
-            outrun: 0,
+            signs_at_most: u32::MAX,
         };
         engine.count_foreign().await?;
         let (recall_tx, mut recalled) = mpsc::channel(1);

@@ -60,8 +60,7 @@ impl Engine<'_> {
             return Ok(false);
         };
         let name = deps.wallet.name.as_str();
-        // The fewer are signed at once, the less can somebody change meanwhile.
-        let limit = scan.limit.checked_shr(self.outrun).unwrap_or(0).max(1);
+        let limit = scan.limit.min(self.signs_at_most);
         let queued = deps.store.queued(name, scan.after, limit).await?;
         let known = self.known_to_the_ledger(&queued).await?;
         let now = deps.clock.now();
@@ -71,15 +70,19 @@ impl Engine<'_> {
             .plan_signing(queued, &known, &at, &rules, now, &mut |payment| {
                 lookout.look(payment)
             });
-        let may_be_more = plan.may_be_more();
+        let (may_be_more, jobs) = (plan.may_be_more(), plan.jobs().len());
         match self.try_to_sign(plan).await? {
-            Carried::Out => Ok(std::mem::take(&mut self.outrun) > 0 || may_be_more),
+            Carried::Out => {
+                let was = std::mem::replace(&mut self.signs_at_most, u32::MAX);
+                Ok(was < u32::MAX || may_be_more)
+            }
             Carried::Outrun => {
                 tracing::debug!(
                     wallet.name = name,
                     "payments were changed while they were signed: the queue is read again"
                 );
-                self.outrun = self.outrun.saturating_add(1);
+                // The fewer are signed at once, the less can somebody change meanwhile.
+                self.signs_at_most = u32::try_from(jobs / 2).unwrap_or(u32::MAX).max(1);
                 Ok(true)
             }
         }
