@@ -208,9 +208,11 @@ balance() {
 
 # What is measured.
 
-# The metrics of an instance, into a file; fails where there is no data.
-scrape() {
-    curl -fs --max-time 3 --retry 2 --retry-delay 1 -o "$2" "${metrics[$1]}" && grep -q '^build_info' "$2"
+# The metrics of an instance, into a file; fails where there is no data. What finds an instance slow is
+# asked twice more, but by who looks again anyway.
+scrape() { scrape_once "$@" --retry 2 --retry-delay 1; }
+scrape_once() {
+    curl -fs --max-time 3 "${@:3}" -o "$2" "${metrics[$1]}" && grep -q '^build_info' "$2"
 }
 
 # Answered requests and those with 5xx, but for probes of health.
@@ -277,7 +279,7 @@ one_writer() {
     while :; do
         held=0 mute=''
         for name in "$@"; do
-            if scrape "$name" "$work/lease"; then
+            if scrape_once "$name" "$work/lease"; then
                 held=$(awk -v held="$held" '$1 == "lease_held" { held += $2 } END { print held }' "$work/lease")
             else
                 mute+=" $name"

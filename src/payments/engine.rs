@@ -251,7 +251,7 @@ pub(super) struct Engine<'a> {
     /// What the account sent that nothing here signed and that nobody has accepted yet.
     pub(super) foreign: usize,
     /// How many payments are signed at once: fewer after somebody changed one meanwhile.
-    pub(super) signs_at_most: u32,
+    pub(super) signs_at_most: usize,
 }
 
 impl<'a> Engine<'a> {
@@ -306,7 +306,7 @@ impl<'a> Engine<'a> {
             request: None,
             asks_halt_at: None,
             foreign: 0,
-            signs_at_most: u32::MAX,
+            signs_at_most: usize::MAX,
         };
         engine.count_foreign().await?;
         let (recall_tx, mut recalled) = mpsc::channel(1);
@@ -378,8 +378,10 @@ impl<'a> Engine<'a> {
         self.expire_queued().await?;
         self.raise_fees().await?;
         self.make_tickets().await?;
-        self.sign_queued().await?;
-        self.plug_holes().await?;
+        // What could still be signed takes the holes.
+        if !self.sign_queued().await? {
+            self.plug_holes().await?;
+        }
         self.mark_paused().await?;
         self.outbox.extend(self.desk.due_for_sending(self.tick()));
         self.ask_the_ledger(asked_tx, cancel);

@@ -33,8 +33,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Signs as many queued payments as the lane has room for.
-    pub(super) async fn sign_queued(&mut self) -> StepResult {
+    /// Signs as many queued payments as the lane has room for; whether the queue may hold more that could be
+    /// signed now.
+    pub(super) async fn sign_queued(&mut self) -> Result<bool, Stop> {
         let mut may_be_more = true;
         for _ in 0..SCANS_MAX {
             may_be_more = self.past_is_read() && self.sign_some().await?;
@@ -47,21 +48,26 @@ impl Engine<'_> {
             // The rest has its turn right after what waits now.
             self.deps.wake.notify_one();
         }
-        Ok(())
+        Ok(may_be_more)
     }
 
     /// One commit's worth; `true` when there may be more.
     async fn sign_some(&mut self) -> Result<bool, Stop> {
-        let (deps, rules) = (self.deps, self.settings.desk);
+        let (deps, mut rules) = (self.deps, self.settings.desk);
         let Some(at) = self.conditions() else {
             return Ok(false);
         };
+        let room = self
+            .desk
+            .lane()
+            .open_len()
+            .saturating_add(self.signs_at_most);
+        rules.max_in_flight = rules.max_in_flight.min(room);
         let Some(scan) = self.desk.next_scan(&at, &rules) else {
             return Ok(false);
         };
         let name = deps.wallet.name.as_str();
-        let limit = scan.limit.min(self.signs_at_most);
-        let queued = deps.store.queued(name, scan.after, limit).await?;
+        let queued = deps.store.queued(name, scan.after, scan.limit).await?;
         let known = self.known_to_the_ledger(&queued).await?;
         let now = deps.clock.now();
         let lookout = &mut self.lookout;
@@ -73,8 +79,8 @@ impl Engine<'_> {
         let (may_be_more, jobs) = (plan.may_be_more(), plan.jobs().len());
         match self.try_to_sign(plan).await? {
             Carried::Out => {
-                let was = std::mem::replace(&mut self.signs_at_most, u32::MAX);
-                Ok(was < u32::MAX || may_be_more)
+                let was = std::mem::replace(&mut self.signs_at_most, usize::MAX);
+                Ok(was < usize::MAX || may_be_more)
             }
             Carried::Outrun => {
                 tracing::debug!(
@@ -82,7 +88,7 @@ impl Engine<'_> {
                     "payments were changed while they were signed: the queue is read again"
                 );
                 // The fewer are signed at once, the less can somebody change meanwhile.
-                self.signs_at_most = u32::try_from(jobs / 2).unwrap_or(u32::MAX).max(1);
+                self.signs_at_most = (jobs / 2).max(1);
                 Ok(true)
             }
         }

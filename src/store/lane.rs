@@ -14,7 +14,7 @@ use super::error::{CommitError, StoreError};
 use super::journal;
 use super::lease::Tenure;
 use super::payments::{self, drops_from};
-use super::{Store, attempts, events, halts, limits, pauses, ticket_requests, tickets};
+use super::{Store, attempts, events, halts, limits, pauses, retry, ticket_requests, tickets};
 use std::collections::HashMap;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::{
@@ -190,7 +190,7 @@ impl Store {
     }
 
     /// Makes one step of an engine durable, all of it or nothing; answers with the deposits that it
-    /// booked.
+    /// booked. Where others are in its way it gives the lease's row back and comes again.
     ///
     /// # Errors
     /// The wallet is no longer held under `tenure`, a payment or the cursor has moved since it was read,
@@ -208,6 +208,15 @@ impl Store {
             *wallet, tenure.wallet,
             "an engine writes the wallet that it holds"
         );
+        retry::while_contended(|| self.commit_once(tenure, commit)).await
+    }
+
+    async fn commit_once(
+        &self,
+        tenure: &Tenure,
+        commit: &LaneCommit,
+    ) -> Result<Booked, CommitError> {
+        let wallet = &commit.wallet;
         let mut tx = self.begin_held(tenure).await?;
         // Before all else of the wallet's, because a pause locks the wallet's row before it locks the limits'.
         if commit.signs_anew() {

@@ -2,7 +2,7 @@
 
 use super::scene::{PATIENCE, Scene, sequences};
 use crate::store::fresh_postgres;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ async fn what_is_called_off_while_it_is_signed_keeps_nothing_else_from_being_pai
     waiting(&mut watch, 2).await;
     first.rollback().await.unwrap();
     let mut second = second.await.unwrap();
+    let is_signed = |payment: &Value| !sequences(payment).is_empty();
+    scene.merchant.payment(&before, is_signed).await;
     waiting(&mut watch, 1).await;
     let (status, answer) = scene.merchant.cancel(&ids[2]).await;
     assert_eq!(
@@ -59,9 +61,7 @@ async fn what_is_called_off_while_it_is_signed_keeps_nothing_else_from_being_pai
         .chain(&ids)
         .filter(|id| **id != ids[2])
     {
-        let signed = scene
-            .merchant
-            .payment(id, |payment| !sequences(payment).is_empty());
+        let signed = scene.merchant.payment(id, is_signed);
         used.extend(sequences(&signed.await));
     }
     let next: Vec<u64> = (used[0]..).take(6).collect();
