@@ -25,7 +25,7 @@ inflow: ## Fifty thousand deposits on each store through kills and lying servers
 		survival::inflow -- --test-threads=1 --nocapture
 
 fleet: ## Three daemons on one PostgreSQL, two minutes of every fault; see docs/RELIABILITY.md
-	XRPAYD_TEST_FLEET_SECONDS=120 tests/packages.sh tests/postgres.sh cargo test --locked --test it \
+	XRPAYD_TEST_FLEET_SECONDS=120 tests/packages.sh tests/postgres.sh cargo test --workspace --locked --test it \
 		survival::fleet -- --nocapture
 
 fmt:
