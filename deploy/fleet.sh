@@ -208,8 +208,8 @@ balance() {
 
 # What is measured.
 
-# The metrics of an instance, into a file; fails where there is no data. What finds an instance slow is
-# asked twice more, but by who looks again anyway.
+# The metrics of an instance, into a file; fails where there is no data. A slow one is asked twice more,
+# unless whoever asks comes back anyway.
 scrape() { scrape_once "$@" --retry 2 --retry-delay 1; }
 scrape_once() {
     curl -fs --max-time 3 "${@:3}" -o "$2" "${metrics[$1]}" && grep -q '^build_info' "$2"
@@ -249,13 +249,14 @@ between() {
 holds() { awk "BEGIN { exit !($1) }"; }
 
 ready_of() { curl -s --max-time 2 "${@:2}" "http://${api[$1]}/health/ready"; }
-is_ready() { ready_of "$1" -f -o /dev/null; }
+is_ready() { ready_of "$1" -f -o /dev/null "${@:2}"; }
+why_not() { ready_of "$1" || echo 'no answer'; }
 
 # Whether one that should be ready is. A look that finds it slow or not ready is taken twice more, as the
 # balancer asks more than once before it leaves one out; where nothing listens it is not.
 stays_ready() {
-    ready_of "$1" -f -o /dev/null --retry 2 --retry-delay 1 || {
-        say "$1 is not ready: $(ready_of "$1" || echo 'no answer')" >&2
+    is_ready "$1" --retry 2 --retry-delay 1 || {
+        say "$1 is not ready: $(why_not "$1")" >&2
         return 1
     }
 }
@@ -264,7 +265,7 @@ until_ready() {
     local deadline=$((SECONDS + ready_within))
     until is_ready "$1"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
-            say "$1 is not ready within $ready_within s: $(ready_of "$1" || echo 'no answer')" >&2
+            say "$1 is not ready within $ready_within s: $(why_not "$1")" >&2
             return 1
         fi
         sleep 0.2

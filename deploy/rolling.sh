@@ -50,18 +50,16 @@ roll_back() {
     order+=("${ready[@]}")
     for name in "${order[@]}"; do
         if [ -n "$wants_restart" ]; then version=$("$hooks" version "$name" || true); fi
-        if ! has "$name" "$version"; then
-            if stays_ready "$name"; then
-                turn_back "$name"
-            else
-                weight[$name]=0
-                if others_serve "$name"; then balance || true; fi
-                replace "$name" "$version" || {
-                    say "$name cannot be brought up: it stays out of the balancer" >&2
-                    lost+=("$name")
-                    continue
-                }
-            fi
+        if stays_ready "$name"; then
+            is_at "$name" "$version" || turn_back "$name"
+        else
+            weight[$name]=0
+            if others_serve "$name"; then balance || true; fi
+            replace "$name" "$version" || {
+                say "$name cannot be brought up: it stays out of the balancer" >&2
+                lost+=("$name")
+                continue
+            }
         fi
         weight[$name]=${weight_was[$name]:-0}
         if [ "${weight[$name]}" -eq 0 ]; then say "$name gets no requests, as before"; fi

@@ -104,8 +104,7 @@ pub(super) async fn pay_back(
             PaybackOutcome::Blocked(why) => Err(blocked(asking.subject, why)),
             PaybackOutcome::Paused(pause) => Err(refusal::stopped(&Stop::Paused(pause))),
             PaybackOutcome::StageChanged { stage } => {
-                let read = app.state.policy_again(&stage).await;
-                policy = read.map_err(|error| refusal::store_read(&error))?;
+                policy = app.state.policy_again(&stage).await?;
                 continue;
             }
         };

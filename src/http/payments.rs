@@ -92,8 +92,7 @@ pub async fn create(
                 Err(refusal::stopped(&Stop::Paused(pause)))
             }
             AcceptOutcome::StageChanged { stage } => {
-                let read = app.state.policy_again(&stage).await;
-                policy = read.map_err(|error| refusal::store_read(&error))?;
+                policy = app.state.policy_again(&stage).await?;
                 continue;
             }
         };

@@ -4,11 +4,13 @@
 //! as plain data of this room's own types.
 
 use super::edges::Edges;
+use super::problem::Problem;
+use super::refusal;
 use crate::clock::{Clock, Entropy};
 use crate::deposits::issue;
 use crate::payments::accept::Policy;
 use crate::store::switches::Switches;
-use crate::store::{KeyLimits, Store, StoreError};
+use crate::store::{KeyLimits, Store};
 use crate::telemetry::health::Thresholds;
 use crate::telemetry::metrics::Metrics;
 use crate::webhooks::Webhooks;
@@ -66,8 +68,9 @@ impl AppState {
     ///
     /// # Errors
     /// The store does not tell: what was read before is over, and nothing is taken by it.
-    pub async fn policy_again(&self, stage: &str) -> Result<Policy, StoreError> {
-        self.switches.read_again().await?;
+    pub async fn policy_again(&self, stage: &str) -> Result<Policy, Problem> {
+        let read = self.switches.read_again().await;
+        read.map_err(|error| refusal::store_read(&error))?;
         let standing = self.switches.standing();
         Ok(self.rules.borrow().policy_at(stage).under(&standing.words))
     }

@@ -50,4 +50,4 @@ mod timeouts;
 mod tls;
 mod webhooks;
 
-pub use bed::{fresh_postgres, request};
+pub use bed::{fresh_postgres, request, waiters};

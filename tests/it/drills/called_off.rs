@@ -1,25 +1,13 @@
 //! A client calls a payment off just while it is being signed, among others.
 
-use super::scene::{PATIENCE, Scene, sequences};
-use crate::store::fresh_postgres;
+use super::scene::{Scene, sequences};
+use crate::store::{fresh_postgres, waiters};
 use serde_json::{Value, json};
-use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
-use std::time::{Duration, Instant};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 /// What every commit that signs begins with, and no request needs.
 const HOLD: &str = "select name from wallets where name = 'hot' for no key update";
 const READS_AGAIN: &str = "the wallet's work is read again";
-
-/// Waits until so many wait for a lock in the database.
-async fn waiting(database: &mut PgConnection, count: i64) {
-    let sql = "select count(*) from pg_stat_activity \
-               where datname = current_database() and wait_event_type = 'Lock'";
-    let deadline = Instant::now() + PATIENCE;
-    while database.fetch_one(sql).await.unwrap().get::<i64, _>(0) < count {
-        assert!(Instant::now() < deadline, "fewer than {count} wait");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_called_off_while_it_is_signed_keeps_nothing_else_from_being_paid_at_once() {
@@ -28,13 +16,12 @@ async fn what_is_called_off_while_it_is_signed_keeps_nothing_else_from_being_pai
     };
     let scene = Scene::with_store(Some(&store), "manual", "500", "", &[]);
     let _daemon = scene.start().await;
-    let mut watch = PgConnection::connect(&store).await.unwrap();
     let mut one = PgConnection::connect(&store).await.unwrap();
     let mut other = PgConnection::connect(&store).await.unwrap();
     let mut first = one.begin().await.unwrap();
     first.execute(HOLD).await.unwrap();
     let before = scene.pay_one(1, "1").await;
-    waiting(&mut watch, 1).await;
+    waiters(&store, 1).await;
     // Behind the first one, which the engine is about to sign, the others come to lie in the queue.
     let ids = scene.pay(2, 5).await;
     let second = tokio::spawn(async move {
@@ -42,12 +29,12 @@ async fn what_is_called_off_while_it_is_signed_keeps_nothing_else_from_being_pai
         other.execute(HOLD).await.unwrap();
         other
     });
-    waiting(&mut watch, 2).await;
+    waiters(&store, 2).await;
     first.rollback().await.unwrap();
     let mut second = second.await.unwrap();
     let is_signed = |payment: &Value| !sequences(payment).is_empty();
     scene.merchant.payment(&before, is_signed).await;
-    waiting(&mut watch, 1).await;
+    waiters(&store, 1).await;
     let (status, answer) = scene.merchant.cancel(&ids[2]).await;
     assert_eq!(
         (status, &answer["status"]),

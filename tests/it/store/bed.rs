@@ -214,6 +214,18 @@ pub async fn fresh_postgres() -> Option<String> {
     Some(format!("{host}/{name}?{options}"))
 }
 
+/// Waits until so many sessions of the database wait for a lock.
+pub async fn waiters(url: &str, count: i64) {
+    let sql = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let mut database = PgConnection::connect(url).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while database.fetch_one(sql).await.unwrap().get::<i64, _>(0) < count {
+        assert!(tokio::time::Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Everything that is `expected` of what an event tells, whatever else it tells.
 pub fn tells(data: &serde_json::Value, expected: &serde_json::Value) {
     for (name, value) in expected.as_object().unwrap() {

@@ -250,15 +250,12 @@ on_both_stores! {
     }
 }
 
-/// Waits until so many sessions wait for a lock.
-pub(super) async fn waiters(bed: &Bed, count: i64) {
-    let sql = "select count(*) from pg_stat_activity \
-        where datname = current_database() and wait_event_type = 'Lock'";
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while bed.number(sql).await < count {
-        assert!(tokio::time::Instant::now() < deadline, "nobody waits");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+/// A connection that has locked what the statement names, until it is told to end its transaction.
+async fn locked(bed: &Bed, sql: &'static str) -> PgConnection {
+    let mut another = PgConnection::connect(&bed.url).await.unwrap();
+    another.execute("begin").await.unwrap();
+    another.execute(sql).await.unwrap();
+    another
 }
 
 /// Commits that hold the lease, and takings, as they follow each other on PostgreSQL, where both can be
@@ -272,21 +269,16 @@ async fn a_taking_waits_for_the_commit_that_is_under_way_and_renewing_does_not()
     let held = tenure(&store, WALLET).await;
     let payment = accepted(&store, request("key", "1", T0)).await;
     // The commit finds the payment's row locked and waits in the middle, with the lease's row in hand.
-    let mut another = PgConnection::connect(&bed.url).await.unwrap();
-    another.execute("begin").await.unwrap();
-    another
-        .execute("select id from payments for update")
-        .await
-        .unwrap();
+    let mut another = locked(&bed, "select id from payments for update").await;
     let commit = commit_of(vec![signed(&payment, 10, T0)], T0);
     let (writer, tenure_of_writer) = (store.clone(), held.clone());
     let writing = tokio::spawn(async move { writer.commit(&tenure_of_writer, &commit).await });
-    waiters(&bed, 1).await;
+    waiters(&bed.url, 1).await;
     let (mine, holder) = ([held.clone()], replica("the test"));
     let renewal = store.renew_leases(&holder, OVER, &mine);
     assert_eq!(renewal.await.unwrap(), mine, "renewing waits for nobody");
     let taking = tokio::spawn(async move { take(&other, "b", LONG).await });
-    waiters(&bed, 2).await;
+    waiters(&bed.url, 2).await;
     assert!(!taking.is_finished() && !writing.is_finished());
     another.execute("commit").await.unwrap();
     writing.await.unwrap().unwrap();
@@ -310,19 +302,15 @@ async fn a_commit_that_waits_for_a_lock_keeps_no_successor_out() {
     let ttl = Duration::from_secs(2);
     let (store, other) = (anchored(&bed).await, bed.open().await);
     let payment = accepted(&store, request("key", "1", T0)).await;
-    let mut another = PgConnection::connect(&bed.url).await.unwrap();
-    another.execute("begin").await.unwrap();
-    another
-        .execute("select sequence from feed where mark = 'drawn' for update")
-        .await
-        .unwrap();
+    let counter = "select sequence from feed where mark = 'drawn' for update";
+    let mut another = locked(&bed, counter).await;
     let of_the_bed = tenure(&store, WALLET).await;
     assert!(store.release_lease(&of_the_bed).await.unwrap());
     let held = taken(&store, "a", ttl).await;
     let began = tokio::time::Instant::now();
     let commit = commit_of(vec![signed(&payment, 10, T0)], T0);
     let writing = tokio::spawn(async move { store.commit(&held, &commit).await });
-    waiters(&bed, 1).await;
+    waiters(&bed.url, 1).await;
     let next = loop {
         match other.take_lease(WALLET, "b", ttl, Claim::Vacant).await {
             Ok(Taken::Yes(next)) => break next,

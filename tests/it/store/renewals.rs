@@ -2,7 +2,6 @@
 //! silent costs it a fraction of a lease.
 
 use super::bed::*;
-use super::leases::waiters;
 use crate::support::address::Address;
 use crate::support::held::tenure;
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -61,7 +60,7 @@ async fn a_renewal_waits_behind_no_list() {
             })
         })
         .collect();
-    waiters(&bed, 2).await;
+    waiters(&bed.url, 2).await;
     let keeping = async {
         assert_eq!(renew(&store, &held).await, std::slice::from_ref(&held));
         assert_eq!(store.lease_board().await.unwrap().leases.len(), 1);
