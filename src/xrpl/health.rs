@@ -173,6 +173,18 @@ impl Health {
             .clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 
+    /// For how long nothing at all has come in while an answer was owed.
+    fn mute_for(&self, now: Instant) -> Duration {
+        self.mute_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// How much longer it has been mute than one of its answers is waited for. Whoever has the choice
+    /// asks another one first, long before it counts as degraded.
+    pub(super) fn overdue(&self, now: Instant) -> Duration {
+        self.mute_for(now).saturating_sub(self.patience())
+    }
+
     fn mute_after(&self) -> Duration {
         self.patience()
             .saturating_mul(MUTE_AFTER_PATIENCES)
@@ -222,12 +234,11 @@ impl Health {
 
     /// Why a server in sync is asked last.
     fn drawback(&self, tip: Option<LedgerIndex>, now: Instant) -> Option<Cause> {
-        let mute = |since: Instant| now.saturating_duration_since(since) >= self.mute_after();
         if self.lag(tip).is_some_and(|lag| lag > LAG_MAX) {
             Some(Cause::Lagging)
         } else if self.cooling_until.is_some_and(|until| until > now) {
             Some(Cause::Throttled)
-        } else if self.mute_since.is_some_and(mute) {
+        } else if self.mute_for(now) >= self.mute_after() {
             Some(Cause::Mute)
         } else if self.silent {
             Some(Cause::Silent)

@@ -27,6 +27,8 @@ pub(super) struct Candidate {
     pub server: Arc<Server>,
     state: State,
     score: u32,
+    /// Whether an answer of it is overdue.
+    is_overdue: bool,
     /// Whether one more read is within its budget, and one more submission.
     may_read: bool,
     may_submit: bool,
@@ -66,6 +68,7 @@ pub(super) fn candidates(shared: &Shared) -> Vec<Candidate> {
                 server: Arc::clone(server),
                 state,
                 score,
+                is_overdue: !health.overdue(now).is_zero(),
                 may_read: health.budget.allows(Purpose::Read, now),
                 may_submit: health.budget.allows(Purpose::Submission, now),
             })
@@ -129,11 +132,14 @@ pub(super) fn holders(shared: &Shared, from: LedgerIndex, to: LedgerIndex) -> Ve
         .collect()
 }
 
-/// The servers that may be asked a favour: ready, and within their budgets; the fittest first.
+/// The servers that may be asked a favour: ready, and within their budgets; the fittest first, and
+/// those of which an answer is overdue last.
 pub(super) fn readers(shared: &Shared) -> Vec<Arc<Server>> {
-    candidates(shared)
+    let mut found = candidates(shared);
+    found.retain(|candidate| candidate.is_ready() && candidate.may_read);
+    found.sort_by_key(|candidate| candidate.is_overdue);
+    found
         .into_iter()
-        .filter(|candidate| candidate.is_ready() && candidate.may_read)
         .map(|candidate| candidate.server)
         .collect()
 }
@@ -171,7 +177,13 @@ pub(super) fn submitters(mut found: Vec<Candidate>, last: &[usize]) -> Vec<Arc<S
             0
         };
         let kind = candidate.kind(Purpose::Submission);
-        (kind, u32::MAX - candidate.score.saturating_add(bonus))
+        let is_overdue = candidate.is_ready() && candidate.is_overdue;
+        (
+            !candidate.is_ready(),
+            is_overdue,
+            kind,
+            u32::MAX - candidate.score.saturating_add(bonus),
+        )
     });
     found
         .into_iter()
@@ -205,6 +217,7 @@ mod tests {
             server: server(index, priority),
             state,
             score,
+            is_overdue: false,
             may_read: true,
             may_submit: true,
         }
@@ -254,6 +267,23 @@ mod tests {
         };
         assert_eq!(order(found(900, 990), &[0]), [0, 1]);
         assert_eq!(order(found(700, 990), &[0]), [1, 0]);
+    }
+
+    #[test]
+    fn a_server_that_hesitates_comes_after_those_that_do_not_however_preferred_it_is() {
+        let hesitant = |state| Candidate {
+            is_overdue: true,
+            ..candidate(0, state, 990, 0)
+        };
+        let found = |state| {
+            vec![
+                hesitant(state),
+                candidate(1, State::Ready, 600, 1),
+                candidate(2, State::Degraded, 250, 1),
+            ]
+        };
+        assert_eq!(order(found(State::Ready), &[0]), [1, 0, 2]);
+        assert_eq!(order(found(State::Degraded), &[0]), [1, 0, 2]);
     }
 
     #[test]

@@ -121,6 +121,8 @@ struct Said {
     /// By the place in the batch.
     batch: Vec<Option<SubmitAnswer>>,
     predecessors: Vec<(TxHash, SubmitAnswer)>,
+    /// Nothing more is to be expected of it.
+    is_all: bool,
 }
 
 struct Told {
@@ -151,6 +153,7 @@ pub(super) async fn submit(
             said: Mutex::new(Said {
                 batch: vec![None; work.blobs.len()],
                 predecessors: Vec::new(),
+                is_all: false,
             }),
         })
         .collect();
@@ -170,7 +173,7 @@ pub(super) async fn submit(
             Ok(Some(Heard::Something)) => {
                 if !is_heard {
                     is_heard = true;
-                    until = Instant::now() + shared.config.submit_grace;
+                    until = grace_ends(shared, &servers[..asked], &told);
                 }
                 continue;
             }
@@ -190,6 +193,22 @@ pub(super) async fn submit(
     }
     drop(sending);
     report(shared, told.into_iter().take(asked), work.blobs)
+}
+
+/// Until when the other servers that were asked are waited for, once one has judged the whole batch: a
+/// moment, and the less of it the longer their answers are overdue already. Otherwise one that has frozen
+/// would hold up every batch anew.
+fn grace_ends(shared: &Shared, asked: &[Arc<Server>], told: &[Told]) -> Instant {
+    let now = Instant::now();
+    let owing = asked
+        .iter()
+        .zip(told)
+        .filter(|(_, told)| !told.said().is_all);
+    let left = owing.map(|(server, _)| {
+        let overdue = server.health().overdue(now);
+        shared.config.submit_grace.saturating_sub(overdue)
+    });
+    now + left.max().unwrap_or(Duration::ZERO)
 }
 
 /// Puts what the servers said in the order of the batch.
@@ -272,6 +291,7 @@ async fn send_all(server: &Server, work: Work<'_>, batch: &[String], told: &Told
             Some(None) | None => said.predecessors.push((due.hash, answer)),
         }
     }
+    told.said().is_all = true;
     heard
 }
 

@@ -224,12 +224,8 @@ impl Session<'_> {
                 Waiter::Own(_) => return Err(End::new(Cause::NoAnswer, "it does not answer")),
             }
         }
-        {
-            let oldest = self.in_flight.oldest();
-            let mut health = self.connection.server.health();
-            health.waiting_since = oldest;
-            health.mute_since = oldest.map(|sent| sent.max(self.last_in));
-        }
+        self.in_flight
+            .show(&mut self.server().health(), self.last_in);
         let ping_interval = self.connection.shared.config.ping_every();
         if now.saturating_duration_since(self.last_in) >= ping_interval * 2 {
             return Err(End::new(Cause::NoAnswer, "it does not answer pings"));

@@ -1,6 +1,7 @@
 //! The requests of one connection that wait for their answers.
 
 use crate::xrpl::error::RequestError;
+use crate::xrpl::health::Health;
 use crate::xrpl::server::{Call, Command, On, Reply, Server};
 use crate::xrpl::submit::MaySend;
 use std::collections::{HashMap, VecDeque};
@@ -92,6 +93,13 @@ impl InFlight {
     /// When the oldest one that still waits was sent.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.order.front().map(|&(sent, _)| sent)
+    }
+
+    /// Notes since when an answer is owed; something came in last at `last_in`.
+    pub(super) fn show(&self, health: &mut Health, last_in: Instant) {
+        let oldest = self.oldest();
+        health.waiting_since = oldest;
+        health.mute_since = oldest.map(|sent| sent.max(last_in));
     }
 
     /// Whether somebody in the pool waits for an answer.

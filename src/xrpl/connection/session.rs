@@ -124,6 +124,7 @@ impl<'a> Session<'a> {
 
     fn send(&mut self, batch: &mut Vec<Call>) {
         let now = Instant::now();
+        let owed_nothing = self.in_flight.oldest().is_none();
         for call in batch.drain(..) {
             // It was meant for a connection that is gone: its sender counts on it there.
             if matches!(call.on, On::Connection(meant, _) if meant != self.number) {
@@ -143,6 +144,10 @@ impl<'a> Session<'a> {
             }
             let (text, may) = self.in_flight.sent(call, now);
             self.queue_with(Outgoing::Text(text), may);
+        }
+        if owed_nothing {
+            self.in_flight
+                .show(&mut self.server().health(), self.last_in);
         }
     }
 
@@ -249,7 +254,11 @@ impl<'a> Session<'a> {
             (Some(_), true) => "error",
         };
         self.server().answered(waiting.command, took, outcome);
-        self.server().health().note_outcome(is_of_no_use);
+        {
+            let mut health = self.server().health();
+            health.note_outcome(is_of_no_use);
+            self.in_flight.show(&mut health, self.last_in);
+        }
         if head.warning.as_deref() == Some("load") {
             self.cool("the server warns of too much load");
         }

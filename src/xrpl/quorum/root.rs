@@ -47,9 +47,9 @@ pub(in crate::xrpl) async fn glance(
     account: AccountId,
     at: LedgerIndex,
 ) -> Result<Option<Root>, RequestError> {
-    let free = route::readers(shared);
-    let holding = route::holders(shared, at, at).into_iter();
-    let asked = holding.filter(|server| free.iter().any(|other| other.index == server.index));
+    let holding = route::holders(shared, at, at);
+    let holds = |server: &Arc<Server>| holding.iter().any(|other| other.index == server.index);
+    let asked = route::readers(shared).into_iter().filter(holds);
     let mut last_error = RequestError::NoServer;
     for server in asked.take(GLANCES_MAX) {
         let patience = server.patience();

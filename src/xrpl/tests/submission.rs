@@ -157,6 +157,33 @@ async fn a_frozen_server_holds_nobody_up_and_is_then_avoided() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_frozen_server_holds_up_one_submission_and_not_each_one_anew() {
+    let world = World::new(2);
+    let pool = world.ready().await;
+    pool.submit(&blobs(1)).await;
+    world.server(0).on("submit", |_| Some(Reaction::Silence));
+    let began = Instant::now();
+    pool.submit(&blobs(1)).await;
+    let first = began.elapsed();
+    assert!(first >= Duration::from_millis(250), "{first:?}");
+    // Until then what it owes is not overdue for as long as others are waited for.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let given = world.server(0).asked("submit");
+    let began = Instant::now();
+    let reports = pool.submit(&blobs(3)).await;
+    let later = began.elapsed();
+    assert!(later < Duration::from_millis(50), "{later:?}");
+    assert_eq!(reports.len(), 3);
+    // It is given everything all the same: it may thaw.
+    assert_eq!(world.server(0).asked("submit"), given + 3);
+    for report in reports {
+        let judged =
+            |(_, answer): &(String, SubmitAnswer)| matches!(answer, SubmitAnswer::Engine { .. });
+        assert!(report.answers.iter().any(judged), "{report:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_dies_leaves_its_answers_unknown() {
     let world = World::new(1);
     let pool = world.ready().await;
