@@ -8,6 +8,10 @@
 //! Each look takes a bounded time. An account that nobody tells of by then is paid without a look: a
 //! courtesy must not stop the wallet, and the fee that this may cost is the price of that.
 //!
+//! While the journal is still read and nothing may be signed, the accounts that come first are looked at
+//! already, so that whoever takes a wallet over signs as soon as it may. What one server said then counts
+//! for a moment; nothing else that came of it does.
+//!
 //! Owns what was seen for the payments that wait, until the next pass over the queue has used it.
 
 use super::engine::Deps;
@@ -19,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::engine::Sight;
@@ -30,6 +35,8 @@ const GLANCE_TIME_MAX: Duration = Duration::from_millis(500);
 /// And so long the quorum's. Ledgers close every few seconds: a payment that waits longer than both would
 /// miss one.
 const READING_TIME_MAX: Duration = Duration::from_secs(1);
+/// So long what was seen ahead is as good as what is seen now: a ledger or two.
+const AHEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// Accounts that may wait for the reader: as many as one pass over the queue can name.
 const LOOKS_AHEAD: usize = 512;
 /// Batches of what was read that may wait for the engine.
@@ -44,6 +51,18 @@ pub(super) struct Lookout {
     source: AccountId,
     ask: mpsc::Sender<(AccountId, Eyes)>,
     looks: BTreeMap<AccountId, Look>,
+    ahead: Ahead,
+}
+
+/// What was looked at before anything could be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// Nothing yet.
+    Nothing,
+    /// The accounts that come first, at this moment.
+    At(Instant),
+    /// It has been used, or was not needed.
+    Over,
 }
 
 /// Whose word is asked for.
@@ -85,6 +104,7 @@ impl Lookout {
             source,
             ask,
             looks: BTreeMap::new(),
+            ahead: Ahead::Nothing,
         };
         (lookout, told)
     }
@@ -106,6 +126,36 @@ impl Lookout {
             },
             None => self.ask(destination, Eyes::One),
         }
+    }
+
+    /// Whether the accounts that come first are yet to be looked at ahead.
+    pub(super) fn may_look_ahead(&self) -> bool {
+        self.ahead == Ahead::Nothing && self.preflight.has_ledger()
+    }
+
+    /// Has the destinations of those that come first looked at, before any of them may be signed.
+    pub(super) fn look_ahead(&mut self, first: &[Payment]) {
+        for payment in first {
+            let destination = payment.order.destination;
+            if !self.looks.contains_key(&destination) && self.known(destination).is_none() {
+                self.ask(destination, Eyes::One);
+            }
+        }
+        self.ahead = Ahead::At(Instant::now());
+    }
+
+    /// From here on payments may be signed. Of what was seen ahead one server's words count while they are
+    /// fresh; whoever was not seen is looked at again.
+    pub(super) fn heed_what_came_ahead(&mut self) {
+        if let Ahead::At(at) = self.ahead {
+            let is_fresh = at.elapsed() <= AHEAD_TIME_MAX;
+            self.looks.retain(|_, look| match look {
+                Look::Pending => true,
+                Look::Glanced(_) => is_fresh,
+                Look::Agreed(_) | Look::Unseen => false,
+            });
+        }
+        self.ahead = Ahead::Over;
     }
 
     /// What was seen before, at the ledger that is the newest now; kept for this pass.

@@ -141,6 +141,12 @@ impl Preflight {
         Ok(unagreed(&tip, root))
     }
 
+    /// Whether anything can be read now.
+    #[must_use]
+    pub fn has_ledger(&self) -> bool {
+        self.tip().is_ok()
+    }
+
     /// The newest ledger, where it says anything about now.
     fn tip(&self) -> Result<Tip, Unread> {
         let tip = self.pool.tip().borrow().clone().ok_or(Unread::NoLedger)?;

@@ -36,6 +36,11 @@ impl Engine<'_> {
     /// Signs as many queued payments as the lane has room for; whether the queue may hold more that could be
     /// signed now.
     pub(super) async fn sign_queued(&mut self) -> Result<bool, Stop> {
+        if !self.past_is_read() {
+            self.look_ahead().await?;
+            return Ok(false);
+        }
+        self.lookout.heed_what_came_ahead();
         let mut may_be_more = true;
         for _ in 0..SCANS_MAX {
             may_be_more = self.past_is_read() && self.sign_some().await?;
@@ -49,6 +54,20 @@ impl Engine<'_> {
             self.deps.wake.notify_one();
         }
         Ok(may_be_more)
+    }
+
+    /// Has the accounts that come first looked at while the journal is still read.
+    async fn look_ahead(&mut self) -> StepResult {
+        if !self.lookout.may_look_ahead() {
+            return Ok(());
+        }
+        let Some(scan) = self.desk.scan_ahead() else {
+            return Ok(());
+        };
+        let (store, name) = (&self.deps.store, self.deps.wallet.name.as_str());
+        let first = store.queued(name, scan.after, scan.limit).await?;
+        self.lookout.look_ahead(&first);
+        Ok(())
     }
 
     /// One commit's worth; `true` when there may be more.

@@ -4,6 +4,7 @@
 //! Every drill ends with the same audit: what the API says of each payment is held against the
 //! ledger's own truth.
 
+mod ahead;
 mod approval;
 mod audit;
 mod backfill;

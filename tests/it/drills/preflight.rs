@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// AccountSet: every payment needs a tag; payments need leave.
-const REQUIRE_DESTINATION_TAG: u32 = 1;
+pub(super) const REQUIRE_DESTINATION_TAG: u32 = 1;
 const DISALLOW_XRP: u32 = 3;
 const DEPOSIT_AUTH: u32 = 9;
 /// Ledgers close fast; attempts live long enough for a busy machine.
@@ -17,13 +17,13 @@ const CLOSE: &str = "300ms";
 const PATIENT: &str = "[xrpl]\nrequest_timeout = \"2s\"\n";
 
 /// An account of somebody else's, with its secret.
-struct Stranger {
-    address: String,
+pub(super) struct Stranger {
+    pub(super) address: String,
     secret: String,
 }
 
 /// An account that holds `xrp`, of somebody who can sign.
-async fn stranger(scene: &Scene, xrp: u64) -> Stranger {
+pub(super) async fn stranger(scene: &Scene, xrp: u64) -> Stranger {
     let made = scene
         .ledger
         .ask(json!({ "command": "wallet_propose" }))
@@ -53,7 +53,7 @@ impl Stranger {
         next_ledger(scene).await;
     }
 
-    async fn sets(&self, scene: &Scene, flag: u32) {
+    pub(super) async fn sets(&self, scene: &Scene, flag: u32) {
         let tx = json!({ "TransactionType": "AccountSet", "SetFlag": flag });
         self.does(scene, tx).await;
     }
@@ -68,7 +68,7 @@ async fn next_ledger(scene: &Scene) {
     scene.until_metric(stands, |index| index >= next).await;
 }
 
-fn order(destination: &str, xrp: &str) -> Value {
+pub(super) fn order(destination: &str, xrp: &str) -> Value {
     json!({ "destination": destination, "amount": { "currency": "XRP", "value": xrp } })
 }
 
@@ -406,7 +406,7 @@ async fn next_by_hand(scene: &Scene) {
 }
 
 /// How often each server was asked for an account root.
-async fn asked(scene: &Scene) -> Vec<u64> {
+pub(super) async fn asked(scene: &Scene) -> Vec<u64> {
     let counts = scene
         .ledger
         .ask(json!({ "command": "sandbox_counts" }))

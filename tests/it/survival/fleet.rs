@@ -23,8 +23,6 @@ const SHOPPERS: u64 = 64;
 const LEASE: Duration = Duration::from_secs(4);
 /// How much longer than the lease a fail-over may take.
 const BEYOND: Duration = Duration::from_secs(1);
-/// One first signing of so many may be later than that.
-const LATE_SHARE: usize = 8;
 /// How long what was in the sockets of a daemon takes to come out of them.
 const STRAGGLES: Duration = Duration::from_secs(1);
 /// How long is waited for a holder, far beyond what it may take.
@@ -317,9 +315,7 @@ impl Drill {
         let mut wrongs = seen.wrongs();
         assert!(!seen.signings.is_empty() && !seen.arrivals.is_empty());
         self.judge_late(&seen, &mut wrongs);
-        // Fewer than a hundred faults: the 99th percentile is the longest. The lease is in another's hands in
-        // time without exception. What that one signs first arrives in time too, but for what a busy machine
-        // may cost: it looks at whom it is to pay, which takes half a second where nobody answers.
+        // Fewer than a hundred faults: the 99th percentile is the longest.
         let mut spans = Vec::new();
         for fault in &self.faults {
             let healed = seen.heals_ms(fault.epoch, fault.at_ms);
@@ -333,22 +329,14 @@ impl Drill {
                 fault.hurt, fault.epoch, next.holder,
             );
             println!("{line}");
-            if taken - stalled > ms(LEASE + BEYOND) || healed - stalled > 3 * ms(LEASE + BEYOND) {
+            if healed - stalled > ms(LEASE + BEYOND) {
                 wrongs.push(line);
             }
             spans.push(healed - stalled);
         }
         assert!(!spans.is_empty(), "the holder was hurt");
         spans.sort_unstable();
-        let late = spans.iter().filter(|span| **span > ms(LEASE + BEYOND));
-        let (late, usual) = (late.count(), spans[spans.len() / 2]);
-        println!("to the first signing: {usual} ms as a rule, {late} late, {spans:?}");
-        if late > spans.len().div_ceil(LATE_SHARE) {
-            wrongs.push(format!(
-                "{late} of {} first signings were late",
-                spans.len()
-            ));
-        }
+        println!("from the fault to the next signing: {spans:?}");
         assert!(wrongs.is_empty(), "{} wrongs: {wrongs:#?}", wrongs.len());
     }
 

@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 
 /// Queued payments looked at, and so signed, in one commit at most.
 const SCAN_MAX: u32 = 512;
+/// And of which something is found out before any may be signed.
+const AHEAD_MAX: u32 = 64;
 
 /// The part of the queue that is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,20 @@ impl Desk {
         can_sign.then_some(Scan {
             after: self.passed_over,
             limit: SCAN_MAX,
+        })
+    }
+
+    /// What of the queue comes first once the journal has been read so far that anything may be signed;
+    /// nothing where older ledgers are read too, which takes long, or where nothing is signed even then.
+    #[must_use]
+    pub fn scan_ahead(&self) -> Option<Scan> {
+        let signs_soon = self.signing == Signing::Open
+            && self.halted.is_none()
+            && self.recall.is_none()
+            && !self.knows_the_past();
+        signs_soon.then_some(Scan {
+            after: None,
+            limit: AHEAD_MAX,
         })
     }
 
@@ -208,6 +224,8 @@ mod fairness;
 mod tests {
     use super::super::bed;
     use super::*;
+    use crate::engine::LaneRecord;
+    use crate::ids::LedgerIndex;
     use crate::payment::{Slot, State, Status};
 
     #[test]
@@ -269,6 +287,36 @@ mod tests {
         assert!(desk.next_scan(&at, &bed::SETTINGS).is_some());
         at.tip = desk.cursor().at.plus(6);
         assert!(desk.next_scan(&at, &bed::SETTINGS).is_none());
+    }
+
+    #[test]
+    fn what_comes_first_is_looked_for_while_the_journal_is_read_and_not_in_what_takes_longer() {
+        let cursor = bed::desk().cursor().clone();
+        let begun = |record: LaneRecord, tip: LedgerIndex| {
+            let mut desk = Desk::restore("hot", record, cursor.clone());
+            desk.began(tip);
+            desk
+        };
+        let next = cursor.at.plus(1);
+        let mut desk = begun(bed::record(), next);
+        assert_eq!(desk.next_scan(&bed::AT, &bed::SETTINGS), None);
+        let ahead = desk.scan_ahead().unwrap();
+        assert_eq!((ahead.after, ahead.limit), (None, AHEAD_MAX));
+        desk.set_signing(Signing::Paused);
+        assert_eq!(desk.scan_ahead(), None);
+
+        let read = begun(bed::record(), cursor.at);
+        assert_eq!(read.scan_ahead(), None, "it is signed now");
+        let halted = LaneRecord {
+            halted: Some("a person said so".into()),
+            ..bed::record()
+        };
+        assert_eq!(begun(halted, next).scan_ahead(), None);
+        let remembering = LaneRecord {
+            recall: Some((LedgerIndex(1), cursor.at)),
+            ..bed::record()
+        };
+        assert_eq!(begun(remembering, next).scan_ahead(), None);
     }
 
     #[test]
