@@ -61,7 +61,7 @@ enum Ahead {
     Nothing,
     /// The accounts that come first, at this moment.
     At(Instant),
-    /// It has been used, or was not needed.
+    /// That was used, or is no longer of use.
     Over,
 }
 
@@ -149,13 +149,18 @@ impl Lookout {
     pub(super) fn heed_what_came_ahead(&mut self) {
         if let Ahead::At(at) = self.ahead {
             let is_fresh = at.elapsed() <= AHEAD_TIME_MAX;
-            self.looks.retain(|_, look| match look {
-                Look::Pending => true,
-                Look::Glanced(_) => is_fresh,
-                Look::Agreed(_) | Look::Unseen => false,
-            });
+            self.retain(is_fresh);
+            self.ahead = Ahead::Over;
         }
-        self.ahead = Ahead::Over;
+    }
+
+    /// Keeps where somebody is being asked, and one server's words where `glances` says so.
+    fn retain(&mut self, glances: bool) {
+        self.looks.retain(|_, look| match look {
+            Look::Pending => true,
+            Look::Glanced(_) => glances,
+            Look::Agreed(_) | Look::Unseen => false,
+        });
     }
 
     /// What was seen before, at the ledger that is the newest now; kept for this pass.
@@ -185,9 +190,10 @@ impl Lookout {
         self.looks.extend(seen);
     }
 
-    /// A pass over the queue is over: what was read was for it, and for the ledger that it was read at.
+    /// A pass over the queue is over: what was read was for it, and for the ledger that it was read at. What
+    /// one server said ahead is kept for the first pass that may sign.
     pub(super) fn forget(&mut self) {
-        self.looks.retain(|_, look| matches!(look, Look::Pending));
+        self.retain(matches!(self.ahead, Ahead::At(_)));
     }
 }
 
@@ -255,4 +261,78 @@ async fn look_at(
     };
     tracing::debug!(%destination, %why, "an account is paid without a look");
     (destination, Look::Unseen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, SeededEntropy};
+    use crate::supervise::Supervisor;
+    use crate::telemetry::metrics::Metrics;
+    use crate::xrpl::{Pool, PoolConfig};
+    use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
+    use xrpayd_core::money::Drops;
+    use xrpayd_core::preflight::Reading;
+
+    fn facts() -> Arc<Facts> {
+        Arc::new(Facts {
+            reading: Reading {
+                ledger_index: LedgerIndex(7),
+                ledger_hash: LedgerHash([7; 32]),
+                servers: Vec::new(),
+            },
+            reserve_base: Drops::new(1).unwrap(),
+            account: None,
+        })
+    }
+
+    /// One look of each kind, taken ahead: pending, one server's word, agreed, unseen.
+    fn looked_ahead() -> Lookout {
+        let clock = Arc::new(ManualClock::new(UnixMs(0)));
+        let deps = crate::xrpl::Deps {
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            supervisor: Supervisor::new(),
+        };
+        let pool = Pool::start(PoolConfig::default(), Vec::new(), deps);
+        let looks = [
+            Look::Pending,
+            Look::Glanced(facts()),
+            Look::Agreed(facts()),
+            Look::Unseen,
+        ];
+        let looks = (1..).map(|n| AccountId([n; 20])).zip(looks).collect();
+        Lookout {
+            preflight: Preflight::new(pool, clock),
+            source: AccountId([0; 20]),
+            ask: mpsc::channel(1).0,
+            looks,
+            ahead: Ahead::At(Instant::now()),
+        }
+    }
+
+    fn kept(lookout: &Lookout) -> Vec<u8> {
+        lookout.looks.keys().map(|account| account.0[0]).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_was_seen_ahead_one_servers_words_count_for_a_moment_and_in_one_pass() {
+        let mut lookout = looked_ahead();
+        lookout.forget();
+        assert_eq!(kept(&lookout), [1, 2], "the pass that signs is to come");
+        tokio::time::advance(AHEAD_TIME_MAX).await;
+        lookout.take(vec![(AccountId([9; 20]), Look::Unseen)]);
+        lookout.heed_what_came_ahead();
+        assert_eq!(kept(&lookout), [1, 2]);
+        lookout.take(vec![(AccountId([9; 20]), Look::Agreed(facts()))]);
+        lookout.forget();
+        assert_eq!(kept(&lookout), [1], "that pass is over");
+
+        let mut late = looked_ahead();
+        tokio::time::advance(AHEAD_TIME_MAX + Duration::from_millis(1)).await;
+        late.heed_what_came_ahead();
+        assert_eq!(kept(&late), [1]);
+        assert!(!late.may_look_ahead(), "once");
+    }
 }

@@ -38,9 +38,7 @@ impl Engine<'_> {
     pub(super) async fn sign_queued(&mut self) -> Result<bool, Stop> {
         if !self.past_is_read() {
             self.look_ahead().await?;
-            return Ok(false);
         }
-        self.lookout.heed_what_came_ahead();
         let mut may_be_more = true;
         for _ in 0..SCANS_MAX {
             may_be_more = self.past_is_read() && self.sign_some().await?;
@@ -85,6 +83,7 @@ impl Engine<'_> {
         let Some(scan) = self.desk.next_scan(&at, &rules) else {
             return Ok(false);
         };
+        self.lookout.heed_what_came_ahead();
         let name = deps.wallet.name.as_str();
         let queued = deps.store.queued(name, scan.after, scan.limit).await?;
         let known = self.known_to_the_ledger(&queued).await?;

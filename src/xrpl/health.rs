@@ -125,6 +125,8 @@ pub(super) struct Health {
     pub waiting_since: Option<Instant>,
     /// Since when nothing at all has come in while an answer was owed.
     pub mute_since: Option<Instant>,
+    /// When the oldest request was sent since which nothing at all has come in.
+    pub unheard_since: Option<Instant>,
     /// No ledger for the silence time-out, and the server did not say that it stands alone.
     pub silent: bool,
     /// Why it is not heard any more: the ledger proved it wrong.
@@ -173,16 +175,12 @@ impl Health {
             .clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 
-    /// For how long nothing at all has come in while an answer was owed.
-    fn mute_for(&self, now: Instant) -> Duration {
-        self.mute_since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-    }
-
-    /// How much longer it has been mute than one of its answers is waited for. Whoever has the choice
-    /// asks another one first, long before it counts as degraded.
+    /// How much longer a request of ours has been met by silence than an answer is waited for. Whoever
+    /// has the choice asks another server first, long before this one counts as degraded.
     pub(super) fn overdue(&self, now: Instant) -> Duration {
-        self.mute_for(now).saturating_sub(self.patience())
+        let unheard = |since| now.saturating_duration_since(since);
+        let silence = self.unheard_since.map_or(Duration::ZERO, unheard);
+        silence.saturating_sub(self.patience())
     }
 
     fn mute_after(&self) -> Duration {
@@ -234,11 +232,12 @@ impl Health {
 
     /// Why a server in sync is asked last.
     fn drawback(&self, tip: Option<LedgerIndex>, now: Instant) -> Option<Cause> {
+        let mute = |since: Instant| now.saturating_duration_since(since) >= self.mute_after();
         if self.lag(tip).is_some_and(|lag| lag > LAG_MAX) {
             Some(Cause::Lagging)
         } else if self.cooling_until.is_some_and(|until| until > now) {
             Some(Cause::Throttled)
-        } else if self.mute_for(now) >= self.mute_after() {
+        } else if self.mute_since.is_some_and(mute) {
             Some(Cause::Mute)
         } else if self.silent {
             Some(Cause::Silent)

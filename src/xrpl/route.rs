@@ -2,7 +2,8 @@
 //!
 //! A server is asked for something only where it is in a state to answer. Among those the order is:
 //! ready before degraded, then within its budget before beyond it, then the operator's priority, then
-//! the score, with inertia. All speak version 2 of the API: one that does not never gets beyond its
+//! the score, with inertia. For favours and submissions, which one server answers, those of which an
+//! answer is overdue stand behind the others that are as ready and within their budgets. All speak version 2 of the API: one that does not never gets beyond its
 //! greeting, which is of that version. Submissions stay with the
 //! servers they went to last while those are about as fit as any, because a server that has seen
 //! an account's earlier transactions can take the next one.
@@ -176,13 +177,14 @@ pub(super) fn submitters(mut found: Vec<Candidate>, last: &[usize]) -> Vec<Arc<S
         } else {
             0
         };
-        let kind = candidate.kind(Purpose::Submission);
-        let is_overdue = candidate.is_ready() && candidate.is_overdue;
+        let (is_unfit, is_spent, priority) = candidate.kind(Purpose::Submission);
+        let unfitness = u32::MAX - candidate.score.saturating_add(bonus);
         (
-            !candidate.is_ready(),
-            is_overdue,
-            kind,
-            u32::MAX - candidate.score.saturating_add(bonus),
+            is_unfit,
+            is_spent,
+            candidate.is_overdue,
+            priority,
+            unfitness,
         )
     });
     found
@@ -270,20 +272,20 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_hesitates_comes_after_those_that_do_not_however_preferred_it_is() {
-        let hesitant = |state| Candidate {
-            is_overdue: true,
-            ..candidate(0, state, 990, 0)
-        };
-        let found = |state| {
-            vec![
-                hesitant(state),
-                candidate(1, State::Ready, 600, 1),
-                candidate(2, State::Degraded, 250, 1),
-            ]
-        };
-        assert_eq!(order(found(State::Ready), &[0]), [1, 0, 2]);
-        assert_eq!(order(found(State::Degraded), &[0]), [1, 0, 2]);
+    fn a_server_of_which_an_answer_is_overdue_comes_after_those_as_ready_however_preferred_it_is() {
+        let found = vec![
+            Candidate {
+                is_overdue: true,
+                ..candidate(0, State::Ready, 990, 0)
+            },
+            candidate(1, State::Ready, 600, 1),
+            Candidate {
+                may_submit: false,
+                ..candidate(2, State::Ready, 990, 0)
+            },
+            candidate(3, State::Degraded, 250, 0),
+        ];
+        assert_eq!(order(found, &[0]), [1, 0, 2, 3]);
     }
 
     #[test]

@@ -224,8 +224,7 @@ impl Session<'_> {
                 Waiter::Own(_) => return Err(End::new(Cause::NoAnswer, "it does not answer")),
             }
         }
-        self.in_flight
-            .show(&mut self.server().health(), self.last_in);
+        self.show_owed();
         let ping_interval = self.connection.shared.config.ping_every();
         if now.saturating_duration_since(self.last_in) >= ping_interval * 2 {
             return Err(End::new(Cause::NoAnswer, "it does not answer pings"));

@@ -95,11 +95,20 @@ impl InFlight {
         self.order.front().map(|&(sent, _)| sent)
     }
 
+    /// When the oldest one was sent to which nothing has come in since, whatever it was.
+    fn oldest_from(&self, last_in: Instant) -> Option<Instant> {
+        let heard = self.order.partition_point(|&(sent, _)| sent < last_in);
+        let mut unheard = self.order.range(heard..);
+        let waits = unheard.find(|(_, id)| self.by_id.contains_key(id));
+        waits.map(|&(sent, _)| sent)
+    }
+
     /// Notes since when an answer is owed; something came in last at `last_in`.
     pub(super) fn show(&self, health: &mut Health, last_in: Instant) {
         let oldest = self.oldest();
         health.waiting_since = oldest;
         health.mute_since = oldest.map(|sent| sent.max(last_in));
+        health.unheard_since = self.oldest_from(last_in);
     }
 
     /// Whether somebody in the pool waits for an answer.
@@ -189,6 +198,33 @@ mod tests {
         assert_eq!(in_flight.expired(start + Duration::from_secs(60)).len(), 1);
         assert_eq!(in_flight.oldest(), None);
         assert!(in_flight.order.is_empty() && in_flight.by_id.is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_lost_answer_does_not_make_a_server_mute_that_says_other_things() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut in_flight = InFlight::new(Duration::from_secs(30));
+        let shown = |in_flight: &InFlight, last_in| {
+            let mut health = Health::default();
+            in_flight.show(&mut health, last_in);
+            (
+                health.waiting_since,
+                health.mute_since,
+                health.unheard_since,
+            )
+        };
+        assert_eq!(shown(&in_flight, start), (None, None, None));
+        in_flight.insert(1, own(at(1)));
+        let nothing_came = (Some(at(1)), Some(at(1)), Some(at(1)));
+        assert_eq!(shown(&in_flight, start), nothing_came);
+        // Something else comes in; the first answer is lost.
+        assert_eq!(shown(&in_flight, at(2)), (Some(at(1)), Some(at(2)), None));
+        in_flight.insert(2, own(at(5)));
+        let since_the_second = (Some(at(1)), Some(at(2)), Some(at(5)));
+        assert_eq!(shown(&in_flight, at(2)), since_the_second);
+        assert!(in_flight.take(2).is_some());
+        assert_eq!(shown(&in_flight, at(6)), (Some(at(1)), Some(at(6)), None));
     }
 
     #[tokio::test]

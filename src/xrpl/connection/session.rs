@@ -124,7 +124,6 @@ impl<'a> Session<'a> {
 
     fn send(&mut self, batch: &mut Vec<Call>) {
         let now = Instant::now();
-        let owed_nothing = self.in_flight.oldest().is_none();
         for call in batch.drain(..) {
             // It was meant for a connection that is gone: its sender counts on it there.
             if matches!(call.on, On::Connection(meant, _) if meant != self.number) {
@@ -145,10 +144,13 @@ impl<'a> Session<'a> {
             let (text, may) = self.in_flight.sent(call, now);
             self.queue_with(Outgoing::Text(text), may);
         }
-        if owed_nothing {
-            self.in_flight
-                .show(&mut self.server().health(), self.last_in);
-        }
+        self.show_owed();
+    }
+
+    /// Notes since when the server owes an answer.
+    pub(super) fn show_owed(&self) {
+        self.in_flight
+            .show(&mut self.server().health(), self.last_in);
     }
 
     pub(super) fn ask_own(&mut self, own: Own) {
@@ -170,6 +172,7 @@ impl<'a> Session<'a> {
             waiter: Waiter::Own(own),
         };
         self.in_flight.insert(id, waiting);
+        self.show_owed();
         self.queue(Outgoing::Text(text));
     }
 

@@ -3,6 +3,7 @@
 use super::world::{Reaction, World, genesis, state, until};
 use crate::xrpl::{HistoryError, Pool, RequestError};
 use serde_json::{Value, json};
+use std::time::Duration;
 use xrpayd_core::address::AccountId;
 use xrpayd_core::ids::LedgerIndex;
 
@@ -201,6 +202,11 @@ async fn a_glance_asks_one_server_and_the_next_only_where_that_one_says_nothing(
     world.server(index.unwrap()).on("account_info", silence);
     assert!(pool.glance(shop(), AT).await.unwrap().is_some());
     assert_eq!(asked(&world, "account_info").iter().sum::<usize>(), 3);
+    // Its answer is overdue by now, so the others are asked first.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(pool.glance(shop(), AT).await.unwrap().is_some());
+    assert_eq!(world.server(index.unwrap()).asked("account_info"), 2);
+    assert_eq!(asked(&world, "account_info").iter().sum::<usize>(), 4);
 
     world.each(|server| {
         let hash = server.hash(AT.0);
