@@ -3,12 +3,14 @@
 # digest, and an instance a service such as xrpayd-1. Which image a replica runs is kept in a file beside the
 # host's own settings, so that compose, asked for anything else, leaves the replicas as they are. What starts
 # the others is refused while an image of deploy/images.env has no digest. Besides the hooks:
-#   compose.sh up          everything, and waits until it is healthy
+#   compose.sh up          everything, and waits until it is healthy; refused while a receiver of alerts is
+#                          still an example's host
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 settings=${XRPAYD_COMPOSE_ENV:-/etc/xrpayd/compose.env}
 replicas=${XRPAYD_REPLICAS_ENV:-/etc/xrpayd/replicas.env}
 images=${XRPAYD_IMAGES:-$root/deploy/images.env}
+receivers=${XRPAYD_RECEIVERS:-$root/alerts/alertmanager.yml}
 [ -f "$replicas" ] || : >"$replicas"
 
 layers=(--profile=production --config=/etc/xrpayd/xrpayd.toml --config=/etc/xrpayd/compose.toml)
@@ -49,7 +51,7 @@ install)
     compose run --rm --no-deps "$2" config check "${layers[@]}"
     ;;
 start) compose up --detach --no-deps --wait "$2" ;;
-up) pinned && compose up --detach --wait ;;
+up) pinned && "$root/deploy/receivers.sh" check "$receivers" && compose up --detach --wait ;;
 preflight)
     name=$2
     variable "$name" >/dev/null

@@ -3,6 +3,7 @@
 
 use crate::support::alertmanager::Alertmanager;
 use crate::support::daemon::Setup;
+use crate::support::executable;
 use crate::support::prometheus::Prometheus;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -191,12 +192,9 @@ impl Hands {
     /// Hands with what is given and nothing else, for programs that are not there: in the place of each of
     /// `programs` is a script of the test's in `folder`.
     pub fn with_stand_ins(folder: &Path, programs: &[(&str, &str)]) -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        let runs = std::fs::Permissions::from_mode(0o755);
         for (name, script) in programs {
-            let file = folder.join(name);
-            std::fs::write(&file, format!("#!/usr/bin/env bash\n{script}\n")).unwrap();
-            std::fs::set_permissions(&file, runs.clone()).unwrap();
+            let text = format!("#!/usr/bin/env bash\n{script}\n");
+            executable::write(&folder.join(name), &text);
         }
         let at = folder.display().to_string();
         let given = vec![

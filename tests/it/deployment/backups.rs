@@ -8,6 +8,7 @@ use crate::drills::dumps::emptied;
 use crate::drills::scene::{SHORT_LIVED, Scene};
 use crate::store::bed::fresh_postgres;
 use crate::support::clusters::programs;
+use crate::support::executable;
 use crate::support::outside::outside;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -243,11 +244,7 @@ fn the_units_are_installed_with_what_they_call() {
     let releases = root.join("opt/xrpayd/releases");
     std::fs::create_dir_all(releases.join("1.0.0")).unwrap();
     std::fs::create_dir(root.join("bin")).unwrap();
-    let program = |path: &Path| {
-        std::fs::write(path, "#!/bin/sh\n").unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(path, executable).unwrap();
-    };
+    let program = |path: &Path| executable::write(path, "#!/bin/sh\n");
     program(&root.join("bin/systemctl"));
     program(&releases.join("1.0.0/xrpayd"));
     let install = |version: &str| {

@@ -3,8 +3,8 @@
 
 use super::compose::{compose, services, texts};
 use super::orchestrators::documents;
-use super::scripts::write_program;
 use super::shipped;
+use crate::support::executable;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn block(heading: &str) -> String {
 fn given(heading: &str, program: &str) -> (BTreeMap<String, String>, Vec<String>) {
     let place = tempfile::tempdir().unwrap();
     let words = place.path().join("words");
-    write_program(
+    executable::write(
         &place.path().join(program),
         &format!(
             "#!/bin/sh\ncase \"$*\" in *port-forward*) exit;; esac\nprintf '%s\\n' \"$@\" >{}\n",

@@ -2,6 +2,7 @@
 //! runs as.
 
 use super::shipped;
+use crate::support::executable;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,19 +36,6 @@ fn copied() -> (Vec<String>, Vec<String>) {
         }
     }
     (first, all)
-}
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::copy(from, to).unwrap();
-    }
 }
 
 fn targets(folder: &Path) -> Vec<(String, bool)> {
@@ -101,7 +89,7 @@ fn the_steps_of_the_image_find_what_they_copy_and_every_target_has_its_source() 
     let place = tempfile::tempdir().unwrap();
     let folder = std::fs::canonicalize(place.path()).unwrap();
     for source in &first {
-        copy(&root.join(source), &folder.join(source));
+        executable::copy(&root.join(source), &folder.join(source));
     }
     assert!(!folder.join("src").exists());
     let status = Command::new("./deploy/image-skeleton.sh")
@@ -117,7 +105,7 @@ fn the_steps_of_the_image_find_what_they_copy_and_every_target_has_its_source() 
     let place = tempfile::tempdir().unwrap();
     let folder = std::fs::canonicalize(place.path()).unwrap();
     for source in &all {
-        copy(&root.join(source), &folder.join(source));
+        executable::copy(&root.join(source), &folder.join(source));
     }
     let whole = targets(&folder);
     assert!(

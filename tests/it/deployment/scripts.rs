@@ -3,20 +3,13 @@
 
 use super::git;
 use super::shipped;
-use std::path::Path;
+use crate::support::executable;
 use std::process::{Command, Output};
 
 fn said(output: &Output) -> String {
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     said
-}
-
-/// Writes a program.
-pub fn write_program(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(path, executable).unwrap();
 }
 
 #[test]
@@ -31,7 +24,7 @@ fn the_hooks_of_compose_keep_which_image_a_replica_runs_and_take_digests_alone()
     .unwrap();
     let calls = file("calls");
     let stub = format!("#!/bin/sh\necho \"$*\" >>{}\n", calls.display());
-    write_program(&file("docker"), &stub);
+    executable::write(&file("docker"), &stub);
     let path = format!(
         "{}:{}",
         place.path().display(),
@@ -45,10 +38,16 @@ fn the_hooks_of_compose_keep_which_image_a_replica_runs_and_take_digests_alone()
             .env("XRPAYD_COMPOSE_ENV", file("compose.env"))
             .env("XRPAYD_REPLICAS_ENV", file("replicas.env"))
             .env("XRPAYD_IMAGES", file("images.env"))
+            .env("XRPAYD_RECEIVERS", file("alertmanager.yml"))
             .output()
             .unwrap();
         (output.status.code(), said(&output).trim().to_owned())
     };
+    let receivers = |host: &str| {
+        let text = format!("receivers:\n  - name: pager\n    url: \"https://{host}/wake\"\n");
+        std::fs::write(file("alertmanager.yml"), text).unwrap();
+    };
+    receivers("pager.shop.internal");
     let called = || std::fs::read_to_string(&calls).unwrap_or_default();
     assert_eq!(hook(&["version", "xrpayd-1"]), (Some(0), image("1")));
     assert_eq!(hook(&["install", "xrpayd-1", &image("2")]).0, Some(0));
@@ -108,7 +107,13 @@ fn the_hooks_of_compose_keep_which_image_a_replica_runs_and_take_digests_alone()
     assert!(all.contains("--force-recreate prometheus alertmanager grafana\n"));
     assert!(all.trim_end().ends_with("kill --signal HUP nginx"), "{all}");
 
+    // Nobody would be told at night.
+    receivers("pager.example.net");
     let before = called();
+    let (code, said) = hook(&["up"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("pager.example.net"), "{said}");
+
     for words in [
         &["install", "xrpayd-1", "registry.example.com/xrpayd:latest"][..],
         &["install", "postgres", &image("2")],
@@ -131,7 +136,7 @@ fn one_command_fills_the_digests_in_or_leaves_the_file_as_it_was() {
             "#!/bin/sh\necho \"$*\" >>{}/calls\n{answer}\n",
             place.path().display()
         );
-        write_program(&place.path().join("docker"), &text);
+        executable::write(&place.path().join("docker"), &text);
     };
     let path = format!(
         "{}:{}",

@@ -5,6 +5,7 @@ use super::backups::{asked_again_each_is_paid_once, die_in_flight, each_is_paid_
 use super::scene::{SHORT_LIVED, Scene};
 use crate::store::bed::{fresh_postgres, run_on};
 use crate::support::clusters::{Server, programs};
+use crate::support::executable;
 use std::path::Path;
 use std::process::Command;
 
@@ -77,9 +78,8 @@ async fn a_dump_of_postgresql_that_is_put_back_in_the_databases_place_pays_nothi
     // Nor is one that came to the shelf cut short.
     let cutting = scene.folder().join("cutting");
     std::fs::create_dir(&cutting).unwrap();
-    let cp = cutting.join("cp");
-    std::fs::write(&cp, "#!/bin/sh\nhead -c 100 \"$2\" >\"$3\"\n").unwrap();
-    std::fs::set_permissions(&cp, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let cuts = "#!/bin/sh\nhead -c 100 \"$2\" >\"$3\"\n";
+    executable::write(&cutting.join("cp"), cuts);
     let cut = format!("{}:{path}", cutting.display());
     let failed = back_up_as("127.0.0.1", &cut, &asked);
     let told = String::from_utf8_lossy(&failed.stderr).into_owned();

@@ -3,6 +3,7 @@
 
 use super::scene::{GRACE, PATIENCE, SHOP, Scene};
 use crate::support::daemon::WALLET;
+use crate::support::executable;
 use crate::support::merchant::Merchant;
 use crate::support::process::Surroundings;
 use crate::support::receiver::{Manner, Receiver};
@@ -315,7 +316,7 @@ fn nobody_but_the_superuser_looks_into_the_process_and_no_core_is_dumped() {
     let everybody = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path(), everybody).unwrap();
     let binary = folder.path().join("xrpayd");
-    std::fs::copy(env!("CARGO_BIN_EXE_xrpayd"), &binary).unwrap();
+    executable::copy(Path::new(env!("CARGO_BIN_EXE_xrpayd")), &binary);
     let arguments = ["sandbox-ledger", "--listen", "127.0.0.1:0"];
     let mut ours = AsSomebody::start(&binary, &arguments);
     ours.says_something();

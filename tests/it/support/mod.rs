@@ -11,6 +11,7 @@ pub mod alertmanager;
 pub mod blackbox;
 pub mod clusters;
 pub mod daemon;
+pub mod executable;
 pub mod fleet;
 pub mod held;
 pub mod ledger;

@@ -7,6 +7,7 @@ use super::stage::{GRACE, SHOP, Stage};
 use super::tenures::{self, Tenures, name_of};
 use super::traffic::Traffic;
 use crate::store::fresh_postgres;
+use crate::support::executable;
 use crate::support::fleet::Fleet;
 use crate::support::outside::outside;
 use crate::support::process::free_port;
@@ -380,9 +381,7 @@ fn write_hooks(folder: &Path, port: u16) {
         "#!/usr/bin/env bash\nset -euo pipefail\nexec 3<>/dev/tcp/127.0.0.1/{port}\n\
          echo \"$*\" >&3\nread -r code <&3\ncat <&3\nexit \"$code\"\n"
     );
-    std::fs::write(&path, text).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(path, executable).unwrap();
+    executable::write(&path, &text);
 }
 
 async fn answer(stream: TcpStream, ground: &Ground) {
