@@ -266,10 +266,9 @@ async fn look_at(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, SeededEntropy};
+    use crate::clock::ManualClock;
     use crate::supervise::Supervisor;
-    use crate::telemetry::metrics::Metrics;
-    use crate::xrpl::{Pool, PoolConfig};
+    use crate::xrpl::Pool;
     use xrpayd_core::ids::{LedgerHash, LedgerIndex, UnixMs};
     use xrpayd_core::money::Drops;
     use xrpayd_core::preflight::Reading;
@@ -289,13 +288,7 @@ mod tests {
     /// One look of each kind, taken ahead: pending, one server's word, agreed, unseen.
     fn looked_ahead() -> Lookout {
         let clock = Arc::new(ManualClock::new(UnixMs(0)));
-        let deps = crate::xrpl::Deps {
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(1)),
-            metrics: Arc::new(Metrics::new().unwrap()),
-            supervisor: Supervisor::new(),
-        };
-        let pool = Pool::start(PoolConfig::default(), Vec::new(), deps);
+        let pool = Pool::without_servers(clock.clone(), Supervisor::new());
         let looks = [
             Look::Pending,
             Look::Glanced(facts()),

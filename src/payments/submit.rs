@@ -147,11 +147,9 @@ fn answer_of(answer: SubmitAnswer) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, SeededEntropy};
+    use crate::clock::ManualClock;
     use crate::store::Tenure;
     use crate::supervise::Supervisor;
-    use crate::telemetry::metrics::Metrics;
-    use crate::xrpl::{Deps, PoolConfig};
     use tokio::sync::watch;
     use xrpayd_core::ids::UnixMs;
 
@@ -181,13 +179,7 @@ mod tests {
     async fn nothing_is_sent_once_the_lease_has_run_out() {
         let supervisor = Supervisor::new();
         let clock = Arc::new(ManualClock::new(UnixMs(0)));
-        let deps = Deps {
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(1)),
-            metrics: Arc::new(Metrics::new().unwrap()),
-            supervisor: supervisor.clone(),
-        };
-        let pool = Pool::start(PoolConfig::default(), Vec::new(), deps);
+        let pool = Pool::without_servers(clock.clone(), supervisor.clone());
         let (_renew, until) = watch::channel(Duration::from_secs(5));
         let tenure = Tenure {
             wallet: "hot".to_owned(),

@@ -66,6 +66,21 @@ impl Pool {
         Self::start_on(Arc::new(transport), config, &accounts, deps)
     }
 
+    /// A pool that has no server, for tests of those who use one.
+    #[cfg(test)]
+    pub(crate) fn without_servers(
+        clock: Arc<dyn crate::clock::Clock>,
+        supervisor: crate::supervise::Supervisor,
+    ) -> Self {
+        let deps = Deps {
+            clock,
+            entropy: Arc::new(crate::clock::SeededEntropy::new(1)),
+            metrics: Arc::new(crate::telemetry::metrics::Metrics::new().unwrap()),
+            supervisor,
+        };
+        Self::start(PoolConfig::default(), Vec::new(), deps)
+    }
+
     /// As [`start`](Self::start), over another transport.
     #[must_use]
     pub fn start_on(

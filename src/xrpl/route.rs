@@ -2,9 +2,9 @@
 //!
 //! A server is asked for something only where it is in a state to answer. Among those the order is:
 //! ready before degraded, then within its budget before beyond it, then the operator's priority, then
-//! the score, with inertia. For favours and submissions, which one server answers, those of which an
-//! answer is overdue stand behind the others that are as ready and within their budgets. All speak version 2 of the API: one that does not never gets beyond its
-//! greeting, which is of that version. Submissions stay with the
+//! the score, with inertia. For favours and submissions those of which an answer is overdue stand
+//! behind the others that are as ready and within their budgets. All speak version 2 of the API: one
+//! that does not never gets beyond its greeting, which is of that version. Submissions stay with the
 //! servers they went to last while those are about as fit as any, because a server that has seen
 //! an account's earlier transactions can take the next one.
 

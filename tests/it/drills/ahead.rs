@@ -1,12 +1,11 @@
 //! Whoever takes a wallet over looks at whom it is to pay while it still reads the journal.
 
-use super::preflight::{REQUIRE_DESTINATION_TAG, asked, order, stranger};
+use super::preflight::{PATIENT, REQUIRE_DESTINATION_TAG, asked, order, stranger};
 use super::scene::{SHOP, Scene, accounts_are_untold, id_of, is_final, sequences};
 use crate::support::process::Process;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const PATIENT: &str = "[xrpl]\nrequest_timeout = \"2s\"\n";
 /// By then a look has been taken, or given up.
 const LOOKED_BY_NOW: Duration = Duration::from_millis(1_500);
 

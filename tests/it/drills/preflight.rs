@@ -14,7 +14,7 @@ const DISALLOW_XRP: u32 = 3;
 const DEPOSIT_AUTH: u32 = 9;
 /// Ledgers close fast; attempts live long enough for a busy machine.
 const CLOSE: &str = "300ms";
-const PATIENT: &str = "[xrpl]\nrequest_timeout = \"2s\"\n";
+pub(super) const PATIENT: &str = "[xrpl]\nrequest_timeout = \"2s\"\n";
 
 /// An account of somebody else's, with its secret.
 pub(super) struct Stranger {

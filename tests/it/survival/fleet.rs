@@ -329,7 +329,7 @@ impl Drill {
                 fault.hurt, fault.epoch, next.holder,
             );
             println!("{line}");
-            if healed - stalled > ms(LEASE + BEYOND) {
+            if taken.max(healed) - stalled > ms(LEASE + BEYOND) {
                 wrongs.push(line);
             }
             spans.push(healed - stalled);
